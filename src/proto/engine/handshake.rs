@@ -1,0 +1,63 @@
+use alloc::format;
+use alloc::string::String;
+use core::time::Duration;
+
+use super::json;
+
+/// What a server tells a new client about the session: the content of the
+/// [`Open`](super::ServerPacket::Open) packet.
+///
+/// Specification: revision 4, "Handshake"; revision 3, "Anatomy of an
+/// Engine.IO session". Revision 3 does not name `maxPayload`, but its clients
+/// ignore it and the reference server sends it to them as well.
+///
+/// ```
+/// use core::time::Duration;
+/// use dormouse_proto::engine::Handshake;
+///
+/// let handshake = Handshake {
+///     sid: "lv_VI97HAXpY6yYWAAAC",
+///     upgrades: true,
+///     ping_interval: Duration::from_secs(25),
+///     ping_timeout: Duration::from_secs(20),
+///     max_payload: 1_000_000,
+/// };
+/// assert_eq!(
+///     handshake.to_json(),
+///     r#"{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":["websocket"],"#.to_owned()
+///         + r#""pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#,
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handshake<'a> {
+    /// The session's id.
+    pub sid: &'a str,
+    /// Whether the client may upgrade to WebSocket: on polling, where upgrades
+    /// are allowed. A session that began on WebSocket has nothing to upgrade
+    /// to.
+    pub upgrades: bool,
+    /// How long from one ping to the next; whole milliseconds go out.
+    pub ping_interval: Duration,
+    /// How long to wait for the other side's heartbeat before giving the
+    /// session up; whole milliseconds go out.
+    pub ping_timeout: Duration,
+    /// The largest payload that the server takes, in bytes.
+    pub max_payload: u64,
+}
+
+impl Handshake<'_> {
+    /// The handshake as JSON: exactly these five keys, in the specification's
+    /// order, without white space.
+    pub fn to_json(&self) -> String {
+        let mut json = String::from("{\"sid\":");
+        json::push_string(self.sid, &mut json);
+        json.push_str(&format!(
+            ",\"upgrades\":[{}],\"pingInterval\":{},\"pingTimeout\":{},\"maxPayload\":{}}}",
+            if self.upgrades { "\"websocket\"" } else { "" },
+            self.ping_interval.as_millis(),
+            self.ping_timeout.as_millis(),
+            self.max_payload,
+        ));
+        json
+    }
+}

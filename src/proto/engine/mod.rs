@@ -1,0 +1,35 @@
+//! Engine.IO: packets, payloads and the session they belong to.
+//!
+//! A client and a server exchange *packets*. On WebSocket each packet is a
+//! [`Frame`] of its own; by polling, any number of them share the [`Body`] of
+//! a request or an answer, which is then called a *payload*. Two revisions of
+//! the protocol are in use and differ in all of this: [`Revision`].
+//!
+//! What a client sends is decoded to [`ClientPacket`]s, by
+//! [`ClientPacket::decode`] and [`decode_payload`]; what a server sends is
+//! encoded from [`ServerPacket`]s, by [`ServerPacket::encode`] and
+//! [`encode_payload`]. There is no way back: this crate cannot be a client.
+//!
+//! No bytes can make decoding panic, and what is decoded borrows from them:
+//! only base64 and JSONP are copied.
+//!
+//! Specification: the `engine.io-protocol` documents for
+//! [revision 4](https://github.com/socketio/socket.io/blob/main/docs/engine.io-protocol/v4-current.md)
+//! and
+//! [revision 3](https://github.com/socketio/socket.io/blob/main/docs/engine.io-protocol/v3.md).
+
+mod base64;
+mod data;
+mod error;
+mod handshake;
+mod json;
+mod packet;
+mod payload;
+
+pub use data::{Body, Data, Frame};
+pub use error::ParseError;
+pub use handshake::Handshake;
+pub use packet::{ClientPacket, Revision, ServerPacket};
+pub use payload::{
+    ContentType, Format, MAX_LENGTH_DIGITS, Packets, decode_payload, encode_payload, jsonp,
+};
