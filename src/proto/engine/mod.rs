@@ -23,13 +23,19 @@ mod data;
 mod error;
 mod handshake;
 mod json;
+mod outcome;
 mod packet;
 mod payload;
+mod session;
+mod settings;
 
 pub use data::{Body, Data, Frame};
 pub use error::ParseError;
 pub use handshake::Handshake;
+pub use outcome::{Answer, ConnId, Output, Reason, Refusal};
 pub use packet::{ClientPacket, Revision, ServerPacket};
 pub use payload::{
     ContentType, Format, MAX_LENGTH_DIGITS, Packets, decode_payload, encode_payload, jsonp,
 };
+pub use session::{Cause, Deadline, Flush, Open, Session, SnapshotError, Transport};
+pub use settings::{FAREWELL, SLEEP_AFTER, Settings};

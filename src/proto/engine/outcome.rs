@@ -1,0 +1,150 @@
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Body, ContentType};
+
+/// Names one request or one WebSocket of a session, for as long as it lasts.
+///
+/// Whoever drives the session chooses the numbers; no two connections of one
+/// session may share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConnId(pub u64);
+
+/// What a session asks of whoever drives it, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Answer this HTTP request.
+    Answer {
+        /// The request.
+        request: ConnId,
+        /// Its answer.
+        answer: Answer,
+    },
+    /// Send this frame on this WebSocket.
+    Send {
+        /// The WebSocket.
+        socket: ConnId,
+        /// The frame.
+        frame: super::Frame<'static>,
+    },
+    /// Close this WebSocket; nothing more will be asked of it.
+    CloseSocket {
+        /// The WebSocket.
+        socket: ConnId,
+        /// The close code of RFC 6455, section 7.4.
+        code: u16,
+    },
+    /// The session has moved from polling to its WebSocket.
+    Upgraded,
+    /// The session is over. Told once; what else comes out is its farewell.
+    Closed(Reason),
+}
+
+/// The answer to an HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 200: the packets that a `GET` waited for.
+    Payload(ContentType, Body<'static>),
+    /// 200 `ok`: the packets of a `POST` were taken.
+    Received,
+    /// 413: the body of a `POST` was larger than the limit. The session stays.
+    TooLarge,
+    /// An error of the protocol.
+    Refused(Refusal),
+}
+
+/// Why a request was refused: the protocol's error codes.
+///
+/// They are answered with [`status`](Self::status) and a JSON body of the code
+/// and the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 0: `transport` is missing, unknown or switched off.
+    UnknownTransport,
+    /// 1: no session has this `sid`, or it is over.
+    UnknownSid,
+    /// 2: a handshake must be a `GET`.
+    BadHandshakeMethod,
+    /// 3: the request does not fit the session or the protocol.
+    BadRequest,
+    /// 4: the application does not admit this client.
+    Forbidden,
+    /// 5: `EIO` is missing, or a revision that is not spoken here.
+    UnsupportedProtocolVersion,
+}
+
+impl Refusal {
+    /// The protocol's number for it.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::UnknownTransport => 0,
+            Self::UnknownSid => 1,
+            Self::BadHandshakeMethod => 2,
+            Self::BadRequest => 3,
+            Self::Forbidden => 4,
+            Self::UnsupportedProtocolVersion => 5,
+        }
+    }
+
+    /// The HTTP status it is answered with.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Forbidden => 403,
+            Self::UnknownTransport
+            | Self::UnknownSid
+            | Self::BadHandshakeMethod
+            | Self::BadRequest
+            | Self::UnsupportedProtocolVersion => 400,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownTransport => "Transport unknown",
+            Self::UnknownSid => "Session ID unknown",
+            Self::BadHandshakeMethod => "Bad handshake method",
+            Self::BadRequest => "Bad request",
+            Self::Forbidden => "Forbidden",
+            Self::UnsupportedProtocolVersion => "Unsupported protocol version",
+        })
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+/// Why a session is over, in the words that users of other servers know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The connection broke, or the client broke the rules of the transport.
+    TransportError,
+    /// The client closed the connection or the session.
+    TransportClose,
+    /// The application disconnected the client.
+    ForcedClose,
+    /// The client left a heartbeat unanswered.
+    PingTimeout,
+    /// The client sent what is no packet.
+    ParseError,
+}
+
+impl Reason {
+    /// The words of the wire and the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransportError => "transport error",
+            Self::TransportClose => "transport close",
+            Self::ForcedClose => "forced close",
+            Self::PingTimeout => "ping timeout",
+            Self::ParseError => "parse error",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,453 @@
+//! The session: one client, from its handshake to its end, over polling,
+//! WebSocket, and the move from the one to the other.
+//!
+//! It contains no networking code and no clock. What arrives is told to a
+//! `handle_*` method along with the moment; what is to be done is asked from
+//! [`poll_output`](Session::poll_output) until there is nothing left.
+
+mod heartbeat;
+mod polling;
+mod snapshot;
+mod websocket;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use self::heartbeat::Heartbeat;
+use self::polling::{Buffered, Poll, Polling};
+use self::websocket::{Probe, Socket};
+use super::outcome::{Answer, ConnId, Output, Reason, Refusal};
+use super::settings::{FAREWELL, Settings};
+use super::{ClientPacket, Data, Frame, ServerPacket};
+use super::{Format, Handshake, Revision, encode_payload};
+use crate::Timestamp;
+
+pub use self::heartbeat::{Cause, Deadline};
+pub use self::snapshot::SnapshotError;
+
+/// One client's session, of either revision of the protocol.
+///
+/// ```
+/// use dormouse_proto::Timestamp;
+/// use dormouse_proto::engine::{
+///     Answer, ConnId, Data, Format, Open, Output, Revision, Session, Settings,
+/// };
+///
+/// let now = Timestamp::from_millis(1_000);
+/// let open = Open { sid: "sid", revision: Revision::V4, b64: false };
+///
+/// // The first GET is answered with the handshake …
+/// let mut session =
+///     Session::open_polling(now, Settings::default(), open, ConnId(1), Format::default());
+/// let Some(Output::Answer { request: ConnId(1), answer: Answer::Payload(..) }) =
+///     session.poll_output()
+/// else {
+///     panic!("the handshake answers the first request");
+/// };
+///
+/// // … and the next one waits until there is something to say.
+/// session.handle_poll(now, ConnId(2), Format::default());
+/// assert_eq!(session.poll_output(), None);
+/// session.send(now, Data::from("hello"));
+/// assert!(matches!(session.poll_output(), Some(Output::Answer { request: ConnId(2), .. })));
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    revision: Revision,
+    /// The client said at its handshake that it takes no binary (revision 3).
+    b64: bool,
+    state: State,
+    /// The `POST` whose body is still on its way.
+    post: Option<ConnId>,
+    heartbeat: Heartbeat,
+    outputs: VecDeque<Output>,
+    /// Something that must outlive sleep is no longer what the last snapshot says.
+    changed: bool,
+}
+
+/// Where a session stands.
+///
+/// ```text
+///   handshake by GET            handshake by WebSocket
+///         │                              │
+///         ▼        WebSocket             │
+///      Polling ──────────────▶ Probing   │
+///         │    ◀──────────────    │ 5    │
+///         │     it failed         ▼      ▼
+///         │                     WebSocket
+///         │ close()               │
+///         ▼                       ▼
+///      Closing ──── GET ──────▶ Closed
+/// ```
+#[derive(Debug, Serialize, Deserialize)]
+enum State {
+    /// Packets travel by `GET` and `POST`.
+    Polling(Polling),
+    /// They still do, while a WebSocket proves that it can take over.
+    Probing(Polling, Probe),
+    /// Packets travel by WebSocket.
+    WebSocket(Socket),
+    /// The server has closed the session; the next `GET` will be told, if it
+    /// comes in time.
+    Closing {
+        outbox: polling::Outbox,
+        until: Timestamp,
+    },
+    /// Over. A client that closed by `POST` may find its `GET` arriving after
+    /// it; that one is still answered in kind.
+    Closed { farewell: Option<Timestamp> },
+}
+
+impl State {
+    const OVER: Self = Self::Closed { farewell: None };
+}
+
+/// What a handshake says of the client and its session.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<'a> {
+    /// The session's id. It must be unguessable.
+    pub sid: &'a str,
+    /// The protocol the client asked for.
+    pub revision: Revision,
+    /// The client takes no binary (revision 3, query `b64`).
+    pub b64: bool,
+}
+
+/// Which way packets travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    WebSocket,
+}
+
+impl Transport {
+    /// The name in the query and in `upgrades`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+/// How much of what still waits for the client is sent when the application
+/// closes its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// Everything that was sent before.
+    All,
+    /// Nothing.
+    Nothing,
+}
+
+/// Opening and looking.
+impl Session {
+    /// A session that begins with the `GET` request `request`.
+    pub fn open_polling(
+        now: Timestamp,
+        settings: Settings,
+        open: Open<'_>,
+        request: ConnId,
+        format: Format,
+    ) -> Self {
+        let mut session = Self::open(now, settings, open, State::Polling(Polling::default()));
+        let handshake = session.handshake(open.sid, settings.allow_upgrades);
+        session.answer_packets(request, format, &[ServerPacket::Open(handshake)]);
+        session
+    }
+
+    /// A session that begins with the WebSocket `socket`.
+    pub fn open_websocket(
+        now: Timestamp,
+        settings: Settings,
+        open: Open<'_>,
+        socket: ConnId,
+    ) -> Self {
+        let mut session = Self::open(now, settings, open, State::WebSocket(Socket::new(socket)));
+        let handshake = session.handshake(open.sid, false);
+        let frame = ServerPacket::Open(handshake)
+            .encode(open.revision, open.b64)
+            .into_owned();
+        session.outputs.push_back(Output::Send { socket, frame });
+        session
+    }
+
+    fn open(now: Timestamp, settings: Settings, open: Open<'_>, state: State) -> Self {
+        Self {
+            settings,
+            revision: open.revision,
+            b64: open.b64,
+            state,
+            post: None,
+            heartbeat: Heartbeat::new(now),
+            outputs: VecDeque::new(),
+            changed: true,
+        }
+    }
+
+    fn handshake<'a>(&self, sid: &'a str, upgrades: bool) -> Handshake<'a> {
+        Handshake {
+            sid,
+            upgrades,
+            ping_interval: self.settings.ping_interval,
+            ping_timeout: self.settings.ping_timeout,
+            max_payload: self.settings.max_payload as u64,
+        }
+    }
+
+    /// The revision the client speaks.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Which way packets travel; `None` once the session is over or closing.
+    pub fn transport(&self) -> Option<Transport> {
+        match &self.state {
+            State::Polling(_) | State::Probing(..) => Some(Transport::Polling),
+            State::WebSocket(_) => Some(Transport::WebSocket),
+            State::Closing { .. } | State::Closed { .. } => None,
+        }
+    }
+
+    /// The WebSocket that carries the session's packets.
+    pub fn socket(&self) -> Option<ConnId> {
+        match &self.state {
+            State::WebSocket(socket) => Some(socket.conn),
+            State::Polling(_)
+            | State::Probing(..)
+            | State::Closing { .. }
+            | State::Closed { .. } => None,
+        }
+    }
+
+    /// Whether nothing will ever come of this session any more, so that it can
+    /// be forgotten.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed { farewell: None }) && self.outputs.is_empty()
+    }
+
+    /// Whether anything that must outlive sleep changed since this was last
+    /// asked; if so, it is time for a [`snapshot`](Self::snapshot).
+    pub fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.changed)
+    }
+}
+
+/// What the application asks.
+impl Session {
+    /// Sends a message.
+    ///
+    /// Where it can go at once, the frame is returned with the WebSocket that is
+    /// to send it. Else it waits among the outputs, or for the client's next
+    /// `GET`. To a session that is over it is lost.
+    #[must_use = "the frame is to be sent"]
+    pub fn send<'a>(&mut self, now: Timestamp, data: Data<'a>) -> Option<(ConnId, Frame<'a>)> {
+        let (revision, b64) = (self.revision, self.b64);
+        let at_once = self.outputs.is_empty();
+        let State::WebSocket(socket) = &mut self.state else {
+            self.transmit(Buffered::Message(data.into_owned()));
+            return None;
+        };
+        let conn = socket.conn;
+        let frame = Frame::message(revision, b64, data);
+        if !self.account(now, frame.len()) {
+            return None;
+        }
+        if at_once && self.outputs.is_empty() {
+            return Some((conn, frame));
+        }
+        let frame = frame.into_owned();
+        self.outputs.push_back(Output::Send {
+            socket: conn,
+            frame,
+        });
+        None
+    }
+
+    /// Ends the session from the server's side.
+    ///
+    /// A WebSocket is closed without a packet. A polling client is told by its
+    /// waiting `GET`, or by the next one within [`FAREWELL`].
+    pub fn close(&mut self, now: Timestamp, flush: Flush) {
+        let outbox = match &mut self.state {
+            State::Polling(polling) | State::Probing(polling, _) => {
+                if flush == Flush::Nothing {
+                    polling.outbox.take();
+                }
+                matches!(polling.poll, Poll::Idle).then(|| core::mem::take(&mut polling.outbox))
+            }
+            State::WebSocket(_) => None,
+            State::Closing { .. } | State::Closed { .. } => return,
+        };
+        self.end(Reason::ForcedClose, ServerPacket::Close);
+        if let Some(outbox) = outbox {
+            self.state = State::Closing {
+                outbox,
+                until: now + FAREWELL,
+            };
+        }
+    }
+}
+
+/// What comes out.
+impl Session {
+    /// The next thing to do, or `None` when everything is done for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some(output) = self.outputs.pop_front() {
+            return Some(output);
+        }
+        let revision = self.revision;
+        let (polling, drain) = match &mut self.state {
+            State::Polling(polling) => (polling, false),
+            State::Probing(polling, probe) => (polling, probe.answered),
+            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => return None,
+        };
+        let Poll::Waiting(request, format) = &polling.poll else {
+            return None;
+        };
+        let (request, format) = (*request, *format);
+        let mut packets = polling.outbox.take();
+        if packets.is_empty() {
+            if !drain {
+                return None;
+            }
+            // A client that is about to upgrade first lets its poll finish.
+            packets.push(ServerPacket::Noop);
+        }
+        polling.poll = Poll::Idle;
+        self.changed = true;
+        let (content_type, body) = encode_payload(revision, &packets, format);
+        Some(Output::Answer {
+            request,
+            answer: Answer::Payload(content_type, body),
+        })
+    }
+
+    /// Puts a packet on its way by whichever transport carries them now.
+    fn transmit(&mut self, packet: Buffered) {
+        match &mut self.state {
+            State::Polling(polling) | State::Probing(polling, _) => {
+                self.changed = true;
+                polling.outbox.push(packet);
+                if polling.outbox.bytes() > self.settings.max_buffered {
+                    polling.outbox.take();
+                    self.end(Reason::TransportError, ServerPacket::Close);
+                }
+            }
+            State::WebSocket(socket) => {
+                let socket = socket.conn;
+                let frame = packet.into_packet().encode(self.revision, self.b64);
+                self.outputs.push_back(Output::Send { socket, frame });
+            }
+            State::Closing { .. } | State::Closed { .. } => {}
+        }
+    }
+
+    fn answer(&mut self, request: ConnId, answer: Answer) {
+        self.outputs.push_back(Output::Answer { request, answer });
+    }
+
+    fn answer_packets(&mut self, request: ConnId, format: Format, packets: &[ServerPacket<'_>]) {
+        let (content_type, body) = encode_payload(self.revision, packets, format);
+        self.answer(request, Answer::Payload(content_type, body));
+    }
+
+    fn refuse(&mut self, request: ConnId, refusal: Refusal) {
+        self.answer(request, Answer::Refused(refusal));
+    }
+
+    /// Ends the session and leaves no connection unanswered: a waiting `GET`
+    /// gets what was buffered and then `last`.
+    fn end(&mut self, reason: Reason, last: ServerPacket<'static>) {
+        match core::mem::replace(&mut self.state, State::OVER) {
+            State::Polling(polling) => self.end_polling(polling, last),
+            State::Probing(polling, probe) => {
+                self.end_polling(polling, last);
+                self.close_socket(probe.conn, websocket::CLOSE_NORMAL);
+            }
+            State::WebSocket(socket) => {
+                self.close_socket(socket.conn, websocket::CLOSE_NORMAL);
+            }
+            over @ (State::Closing { .. } | State::Closed { .. }) => {
+                self.state = over;
+                return;
+            }
+        }
+        if let Some(post) = self.post.take() {
+            self.refuse(post, Refusal::BadRequest);
+        }
+        self.changed = true;
+        self.outputs.push_back(Output::Closed(reason));
+    }
+
+    fn end_polling(&mut self, mut polling: Polling, last: ServerPacket<'static>) {
+        if let Poll::Waiting(request, format) = polling.poll {
+            let mut packets = polling.outbox.take();
+            packets.push(last);
+            self.answer_packets(request, format, &packets);
+        }
+    }
+
+    fn close_socket(&mut self, socket: ConnId, code: u16) {
+        self.outputs.push_back(Output::CloseSocket { socket, code });
+    }
+}
+
+/// What a packet of the client does, whichever way it came.
+impl Session {
+    /// Takes in one packet; a message is the application's.
+    fn handle_packet<'a>(
+        &mut self,
+        now: Timestamp,
+        packet: ClientPacket<'a>,
+    ) -> Result<Option<Data<'a>>, Violation> {
+        if self.transport().is_none() {
+            return Ok(None);
+        }
+        if self.revision == Revision::V3 {
+            self.prove(now);
+        }
+        match (packet, self.revision) {
+            (ClientPacket::Message(data), _) => return Ok(Some(data)),
+            (ClientPacket::Ping(data), Revision::V3) => {
+                self.changed = true;
+                self.transmit(Buffered::Pong(data.into_owned()));
+            }
+            (ClientPacket::Pong(_), Revision::V4) => self.prove(now),
+            // The heartbeat's direction is what the revisions do not share.
+            (ClientPacket::Ping(_), Revision::V4) | (ClientPacket::Pong(_), Revision::V3) => {
+                return Err(Violation(Reason::TransportError));
+            }
+            (ClientPacket::Close, _) => self.handle_client_close(now),
+            // Late echoes of an upgrade mean nothing any more.
+            (ClientPacket::Upgrade | ClientPacket::Noop, _) => {}
+        }
+        Ok(None)
+    }
+
+    fn handle_client_close(&mut self, now: Timestamp) {
+        let unanswered = match &self.state {
+            State::Polling(polling) | State::Probing(polling, _) => {
+                matches!(polling.poll, Poll::Idle)
+            }
+            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => false,
+        };
+        self.end(Reason::TransportClose, ServerPacket::Noop);
+        if unanswered {
+            self.state = State::Closed {
+                farewell: Some(now + FAREWELL),
+            };
+        }
+    }
+}
+
+/// The client broke a rule, and the session ends for this reason.
+#[derive(Clone, Copy, Debug)]
+struct Violation(Reason);

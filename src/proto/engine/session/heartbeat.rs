@@ -1,0 +1,202 @@
+//! The heartbeat: revision 3 clients ping, revision 4 clients are pinged.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Buffered, Reason, Revision, ServerPacket, Session, State, websocket};
+use crate::Timestamp;
+
+/// What is known of the client's being there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Heartbeat {
+    /// The handshake, or the last sign of life: any packet in revision 3, a
+    /// pong in revision 4.
+    heard: Timestamp,
+    /// When the ping was sent that is not answered yet (revision 4).
+    pinged: Option<Timestamp>,
+}
+
+impl Heartbeat {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            heard: now,
+            pinged: None,
+        }
+    }
+}
+
+/// When a session has to be looked at again, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// When [`Session::handle_timeout`] is to be called.
+    pub at: Timestamp,
+    /// What for.
+    pub cause: Cause,
+}
+
+/// What a [`Deadline`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The heartbeat: a ping is due, or its answer.
+    Heartbeat,
+    /// An upgrade that must be completed by then.
+    Upgrade,
+    /// A closed session that waits no longer for the client to fetch the news.
+    Farewell,
+}
+
+/// The passing of time.
+impl Session {
+    /// When to call [`handle_timeout`](Self::handle_timeout). Calling it early
+    /// or late is harmless.
+    ///
+    /// `None` where only the client can make something happen: a session of
+    /// revision 3 on a WebSocket, in an object that
+    /// [sleeps](super::Settings::sleeps), is judged when something else wakes
+    /// the object.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        let heartbeat = self.heartbeat_deadline();
+        match &self.state {
+            State::Polling(_) => Some(heartbeat),
+            State::Probing(_, probe) => Some(heartbeat.min(Deadline {
+                at: probe.since + self.settings.upgrade_timeout,
+                cause: Cause::Upgrade,
+            })),
+            State::WebSocket(_) => {
+                let needed = self.revision == Revision::V4 || !self.settings.sleeps();
+                needed.then_some(heartbeat)
+            }
+            State::Closing { until, .. }
+            | State::Closed {
+                farewell: Some(until),
+            } => Some(Deadline {
+                at: *until,
+                cause: Cause::Farewell,
+            }),
+            State::Closed { farewell: None } => None,
+        }
+    }
+
+    fn heartbeat_deadline(&self) -> Deadline {
+        let Heartbeat { heard, pinged } = self.heartbeat;
+        let settings = &self.settings;
+        let at = match (self.revision, pinged) {
+            (Revision::V3, _) => heard + settings.patience(),
+            (Revision::V4, None) => heard + settings.ping_interval,
+            // Where heartbeats are batched, the next pulse is soon enough.
+            (Revision::V4, Some(pinged)) if settings.sleeps() => {
+                pinged + settings.ping_timeout.max(settings.ping_interval)
+            }
+            (Revision::V4, Some(_)) => self.expiry(),
+        };
+        Deadline {
+            at,
+            cause: Cause::Heartbeat,
+        }
+    }
+
+    /// The client showed by a heartbeat that was answered without us, while the
+    /// object slept, that it was there at `at`.
+    pub fn handle_sign_of_life(&mut self, at: Timestamp) {
+        let State::WebSocket(socket) = &mut self.state else {
+            return;
+        };
+        match (self.revision, self.heartbeat.pinged) {
+            (Revision::V4, Some(pinged)) if at >= pinged => {
+                socket.handle_pong();
+                self.heartbeat = Heartbeat::new(at);
+                self.changed = true;
+            }
+            (Revision::V3, _) if at > self.heartbeat.heard => {
+                socket.handle_sign();
+                self.heartbeat = Heartbeat::new(at);
+            }
+            (Revision::V3 | Revision::V4, _) => {}
+        }
+    }
+
+    /// Whether, before this session is sent or judged anything more, it should
+    /// be told the last [sign of life](Self::handle_sign_of_life): its client
+    /// seems to be silent, or has been sent much.
+    pub fn is_in_doubt(&self, now: Timestamp) -> bool {
+        self.is_strained() || now >= self.expiry()
+    }
+
+    /// The moment for which [`next_deadline`](Self::next_deadline) asked, or any
+    /// other: ends what has lasted too long, and pings.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.judge(now);
+        match &self.state {
+            State::Probing(_, probe) if now >= probe.since + self.settings.upgrade_timeout => {
+                let socket = probe.conn;
+                self.abandon_probe();
+                self.close_socket(socket, websocket::CLOSE_NORMAL);
+            }
+            State::Closing { until, .. }
+            | State::Closed {
+                farewell: Some(until),
+            } if now >= *until => {
+                self.state = State::OVER;
+                self.changed = true;
+            }
+            State::Polling(_)
+            | State::Probing(..)
+            | State::WebSocket(_)
+            | State::Closing { .. }
+            | State::Closed { .. } => {}
+        }
+        let due = self.heartbeat.heard + self.settings.ping_interval;
+        if self.revision == Revision::V4 && now + self.settings.head_start() >= due {
+            self.ping_unless_pending(now);
+        }
+    }
+
+    /// Ends the session if its client has been silent for too long.
+    pub(super) fn judge(&mut self, now: Timestamp) {
+        if self.transport().is_some() && now >= self.expiry() {
+            self.end(Reason::PingTimeout, ServerPacket::Close);
+        }
+        if let State::Closing { until, .. }
+        | State::Closed {
+            farewell: Some(until),
+        } = &self.state
+            && now >= *until
+        {
+            self.state = State::OVER;
+            self.changed = true;
+        }
+    }
+
+    /// When the client's silence ends the session: after ping interval and
+    /// timeout, or a timeout after a ping that was sent before its time.
+    fn expiry(&self) -> Timestamp {
+        let silent = self.heartbeat.heard + self.settings.patience();
+        match self.heartbeat.pinged {
+            Some(pinged) => silent.min(pinged + self.settings.ping_timeout),
+            None => silent,
+        }
+    }
+
+    pub(super) fn ping_unless_pending(&mut self, now: Timestamp) {
+        if self.transport().is_none() || self.heartbeat.pinged.is_some() {
+            return;
+        }
+        self.heartbeat.pinged = Some(now);
+        if let State::WebSocket(socket) = &mut self.state {
+            socket.handle_ping_sent();
+        }
+        self.changed = true;
+        self.transmit(Buffered::Ping);
+    }
+
+    /// The client proved by a packet that it is there.
+    pub(super) fn prove(&mut self, now: Timestamp) {
+        if let State::WebSocket(socket) = &mut self.state {
+            match self.revision {
+                Revision::V3 => socket.handle_sign(),
+                Revision::V4 => socket.handle_pong(),
+            }
+        }
+        self.changed |= self.heartbeat.pinged.is_some();
+        self.heartbeat = Heartbeat::new(now);
+    }
+}

@@ -1,0 +1,231 @@
+//! HTTP long-polling: at most one `GET` waits for packets, at most one `POST`
+//! brings some.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::mem;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Answer, ClientPacket, ConnId, Data, Format, Reason, Refusal, Revision, ServerPacket, Session,
+    State, Violation,
+};
+use crate::Timestamp;
+use crate::engine::{Body, decode_payload};
+
+/// What one buffered packet is taken to cost beside its content, so that empty
+/// messages count too.
+const PACKET_COST: usize = 32;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Polling {
+    pub(super) poll: Poll,
+    pub(super) outbox: Outbox,
+}
+
+/// Whether a `GET` is waiting.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) enum Poll {
+    #[default]
+    Idle,
+    Waiting(ConnId, Format),
+}
+
+/// Packets that wait for a `GET`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Outbox {
+    packets: Vec<Buffered>,
+    bytes: usize,
+}
+
+/// A packet that may have to wait; the others are never kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Buffered {
+    Ping,
+    Pong(String),
+    Message(Data<'static>),
+}
+
+impl Buffered {
+    fn len(&self) -> usize {
+        match self {
+            Self::Ping => 0,
+            Self::Pong(text) => text.len(),
+            Self::Message(data) => data.len(),
+        }
+    }
+
+    pub(super) fn into_packet(self) -> ServerPacket<'static> {
+        match self {
+            Self::Ping => ServerPacket::Ping,
+            Self::Pong(text) => ServerPacket::Pong(text.into()),
+            Self::Message(data) => ServerPacket::Message(data),
+        }
+    }
+}
+
+impl Outbox {
+    pub(super) fn push(&mut self, packet: Buffered) {
+        self.bytes += packet.len() + PACKET_COST;
+        self.packets.push(packet);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Everything that waited, in order.
+    pub(super) fn take(&mut self) -> Vec<ServerPacket<'static>> {
+        mem::take(self)
+            .packets
+            .into_iter()
+            .map(Buffered::into_packet)
+            .collect()
+    }
+}
+
+/// What comes in by HTTP.
+impl Session {
+    /// A `GET` of this session came in. It is answered at once or later, by an
+    /// [`Output::Answer`](super::Output::Answer).
+    ///
+    /// Two at a time are an error: the second is refused, the first is told
+    /// that the session is closed.
+    pub fn handle_poll(&mut self, now: Timestamp, request: ConnId, format: Format) {
+        self.judge(now);
+        match &mut self.state {
+            State::Polling(polling) | State::Probing(polling, _) => {
+                if let Poll::Waiting(..) = polling.poll {
+                    self.refuse(request, Refusal::BadRequest);
+                    self.end(Reason::TransportError, ServerPacket::Close);
+                } else {
+                    polling.poll = Poll::Waiting(request, format);
+                    self.changed = true;
+                }
+            }
+            State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),
+            State::Closing { outbox, .. } => {
+                let mut packets = outbox.take();
+                packets.push(ServerPacket::Close);
+                self.forget();
+                self.answer_packets(request, format, &packets);
+            }
+            State::Closed { farewell: Some(_) } => {
+                self.forget();
+                self.answer_packets(request, format, &[ServerPacket::Noop]);
+            }
+            State::Closed { farewell: None } => self.refuse(request, Refusal::UnknownSid),
+        }
+    }
+
+    /// The client let go of the `GET` that was waiting: it is gone.
+    pub fn handle_poll_gone(&mut self, request: ConnId) {
+        if let State::Polling(polling) | State::Probing(polling, _) = &self.state
+            && matches!(polling.poll, Poll::Waiting(waiting, _) if waiting == request)
+        {
+            self.end(Reason::TransportError, ServerPacket::Close);
+        }
+    }
+
+    /// The head of a `POST` of this session came in. If this returns `true`, its
+    /// body is to be read and told to [`handle_body`](Self::handle_body),
+    /// [`handle_body_too_large`](Self::handle_body_too_large) or
+    /// [`handle_body_gone`](Self::handle_body_gone). If not, it has its answer.
+    ///
+    /// Two at a time are an error: the second is refused, the session ends.
+    #[must_use = "says whether the body is to be read"]
+    pub fn handle_post(&mut self, now: Timestamp, request: ConnId) -> bool {
+        self.judge(now);
+        match &self.state {
+            State::Closed { .. } => self.refuse(request, Refusal::UnknownSid),
+            State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),
+            State::Polling(_) | State::Probing(..) | State::Closing { .. } => {
+                if self.post.is_none() {
+                    self.post = Some(request);
+                    return true;
+                }
+                self.refuse(request, Refusal::BadRequest);
+                self.end(Reason::TransportError, ServerPacket::Close);
+            }
+        }
+        false
+    }
+
+    /// The body of the `POST` is here. Returns the application's messages, in
+    /// order; those before a malformed packet count.
+    ///
+    /// `body` is [`Body::Binary`] if it came as `application/octet-stream`,
+    /// which only revision 3 may use.
+    pub fn handle_body<'a>(
+        &mut self,
+        now: Timestamp,
+        request: ConnId,
+        body: &'a Body<'_>,
+    ) -> Vec<Data<'a>> {
+        let mut messages = Vec::new();
+        if self.post != Some(request) {
+            return messages;
+        }
+        self.post = None;
+        match self.handle_packets(now, body, &mut messages) {
+            Ok(()) => self.answer(request, Answer::Received),
+            Err(Violation(reason)) => {
+                self.refuse(request, Refusal::BadRequest);
+                self.end(reason, ServerPacket::Close);
+            }
+        }
+        messages
+    }
+
+    fn handle_packets<'a>(
+        &mut self,
+        now: Timestamp,
+        body: &'a Body<'_>,
+        messages: &mut Vec<Data<'a>>,
+    ) -> Result<(), Violation> {
+        if self.revision == Revision::V4 && matches!(body, Body::Binary(_)) {
+            return Err(Violation(Reason::TransportError));
+        }
+        for packet in decode_payload(self.revision, body) {
+            let packet: ClientPacket<'a> = packet.map_err(|_| Violation(Reason::ParseError))?;
+            messages.extend(self.handle_packet(now, packet)?);
+        }
+        Ok(())
+    }
+
+    /// The body of the `POST` is longer than
+    /// [`Settings::max_payload`](super::Settings::max_payload). It is answered
+    /// so, and the session goes on.
+    pub fn handle_body_too_large(&mut self, request: ConnId) {
+        if self.post == Some(request) {
+            self.post = None;
+            self.answer(request, Answer::TooLarge);
+        }
+    }
+
+    /// The body of the `POST` is no text, although it should be: the session
+    /// ends as with any malformed packet.
+    pub fn handle_body_malformed(&mut self, request: ConnId) {
+        self.abandon_post(request, Reason::ParseError);
+    }
+
+    /// The body of the `POST` broke off: the client is gone.
+    pub fn handle_body_gone(&mut self, request: ConnId) {
+        self.abandon_post(request, Reason::TransportError);
+    }
+
+    fn abandon_post(&mut self, request: ConnId, reason: Reason) {
+        if self.post == Some(request) {
+            self.post = None;
+            self.refuse(request, Refusal::BadRequest);
+            self.end(reason, ServerPacket::Close);
+        }
+    }
+
+    /// Nobody needs to be told any more.
+    fn forget(&mut self) {
+        self.state = State::OVER;
+        self.changed = true;
+    }
+}

@@ -1,0 +1,127 @@
+//! What a session sleeps by.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConnId, Heartbeat, Poll, Revision, Session, State};
+use crate::engine::settings::Settings;
+
+/// The layout of the bytes below. Another number is another layout; there is no
+/// reading across.
+const VERSION: u8 = 1;
+
+/// Everything that must outlive sleep, lent from the session.
+#[derive(Serialize)]
+struct Saving<'a> {
+    revision: Revision,
+    b64: bool,
+    state: &'a State,
+    post: Option<ConnId>,
+    heartbeat: Heartbeat,
+}
+
+/// The same, read back.
+#[derive(Deserialize)]
+struct Saved {
+    revision: Revision,
+    b64: bool,
+    state: State,
+    post: Option<ConnId>,
+    heartbeat: Heartbeat,
+}
+
+/// Why a snapshot could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotError {
+    /// It was written by another version of this crate.
+    Version,
+    /// It is damaged.
+    Malformed,
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Version => "snapshot of another version",
+            Self::Malformed => "damaged snapshot",
+        })
+    }
+}
+
+impl core::error::Error for SnapshotError {}
+
+/// Falling asleep and waking up.
+impl Session {
+    /// Everything that must outlive sleep, as bytes.
+    ///
+    /// Outputs are no part of it: they are to be taken first.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let saving = Saving {
+            revision: self.revision,
+            b64: self.b64,
+            state: &self.state,
+            post: self.post,
+            heartbeat: self.heartbeat,
+        };
+        // Writing to a growing buffer fails for no type that is serialized here.
+        postcard::to_allocvec(&(VERSION, saving)).unwrap_or_default()
+    }
+
+    /// The session of a [`snapshot`](Self::snapshot).
+    ///
+    /// `is_there` says which connections have outlived the sleep. What the
+    /// others were waiting for is forgotten; without its WebSocket a session is
+    /// over, and says so among its outputs.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no snapshot, or one of another version.
+    pub fn restore(
+        snapshot: &[u8],
+        settings: Settings,
+        is_there: impl Fn(ConnId) -> bool,
+    ) -> Result<Self, SnapshotError> {
+        let (version, rest) =
+            postcard::take_from_bytes::<u8>(snapshot).map_err(|_| SnapshotError::Malformed)?;
+        if version != VERSION {
+            return Err(SnapshotError::Version);
+        }
+        let (saved, rest) =
+            postcard::take_from_bytes::<Saved>(rest).map_err(|_| SnapshotError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(SnapshotError::Malformed);
+        }
+        let mut session = Self {
+            settings,
+            revision: saved.revision,
+            b64: saved.b64,
+            state: saved.state,
+            post: saved.post.filter(|post| is_there(*post)),
+            heartbeat: saved.heartbeat,
+            outputs: VecDeque::new(),
+            changed: false,
+        };
+        session.forget_connections(is_there);
+        Ok(session)
+    }
+
+    fn forget_connections(&mut self, is_there: impl Fn(ConnId) -> bool) {
+        if let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
+            && let Poll::Waiting(request, _) = polling.poll
+            && !is_there(request)
+        {
+            polling.poll = Poll::Idle;
+        }
+        let socket = match &self.state {
+            State::Probing(_, probe) => probe.conn,
+            State::WebSocket(socket) => socket.conn,
+            State::Polling(_) | State::Closing { .. } | State::Closed { .. } => return,
+        };
+        if !is_there(socket) {
+            self.handle_socket_gone(socket, true);
+        }
+    }
+}

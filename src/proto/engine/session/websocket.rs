@@ -1,0 +1,252 @@
+//! WebSocket, and how a session moves to it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ClientPacket, ConnId, Data, Frame, Output, Poll, Reason, Refusal, Revision, ServerPacket,
+    Session, State, Violation,
+};
+use crate::Timestamp;
+
+/// RFC 6455, section 7.4.1: the purpose of the connection is fulfilled.
+pub(super) const CLOSE_NORMAL: u16 = 1000;
+/// RFC 6455, section 7.4.1: a message was too big to be processed.
+const CLOSE_TOO_BIG: u16 = 1009;
+
+/// What opens the probe, in both directions.
+const PROBE: &str = "probe";
+
+/// The WebSocket that carries a session.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Socket {
+    pub(super) conn: ConnId,
+    /// Bytes sent since the client last proved that it lives.
+    unproven: usize,
+    /// Those of them that were sent after the `2` it has not answered yet.
+    since_ping: usize,
+}
+
+/// A WebSocket that is to take over a polling session.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Probe {
+    pub(super) conn: ConnId,
+    pub(super) since: Timestamp,
+    /// Whether it has had its `3probe`.
+    pub(super) answered: bool,
+}
+
+impl Socket {
+    pub(super) fn new(conn: ConnId) -> Self {
+        Self {
+            conn,
+            unproven: 0,
+            since_ping: 0,
+        }
+    }
+
+    pub(super) fn handle_ping_sent(&mut self) {
+        self.since_ping = 0;
+    }
+
+    /// The client answered the last ping: what was sent before has arrived.
+    pub(super) fn handle_pong(&mut self) {
+        self.unproven = self.since_ping;
+    }
+
+    /// The client showed that it lives, though not what it has received.
+    pub(super) fn handle_sign(&mut self) {
+        self.unproven = 0;
+    }
+}
+
+/// What comes in by WebSocket.
+impl Session {
+    /// A WebSocket asks to take over this session. `Ok` means that it is to be
+    /// accepted, and then to be treated as the outputs say: where the session
+    /// has a WebSocket already, the new one is closed at once.
+    ///
+    /// # Errors
+    ///
+    /// The request is to be refused: the session is over, or may not upgrade.
+    pub fn handle_upgrade(&mut self, now: Timestamp, socket: ConnId) -> Result<(), Refusal> {
+        self.judge(now);
+        if !self.settings.allow_upgrades {
+            return Err(Refusal::BadRequest);
+        }
+        match &mut self.state {
+            State::Polling(polling) => {
+                let polling = core::mem::take(polling);
+                self.state = State::Probing(
+                    polling,
+                    Probe {
+                        conn: socket,
+                        since: now,
+                        answered: false,
+                    },
+                );
+                self.changed = true;
+            }
+            State::Probing(..) | State::WebSocket(_) => self.close_socket(socket, CLOSE_NORMAL),
+            State::Closing { .. } | State::Closed { .. } => return Err(Refusal::UnknownSid),
+        }
+        Ok(())
+    }
+
+    /// A frame came in by one of the session's WebSockets. Returns the
+    /// application's message, if it is one.
+    pub fn handle_frame<'a>(
+        &mut self,
+        now: Timestamp,
+        socket: ConnId,
+        frame: Frame<'a>,
+    ) -> Option<Data<'a>> {
+        match &self.state {
+            State::Probing(_, probe) if probe.conn == socket => {
+                self.handle_probe_frame(&frame);
+                None
+            }
+            State::WebSocket(current) if current.conn == socket => {
+                match self.handle_socket_frame(now, frame) {
+                    Ok(message) => message,
+                    Err(Violation(reason)) => {
+                        self.end(reason, ServerPacket::Close);
+                        None
+                    }
+                }
+            }
+            // A socket that was told to go, and had something left to say.
+            State::Polling(_)
+            | State::Probing(..)
+            | State::WebSocket(_)
+            | State::Closing { .. }
+            | State::Closed { .. } => None,
+        }
+    }
+
+    fn handle_socket_frame<'a>(
+        &mut self,
+        now: Timestamp,
+        frame: Frame<'a>,
+    ) -> Result<Option<Data<'a>>, Violation> {
+        if frame.len() > self.settings.max_payload {
+            self.end_with_code(Reason::TransportError, CLOSE_TOO_BIG);
+            return Ok(None);
+        }
+        let packet = ClientPacket::decode(self.revision, frame)
+            .map_err(|_| Violation(Reason::ParseError))?;
+        self.handle_packet(now, packet)
+    }
+
+    /// `2probe` is answered by `3probe`, and then `5` completes the upgrade.
+    /// Anything else ends the attempt, and polling goes on.
+    fn handle_probe_frame(&mut self, frame: &Frame<'_>) {
+        let State::Probing(_, probe) = &mut self.state else {
+            return;
+        };
+        match ClientPacket::decode(self.revision, frame.borrowed()) {
+            Ok(ClientPacket::Ping(text)) if text == PROBE && !probe.answered => {
+                probe.answered = true;
+                let socket = probe.conn;
+                let frame = ServerPacket::Pong(PROBE.into()).encode(self.revision, self.b64);
+                self.changed = true;
+                self.outputs.push_back(Output::Send { socket, frame });
+            }
+            Ok(ClientPacket::Upgrade) if probe.answered => self.complete_upgrade(),
+            Ok(_) | Err(_) => {
+                let socket = probe.conn;
+                self.abandon_probe();
+                self.close_socket(socket, CLOSE_NORMAL);
+            }
+        }
+    }
+
+    fn complete_upgrade(&mut self) {
+        let State::Probing(polling, probe) = &mut self.state else {
+            return;
+        };
+        let socket = probe.conn;
+        let poll = polling.poll;
+        let packets = polling.outbox.take();
+        self.state = State::WebSocket(Socket::new(socket));
+        self.changed = true;
+        if let Poll::Waiting(request, format) = poll {
+            self.answer_packets(request, format, &[ServerPacket::Noop]);
+        }
+        self.outputs.push_back(Output::Upgraded);
+        for packet in packets {
+            let frame = packet.encode(self.revision, self.b64);
+            self.outputs.push_back(Output::Send { socket, frame });
+        }
+    }
+
+    /// Polling goes on without the WebSocket that was to replace it.
+    pub(super) fn abandon_probe(&mut self) {
+        if let State::Probing(polling, _) = &mut self.state {
+            self.state = State::Polling(core::mem::take(polling));
+            self.changed = true;
+        }
+    }
+
+    /// A WebSocket of the session was closed by its client, or (`broken`) by an
+    /// error. Where it carried the session, the session is over.
+    pub fn handle_socket_gone(&mut self, socket: ConnId, broken: bool) {
+        match &self.state {
+            State::Probing(_, probe) if probe.conn == socket => self.abandon_probe(),
+            State::WebSocket(current) if current.conn == socket => {
+                let reason = if broken {
+                    Reason::TransportError
+                } else {
+                    Reason::TransportClose
+                };
+                self.end(reason, ServerPacket::Close);
+            }
+            State::Polling(_)
+            | State::Probing(..)
+            | State::WebSocket(_)
+            | State::Closing { .. }
+            | State::Closed { .. } => {}
+        }
+    }
+
+    /// Counts what is about to be sent, and ends the session instead if its
+    /// client has been sent too much without a sign that it is there.
+    ///
+    /// A client of revision 4 is asked for that sign when half of the bound is
+    /// used up, so that only one that reads nothing meets it.
+    pub(super) fn account(&mut self, now: Timestamp, bytes: usize) -> bool {
+        if self.is_strained() && self.revision == Revision::V4 {
+            self.ping_unless_pending(now);
+        }
+        let State::WebSocket(socket) = &mut self.state else {
+            return false;
+        };
+        socket.unproven = socket.unproven.saturating_add(bytes);
+        socket.since_ping = socket.since_ping.saturating_add(bytes);
+        if socket.unproven > self.settings.max_unproven {
+            self.end(Reason::TransportError, ServerPacket::Close);
+            return false;
+        }
+        true
+    }
+
+    /// Whether more than half of what may be sent without a sign of life has
+    /// been sent.
+    pub(super) fn is_strained(&self) -> bool {
+        match &self.state {
+            State::WebSocket(socket) => socket.unproven > self.settings.max_unproven / 2,
+            State::Polling(_)
+            | State::Probing(..)
+            | State::Closing { .. }
+            | State::Closed { .. } => false,
+        }
+    }
+
+    fn end_with_code(&mut self, reason: Reason, code: u16) {
+        if let State::WebSocket(socket) = &self.state {
+            self.close_socket(socket.conn, code);
+            self.state = State::OVER;
+            self.changed = true;
+            self.outputs.push_back(Output::Closed(reason));
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The protocols that Dormouse speaks, as plain data and state machines.
+//!
+//! This crate contains no networking code, no clock, no randomness and no
+//! `async`: bytes and [`Timestamp`]s come in as arguments, packets and answers
+//! come out as values. It builds for `wasm32v1-none`.
+//!
+//! - [`engine`]: Engine.IO revisions 3 and 4 — packets, payloads, the session.
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(test)]
+extern crate std;
+
+pub mod engine;
+mod time;
+
+pub use time::Timestamp;
