@@ -6,6 +6,10 @@
 //!
 //! - [`engine`]: Engine.IO revisions 3 and 4 — packets, payloads, the session.
 #![no_std]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
+)]
 
 extern crate alloc;
 

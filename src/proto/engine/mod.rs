@@ -26,6 +26,8 @@ mod json;
 mod outcome;
 mod packet;
 mod payload;
+#[cfg(test)]
+mod test_client;
 mod session;
 mod settings;
 

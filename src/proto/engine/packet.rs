@@ -344,3 +344,6 @@ fn without_first(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

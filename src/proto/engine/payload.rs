@@ -173,3 +173,8 @@ pub fn encode_payload(
 
 /// A packet as the encodings see it.
 type Part<'a> = (PacketType, Data<'a>);
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

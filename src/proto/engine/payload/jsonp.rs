@@ -129,3 +129,97 @@ fn restore_line_feeds(text: &str) -> String {
     restored.extend(core::iter::repeat_n('\\', backslashes));
     restored
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn answers_are_scripts() {
+        for (payload, expect) in [
+            ("hello", "___eio[0](\"hello\");"),
+            ("\"\\/</script>", "___eio[0](\"\\\"\\\\/</script>\");"),
+            ("\u{8}\t\n\u{c}\r", "___eio[0](\"\\b\\t\\n\\f\\r\");"),
+            ("\0\u{1f}\u{7f}", "___eio[0](\"\\u0000\\u001f\u{7f}\");"),
+            ("\u{2028}\u{2029}", "___eio[0](\"\\u2028\\u2029\");"),
+            ("é€😀", "___eio[0](\"é€😀\");"),
+        ] {
+            assert_eq!(script(JsonpIndex(0), payload), expect);
+        }
+    }
+
+    #[test]
+    fn the_index_consists_of_digits() {
+        for (j, expect) in [
+            ("0", 0),
+            ("42", 42),
+            ("", 0),
+            ("];alert(1)//", 1),
+            ("x4y2", 42),
+            ("٤", 0),
+            ("12345678", 12345678),
+            ("123456789", 123456789),
+            ("1234567890", 123456789),
+            ("999999999", 999999999),
+        ] {
+            assert_eq!(JsonpIndex::from_query(j), JsonpIndex(expect), "{j:?}");
+        }
+    }
+
+    fn check_form(body: &str, expect: Result<&str, ParseError>) {
+        let decoded = decode_form(body);
+        assert_eq!(
+            decoded.as_deref().map_err(|error| *error),
+            expect,
+            "{body:?}"
+        );
+    }
+
+    #[test]
+    fn requests_are_forms() {
+        check_form("d=6:4hello", Ok("6:4hello"));
+        check_form("d=6%3A4hello", Ok("6:4hello"));
+        check_form("d=4a+b%2B%20c", Ok("4a b+ c"));
+        check_form("d=4%E2%82%AC%f0%9F%98%80€", Ok("4€😀€"));
+        check_form("d=", Ok(""));
+        check_form("d=4a=b", Ok("4a=b"));
+        check_form("t=1&d=4a&x=y", Ok("4a"));
+        check_form("d=4a&d=4b", Ok("4a"));
+        assert!(matches!(decode_form("d=4a"), Ok(Cow::Borrowed("4a"))));
+    }
+
+    #[test]
+    fn bad_forms_are_refused() {
+        for body in [
+            "", "4hello", "=4", "data=4", "x&y", "D=4", "d", "d=%", "d=%4", "d=%zz", "d=4%",
+            "d=%+1", "d=%€",
+        ] {
+            check_form(body, Err(ParseError::BadForm));
+        }
+        for body in ["d=%ff", "d=4%E2%82", "d=%ED%A0%80", "d=%C0%80"] {
+            check_form(body, Err(ParseError::BadUtf8));
+        }
+    }
+
+    #[test]
+    fn requests_get_their_line_feeds_back() {
+        for (sent, expect) in [
+            (r"4a\nb", "4a\nb"),
+            (r"4a\\nb", r"4a\nb"),
+            (r"4a\\\nb", r"4a\\nb"),
+            (r"\n\n", "\n\n"),
+            (r"\\n\n", "\\n\n"),
+            (r"4\", r"4\"),
+            (r"4\n\", "4\n\\"),
+            (r"4\t\\t", r"4\t\\t"),
+            (r"\\\\n", r"\\\n"),
+            (r"n\n", "n\n"),
+            ("4\r\n", "4\r\n"),
+        ] {
+            check_form(&format!("d={sent}"), Ok(expect));
+            check_form(&format!("d={}", sent.replace('\\', "%5C")), Ok(expect));
+        }
+    }
+}

@@ -2,7 +2,9 @@
 //!
 //! Specification: revision 3, "Payload". In text the length counts UTF-16 code
 //! units, as JavaScript does: a character outside the BMP counts as two. In
-//! binary it counts bytes.
+//! binary it counts bytes. Bytes have their type before them, 4 as a byte: the
+//! specification's example leaves it out, but its test suite and every client
+//! have it.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
