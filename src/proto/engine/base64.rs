@@ -2,10 +2,10 @@
 //! section 4).
 //!
 //! What we write is padded. What we read is as lenient as stock clients need:
-//! padding may be missing, and line breaks are skipped, since the Java client
-//! breaks its lines after 76 characters. The reference server skips *any*
-//! character outside the alphabet; here those are errors, because a message
-//! with a hole in it is worse than none.
+//! padding may be missing, bits that no byte needs may be set, and line breaks
+//! are skipped, since the Java client breaks its lines after 76 characters. The
+//! reference server skips *any* character outside the alphabet; here those are
+//! errors, because a message with a hole in it is worse than none.
 
 use alloc::string::String;
 use alloc::vec::Vec;

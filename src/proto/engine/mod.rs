@@ -26,10 +26,10 @@ mod json;
 mod outcome;
 mod packet;
 mod payload;
-#[cfg(test)]
-mod test_client;
 mod session;
 mod settings;
+#[cfg(test)]
+mod test_client;
 
 pub use data::{Body, Data, Frame};
 pub use error::ParseError;

@@ -126,6 +126,7 @@ fn base64_frames_have_a_type_digit_in_revision_3_alone() {
 fn base64_is_as_lenient_as_stock_clients_need() {
     let check = |encoded, expect| check_decode(Revision::V4, Frame::from(encoded), expect);
     check("bAQIDBA", Ok(binary(&[1, 2, 3, 4])));
+    check("bAQIDBB==", Ok(binary(&[1, 2, 3, 4])));
     check("bAQID\nBA==\n", Ok(binary(&[1, 2, 3, 4])));
     check("bAQID\r\nBA==\r\n", Ok(binary(&[1, 2, 3, 4])));
     check("b\n", Ok(binary(&[])));

@@ -185,6 +185,7 @@ fn v3_binary_stops_at_the_first_bad_packet() {
     ] {
         check_v3_binary(body, &bad_length);
     }
+    check_v3_binary(b"\0\x0a\xff4123456789", &bad_length);
     check_v3_binary(&[], &[Err(ParseError::Empty)]);
     check_v3_binary(&[0, 0, 255], &[Err(ParseError::Empty)]);
     check_v3_binary(&[1, 0, 255], &[Err(ParseError::Empty)]);
