@@ -1,0 +1,230 @@
+// Origins, on both transports: browsers do not protect WebSockets, we do.
+
+import { after, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { assertAlive, assertError } from '../harness/expect.mjs';
+import { fetchRaw } from '../harness/raw-http.mjs';
+import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { refusedWebSocket } from '../harness/raw-websocket.mjs';
+import { startServer } from '../harness/server.mjs';
+import { differs } from '../harness/target.mjs';
+
+const server = await startServer();
+after(() => server.stop());
+
+const handshake = { EIO: 4, transport: 'polling' };
+const get = (path, headers, query = handshake) => fetchRaw(server, { path, query, headers });
+const preflight = (path, headers = {}) =>
+  fetchRaw(server, {
+    method: 'OPTIONS',
+    path,
+    query: handshake,
+    headers: { 'access-control-request-method': 'POST', ...headers },
+  });
+const lenient = differs('leaves origins to others unless told');
+
+describe('same origin (the default)', { concurrency: true }, () => {
+  const path = '/sleepy/';
+  const foreign = [
+    'http://evil.example',
+    'null',
+    'file://',
+    `https://127.0.0.1:${server.port}`,
+    'http://127.0.0.1:1',
+    'http://127.0.0.1',
+    `http://127.0.0.1:${server.port}.evil.example`,
+    `http://evil.example#127.0.0.1:${server.port}`,
+    '',
+  ];
+
+  test('its own origin connects, by polling and by WebSocket', async () => {
+    const headers = { origin: server.url };
+    await assertAlive(await openPolling(server, { headers }));
+    const peer = await openSession(server, { headers });
+    peer.send('4hello');
+    assert.equal(await peer.next(), '4hello');
+    peer.close();
+  });
+
+  test('no Origin at all connects', async () => {
+    await assertAlive(await openPolling(server));
+  });
+
+  test('the host is compared as a browser writes it', lenient, async () => {
+    const headers = { host: 'Example.COM:80', origin: 'http://example.com' };
+    assert.equal((await get(path, headers)).status, 200);
+  });
+
+  for (const origin of foreign) {
+    test(`"${origin.replace(server.port, '<port>')}" gets 400 by polling`, lenient, async () => {
+      assertError(await get(path, { origin }), 3);
+    });
+
+    test(`"${origin.replace(server.port, '<port>')}" gets 400 by WebSocket`, lenient, async () => {
+      const query = { EIO: 4 };
+      const answer = await refusedWebSocket(server, { path, query, headers: { origin } });
+      assert.equal(answer.status, 400);
+    });
+  }
+
+  test('a foreign origin cannot use a session it knows', lenient, async () => {
+    const session = await openPolling(server);
+    const headers = { origin: 'http://evil.example' };
+    assertError(await session.get({ headers }), 3);
+    assertError(await session.post('4hello', { headers }), 3);
+    const query = { EIO: 4, sid: session.sid };
+    const answer = await refusedWebSocket(server, { path, query, headers });
+    assert.equal(answer.status, 400);
+    await assertAlive(session);
+  });
+
+  test('no CORS headers are sent', async () => {
+    const { headers } = await get(path, { origin: server.url });
+    assert.equal(headers['access-control-allow-origin'], undefined);
+  });
+
+  test('a preflight from elsewhere allows nothing', async () => {
+    const { status, headers } = await preflight(path, { origin: 'http://evil.example' });
+    assert.ok(status >= 400 && status < 500, `status ${status}`);
+    assert.equal(headers['access-control-allow-origin'], undefined);
+  });
+});
+
+describe('"*"', { concurrency: true }, () => {
+  const path = '/engine.io/';
+
+  test('any origin connects, by polling and by WebSocket', async () => {
+    const headers = { origin: 'http://anything.example' };
+    const answer = await get(path, headers);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['access-control-allow-origin'], '*');
+    (await openSession(server, { path, headers })).close();
+  });
+
+  test('credentials are not offered', async () => {
+    const { headers } = await get(path, { origin: 'http://anything.example' });
+    assert.equal(headers['access-control-allow-credentials'], undefined);
+  });
+
+  test('a preflight gets 204 with the CORS headers', async () => {
+    const { status, headers, text } = await preflight(path, {
+      origin: 'http://anything.example',
+      'access-control-request-headers': 'x-token, content-type',
+    });
+    assert.deepEqual([status, text], [204, '']);
+    assert.equal(headers['access-control-allow-origin'], '*');
+    const methods = headers['access-control-allow-methods'].split(/, */);
+    assert.ok(methods.includes('GET') && methods.includes('POST'));
+    assert.match(headers['access-control-allow-headers'], /x-token/i);
+  });
+
+  test('CORS headers stand on errors too', async () => {
+    const answer = await get(path, { origin: 'http://anything.example' }, { EIO: 4 });
+    assertError(answer, 0);
+    assert.equal(answer.headers['access-control-allow-origin'], '*');
+  });
+});
+
+describe('a list of origins', { concurrency: true }, () => {
+  const path = '/strict/';
+  const good = { origin: 'http://good.example' };
+
+  test('one of them connects and is named in the answer', async () => {
+    const { status, headers } = await get(path, good);
+    assert.equal(status, 200);
+    assert.equal(headers['access-control-allow-origin'], good.origin);
+    assert.match(headers.vary, /\borigin\b/i);
+  });
+
+  test('credentials are offered where they are on', async () => {
+    const { headers } = await get(path, good);
+    assert.equal(headers['access-control-allow-credentials'], 'true');
+  });
+
+  test('CORS headers stand on every answer of the session', async () => {
+    const session = await openPolling(server, { path, headers: good });
+    const posted = await session.post('4hello', { headers: good });
+    const polled = await session.get({ headers: good });
+    for (const { headers } of [posted, polled]) {
+      assert.equal(headers['access-control-allow-origin'], good.origin);
+      assert.match(headers.vary, /\borigin\b/i);
+    }
+  });
+
+  test('CORS headers stand on errors too', async () => {
+    const answer = await get(path, good, { ...handshake, sid: 'unknown' });
+    assertError(answer, 1);
+    assert.equal(answer.headers['access-control-allow-origin'], good.origin);
+    assert.equal(answer.headers['access-control-allow-credentials'], 'true');
+  });
+
+  for (const origin of [
+    'http://evil.example',
+    'https://good.example',
+    'http://good.example:8080',
+    'http://good.example.evil.example',
+    'http://notgood.example',
+    'null',
+  ]) {
+    test(`${origin} is none of them: 400, and no CORS headers`, lenient, async () => {
+      const answer = await get(path, { origin });
+      assertError(answer, 3);
+      assert.equal(answer.headers['access-control-allow-origin'], undefined);
+      assert.match(answer.headers.vary, /\borigin\b/i);
+    });
+  }
+
+  test('a WebSocket from elsewhere gets 400', lenient, async () => {
+    const headers = { origin: 'http://evil.example' };
+    const answer = await refusedWebSocket(server, { path, query: { EIO: 4 }, headers });
+    assert.equal(answer.status, 400);
+  });
+
+  test('a WebSocket from one of them is accepted', async () => {
+    (await openSession(server, { path, headers: good })).close();
+  });
+
+  test('a preflight from one of them gets 204', async () => {
+    const { status, headers } = await preflight(path, good);
+    assert.equal(status, 204);
+    assert.equal(headers['access-control-allow-origin'], good.origin);
+    assert.equal(headers['access-control-allow-credentials'], 'true');
+    assert.match(headers.vary, /\borigin\b/i);
+  });
+
+  test('a preflight from elsewhere allows nothing', async () => {
+    const { headers } = await preflight(path, { origin: 'http://evil.example' });
+    assert.notEqual(headers['access-control-allow-origin'], 'http://evil.example');
+    assert.notEqual(headers['access-control-allow-origin'], '*');
+  });
+});
+
+describe('cookie', { concurrency: true }, () => {
+  test('is off by default', async () => {
+    const session = await openPolling(server);
+    assert.equal(session.answer.headers['set-cookie'], undefined);
+  });
+
+  test('where it is on: io=<sid>; Path=/; HttpOnly; SameSite=Lax', async () => {
+    const { answer, sid } = await openPolling(server, { path: '/strict/' });
+    const [cookie, ...others] = answer.headers['set-cookie'];
+    assert.deepEqual(others, []);
+    assert.equal(cookie, `io=${sid}; Path=/; HttpOnly; SameSite=Lax`);
+  });
+
+  test('is set on the handshake only', async () => {
+    const session = await openPolling(server, { path: '/strict/' });
+    const posted = await session.post('4hello');
+    const polled = await session.get();
+    assert.equal(posted.headers['set-cookie'], undefined);
+    assert.equal(polled.headers['set-cookie'], undefined);
+  });
+
+  test('never stands for the sid of the query', async () => {
+    const session = await openPolling(server, { path: '/strict/' });
+    const answer = await get('/strict/', { cookie: `io=${session.sid}` });
+    assert.equal(answer.status, 200);
+    assert.ok(answer.text.startsWith('0{'));
+    assert.ok(!answer.text.includes(session.sid));
+  });
+});

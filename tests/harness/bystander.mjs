@@ -1,0 +1,36 @@
+// A session that has nothing to do with the trouble beside it, and proves it.
+
+import assert from 'node:assert/strict';
+import { openPolling, openSession } from './raw-session.mjs';
+
+let asked = 0;
+
+/** One bystander by WebSocket and one by polling with a poll held open. */
+export async function bystanders(server, options = {}) {
+  const peer = await openSession(server, options);
+  const session = await openPolling(server, options);
+  let held = session.poll();
+  held.catch(() => {});
+
+  return {
+    sids: [peer.sid, session.sid],
+
+    /** Both are served as if nothing had happened, the held poll included. */
+    async check() {
+      const text = `4bystander ${(asked += 1)}`;
+      peer.send(text);
+      assert.equal(await peer.next('echo to the bystander'), text);
+      await session.send(text);
+      assert.deepEqual(await held, [text]);
+      held = session.poll();
+      held.catch(() => {});
+    },
+
+    /** Ends both, and the held poll with them. */
+    async leave() {
+      peer.close();
+      await session.send('1');
+      await held;
+    },
+  };
+}

@@ -1,0 +1,102 @@
+// A session by raw HTTP, request by request.
+
+import assert from 'node:assert/strict';
+import { decode, encode } from './payload.mjs';
+import { fetchRaw, send } from './raw-http.mjs';
+import { openWebSocket } from './raw-websocket.mjs';
+
+/** Opens a polling session: the handshake and the request of each kind. */
+export async function openPolling(server, options = {}) {
+  const { revision = 4, path = '/sleepy/', query = {}, headers = {} } = options;
+  const answer = await fetchRaw(server, {
+    path,
+    query: { EIO: revision, transport: 'polling', ...query },
+    headers,
+  });
+  assert.equal(answer.status, 200, `handshake: ${answer.text}`);
+  const [packet, ...others] = decode(revision, answer);
+  assert.equal(packet[0], '0');
+  const handshake = JSON.parse(packet.slice(1));
+  return new PollingSession(server, { revision, path, handshake, answer, others });
+}
+
+class PollingSession {
+  constructor(server, { revision, path, handshake, answer, others }) {
+    Object.assign(this, { server, revision, path, handshake, answer, others });
+    this.sid = handshake.sid;
+  }
+
+  #options({ query, ...options }) {
+    return {
+      path: this.path,
+      query: { EIO: this.revision, transport: 'polling', sid: this.sid, ...query },
+      ...options,
+    };
+  }
+
+  /** A request whose connection the test may drop: `{ request, response }`. */
+  start(options = {}) {
+    return send(this.server, this.#options(options));
+  }
+
+  get(options = {}) {
+    return fetchRaw(this.server, this.#options(options));
+  }
+
+  /** The body as it is, bytes or text. */
+  post(body, options = {}) {
+    const headers = { 'content-type': 'text/plain;charset=UTF-8', ...options.headers };
+    return fetchRaw(this.server, this.#options({ method: 'POST', body, ...options, headers }));
+  }
+
+  /** Sends packets and insists on the `ok`. */
+  async send(...packets) {
+    const answer = await this.post(encode(this.revision, packets));
+    assert.deepEqual([answer.status, answer.text], [200, 'ok']);
+  }
+
+  /** The packets of the next poll. */
+  async poll(options) {
+    const answer = await this.get(options);
+    assert.equal(answer.status, 200, answer.text);
+    return decode(this.revision, answer);
+  }
+
+  /** Packets of as many polls as it takes to have `count`. */
+  async collect(count) {
+    const packets = [];
+    while (packets.length < count) packets.push(...(await this.poll()));
+    return packets;
+  }
+
+  /** Sends a message and insists on its echo. */
+  async echo(text) {
+    await this.send(`4${text}`);
+    assert.deepEqual(await this.poll(), [`4${text}`]);
+  }
+
+  /** Begins an upgrade: a WebSocket with this sid. */
+  upgrade(options = {}) {
+    const query = { EIO: this.revision, sid: this.sid, ...options.query };
+    return openWebSocket(this.server, { path: this.path, ...options, query });
+  }
+
+  /** A whole upgrade as a client does it: probe, close the poll, `5`. */
+  async upgraded() {
+    const peer = await this.upgrade();
+    const held = this.poll();
+    peer.send('2probe');
+    assert.equal(await peer.next(), '3probe');
+    assert.deepEqual(await held, ['6']);
+    peer.send('5');
+    return peer;
+  }
+}
+
+/** Opens a session by WebSocket alone. */
+export async function openSession(server, { revision = 4, query, ...options } = {}) {
+  const peer = await openWebSocket(server, { ...options, query: { EIO: revision, ...query } });
+  peer.handshaken = await peer.handshake();
+  peer.sid = peer.handshaken.sid;
+  return peer;
+}

@@ -1,0 +1,111 @@
+// The reference server: npm's `engine.io`, with the options and routes of the
+// test Worker, to check the tests against something that is known to be right.
+
+import http from 'node:http';
+import { Server } from 'engine.io';
+import { attachApplication } from './application.mjs';
+import { Logs } from './logs.mjs';
+
+const common = { allowEIO3: true, allowRequest };
+const endpoints = {
+  '/engine.io/': {
+    pingInterval: 300,
+    pingTimeout: 200,
+    maxHttpBufferSize: 1_000_000,
+    cors: { origin: '*' },
+  },
+  '/sleepy/': {},
+  '/strict/': {
+    cors: { origin: ['http://good.example'], credentials: true },
+    cookie: true,
+    allowEIO3: false,
+    upgradeTimeout: 500,
+    maxHttpBufferSize: 1_000,
+  },
+  '/polling/': { transports: ['polling'] },
+  '/websocket/': { transports: ['websocket'] },
+  '/noupgrade/': { allowUpgrades: false },
+  '/ordered/': {},
+};
+
+export async function start({ port = 0 } = {}) {
+  const logs = new Logs();
+  const engines = new Map();
+  const server = http.createServer((request, response) =>
+    routes(engines, request, response).catch((error) => {
+      response.writeHead(500).end(String(error));
+    }),
+  );
+  for (const [path, options] of Object.entries(endpoints)) {
+    const engine = new Server({ ...common, ...options });
+    engine.attach(server, { path });
+    attachApplication(engine, logs);
+    // A closed polling session waits this long for its client (30 s by default),
+    // and the process that runs the tests would wait with it.
+    engine.on('connection', ({ transport }) => (transport.closeTimeout = 2_000));
+    engines.set(path, engine);
+  }
+  const sockets = new Set();
+  server.on('connection', (socket) => {
+    sockets.add(socket.on('close', () => sockets.delete(socket)));
+  });
+  await new Promise((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve);
+  });
+  const address = `127.0.0.1:${server.address().port}`;
+  const never = () => {
+    throw new Error('the reference server never sleeps: skip this case');
+  };
+  return {
+    url: `http://${address}`,
+    wsUrl: `ws://${address}`,
+    entryUrl: `http://${address}`,
+    host: '127.0.0.1',
+    port: server.address().port,
+    logs,
+    sleep: never,
+    cut: never,
+    settled: async () => {},
+    stop: async () => {
+      for (const engine of engines.values()) abandon(engine);
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** Ends all sessions without waiting for their clients, so that no timer is left. */
+function abandon(engine) {
+  for (const client of Object.values(engine.clients)) {
+    client.transport.discard();
+    client.close(true);
+  }
+}
+
+/** The application's own routes, beside Engine.IO's. */
+async function routes(engines, request, response) {
+  const url = new URL(request.url, 'http://localhost');
+  const client = engines.get(url.searchParams.get('path'))?.clients[url.searchParams.get('sid')];
+  const route = `${request.method} ${url.pathname}`;
+  if (route === 'GET /plain') return response.end('plain');
+  if (!client) return response.writeHead(404).end();
+  if (route === 'POST /send') client.send(await text(request));
+  else if (route === 'POST /disconnect') client.close();
+  else if (route === 'GET /transport') return response.end(client.transport.name);
+  else return response.writeHead(404).end();
+  return response.end();
+}
+
+async function text(request) {
+  let body = '';
+  for await (const chunk of request.setEncoding('utf8')) body += chunk;
+  return body;
+}
+
+function allowRequest(request, decide) {
+  const { admission } = request._query;
+  if (admission === 'no') decide(undefined, false);
+  else if (admission === 'msg') decide('not you', false);
+  else decide(undefined, true);
+}
