@@ -1,13 +1,11 @@
 // `npm run deploy`: `wrangler deploy`, on a machine where nothing is installed
 // yet too. Arguments go on to wrangler: `npm run deploy -- --dry-run`.
 
-import { isMain, main } from './shell.mjs';
-import { setUpBuild } from './setup.mjs';
-import { wrangler } from './wrangler.mjs';
+import { main } from './shell.mjs';
+import { build } from './build.mjs';
+import { deploy } from './wrangler.mjs';
 
-if (isMain(import.meta)) {
-  await main(async () => {
-    await setUpBuild();
-    await wrangler(['deploy', ...process.argv.slice(2)]);
-  });
-}
+await main(async () => {
+  await build();
+  await deploy(process.argv.slice(2));
+});

@@ -263,9 +263,10 @@ function read(file) {
   return readFileSync(path.join(root, file), 'utf8');
 }
 
+// `node tools/setup.mjs [target …]`: Rust targets beyond the one that a build needs.
 if (isMain(import.meta)) {
   await main(async () => {
     await setUpBuild();
-    await modernNode();
+    await ensureRust(process.argv.slice(2));
   });
 }

@@ -1,9 +1,9 @@
 // Runs wrangler on a Node that it accepts.
 
-import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { Failure, root, run } from './shell.mjs';
+import { root, run } from './shell.mjs';
 import { modernNode } from './setup.mjs';
+import { serve } from './serve.mjs';
 
 const program = path.join(root, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
 
@@ -14,50 +14,16 @@ const env = {
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
 };
 
-// workerd answers held polls before it obeys a signal, and a poll may be held for minutes.
-const PATIENCE = 3_000;
+/** `wrangler dev` until it is stopped. Without a terminal to read from it asks nothing. */
+export async function dev(args) {
+  await serve(await modernNode(), [program, 'dev', ...args], { env });
+}
 
-/** Runs wrangler to its end; it may ask its user something (who to log in as, for example). */
-export async function wrangler(args) {
-  await run(await modernNode(), [program, ...args], {
+/** `wrangler deploy`, which may have to ask who is deploying. */
+export async function deploy(args) {
+  await run(await modernNode(), [program, 'deploy', ...args], {
     env,
     stdin: 'inherit',
-    orElse: `wrangler ${args[0]} failed, see above`,
+    orElse: 'nothing was deployed, see above',
   });
-}
-
-/**
- * Runs wrangler until someone stops this process, and sees to it that nothing
- * of it is left then: it has a process group of its own, which is ended as a whole.
- */
-export async function serve(args) {
-  const child = spawn(await modernNode(), [program, ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-    // Without a terminal to read from, wrangler asks nothing.
-    stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true,
-  });
-  let stopped = false;
-  const stop = () => {
-    if (stopped) return;
-    stopped = true;
-    signal(child.pid, 'SIGINT');
-    setTimeout(() => signal(child.pid, 'SIGKILL'), PATIENCE).unref();
-  };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, stop);
-  const code = await new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('exit', resolve);
-  });
-  signal(child.pid, 'SIGKILL');
-  if (!stopped) throw new Failure(`wrangler ${args[0]} ended (${code}), see above`);
-}
-
-function signal(group, name) {
-  try {
-    process.kill(-group, name);
-  } catch {
-    // Nothing is left of the group.
-  }
 }

@@ -1,0 +1,30 @@
+// `npm run conformance`: an Engine.IO echo on port 3000 for the protocol's
+// published test suites, which know this address and these timings: the test
+// Worker at /engine.io/, until it is stopped.
+
+import { fileURLToPath } from 'node:url';
+import { main, say } from './shell.mjs';
+import { build, testWorker } from './build.mjs';
+import { ensurePortIsFree, host, serve } from './serve.mjs';
+import { modernNode } from './setup.mjs';
+
+const port = 3000;
+
+async function prepare() {
+  await ensurePortIsFree(port, 'stop what uses it, the test suites know no other');
+  await build(testWorker);
+  // The runtime wants a newer Node than the one that may be running this.
+  await serve(await modernNode(), [fileURLToPath(import.meta.url), 'serve']);
+}
+
+async function serveHere() {
+  const { start } = await import('../tests/harness/worker.mjs');
+  const server = await start({ port });
+  say(`the echo is at http://${host}:${port}/engine.io/ (Ctrl+C stops it)`);
+  process.once('SIGINT', async () => {
+    await server.stop();
+    process.exit();
+  });
+}
+
+await main(process.argv[2] === 'serve' ? serveHere : prepare);
