@@ -1,0 +1,132 @@
+// `npm test`: everything, from the inside out; or `npm test -- native wasm
+// clients browser` for some of it. Every part runs even if one before it failed.
+//
+//   native    cargo's tests and the examples in the documentation, on this machine
+//   wasm      the same crates' tests in a headless browser
+//   clients   tests/**/*.test.mjs: real clients against the built test Worker
+//   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
+//
+// What the last two parts get from here, beside node_modules: tests/worker/build
+// (and build/ for the browser), CHROMIUM, and DORMOUSE_PYTHON, a Python with
+// what tests/python/requirements.txt names.
+
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { Failure, isMain, main, root, say, status } from './shell.mjs';
+import { build, playground, testWorker } from './build.mjs';
+import { ensureBrowser, ensureNpmPackages, ensurePython, ensureRust, modernNode, setUpBuild } from './setup.mjs';
+
+const parts = { native, wasm, clients, browser };
+const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
+
+// Nothing here takes this long; what does would never end.
+const LONGEST_TEST = 600_000;
+
+async function native() {
+  await ensureRust([]);
+  return cargo(['test', '--no-fail-fast', ...packages()]);
+}
+
+async function wasm() {
+  const { wasmBindgenTestRunner } = await setUpBuild();
+  const { chromedriver } = await ensureBrowser();
+  // `--tests`: the examples have been run natively, and could not run in a browser.
+  return cargo(['test', '--no-fail-fast', '--tests', '--target', 'wasm32-unknown-unknown', ...packages()], {
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: wasmBindgenTestRunner,
+    CHROMEDRIVER: chromedriver,
+    WASM_BINDGEN_USE_BROWSER: '1',
+    // Seconds; both are short for a machine that is busy with something else.
+    WASM_BINDGEN_TEST_TIMEOUT: '300',
+    WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '60',
+  });
+}
+
+async function clients() {
+  await build(testWorker);
+  const python = await ensurePython();
+  const files = testFiles('tests').filter((file) => !file.startsWith('tests/browser/'));
+  return node(files, { DORMOUSE_PYTHON: python });
+}
+
+async function browser() {
+  await build(playground);
+  await build(testWorker);
+  const { chromium } = await ensureBrowser();
+  return node(testFiles('tests/browser'), { CHROMIUM: chromium });
+}
+
+/** The library's crates, as arguments to cargo. The Workers are applications of it and tested from outside. */
+function packages() {
+  return Object.entries(crates)
+    .filter(([, directory]) => existsSync(path.join(root, directory, 'Cargo.toml')))
+    .flatMap(([name]) => ['--package', name]);
+}
+
+function cargo(args, env) {
+  return counted('cargo', args, env, /^test result: .* (\d+) passed; (\d+) failed;/gm);
+}
+
+async function node(files, env) {
+  if (files.length === 0) {
+    say('nothing to run here');
+    return { passed: 0, failed: 0 };
+  }
+  const args = ['--test', '--test-reporter=spec', `--test-timeout=${LONGEST_TEST}`, ...files];
+  return counted(await modernNode(), args, env, /^ℹ pass (\d+)\n(?:ℹ fail (\d+))/gm);
+}
+
+/** Runs a program and adds up the passed and failed tests that it reports. */
+async function counted(program, args, env, summary) {
+  let text = '';
+  const code = await status(program, args, { env, onText: (more) => (text += more) });
+  let [passed, failed] = [0, 0];
+  for (const [, good, bad] of text.matchAll(summary)) {
+    passed += Number(good);
+    failed += Number(bad);
+  }
+  // It may also fail without a failed test: where something does not compile.
+  return { passed, failed: code === 0 ? failed : Math.max(failed, 1) };
+}
+
+function testFiles(directory) {
+  if (!existsSync(path.join(root, directory))) return [];
+  return readdirSync(path.join(root, directory), { withFileTypes: true })
+    .flatMap((entry) => {
+      const child = `${directory}/${entry.name}`;
+      if (entry.isDirectory()) return ['node_modules', 'build'].includes(entry.name) ? [] : testFiles(child);
+      return entry.name.endsWith('.test.mjs') ? [child] : [];
+    })
+    .sort();
+}
+
+async function test(names) {
+  const unknown = names.find((name) => !(name in parts));
+  if (unknown) throw new Failure(`there is no part "${unknown}": ${Object.keys(parts).join(', ')}`);
+  await ensureNpmPackages();
+
+  const results = [];
+  for (const name of names.length > 0 ? names : Object.keys(parts)) {
+    console.log(`\n━━ ${name} ${'━'.repeat(60 - name.length)}\n`);
+    const began = Date.now();
+    let result;
+    try {
+      result = await parts[name]();
+    } catch (error) {
+      console.error(error instanceof Failure ? `dormouse: ${error.message}` : error);
+      result = { passed: 0, failed: 1 };
+    }
+    results.push({ name, ...result, seconds: Math.round((Date.now() - began) / 1000) });
+  }
+
+  console.log(`\n━━ summary ${'━'.repeat(53)}\n`);
+  for (const { name, passed, failed, seconds } of results) {
+    console.log(`${name.padEnd(8)} ${failed > 0 ? 'FAILED' : 'ok    '} ${passed} passed, ${failed} failed, ${seconds} s`);
+  }
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
+  if (sum('failed') > 0) process.exitCode = 1;
+}
+
+if (isMain(import.meta)) {
+  await main(() => test(process.argv.slice(2)));
+}
