@@ -235,8 +235,16 @@ impl Session {
 
     /// Whether anything that must outlive sleep changed since this was last
     /// asked; if so, it is time for a [`snapshot`](Self::snapshot).
+    ///
+    /// Ask it when the outputs have been taken: a message that a waiting `GET`
+    /// takes along need not be saved. Neither need the requests themselves, for
+    /// while one is on its way, its object stays awake.
     pub fn take_changed(&mut self) -> bool {
-        core::mem::take(&mut self.changed)
+        let outbox_changed = match &mut self.state {
+            State::Polling(polling) | State::Probing(polling, _) => polling.outbox.take_changed(),
+            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => false,
+        };
+        core::mem::take(&mut self.changed) || outbox_changed
     }
 }
 
@@ -313,6 +321,7 @@ impl Session {
             return None;
         };
         let (request, format) = (*request, *format);
+        self.changed |= polling.outbox.is_saved();
         let mut packets = polling.outbox.take();
         if packets.is_empty() {
             if !drain {
@@ -322,7 +331,6 @@ impl Session {
             packets.push(ServerPacket::Noop);
         }
         polling.poll = Poll::Idle;
-        self.changed = true;
         let (content_type, body) = encode_payload(revision, &packets, format);
         Some(Output::Answer {
             request,
@@ -334,7 +342,6 @@ impl Session {
     fn transmit(&mut self, packet: Buffered) {
         match &mut self.state {
             State::Polling(polling) | State::Probing(polling, _) => {
-                self.changed = true;
                 polling.outbox.push(packet);
                 if polling.outbox.bytes() > self.settings.max_buffered {
                     polling.outbox.take();

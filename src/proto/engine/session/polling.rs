@@ -37,6 +37,9 @@ pub(super) enum Poll {
 pub(super) struct Outbox {
     packets: Vec<Buffered>,
     bytes: usize,
+    /// How many of the packets, from the first on, are saved for sleep.
+    #[serde(skip)]
+    saved: usize,
 }
 
 /// A packet that may have to wait; the others are never kept.
@@ -76,6 +79,18 @@ impl Outbox {
     }
 
     /// Everything that waited, in order.
+    /// Whether there are packets that are not saved for sleep. From now on they
+    /// count as saved.
+    pub(super) fn take_changed(&mut self) -> bool {
+        let saved = mem::replace(&mut self.saved, self.packets.len());
+        saved < self.packets.len()
+    }
+
+    /// Whether any of the packets are saved for sleep.
+    pub(super) fn is_saved(&self) -> bool {
+        self.saved > 0
+    }
+
     pub(super) fn take(&mut self) -> Vec<ServerPacket<'static>> {
         mem::take(self)
             .packets
@@ -101,7 +116,6 @@ impl Session {
                     self.end(Reason::TransportError, ServerPacket::Close);
                 } else {
                     polling.poll = Poll::Waiting(request, format);
-                    self.changed = true;
                 }
             }
             State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),

@@ -104,6 +104,8 @@ impl Session {
             outputs: VecDeque::new(),
             changed: false,
         };
+        // What was just read is saved.
+        session.take_changed();
         session.forget_connections(is_there);
         Ok(session)
     }
