@@ -49,8 +49,8 @@ class Peer {
   }
 
   /** The next frame: a string, or a Buffer where it is binary. */
-  next(what = 'WebSocket frame') {
-    return this.#frames.next(what);
+  next(what = 'WebSocket frame', ms) {
+    return this.#frames.next(what, ms);
   }
 
   /** The handshake that a new session begins with. */
@@ -69,8 +69,8 @@ class Peer {
     return this.#frames.pending;
   }
 
-  end(what = 'end of the WebSocket') {
-    return within(this.closed, what);
+  end(what = 'end of the WebSocket', ms) {
+    return within(this.closed, what, ms);
   }
 
   close() {

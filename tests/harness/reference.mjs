@@ -1,11 +1,15 @@
 // The reference server: npm's `engine.io`, with the options and routes of the
 // test Worker, to check the tests against something that is known to be right.
 
+import { readFile } from 'node:fs/promises';
 import http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Server } from 'engine.io';
 import { attachApplication } from './application.mjs';
 import { Logs } from './logs.mjs';
 
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const common = { allowEIO3: true, allowRequest };
 const endpoints = {
   '/engine.io/': {
@@ -28,11 +32,11 @@ const endpoints = {
   '/ordered/': {},
 };
 
-export async function start({ port = 0 } = {}) {
+export async function start({ port = 0, assets } = {}) {
   const logs = new Logs();
   const engines = new Map();
   const server = http.createServer((request, response) =>
-    routes(engines, request, response).catch((error) => {
+    routes({ engines, assets }, request, response).catch((error) => {
       response.writeHead(500).end(String(error));
     }),
   );
@@ -84,17 +88,27 @@ function abandon(engine) {
 }
 
 /** The application's own routes, beside Engine.IO's. */
-async function routes(engines, request, response) {
+async function routes({ engines, assets }, request, response) {
   const url = new URL(request.url, 'http://localhost');
   const client = engines.get(url.searchParams.get('path'))?.clients[url.searchParams.get('sid')];
   const route = `${request.method} ${url.pathname}`;
   if (route === 'GET /plain') return response.end('plain');
+  if (assets) return serveFile(path.join(assets, url.pathname), response);
   if (!client) return response.writeHead(404).end();
   if (route === 'POST /send') client.send(await text(request));
   else if (route === 'POST /disconnect') client.close();
   else if (route === 'GET /transport') return response.end(client.transport.name);
   else return response.writeHead(404).end();
   return response.end();
+}
+
+const types = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+
+async function serveFile(name, response) {
+  const file = path.extname(name) ? name : path.join(name, 'index.html');
+  const contents = await readFile(path.join(root, file)).catch(() => undefined);
+  response.setHeader('content-type', types[path.extname(file)] ?? 'text/html');
+  response.writeHead(contents ? 200 : 404).end(contents);
 }
 
 async function text(request) {

@@ -3,7 +3,8 @@
 //
 //   url, wsUrl        where clients connect (the Worker itself, no proxy before it)
 //   logs              the structured log (see logs.mjs)
-//   sleep(sid)        puts the session's object to sleep, its WebSockets hibernating
+//   sleep(sid)        puts the session's object to sleep, its WebSockets hibernating;
+//                     false where it slept already and nothing had woken it
 //   cut(sid)          the same, but its WebSockets are closed, as a deploy does
 //   settled()         when polling sessions are certainly saved
 //   stop()            ends every process that was started

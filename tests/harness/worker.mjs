@@ -50,9 +50,10 @@ function face(runtime, logs, entry, direct) {
     const id = objectId(sid);
     try {
       await runtime.unsafeEvictDurableObject(NAME, OBJECT, { id, webSockets });
+      return true;
     } catch (error) {
-      // It sleeps already, and nothing has woken it.
       if (!/not currently running/.test(error.message)) throw error;
+      return false;
     }
   };
   return {

@@ -1,0 +1,109 @@
+// The browser builds of both clients in a browser: JSONP and binary XHR exist
+// nowhere else, and nobody else sends an Origin by himself.
+
+import { after, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { openPage, packageFile, startBrowser } from '../harness/browser.mjs';
+import { startServer } from '../harness/server.mjs';
+import { differs } from '../harness/target.mjs';
+
+const server = await startServer();
+after(() => server.stop());
+const browser = await startBrowser();
+after(() => browser.close());
+
+const old = packageFile('engine.io-client-3/engine.io.js');
+const current = packageFile('engine.io-client/dist/engine.io.js');
+
+const ways = {
+  'JSONP, 3.5': [old, { transports: ['polling'], forceJSONP: true }, 'polling'],
+  'XHR, 3.5': [old, { transports: ['polling'] }, 'polling'],
+  'XHR with base64, 3.5': [old, { transports: ['polling'], forceBase64: true }, 'polling'],
+  'WebSocket, 3.5': [old, { transports: ['websocket'] }, 'websocket'],
+  'upgrade, 3.5': [old, { transports: ['polling', 'websocket'] }, 'websocket'],
+  'JSONP and upgrade, 3.5': [old, { transports: ['polling', 'websocket'], forceJSONP: true }, 'websocket'],
+  'XHR, 6.6': [current, { transports: ['polling'] }, 'polling'],
+  'WebSocket, 6.6': [current, { transports: ['websocket'] }, 'websocket'],
+  'upgrade, 6.6': [current, { transports: ['polling', 'websocket'] }, 'websocket'],
+};
+
+/** A page of this origin with the client in it. */
+async function pageWith(t, script, origin = server.url) {
+  const page = await openPage(browser, t);
+  await page.route('**/favicon.ico', (route) => route.fulfill({ status: 204 }));
+  await page.goto(`${origin}/plain`);
+  await page.addScriptTag({ path: script });
+  return page;
+}
+
+/** Runs in the page: connects, sends each message, and gives back the echoes. */
+async function talk({ url, options, last, messages }) {
+  const socket = window.eio(url, options);
+  socket.binaryType = 'arraybuffer';
+  const echoes = [];
+  await new Promise((resolve, reject) => {
+    const settle = () => socket.transport.name === last && resolve();
+    socket.on('open', settle);
+    socket.on('upgrade', settle);
+    socket.on('close', (reason) => reject(new Error(`closed: ${reason}`)));
+  });
+  const done = new Promise((resolve, reject) => {
+    socket.on('message', (data) => {
+      echoes.push(data instanceof ArrayBuffer ? [...new Uint8Array(data)] : data);
+      if (echoes.length === messages.length) resolve();
+    });
+    socket.on('close', (reason) => reject(new Error(`closed: ${reason}`)));
+  });
+  for (const message of messages) {
+    socket.send(Array.isArray(message) ? Uint8Array.from(message).buffer : message);
+  }
+  await done;
+  const { name } = socket.transport;
+  socket.close();
+  return { echoes, name };
+}
+
+describe('same origin', () => {
+  for (const [name, [script, options, last]] of Object.entries(ways)) {
+    test(`${name}: text, Unicode and binary, in order`, async (t) => {
+      const page = await pageWith(t, script);
+      const text = ['hello', 'é€🦔 \u2028\u2029 "\\n\\\\n" \r\n', 'x'.repeat(100_000)];
+      const messages = [...text, [1, 2, 3, 255, 0], 'last'];
+      const settings = { ...options, path: '/sleepy/' };
+      const got = await page.evaluate(talk, { url: server.url, options: settings, last, messages });
+      assert.equal(got.name, last);
+      assert.deepEqual(got.echoes, messages);
+      assert.deepEqual(page.complaints, []);
+    });
+  }
+});
+
+describe('another origin', () => {
+  // The same server by another name is another origin to a browser.
+  const origin = server.url.replace('127.0.0.1', 'localhost');
+
+  for (const name of ['XHR, 6.6', 'WebSocket, 6.6', 'XHR, 3.5', 'JSONP, 3.5']) {
+    const [script, options, last] = ways[name];
+
+    test(`${name}: connects where "*" lets it`, async (t) => {
+      const page = await pageWith(t, script, origin);
+      // The old client sends credentials unless told, and "*" allows none.
+      const settings = { ...options, path: '/engine.io/', withCredentials: false };
+      const messages = ['hello'];
+      const got = await page.evaluate(talk, { url: server.url, options: settings, last, messages });
+      assert.deepEqual(got.echoes, messages);
+    });
+  }
+
+  const lenient = differs('leaves origins to others unless told');
+  for (const name of ['XHR, 6.6', 'WebSocket, 6.6']) {
+    const [script, options, last] = ways[name];
+
+    test(`${name}: is refused where only the same origin may connect`, lenient, async (t) => {
+      const page = await pageWith(t, script, origin);
+      const settings = { ...options, path: '/sleepy/' };
+      const talking = page.evaluate(talk, { url: server.url, options: settings, last, messages: ['hello'] });
+      await assert.rejects(talking, /closed: transport error/);
+    });
+  }
+});

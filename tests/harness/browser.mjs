@@ -1,0 +1,53 @@
+// Chromium, as a person would have it before them.
+
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const artifacts = path.join(root, 'target', 'artifacts');
+
+export async function startBrowser() {
+  const executablePath = process.env.CHROMIUM;
+  if (!executablePath) throw new Error('CHROMIUM is not set: npm test knows where the browser is');
+  return chromium.launch({
+    executablePath,
+    // No sandbox, for machines where tests run as root; and nothing that would
+    // look for the network by itself.
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+}
+
+/** A page that keeps what went wrong in it: `page.complaints`. */
+export async function openPage(browser, t) {
+  const page = await browser.newPage({ viewport: { width: 1000, height: 760 } });
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') page.complaints.push(message.text());
+  });
+  t.after(() => page.close());
+  return page;
+}
+
+/** Keeps what the page looks like, as the test's artifact. */
+export async function keepScreenshot(page, name) {
+  await mkdir(artifacts, { recursive: true });
+  const file = path.join(artifacts, `${name}.png`);
+  await page.screenshot({ path: file });
+  return file;
+}
+
+/** The file of an npm package that a page loads. */
+export function packageFile(name) {
+  return path.join(root, 'node_modules', name);
+}
