@@ -80,7 +80,7 @@ impl Session {
         let Heartbeat { heard, pinged } = self.heartbeat;
         let settings = &self.settings;
         let at = match (self.revision, pinged) {
-            (Revision::V3, _) => heard + settings.patience(),
+            (Revision::V3, _) => self.expiry(),
             (Revision::V4, None) => heard + settings.ping_interval,
             // Where heartbeats are batched, the next pulse is soon enough.
             (Revision::V4, Some(pinged)) if settings.sleeps() => {
@@ -116,9 +116,13 @@ impl Session {
 
     /// Whether, before this session is sent or judged anything more, it should
     /// be told the last [sign of life](Self::handle_sign_of_life): its client
-    /// seems to be silent, or has been sent much.
+    /// seems to be silent, has been sent much, or could be pinged again if it
+    /// has answered.
     pub fn is_in_doubt(&self, now: Timestamp) -> bool {
-        self.is_strained() || now >= self.expiry()
+        let unanswered = self.heartbeat.pinged;
+        self.is_strained()
+            || now >= self.expiry()
+            || unanswered.is_some_and(|pinged| self.is_ping_due(now, pinged))
     }
 
     /// The moment for which [`next_deadline`](Self::next_deadline) asked, or any
@@ -144,13 +148,19 @@ impl Session {
             | State::Closing { .. }
             | State::Closed { .. } => {}
         }
-        let due = self.heartbeat.heard + self.settings.ping_interval;
-        if self.revision == Revision::V4 && now + self.settings.head_start() >= due {
+        if self.revision == Revision::V4 && self.is_ping_due(now, self.heartbeat.heard) {
             self.ping_unless_pending(now);
         }
     }
 
-    /// Ends the session if its client has been silent for too long.
+    /// Whether a client that was last heard or pinged at `since` is to be pinged
+    /// now, rather than by the next pulse.
+    fn is_ping_due(&self, now: Timestamp, since: Timestamp) -> bool {
+        now + self.settings.head_start() >= since + self.settings.ping_interval
+    }
+
+    /// Ends the session if its client has been silent for too long, and forgets
+    /// it if its client has been waited for in vain.
     pub(super) fn judge(&mut self, now: Timestamp) {
         if self.transport().is_some() && now >= self.expiry() {
             self.end(Reason::PingTimeout, ServerPacket::Close);
