@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::heartbeat::Heartbeat;
 use self::polling::{Buffered, Poll, Polling};
-use self::websocket::{Probe, Socket};
+use self::websocket::{CLOSE_NORMAL, Probe, Socket};
 use super::outcome::{Answer, ConnId, Output, Reason, Refusal};
 use super::settings::{FAREWELL, Settings};
 use super::{ClientPacket, Data, Frame, ServerPacket};
@@ -373,25 +373,46 @@ impl Session {
     /// Ends the session and leaves no connection unanswered: a waiting `GET`
     /// gets what was buffered and then `last`.
     fn end(&mut self, reason: Reason, last: ServerPacket<'static>) {
+        self.end_with_code(reason, last, CLOSE_NORMAL);
+    }
+
+    /// [`end`](Self::end) where a WebSocket is closed with this code.
+    fn end_with_code(&mut self, reason: Reason, last: ServerPacket<'static>, code: u16) {
         match core::mem::replace(&mut self.state, State::OVER) {
             State::Polling(polling) => self.end_polling(polling, last),
             State::Probing(polling, probe) => {
                 self.end_polling(polling, last);
-                self.close_socket(probe.conn, websocket::CLOSE_NORMAL);
+                self.close_socket(probe.conn, CLOSE_NORMAL);
             }
-            State::WebSocket(socket) => {
-                self.close_socket(socket.conn, websocket::CLOSE_NORMAL);
-            }
+            State::WebSocket(socket) => self.close_socket(socket.conn, code),
             over @ (State::Closing { .. } | State::Closed { .. }) => {
                 self.state = over;
                 return;
             }
         }
-        if let Some(post) = self.post.take() {
+        if reason == Reason::ForcedClose {
+            self.dismiss_post();
+        } else if let Some(post) = self.post.take() {
             self.refuse(post, Refusal::BadRequest);
         }
         self.changed = true;
         self.outputs.push_back(Output::Closed(reason));
+    }
+
+    /// Lets go of the `POST` of a client that has done nothing wrong: it was
+    /// still on its way when the application closed the session. An error would
+    /// reach the client ahead of the news and be taken for the reason.
+    fn dismiss_post(&mut self) {
+        if let Some(post) = self.post.take() {
+            self.answer(post, Answer::Received);
+        }
+    }
+
+    /// Nobody needs to be told any more.
+    fn forget(&mut self) {
+        self.state = State::OVER;
+        self.changed = true;
+        self.dismiss_post();
     }
 
     fn end_polling(&mut self, mut polling: Polling, last: ServerPacket<'static>) {

@@ -129,24 +129,12 @@ impl Session {
     /// other: ends what has lasted too long, and pings.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.judge(now);
-        match &self.state {
-            State::Probing(_, probe) if now >= probe.since + self.settings.upgrade_timeout => {
-                let socket = probe.conn;
-                self.abandon_probe();
-                self.close_socket(socket, websocket::CLOSE_NORMAL);
-            }
-            State::Closing { until, .. }
-            | State::Closed {
-                farewell: Some(until),
-            } if now >= *until => {
-                self.state = State::OVER;
-                self.changed = true;
-            }
-            State::Polling(_)
-            | State::Probing(..)
-            | State::WebSocket(_)
-            | State::Closing { .. }
-            | State::Closed { .. } => {}
+        if let State::Probing(_, probe) = &self.state
+            && now >= probe.since + self.settings.upgrade_timeout
+        {
+            let socket = probe.conn;
+            self.abandon_probe();
+            self.close_socket(socket, websocket::CLOSE_NORMAL);
         }
         if self.revision == Revision::V4 && self.is_ping_due(now, self.heartbeat.heard) {
             self.ping_unless_pending(now);
@@ -171,8 +159,7 @@ impl Session {
         } = &self.state
             && now >= *until
         {
-            self.state = State::OVER;
-            self.changed = true;
+            self.forget();
         }
     }
 

@@ -70,7 +70,8 @@ impl Buffered {
 
 impl Outbox {
     pub(super) fn push(&mut self, packet: Buffered) {
-        self.bytes += packet.len() + PACKET_COST;
+        let bytes = packet.len().saturating_add(PACKET_COST);
+        self.bytes = self.bytes.saturating_add(bytes);
         self.packets.push(packet);
     }
 
@@ -78,7 +79,6 @@ impl Outbox {
         self.bytes
     }
 
-    /// Everything that waited, in order.
     /// Whether there are packets that are not saved for sleep. From now on they
     /// count as saved.
     pub(super) fn take_changed(&mut self) -> bool {
@@ -91,6 +91,7 @@ impl Outbox {
         self.saved > 0
     }
 
+    /// Everything that waited, in order.
     pub(super) fn take(&mut self) -> Vec<ServerPacket<'static>> {
         mem::take(self)
             .packets
@@ -235,11 +236,5 @@ impl Session {
             self.refuse(request, Refusal::BadRequest);
             self.end(reason, ServerPacket::Close);
         }
-    }
-
-    /// Nobody needs to be told any more.
-    fn forget(&mut self) {
-        self.state = State::OVER;
-        self.changed = true;
     }
 }

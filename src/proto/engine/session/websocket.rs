@@ -129,7 +129,7 @@ impl Session {
         frame: Frame<'a>,
     ) -> Result<Option<Data<'a>>, Violation> {
         if frame.len() > self.settings.max_payload {
-            self.end_with_code(Reason::TransportError, CLOSE_TOO_BIG);
+            self.end_with_code(Reason::TransportError, ServerPacket::Close, CLOSE_TOO_BIG);
             return Ok(None);
         }
         let packet = ClientPacket::decode(self.revision, frame)
@@ -238,15 +238,6 @@ impl Session {
             | State::Probing(..)
             | State::Closing { .. }
             | State::Closed { .. } => false,
-        }
-    }
-
-    fn end_with_code(&mut self, reason: Reason, code: u16) {
-        if let State::WebSocket(socket) = &self.state {
-            self.close_socket(socket.conn, code);
-            self.state = State::OVER;
-            self.changed = true;
-            self.outputs.push_back(Output::Closed(reason));
         }
     }
 }
