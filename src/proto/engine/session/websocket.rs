@@ -44,6 +44,11 @@ impl Socket {
         }
     }
 
+    fn handle_sent(&mut self, bytes: usize) {
+        self.unproven = self.unproven.saturating_add(bytes);
+        self.since_ping = self.since_ping.saturating_add(bytes);
+    }
+
     pub(super) fn handle_ping_sent(&mut self) {
         self.since_ping = 0;
     }
@@ -164,10 +169,9 @@ impl Session {
         let State::Probing(polling, probe) = &mut self.state else {
             return;
         };
-        let socket = probe.conn;
+        let mut socket = Socket::new(probe.conn);
         let poll = polling.poll;
         let packets = polling.outbox.take();
-        self.state = State::WebSocket(Socket::new(socket));
         self.changed = true;
         if let Poll::Waiting(request, format) = poll {
             self.answer_packets(request, format, &[ServerPacket::Noop]);
@@ -175,8 +179,13 @@ impl Session {
         self.outputs.push_back(Output::Upgraded);
         for packet in packets {
             let frame = packet.encode(self.revision, self.b64);
-            self.outputs.push_back(Output::Send { socket, frame });
+            socket.handle_sent(frame.len());
+            self.outputs.push_back(Output::Send {
+                socket: socket.conn,
+                frame,
+            });
         }
+        self.state = State::WebSocket(socket);
     }
 
     /// Polling goes on without the WebSocket that was to replace it.
@@ -220,8 +229,7 @@ impl Session {
         let State::WebSocket(socket) = &mut self.state else {
             return false;
         };
-        socket.unproven = socket.unproven.saturating_add(bytes);
-        socket.since_ping = socket.since_ping.saturating_add(bytes);
+        socket.handle_sent(bytes);
         if socket.unproven > self.settings.max_unproven {
             self.end(Reason::TransportError, ServerPacket::Close);
             return false;
