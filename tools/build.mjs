@@ -10,11 +10,10 @@
 // went into it, and a build with the same digest is done before it begins.
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { capture, isMain, main, root, run, say } from './shell.mjs';
 import { setUpBuild } from './setup.mjs';
-import { cargoTools } from './versions.mjs';
 
 export const playground = '.';
 export const testWorker = 'tests/worker';
@@ -43,33 +42,23 @@ export async function build(crate = playground, { force = false } = {}) {
 /** Of every file, version and setting that the outcome depends on. */
 async function digest(crate) {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([cargoTools, process.env.RUSTFLAGS, process.env.CARGO_ENCODED_RUSTFLAGS]));
+  hash.update(JSON.stringify([process.env.RUSTFLAGS, process.env.CARGO_ENCODED_RUSTFLAGS]));
   hash.update((await capture('rustc', ['--version', '--verbose'])) ?? '');
-  const sources = ['Cargo.toml', 'Cargo.lock', 'package-lock.json', 'tools/build.mjs', 'src'];
+  const sources = ['Cargo.toml', 'Cargo.lock', 'tools/build.mjs', 'tools/versions.mjs', 'src'];
   if (crate !== playground) sources.push(crate);
-  for (const file of sources.flatMap(filesIn).sort()) {
+  const files = sources.flatMap(filesIn).filter((file) => !file.startsWith(`${crate}/build/`));
+  for (const file of files.sort()) {
     const contents = readFileSync(path.join(root, file));
     hash.update(`${file}\0${contents.length}\0`).update(contents);
   }
   return hash.digest('hex');
 }
 
-/** The files at and below a path, without what builds leave there. */
+/** The files at and below a path, if it exists. */
 function filesIn(name) {
-  if (!existsSync(path.join(root, name))) return [];
-  let entries;
-  try {
-    entries = readdirSync(path.join(root, name), { withFileTypes: true });
-  } catch (error) {
-    if (error.code === 'ENOTDIR') return [name];
-    throw error;
-  }
-  return entries
-    .filter((entry) => !['build', 'target', 'node_modules'].includes(entry.name))
-    .flatMap((entry) => {
-      const child = `${name}/${entry.name}`;
-      return entry.isDirectory() ? filesIn(child) : entry.isFile() ? [child] : [];
-    });
+  const found = statSync(path.join(root, name), { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found ? [name] : [];
+  return readdirSync(path.join(root, name)).flatMap((child) => filesIn(`${name}/${child}`));
 }
 
 /** The pages load nothing from elsewhere, so the client library is served beside them. */
@@ -77,8 +66,11 @@ function vendor() {
   const from = path.join(root, 'node_modules', 'engine.io-client', 'dist');
   const to = path.join(root, 'www', 'vendor');
   mkdirSync(to, { recursive: true });
-  for (const file of ['engine.io.esm.min.js', 'engine.io.esm.min.js.map']) {
-    copyFileSync(path.join(from, file), path.join(to, file));
+  for (const name of ['engine.io.esm.min.js', 'engine.io.esm.min.js.map']) {
+    const contents = readFileSync(path.join(from, name));
+    const file = path.join(to, name);
+    // `wrangler dev` watches these: a file that is written reloads the pages.
+    if (!existsSync(file) || !readFileSync(file).equals(contents)) writeFileSync(file, contents);
   }
 }
 
@@ -86,6 +78,7 @@ if (isMain(import.meta)) {
   await main(async () => {
     const args = process.argv.slice(2);
     const crates = args.filter((arg) => !arg.startsWith('--'));
-    await build(crates[0], { force: args.includes('--force') });
+    const crate = path.relative(root, path.resolve(crates[0] ?? root)) || playground;
+    await build(crate, { force: args.includes('--force') });
   });
 }

@@ -53,7 +53,7 @@ export function status(program, args = [], { cwd = root, env, onText, stdin = 'i
         onText(text);
       });
     }
-    child.on('error', reject);
+    child.on('error', ({ code }) => reject(new Failure(`\`${program}\` cannot be started (${code})`)));
     child.on('close', (code) => resolve(code ?? 128));
   });
 }
