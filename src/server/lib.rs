@@ -1,1 +1,155 @@
-//! The server.
+//! Dormouse: an Engine.IO server for Cloudflare Workers that sleeps between
+//! messages.
+//!
+//! A server for stock clients of every generation, in Rust compiled to
+//! WebAssembly. Each session lives in a Durable Object; its WebSocket
+//! hibernates, so that a client that says nothing costs nothing, and clients
+//! that cannot hold a WebSocket poll by HTTP. The session id names the object,
+//! so there are no sticky sessions and there is nothing to share.
+//!
+//! ```
+//! use dormouse::engine::{Client, Engine, Message};
+//!
+//! fn app() -> Engine {
+//!     Engine::new().on_message(async |client: Client, message: Message| {
+//!         client.send(message).await
+//!     })
+//! }
+//!
+//! dormouse::worker!(app);
+//! # fn main() {}
+//! ```
+//!
+//! Begin with [`engine::Engine`], which is the server, and [`engine::Client`],
+//! which handlers talk to. [`App`] puts several servers and the routes of the
+//! application into one Worker.
+
+mod app;
+mod client;
+pub mod engine;
+mod front;
+mod http;
+mod log;
+mod object;
+mod options;
+mod placement;
+mod platform;
+mod query;
+mod request;
+mod sid;
+
+pub use app::App;
+pub use front::handle;
+pub use options::ConfigError;
+
+/// What the macros need. Not part of the interface.
+#[doc(hidden)]
+pub mod private {
+    pub use js_sys;
+    pub use wasm_bindgen;
+    pub use web_sys;
+    pub use worker;
+    pub use worker::worker_sys;
+
+    pub use crate::app::install;
+    pub use crate::object::Object;
+
+    /// The Worker's `fetch`.
+    pub fn fetch(
+        request: web_sys::Request,
+        env: worker::Env,
+        context: worker_sys::Context,
+    ) -> wasm_bindgen::JsValue {
+        crate::front::fetch(request, env, context)
+    }
+
+    /// Installs the application, or keeps the Worker from starting.
+    pub fn start(app: impl Into<crate::App>) {
+        if let Err(error) = install(app) {
+            wasm_bindgen::throw_str(&error.to_string());
+        }
+    }
+}
+
+/// Makes a Worker of an application: its `fetch`, and the Durable Object class
+/// `Dormouse`.
+///
+/// Takes the path of a function without arguments that returns an [`App`], or
+/// an [`Engine`](engine::Engine) where that is all. It is called when the Worker
+/// starts; an option that cannot be served keeps it from starting, with a
+/// message that names the option and the remedy.
+#[macro_export]
+macro_rules! worker {
+    ($app:path) => {
+        $crate::objects!($app);
+
+        const _: () = {
+            use $crate::private::wasm_bindgen::{self, prelude::*};
+
+            #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]
+            pub fn fetch(
+                request: $crate::private::web_sys::Request,
+                env: $crate::private::worker::Env,
+                context: $crate::private::worker_sys::Context,
+            ) -> JsValue {
+                $crate::private::fetch(request, env, context)
+            }
+        };
+    };
+}
+
+/// Makes the Durable Object class `Dormouse` of an application whose Worker has
+/// a `fetch` of its own. That one serves its clients by calling [`handle`].
+#[macro_export]
+macro_rules! objects {
+    ($app:path) => {
+        const _: () = {
+            use $crate::private::wasm_bindgen::{self, prelude::*};
+            use $crate::private::web_sys::{Request, WebSocket};
+
+            #[wasm_bindgen(start, wasm_bindgen = $crate::private::wasm_bindgen)]
+            pub fn start() {
+                $crate::private::start($app());
+            }
+
+            #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]
+            pub struct Dormouse($crate::private::Object);
+
+            // Synchronous throughout: a panic in an asynchronous method would
+            // leave its caller waiting for ever.
+            #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]
+            impl Dormouse {
+                #[wasm_bindgen(constructor)]
+                pub fn new(
+                    state: $crate::private::worker_sys::DurableObjectState,
+                    env: $crate::private::worker::Env,
+                ) -> Dormouse {
+                    Dormouse($crate::private::Object::new(&state, env))
+                }
+
+                pub fn fetch(&self, request: Request) -> JsValue {
+                    self.0.fetch(&request)
+                }
+
+                #[wasm_bindgen(js_name = webSocketMessage)]
+                pub fn web_socket_message(&self, socket: WebSocket, message: JsValue) {
+                    self.0.web_socket_message(&socket, &message);
+                }
+
+                #[wasm_bindgen(js_name = webSocketClose)]
+                pub fn web_socket_close(&self, socket: WebSocket, code: u16) {
+                    self.0.web_socket_close(&socket, code);
+                }
+
+                #[wasm_bindgen(js_name = webSocketError)]
+                pub fn web_socket_error(&self, socket: WebSocket) {
+                    self.0.web_socket_error(&socket);
+                }
+
+                pub fn alarm(&self) {
+                    self.0.alarm();
+                }
+            }
+        };
+    };
+}

@@ -1,1 +1,122 @@
-//! The test application.
+//! The application that Dormouse's own tests talk to: an echo that takes
+//! commands, on several paths with different options.
+
+mod commands;
+
+use core::time::Duration;
+
+use dormouse::App;
+use dormouse::engine::{
+    Client, Clients, Cookie, Data, Engine, Handshake, Level, Message, Reason, Refused, SendError,
+    Transport,
+};
+use serde_json::json;
+use worker::{Context, Env, Request, Response};
+
+/// The application under test, on `path`.
+fn echo(path: &str) -> Engine {
+    Engine::new()
+        .path(path)
+        .log(Level::Info)
+        .admit(
+            |handshake: &Handshake| match handshake.query("admission").as_deref() {
+                Some("no") => Err(String::new()),
+                Some(_) => Err("not you".to_owned()),
+                None => Ok(()),
+            },
+        )
+        .on_connect(connect)
+        .on_message(async |client: Client, message: Message| match &message {
+            Data::Text(text) if text.starts_with("cmd:") => commands::run(&client, text).await,
+            Data::Text(_) | Data::Binary(_) => Ok(client.send(message).await?),
+        })
+        .on_disconnect(async |_client: Client, _reason: Reason| {})
+}
+
+async fn connect(client: Client, handshake: Handshake) -> Result<(), Refused> {
+    if handshake.query("panic").is_some() {
+        panic!("asked to, on connect");
+    }
+    if handshake.query("refuse").is_some() {
+        let status = handshake
+            .query("status")
+            .and_then(|status| status.parse().ok());
+        let refused = Refused::new(&json!({ "reason": "no" }));
+        return Err(match status {
+            Some(status) => refused.status(status),
+            None => refused,
+        });
+    }
+    commands::remember_request(&client, &handshake);
+    if handshake.query("greet").is_some() {
+        client.send("hello").await.ok();
+    }
+    Ok(())
+}
+
+/// The short heartbeat that the protocol's own suites expect.
+fn conformance() -> Engine {
+    echo("/engine.io/")
+        .ping_interval(Duration::from_millis(300))
+        .ping_timeout(Duration::from_millis(200))
+        .max_payload(1_000_000)
+        .origins("*")
+}
+
+fn strict() -> Engine {
+    echo("/strict/")
+        .origins(["http://good.example"])
+        .credentials(true)
+        .cookie(Cookie::default())
+        .revision_3(false)
+        .upgrade_timeout(Duration::from_millis(500))
+        .max_payload(1_000)
+}
+
+fn app() -> App {
+    App::new()
+        .engine(conformance())
+        .engine(echo("/sleepy/"))
+        .engine(strict())
+        .engine(echo("/polling/").transports(&[Transport::Polling]))
+        .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
+        .engine(echo("/noupgrade/").allow_upgrades(false))
+        .engine(echo("/ordered/").in_order(true))
+        .fetch(routes)
+}
+
+/// The routes beside ours: what another part of a Worker does with a client.
+async fn routes(mut request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+    let url = request.url()?;
+    let query = |name: &str| {
+        let found = url.query_pairs().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
+    };
+    let Some(clients) = Clients::new(&env, &query("path")) else {
+        return match url.path() {
+            "/plain" => Response::ok("plain"),
+            _ => Response::error("Not Found", 404),
+        };
+    };
+    let sid = query("sid");
+    let done = match url.path() {
+        "/send" => clients
+            .send(&sid, request.text().await?)
+            .await
+            .map(|()| String::new()),
+        "/disconnect" => clients.disconnect(&sid).await.map(|()| String::new()),
+        "/transport" => clients
+            .transport(&sid)
+            .await
+            .map(|it| it.as_str().to_owned()),
+        _ => Err(SendError::Unknown),
+    };
+    match done {
+        Ok(text) => Response::ok(text),
+        Err(error) => Response::error(error.to_string(), 404),
+    }
+}
+
+dormouse::worker!(app);

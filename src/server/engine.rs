@@ -1,0 +1,358 @@
+//! Engine.IO alone: messages to and from clients, without events or rooms.
+
+use core::fmt;
+use core::future::Future;
+use core::time::Duration;
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use serde::Serialize;
+
+pub use dormouse_proto::engine::{Data, Reason, Revision, Transport};
+
+pub use crate::client::{Client, Clients, MAX_SESSION, SendError, SessionError};
+pub use crate::log::Level;
+pub use crate::options::{ConfigError, Cookie, Origins};
+pub use crate::placement::Placement;
+pub use crate::request::Handshake;
+pub use crate::sid::Sid;
+
+use crate::options::Options;
+
+/// A message from a client: text or bytes.
+pub type Message = Data<'static>;
+
+/// An Engine.IO server: what the application does with its clients, and how.
+///
+/// ```
+/// use dormouse::engine::{Client, Engine, Message};
+///
+/// let echo = Engine::new().on_message(async |client: Client, message: Message| {
+///     client.send(message).await
+/// });
+/// # let _ = echo;
+/// ```
+#[derive(Default)]
+pub struct Engine {
+    pub(crate) options: Options,
+    pub(crate) admit: Option<Admit>,
+    pub(crate) on_connect: Option<OnConnect>,
+    pub(crate) on_message: Option<OnMessage>,
+    pub(crate) on_disconnect: Option<OnDisconnect>,
+}
+
+type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
+type OnConnect = Rc<dyn Fn(Client, Handshake) -> LocalBoxFuture<'static, Result<(), Refused>>>;
+type OnMessage = Rc<dyn Fn(Client, Message) -> LocalBoxFuture<'static, Result<(), HandlerError>>>;
+type OnDisconnect = Rc<dyn Fn(Client, Reason) -> LocalBoxFuture<'static, Result<(), HandlerError>>>;
+
+/// What the application does.
+///
+/// Handlers are async functions or closures that return `()` or a `Result`. A
+/// handler that returns an error, or panics, loses its own event: it is logged
+/// with the sid, and nobody else notices.
+impl Engine {
+    /// A server with the usual options that does nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decides, in the stateless Worker and before any object is woken, whether
+    /// a client may try to connect. An error refuses it with 403 and the
+    /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
+    pub fn admit(mut self, admit: impl Fn(&Handshake) -> Result<(), String> + 'static) -> Self {
+        self.admit = Some(Rc::new(admit));
+        self
+    }
+
+    /// What to do when a client connects, before it is told that it is
+    /// connected. What is sent here arrives right behind the handshake. An
+    /// error refuses the client: see [`Refused`].
+    pub fn on_connect<F, R>(mut self, handler: F) -> Self
+    where
+        F: AsyncFn(Client, Handshake) -> R + 'static,
+        R: ConnectOutcome,
+    {
+        let handler = Rc::new(handler);
+        self.on_connect = Some(Rc::new(move |client, handshake| {
+            let handler = handler.clone();
+            Box::pin(async move { handler(client, handshake).await.into_result() })
+        }));
+        self
+    }
+
+    /// What to do with a message.
+    pub fn on_message<F, R>(mut self, handler: F) -> Self
+    where
+        F: AsyncFn(Client, Message) -> R + 'static,
+        R: Outcome,
+    {
+        let handler = Rc::new(handler);
+        self.on_message = Some(Rc::new(move |client, message| {
+            let handler = handler.clone();
+            Box::pin(async move { handler(client, message).await.into_result() })
+        }));
+        self
+    }
+
+    /// What to do when a client has gone. Its user session can still be read;
+    /// what is sent to it is lost.
+    pub fn on_disconnect<F, R>(mut self, handler: F) -> Self
+    where
+        F: AsyncFn(Client, Reason) -> R + 'static,
+        R: Outcome,
+    {
+        let handler = Rc::new(handler);
+        self.on_disconnect = Some(Rc::new(move |client, reason| {
+            let handler = handler.clone();
+            Box::pin(async move { handler(client, reason).await.into_result() })
+        }));
+        self
+    }
+}
+
+/// The options, with the defaults that users of other servers know.
+impl Engine {
+    /// The path that clients connect to. Default: `/engine.io/`. With or
+    /// without the last slash is the same.
+    pub fn path(mut self, path: &str) -> Self {
+        self.options.path = format!("{}/", path.trim_end_matches('/'));
+        self
+    }
+
+    /// The time between two heartbeats, at most 90 s. Default: 25 s. Below 10 s
+    /// the objects never sleep.
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.options.settings.ping_interval = interval;
+        self
+    }
+
+    /// How long a heartbeat may stay unanswered. Default: 20 s.
+    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+        self.options.settings.ping_timeout = timeout;
+        self
+    }
+
+    /// The largest message a client may send, and the largest body of a `POST`,
+    /// in bytes. Default: 1,000,000. A larger body gets 413, a larger WebSocket
+    /// message closes the session with code 1009.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.options.settings.max_payload = bytes;
+        self
+    }
+
+    /// The most bytes kept for a polling client that does not fetch them.
+    /// Default: 4 MiB. Past it the session is closed.
+    pub fn max_buffered(mut self, bytes: usize) -> Self {
+        self.options.settings.max_buffered = bytes;
+        self
+    }
+
+    /// The most bytes sent by WebSocket to a client that gives no sign of life.
+    /// Default: 16 MiB. Past it the session is closed.
+    pub fn max_unproven(mut self, bytes: usize) -> Self {
+        self.options.settings.max_unproven = bytes;
+        self
+    }
+
+    /// The transports that clients may use. Default: both.
+    pub fn transports(mut self, transports: &[Transport]) -> Self {
+        self.options.transports = transports.to_vec();
+        self
+    }
+
+    /// Whether a polling session may move to a WebSocket. Default: `true`.
+    pub fn allow_upgrades(mut self, allow: bool) -> Self {
+        self.options.settings.allow_upgrades = allow;
+        self
+    }
+
+    /// How long an upgrade may take. Default: 10 s. Then polling goes on.
+    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+        self.options.settings.upgrade_timeout = timeout;
+        self
+    }
+
+    /// From how many bytes on the answer to a poll is compressed (gzip or
+    /// deflate), if the client takes it; `None` for never. Default: 1024.
+    pub fn compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
+        self.options.compression = threshold.into();
+        self
+    }
+
+    /// Sets a cookie at the handshake. Default: none.
+    pub fn cookie(mut self, cookie: impl Into<Cookie>) -> Self {
+        self.options.cookie = Some(cookie.into());
+        self
+    }
+
+    /// Which pages may connect: `"*"`, one origin, or a list of them; the empty
+    /// list leaves the matter to others. Default: pages of the same origin.
+    pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
+        self.options.origins = origins.into();
+        self
+    }
+
+    /// Whether pages of other origins may send cookies along. Default: `false`.
+    pub fn credentials(mut self, allow: bool) -> Self {
+        self.options.credentials = allow;
+        self
+    }
+
+    /// Whether clients of revision 3 are served (engine.io-client up to 3,
+    /// socket.io-client up to 2). Default: `true`.
+    pub fn revision_3(mut self, serve: bool) -> Self {
+        self.options.revision_3 = serve;
+        self
+    }
+
+    /// Whether a client's next message waits until the handler of the one
+    /// before has returned. Default: `false`, handlers run concurrently.
+    pub fn in_order(mut self, in_order: bool) -> Self {
+        self.options.in_order = in_order;
+        self
+    }
+
+    /// How long a task started with [`Client::spawn`] may take before it is
+    /// dropped, with a line in the log. Default: 60 s. A task keeps its object
+    /// awake, which costs money: this bounds what a forgotten one can cost.
+    pub fn task_limit(mut self, limit: Duration) -> Self {
+        self.options.task_limit = limit;
+        self
+    }
+
+    /// Which Durable Object a session is put into. Default: one of 8.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.options.placement = placement;
+        self
+    }
+
+    /// How much is logged. Default: [`Level::Warn`].
+    pub fn log(mut self, level: Level) -> Self {
+        self.options.log = level;
+        self
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a handler failed, for the log.
+#[derive(Debug)]
+pub struct HandlerError(pub(crate) String);
+
+/// What a handler may return: nothing, or a `Result` whose error can be shown.
+pub trait Outcome {
+    /// The error, if it is one, in words for the log.
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), HandlerError>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+impl<E: fmt::Display> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<(), HandlerError> {
+        self.map_err(|error| HandlerError(error.to_string()))
+    }
+}
+
+/// What [`Engine::on_connect`] may return: nothing, or a `Result` whose error
+/// becomes a [`Refused`].
+pub trait ConnectOutcome {
+    /// The refusal, if it is one.
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), Refused>;
+}
+
+impl ConnectOutcome for () {
+    fn into_result(self) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Refused>> ConnectOutcome for Result<(), E> {
+    fn into_result(self) -> Result<(), Refused> {
+        self.map_err(Into::into)
+    }
+}
+
+/// The application does not want this client.
+///
+/// The client gets an HTTP error, by polling and by WebSocket alike: status 401
+/// with the data as JSON, unless another status is chosen.
+///
+/// ```
+/// use dormouse::engine::Refused;
+///
+/// let refused = Refused::new(&["the house is full"]).status(503);
+/// # let _ = refused;
+/// let refused = Refused::from("who are you?");
+/// # let _ = refused;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Refused {
+    /// A refusal with status 401 and `data` as the JSON body.
+    pub fn new(data: &impl Serialize) -> Self {
+        let body = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
+        Self { status: 401, body }
+    }
+
+    /// The same with another status, from 400 to 599.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = status.clamp(400, 599);
+        self
+    }
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self::new(&"Unauthorized")
+    }
+}
+
+impl From<&str> for Refused {
+    fn from(data: &str) -> Self {
+        Self::new(&data)
+    }
+}
+
+impl From<String> for Refused {
+    fn from(data: String) -> Self {
+        Self::new(&data)
+    }
+}
+
+impl From<()> for Refused {
+    fn from((): ()) -> Self {
+        Self::default()
+    }
+}
+
+/// Waits. While it does, the object stays awake, and is paid for: for more than
+/// a moment, let the client or an alarm of your own wake you.
+///
+/// ```no_run
+/// # async fn example(client: dormouse::engine::Client) {
+/// use core::time::Duration;
+///
+/// dormouse::engine::sleep(Duration::from_millis(200)).await;
+/// client.send("sorry to keep you waiting").await.ok();
+/// # }
+/// ```
+pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
+    worker::Delay::from(duration)
+}

@@ -1,0 +1,236 @@
+//! HTTP: what every answer carries beside its body.
+
+use dormouse_proto::engine::{Answer, Body, Refusal};
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
+
+use crate::engine::Refused;
+use crate::options::{Options, Origins};
+use crate::query;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A transform stream that compresses.
+    type CompressionStream;
+    #[wasm_bindgen(constructor)]
+    fn new(format: &str) -> CompressionStream;
+
+    type Stream;
+    #[wasm_bindgen(method, js_name = pipeThrough)]
+    fn pipe_through(this: &Stream, transform: &CompressionStream) -> JsValue;
+
+    /// The constructor that takes a stream for a body.
+    #[wasm_bindgen(js_name = Response)]
+    type StreamedResponse;
+    #[wasm_bindgen(constructor, js_class = "Response")]
+    fn streamed(body: &JsValue, init: &ResponseInit) -> StreamedResponse;
+}
+
+pub(crate) const JSON: &str = "application/json";
+
+/// An answer before it is one of this platform.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content_type: &'static str,
+    pub(crate) body: Body<'static>,
+    /// The value of a `Set-Cookie` header.
+    pub(crate) cookie: Option<String>,
+}
+
+impl Reply {
+    pub(crate) fn new(
+        status: u16,
+        content_type: &'static str,
+        body: impl Into<Body<'static>>,
+    ) -> Self {
+        Self {
+            status,
+            content_type,
+            body: body.into(),
+            cookie: None,
+        }
+    }
+
+    /// An error of the protocol: its code, and its message or the application's.
+    pub(crate) fn refusal(refusal: Refusal, message: Option<String>) -> Self {
+        let message = message.filter(|message| !message.is_empty());
+        let message = message.unwrap_or_else(|| refusal.to_string());
+        let message = serde_json::to_string(&message).unwrap_or_default();
+        let body = format!("{{\"code\":{},\"message\":{message}}}", refusal.code());
+        Self::new(refusal.status(), JSON, body)
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Payload(content_type, body) => Self::new(200, content_type.as_str(), body),
+            Answer::Received => Self::new(200, "text/html", "ok"),
+            Answer::TooLarge => Self::new(413, JSON, r#"{"message":"Payload too large"}"#),
+            Answer::Refused(refusal) => Self::refusal(refusal, None),
+        }
+    }
+}
+
+impl From<Refused> for Reply {
+    fn from(refused: Refused) -> Self {
+        Self::new(refused.status, JSON, refused.body)
+    }
+}
+
+pub(crate) fn header(request: &Request, name: &str) -> Option<String> {
+    request.headers().get(name).ok().flatten()
+}
+
+pub(crate) fn is_upgrade(request: &Request) -> bool {
+    header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+}
+
+/// Makes the platform's response to `request`.
+pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Response {
+    let headers = headers(options, request);
+    set(&headers, "content-type", reply.content_type);
+    set(&headers, "cache-control", "no-store");
+    if let Some(cookie) = &reply.cookie {
+        set(&headers, "set-cookie", cookie);
+    }
+    let init = ResponseInit::new();
+    init.set_status(reply.status);
+    init.set_headers(&headers);
+    let encoding = options
+        .compression
+        .filter(|threshold| reply.body.len() >= *threshold)
+        .and_then(|_| accepted_encoding(&header(request, "accept-encoding")?));
+    let response = match &reply.body {
+        Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init),
+        Body::Binary(bytes) => {
+            let bytes: JsValue = Uint8Array::from(&**bytes).into();
+            Ok(StreamedResponse::streamed(&bytes, &init).unchecked_into())
+        }
+    };
+    // It throws for a status or a header that is none; ours are.
+    let response = response.unwrap_or_else(|_| Response::error());
+    match encoding {
+        Some(encoding) => compress(&response, encoding, &init, &headers),
+        None => response,
+    }
+}
+
+/// Hands one end of a WebSocket pair to the client.
+pub(crate) fn switch_protocols(
+    options: &Options,
+    request: &Request,
+    client: &WebSocket,
+    cookie: Option<&str>,
+) -> Response {
+    let headers = headers(options, request);
+    if let Some(cookie) = cookie {
+        set(&headers, "set-cookie", cookie);
+    }
+    let init = ResponseInit::new();
+    init.set_status(101);
+    init.set_headers(&headers);
+    // A plain property of a plain object.
+    let _ = Reflect::set(&init, &"webSocket".into(), client);
+    Response::new_with_opt_str_and_init(None, &init).unwrap_or_else(|_| Response::error())
+}
+
+fn compress(
+    response: &Response,
+    encoding: &str,
+    init: &ResponseInit,
+    headers: &Headers,
+) -> Response {
+    let Ok(body) = Reflect::get(response, &"body".into()) else {
+        return Clone::clone(response);
+    };
+    let body = body
+        .unchecked_ref::<Stream>()
+        .pipe_through(&CompressionStream::new(encoding));
+    set(headers, "content-encoding", encoding);
+    // The body is compressed already; the runtime must not do it again.
+    let _ = Reflect::set(init, &"encodeBody".into(), &"manual".into());
+    StreamedResponse::streamed(&body, init).unchecked_into()
+}
+
+/// The encoding we would use among those that the client takes.
+fn accepted_encoding(accepted: &str) -> Option<&'static str> {
+    let takes = |name: &str| {
+        accepted.split(',').any(|part| {
+            let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
+            coding.trim().eq_ignore_ascii_case(name) && !is_zero(weight)
+        })
+    };
+    ["gzip", "deflate"].into_iter().find(|name| takes(name))
+}
+
+/// Whether a weight is `q=0`, `q=0.0` and so on: not acceptable.
+fn is_zero(weight: &str) -> bool {
+    weight
+        .trim()
+        .strip_prefix("q=")
+        .is_some_and(|q| q.parse() == Ok(0.0))
+}
+
+/// Whether a page of this origin, if it is one, may connect.
+pub(crate) fn admits_origin(options: &Options, origin: &str, url: &str) -> bool {
+    match &options.origins {
+        Origins::Any | Origins::Unchecked => true,
+        Origins::Same => origin == query::origin(url),
+        Origins::These(origins) => origins.iter().any(|allowed| allowed == origin),
+    }
+}
+
+/// The headers that CORS asks for, on errors too.
+fn headers(options: &Options, request: &Request) -> Headers {
+    // It throws for a bad initial value, and there is none.
+    let Ok(headers) = Headers::new() else {
+        return request.headers();
+    };
+    if !is_cross_origin(options) {
+        return headers;
+    }
+    let origin = header(request, "origin");
+    let by_name = options.credentials || options.origins != Origins::Any;
+    if by_name {
+        set(&headers, "vary", "Origin");
+    }
+    if let Some(origin) = origin.filter(|origin| admits_origin(options, origin, &request.url())) {
+        set(
+            &headers,
+            "access-control-allow-origin",
+            if by_name { &origin } else { "*" },
+        );
+        if options.credentials {
+            set(&headers, "access-control-allow-credentials", "true");
+        }
+    }
+    headers
+}
+
+/// Whether the server speaks CORS at all.
+pub(crate) fn is_cross_origin(options: &Options) -> bool {
+    match options.origins {
+        Origins::Any | Origins::These(_) => true,
+        Origins::Same | Origins::Unchecked => false,
+    }
+}
+
+/// The answer to a browser that asks before it sends.
+pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
+    let headers = headers(options, request);
+    set(&headers, "access-control-allow-methods", "GET,POST,OPTIONS");
+    if let Some(names) = header(request, "access-control-request-headers") {
+        set(&headers, "access-control-allow-headers", &names);
+    }
+    let init = ResponseInit::new();
+    init.set_status(204);
+    init.set_headers(&headers);
+    Response::new_with_opt_str_and_init(None, &init).unwrap_or_else(|_| Response::error())
+}
+
+fn set(headers: &Headers, name: &str, value: &str) {
+    // It throws for a value that no header can have; then there is no header.
+    let _ = headers.set(name, value);
+}

@@ -1,0 +1,64 @@
+//! The server's own log: one line of JSON for each event, through the console.
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    fn console_error(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = warn)]
+    fn console_warn(line: &str);
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    fn console_log(line: &str);
+}
+
+/// How much the server tells of what it does.
+///
+/// Each event is one line of JSON on the console, so that Workers Logs can be
+/// asked for its fields: `{"level":"info","event":"disconnect","sid":"…",
+/// "reason":"transport close"}`. What is not told costs a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// What the application did wrong: a handler that panicked or failed.
+    Error,
+    /// Also clients that went past a limit. The default.
+    Warn,
+    /// Also who connects, upgrades and disconnects.
+    Info,
+    /// Also requests that were refused.
+    Debug,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// Tells of `event` if `limit` lets it.
+pub(crate) fn log(limit: Level, level: Level, event: &str, fields: &[(&str, &str)]) {
+    if level > limit {
+        return;
+    }
+    let mut line = format!("{{\"level\":\"{}\"", level.as_str());
+    for (name, value) in [("event", event)].iter().chain(fields) {
+        line.push_str(",\"");
+        line.push_str(name);
+        line.push_str("\":");
+        line.push_str(&serde_json::to_string(value).unwrap_or_default());
+    }
+    line.push('}');
+    match level {
+        Level::Error => console_error(&line),
+        Level::Warn => console_warn(&line),
+        Level::Off | Level::Info | Level::Debug => console_log(&line),
+    }
+}

@@ -1,0 +1,364 @@
+//! The object: a Durable Object that holds sessions, and sleeps.
+//!
+//! Each entry point restores what it needs, tells the session what came in,
+//! does what the session asks, hands messages to the application, and saves what
+//! must outlive sleep. It knows nothing of packets.
+//!
+//! Nothing here awaits what it cannot lose. A panic in a handler costs the whole
+//! wasm instance, so every request that waits for its answer is known to the
+//! JavaScript side ([`waiting`]), and what is in memory alone is handed over
+//! there when the panic is told ([`will`]).
+
+mod clock;
+mod commands;
+mod handlers;
+mod sessions;
+mod store;
+mod waiting;
+mod will;
+
+use core::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::{Rc, Weak};
+
+use dormouse_proto::engine::{
+    ConnId, Format, Frame, Open, Refusal, Revision, SLEEP_AFTER, Session, jsonp::JsonpIndex,
+};
+use wasm_bindgen::JsValue;
+use web_sys::{Request, WebSocket};
+use worker::Env;
+use worker::worker_sys::DurableObjectState;
+
+use self::clock::Clock;
+use self::sessions::Entry;
+use self::waiting::{Kind, Waiting};
+use crate::app::app;
+use crate::engine::{Engine, Message};
+use crate::http;
+use crate::platform::{self, ObjectState, SocketExt};
+use crate::query;
+use crate::sid::{Key, Sid};
+
+pub(crate) use self::commands::Command;
+
+/// The part of a Durable Object that [`worker!`](crate::worker) wraps.
+pub struct Object(Rc<Shell>);
+
+/// What one object knows while it is awake.
+pub(crate) struct Shell {
+    me: Weak<Shell>,
+    state: ObjectState,
+    pub(crate) env: Env,
+    /// The object's id in hexadecimal.
+    id: String,
+    /// The server whose sessions these are.
+    engine: OnceCell<Rc<Engine>>,
+    entries: RefCell<BTreeMap<Key, Entry>>,
+    /// Which session each WebSocket belongs to.
+    sockets: RefCell<BTreeMap<ConnId, Key>>,
+    waiting: Waiting,
+    clock: Clock,
+    /// Whether this instance has looked around since it was made.
+    awake: Cell<bool>,
+    /// Whether a heartbeat pair was set since then.
+    paired: Cell<bool>,
+    /// How many events are being worked on, one within the other.
+    depth: Cell<u32>,
+    /// Sessions that they changed, and that are to be settled at the end.
+    touched: RefCell<Vec<Key>>,
+    /// Messages that came in one payload and are yet to be delivered.
+    undelivered: RefCell<VecDeque<(Key, Message)>>,
+    /// Whether the table of sessions is known to be there.
+    table: Cell<bool>,
+}
+
+/// The entry points. The platform calls each of them by itself.
+impl Object {
+    /// The object awakes, or is made.
+    pub fn new(state: &DurableObjectState, env: Env) -> Self {
+        let state = ObjectState::new(state);
+        let shell = Rc::new_cyclic(|me: &Weak<Shell>| Shell {
+            me: me.clone(),
+            id: state.id(),
+            engine: OnceCell::new(),
+            entries: RefCell::default(),
+            sockets: RefCell::default(),
+            waiting: Waiting::new(&state, me.clone()),
+            clock: Clock::default(),
+            awake: Cell::new(false),
+            paired: Cell::new(false),
+            depth: Cell::new(0),
+            touched: RefCell::default(),
+            undelivered: RefCell::default(),
+            table: Cell::new(false),
+            state,
+            env,
+        });
+        will::register(&shell);
+        Self(shell)
+    }
+
+    /// A request came in: from a client, by way of the front, or from another
+    /// part of the Worker.
+    pub fn fetch(&self, request: &Request) -> JsValue {
+        let shell = &self.0;
+        let url = request.url();
+        let (path, query) = query::split(&url);
+        if path.starts_with(commands::PREFIX) {
+            return shell.command(path, query, request);
+        }
+        let Some(engine) = app().engine_at(path).cloned() else {
+            return commands::unknown();
+        };
+        shell.wake(Some(&engine));
+        match query::parameter(query, "sid").as_deref().map(Sid::parse) {
+            None => shell.waiting.hold(request, Kind::Handshake, |shell, conn| {
+                shell.handle_handshake(conn);
+            }),
+            Some(None) => http::respond(
+                &engine.options,
+                request,
+                http::Reply::refusal(Refusal::UnknownSid, None),
+            )
+            .into(),
+            Some(Some(sid)) => {
+                let key = sid.key();
+                if http::is_upgrade(request) {
+                    shell.waiting.hold(request, Kind::Upgrade, |shell, conn| {
+                        shell.handle_upgrade(key, conn)
+                    })
+                } else if request.method() == "POST" {
+                    shell.waiting.hold(request, Kind::Post, |shell, conn| {
+                        shell.handle_post(key, conn)
+                    })
+                } else {
+                    shell.waiting.hold(request, Kind::Poll, |shell, conn| {
+                        shell.handle_poll(key, conn)
+                    })
+                }
+            }
+        }
+    }
+
+    /// A WebSocket brought a frame.
+    pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
+        let shell = &self.0;
+        shell.wake(None);
+        let Some((key, conn)) = shell.whose(socket) else {
+            return;
+        };
+        let (text, bytes);
+        let frame = if let Some(message) = message.as_string() {
+            text = message;
+            Frame::from(&*text)
+        } else {
+            bytes = js_sys::Uint8Array::new(message).to_vec();
+            Frame::from(&*bytes)
+        };
+        shell.event(|| {
+            let message = shell.with(key, |session| {
+                session
+                    .handle_frame(platform::now(), conn, frame)
+                    .map(|data| data.into_owned())
+            });
+            shell.drain(key);
+            if let Some(message) = message.flatten() {
+                shell.deliver(key, message);
+            }
+            shell.touch(key);
+        });
+    }
+
+    /// A WebSocket was closed from the other side.
+    pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
+        self.socket_gone(socket, false);
+        // Without an answer the client would take it for an abnormal end.
+        socket.close_quietly(if matches!(code, 1000 | 3000..=4999) {
+            code
+        } else {
+            1000
+        });
+    }
+
+    /// A WebSocket broke.
+    pub fn web_socket_error(&self, socket: &WebSocket) {
+        self.socket_gone(socket, true);
+        socket.close_quietly(1011);
+    }
+
+    fn socket_gone(&self, socket: &WebSocket, broken: bool) {
+        let shell = &self.0;
+        shell.wake(None);
+        if let Some((key, conn)) = shell.whose(socket) {
+            shell.with(key, |session| session.handle_socket_gone(conn, broken));
+            shell.forget_socket(key, conn);
+            shell.touch(key);
+        }
+    }
+
+    /// The alarm went off.
+    pub fn alarm(&self) {
+        self.0.wake(None);
+        self.0.clock.handle_alarm();
+        self.0.restore_all();
+        self.0.handle_timeouts();
+    }
+}
+
+/// What each kind of request does.
+impl Shell {
+    fn handle_handshake(&self, conn: ConnId) {
+        let Some((engine, request)) = self.engine().zip(self.waiting.request(conn)) else {
+            return;
+        };
+        let url = request.url();
+        let (_, query) = query::split(&url);
+        let eio = query::parameter(query, "EIO").and_then(|eio| Revision::from_query(&eio));
+        let Some((revision, sid)) = eio.zip(Sid::new(&self.id, platform::random())) else {
+            return self
+                .waiting
+                .refuse(conn, Refusal::UnsupportedProtocolVersion);
+        };
+        let b64 = query::parameter(query, "b64").is_some_and(|b64| !b64.is_empty());
+        let text = sid.to_string();
+        let open = Open {
+            sid: &text,
+            revision,
+            b64,
+        };
+        let (now, settings) = (platform::now(), engine.options.session_settings());
+        let session = if http::is_upgrade(&request) {
+            Session::open_websocket(now, settings, open, conn)
+        } else {
+            Session::open_polling(now, settings, open, conn, format(query))
+        };
+        self.entries
+            .borrow_mut()
+            .insert(sid.key(), Entry::connecting(session));
+        self.connect(sid, conn, request);
+    }
+
+    fn handle_upgrade(&self, key: Key, conn: ConnId) {
+        let taken = match self.find(key) {
+            true => self.with(key, |session| session.handle_upgrade(platform::now(), conn)),
+            false => None,
+        };
+        match taken.unwrap_or(Err(Refusal::UnknownSid)) {
+            Ok(()) => self.accept(key, conn, None),
+            Err(refusal) => self.waiting.refuse(conn, refusal),
+        }
+        self.touch(key);
+    }
+
+    fn handle_poll(&self, key: Key, conn: ConnId) {
+        if !self.find(key) {
+            return self.waiting.refuse(conn, Refusal::UnknownSid);
+        }
+        let format = self.waiting.query(conn, format).unwrap_or_default();
+        self.with(key, |session| {
+            session.handle_poll(platform::now(), conn, format)
+        });
+        self.touch(key);
+        self.waiting.watch(conn, key);
+    }
+
+    fn handle_post(&self, key: Key, conn: ConnId) {
+        if !self.find(key) {
+            return self.waiting.refuse(conn, Refusal::UnknownSid);
+        }
+        if self.with(key, |session| session.handle_post(platform::now(), conn)) == Some(true) {
+            let limit = self
+                .engine()
+                .map_or(0, |engine| engine.options.settings.max_payload);
+            self.waiting.read_body(conn, key, limit);
+        }
+        self.touch(key);
+    }
+
+    /// The body of a `POST` is here, or is not to be had.
+    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, waiting::NoBody>) {
+        let now = platform::now();
+        self.find(key);
+        let messages = self.with(key, |session| match &body {
+            Ok(body) => {
+                let messages = session.handle_body(now, conn, body);
+                messages.into_iter().map(|data| data.into_owned()).collect()
+            }
+            Err(waiting::NoBody::TooLarge) => {
+                session.handle_body_too_large(conn);
+                Vec::new()
+            }
+            Err(waiting::NoBody::Malformed) => {
+                session.handle_body_malformed(conn);
+                Vec::new()
+            }
+            Err(waiting::NoBody::Gone) => {
+                session.handle_body_gone(conn);
+                Vec::new()
+            }
+        });
+        self.drain(key);
+        self.deliver_all(key, messages.unwrap_or_default());
+        self.touch(key);
+    }
+
+    /// The client let go of a poll that was held.
+    fn handle_abort(&self, key: Key, conn: ConnId) {
+        self.with(key, |session| session.handle_poll_gone(conn));
+        self.touch(key);
+    }
+
+    /// Looks at every session in memory: which have lasted too long, and which
+    /// are to be pinged?
+    fn handle_timeouts(&self) {
+        let now = platform::now();
+        let keys: Vec<Key> = self.entries.borrow().keys().copied().collect();
+        for key in keys {
+            self.tell_sign_of_life(key);
+            self.with(key, |session| session.handle_timeout(now));
+            self.touch(key);
+        }
+        self.rearm();
+    }
+
+    /// What every entry point begins with: once for each instance, takes up what
+    /// the one before has left.
+    fn wake(&self, engine: Option<&Rc<Engine>>) {
+        if let Some(engine) = engine {
+            // An object holds the sessions of one server only.
+            let _ = self.engine.set(engine.clone());
+        }
+        if self.awake.replace(true) {
+            return;
+        }
+        self.take_up();
+        // Where it never sleeps, timers do the alarm's work, and are lost with
+        // the instance.
+        let awake_always = self
+            .engine()
+            .is_some_and(|engine| engine.options.settings.ping_interval < SLEEP_AFTER);
+        if awake_always {
+            self.restore_all();
+            self.rearm();
+        }
+    }
+
+    pub(crate) fn storage(&self) -> worker::durable::Storage {
+        self.state.storage()
+    }
+
+    pub(crate) fn engine(&self) -> Option<Rc<Engine>> {
+        self.engine.get().cloned()
+    }
+}
+
+/// The form in which a request wants the answer to its poll.
+fn format(query: &str) -> Format {
+    if let Some(j) = query::parameter(query, "j") {
+        return Format::Jsonp(JsonpIndex::from_query(&j));
+    }
+    match query::parameter(query, "b64") {
+        Some(b64) if !b64.is_empty() => Format::Text,
+        Some(_) | None => Format::Any,
+    }
+}

@@ -1,0 +1,272 @@
+//! Running the application's handlers.
+//!
+//! A handler is polled once at once: most return without waiting, and then
+//! nothing was queued anywhere. No borrow of the object's state is held while a
+//! handler runs, so that it may do anything with any session.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::rc::Rc;
+
+use dormouse_proto::engine::{ConnId, Flush, Transport};
+use futures::future::{AbortHandle, Abortable, LocalBoxFuture, select};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::Request;
+
+use super::{Shell, will};
+use crate::client::Client;
+use crate::engine::{HandlerError, Handshake, Message, Refused, sleep};
+use crate::http::Reply;
+use crate::log::Level;
+use crate::platform;
+use crate::sid::{Key, Sid};
+
+/// The most handlers of one client that may be waiting for something at once.
+/// A client that causes more than this is closed: each holds memory.
+const MAX_RUNNING: usize = 1_000;
+
+/// The most messages that wait for the handler before them (`in_order`), for the
+/// same reason.
+const MAX_QUEUED: usize = 1_000;
+
+/// Clients come.
+impl Shell {
+    /// Asks the application whether it wants this client.
+    pub(super) fn connect(&self, sid: Sid, conn: ConnId, request: Request) {
+        let handler = self.engine().and_then(|engine| engine.on_connect.clone());
+        let Some((handler, shell)) = handler.zip(self.me.upgrade()) else {
+            return self.admit(sid.key(), conn);
+        };
+        // Not within the request's own call, which must return: see `will`.
+        spawn_local(async move {
+            let client = Client::new(&shell, sid);
+            let handler = handler(client, Handshake::new(&request));
+            let traced = Traced {
+                shell: shell.clone(),
+                key: sid.key(),
+                conn: Some(conn),
+                event: "connect",
+                handler,
+            };
+            match traced.await {
+                Ok(()) => shell.event(|| shell.admit(sid.key(), conn)),
+                Err(refused) => shell.deny(sid.key(), conn, refused),
+            }
+        });
+    }
+
+    fn admit(&self, key: Key, conn: ConnId) {
+        let transport = self.with_entry(key, |entry| {
+            entry.connecting = false;
+            entry.session.transport()
+        });
+        let transport = transport.flatten().map_or("none", Transport::as_str);
+        self.log(Level::Info, "connect", key, &[("transport", transport)]);
+        if self.with(key, |session| session.socket()).flatten() == Some(conn) {
+            self.accept(key, conn, self.cookie(key));
+        }
+        self.touch(key);
+    }
+
+    fn deny(&self, key: Key, conn: ConnId, refused: Refused) {
+        self.log(Level::Info, "refuse", key, &[("data", &refused.body)]);
+        self.entries.borrow_mut().remove(&key);
+        self.waiting.answer(conn, Reply::from(refused));
+    }
+}
+
+/// Messages come, clients go.
+impl Shell {
+    /// Delivers the messages of one payload, one after the other.
+    pub(super) fn deliver_all(&self, key: Key, messages: Vec<Message>) {
+        let messages = messages.into_iter().map(|message| (key, message));
+        self.undelivered.borrow_mut().extend(messages);
+        self.deliver_rest();
+    }
+
+    pub(super) fn deliver_rest(&self) {
+        loop {
+            let next = self.undelivered.borrow_mut().pop_front();
+            let Some((key, message)) = next else {
+                return;
+            };
+            self.deliver(key, message);
+        }
+    }
+
+    /// Hands a message to the application.
+    pub(super) fn deliver(&self, key: Key, message: Message) {
+        let Some(engine) = self.engine() else {
+            return;
+        };
+        let Some(handler) = &engine.on_message else {
+            return;
+        };
+        let Some((client, running, queued)) = self
+            .client(key)
+            .zip(self.with_entry(key, |entry| (entry.running, entry.queue.len())))
+            .map(|(client, (running, queued))| (client, running, queued))
+        else {
+            return;
+        };
+        if engine.options.in_order && running > 0 {
+            if queued >= MAX_QUEUED {
+                return self.overrun(key);
+            }
+            self.with_entry(key, |entry| entry.queue.push_back(message));
+            return;
+        }
+        if running >= MAX_RUNNING {
+            return self.overrun(key);
+        }
+        self.run(key, "message", handler(client, message));
+    }
+
+    /// A client sends faster than the application works.
+    fn overrun(&self, key: Key) {
+        self.log(Level::Warn, "overrun", key, &[]);
+        self.with(key, |session| {
+            session.close(platform::now(), Flush::Nothing)
+        });
+        self.touch(key);
+    }
+
+    /// If the session has ended, and what came before was dealt with: tells the
+    /// application.
+    pub(super) fn conclude(&self, key: Key) {
+        let Some(engine) = self.engine() else {
+            return;
+        };
+        let in_order = engine.options.in_order;
+        let ended = self.with_entry(key, |entry| {
+            if in_order && (entry.running > 0 || !entry.queue.is_empty()) {
+                return None;
+            }
+            let reason = entry.ended.take()?;
+            entry.tasks.drain(..).for_each(|task| task.abort());
+            Some(reason)
+        });
+        if let Some((reason, client)) = ended.flatten().zip(self.client(key))
+            && let Some(handler) = &engine.on_disconnect
+        {
+            self.run(key, "disconnect", handler(client, reason));
+        }
+    }
+
+    fn client(&self, key: Key) -> Option<Client> {
+        Some(Client::new(&self.me.upgrade()?, self.sid(key)?))
+    }
+
+    /// Runs a handler as far as it goes without waiting; the rest of it goes on
+    /// beside everything else.
+    fn run(
+        &self,
+        key: Key,
+        event: &'static str,
+        handler: LocalBoxFuture<'static, Result<(), HandlerError>>,
+    ) {
+        let Some(shell) = self.me.upgrade() else {
+            return;
+        };
+        self.with_entry(key, |entry| entry.running += 1);
+        let mut traced = Traced {
+            shell: shell.clone(),
+            key,
+            conn: None,
+            event,
+            handler,
+        };
+        let mut nobody = Context::from_waker(Waker::noop());
+        match Pin::new(&mut traced).poll(&mut nobody) {
+            Poll::Ready(result) => self.handle_return(key, event, result),
+            Poll::Pending => spawn_local(async move {
+                let result = traced.await;
+                shell.event(|| shell.handle_return(key, event, result));
+            }),
+        }
+    }
+
+    fn handle_return(&self, key: Key, event: &'static str, result: Result<(), HandlerError>) {
+        if let Err(HandlerError(message)) = result {
+            self.log(
+                Level::Error,
+                "handler failed",
+                key,
+                &[("handler", event), ("message", &message)],
+            );
+        }
+        let next = self.with_entry(key, |entry| {
+            entry.running = entry.running.saturating_sub(1);
+            entry.queue.pop_front()
+        });
+        if let Some(message) = next.flatten() {
+            self.deliver(key, message);
+        }
+        self.touch(key);
+    }
+
+    /// Runs a task of the application for as long as its client is there, and no
+    /// longer than the limit.
+    pub(crate) fn spawn(self: &Rc<Self>, key: Key, task: impl Future<Output = ()> + 'static) {
+        let limit = self
+            .engine()
+            .map_or_else(Default::default, |engine| engine.options.task_limit);
+        let (abort, registration) = AbortHandle::new_pair();
+        if self
+            .with_entry(key, |entry| {
+                entry.tasks.retain(|task| !task.is_aborted());
+                entry.tasks.push(abort.clone());
+            })
+            .is_none()
+        {
+            return;
+        }
+        let shell = self.clone();
+        let handler: LocalBoxFuture<'static, ()> = Box::pin(task);
+        let traced = Traced {
+            shell: self.clone(),
+            key,
+            conn: None,
+            event: "task",
+            handler,
+        };
+        spawn_local(async move {
+            let limited = select(traced, Box::pin(sleep(limit)));
+            if let Ok(futures::future::Either::Right(_)) =
+                Abortable::new(limited, registration).await
+            {
+                shell.log(
+                    Level::Warn,
+                    "task dropped",
+                    key,
+                    &[("option", "task_limit")],
+                );
+            }
+            abort.abort();
+        });
+    }
+}
+
+/// A handler that is known by session and event while it runs, so that a panic
+/// can be told of, and whose changes are settled whenever it pauses.
+struct Traced<T> {
+    shell: Rc<Shell>,
+    key: Key,
+    /// The handshake that depends on it.
+    conn: Option<ConnId>,
+    event: &'static str,
+    handler: LocalBoxFuture<'static, T>,
+}
+
+impl<T> Future for Traced<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let shell = self.shell.clone();
+        shell.event(|| {
+            let _running = will::running(&shell, self.key, self.conn, self.event);
+            self.handler.as_mut().poll(context)
+        })
+    }
+}

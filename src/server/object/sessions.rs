@@ -1,0 +1,392 @@
+//! The sessions that are in memory, and doing what they ask.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{
+    Cause, ConnId, Data, Deadline, Flush, Frame, Output, Reason, Revision, Session, Transport,
+};
+use futures::future::AbortHandle;
+use js_sys::JsString;
+use web_sys::WebSocket;
+
+use super::Shell;
+use crate::engine::Message;
+use crate::http::{self, Reply};
+use crate::log::{Level, log};
+use crate::platform::{self, SocketExt};
+use crate::sid::{Key, Sid, tag};
+
+/// A session in memory.
+pub(super) struct Entry {
+    pub(super) session: Session,
+    /// The user session, as JSON.
+    pub(super) data: Option<Rc<str>>,
+    /// Tasks that end with the client.
+    pub(super) tasks: Vec<AbortHandle>,
+    /// The WebSockets of this session: the one that carries it, one that probes.
+    pub(super) sockets: Vec<(ConnId, WebSocket)>,
+    /// The application has not yet decided whether it wants this client.
+    pub(super) connecting: bool,
+    /// Why the session has ended, until the application has been told.
+    pub(super) ended: Option<Reason>,
+    /// Handlers that have not returned yet.
+    pub(super) running: usize,
+    /// Messages that wait for the handler before them (`in_order`).
+    pub(super) queue: VecDeque<Message>,
+    /// What is stored is no longer true.
+    pub(super) unsaved: bool,
+    /// There is a row for it.
+    pub(super) stored: bool,
+}
+
+impl Entry {
+    pub(super) fn new(session: Session) -> Self {
+        Self {
+            session,
+            data: None,
+            tasks: Vec::new(),
+            sockets: Vec::new(),
+            connecting: false,
+            ended: None,
+            running: 0,
+            queue: VecDeque::new(),
+            unsaved: false,
+            stored: false,
+        }
+    }
+
+    /// A session whose client the application has not seen yet.
+    pub(super) fn connecting(session: Session) -> Self {
+        Self {
+            connecting: true,
+            ..Self::new(session)
+        }
+    }
+
+    fn socket(&self, conn: ConnId) -> Option<&WebSocket> {
+        self.sockets
+            .iter()
+            .find(|(other, _)| *other == conn)
+            .map(|(_, socket)| socket)
+    }
+
+    fn is_done(&self) -> bool {
+        self.session.is_over() && self.ended.is_none() && self.running == 0 && self.queue.is_empty()
+    }
+}
+
+/// Looking at and changing one session.
+impl Shell {
+    pub(super) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        self.with_entry(key, |entry| change(&mut entry.session))
+    }
+
+    pub(super) fn with_entry<T>(
+        &self,
+        key: Key,
+        change: impl FnOnce(&mut Entry) -> T,
+    ) -> Option<T> {
+        self.entries.borrow_mut().get_mut(&key).map(change)
+    }
+
+    pub(super) fn sid(&self, key: Key) -> Option<Sid> {
+        Sid::new(&self.id, key)
+    }
+
+    pub(super) fn log(&self, level: Level, event: &str, key: Key, fields: &[(&str, &str)]) {
+        let limit = self
+            .engine()
+            .map_or(Level::Warn, |engine| engine.options.log);
+        if level > limit {
+            return;
+        }
+        let sid = self.sid(key).map(|sid| sid.to_string()).unwrap_or_default();
+        let fields: Vec<_> = [("sid", &*sid)]
+            .into_iter()
+            .chain(fields.iter().copied())
+            .collect();
+        log(limit, level, event, &fields);
+    }
+
+    /// Sends a message, now or with the rest of what is being done.
+    pub(crate) fn send(&self, key: Key, data: Data<'_>) -> bool {
+        if !self.find(key) {
+            return false;
+        }
+        let now = platform::now();
+        if self.with(key, |session| session.is_in_doubt(now)) == Some(true) {
+            self.tell_sign_of_life(key);
+            self.with(key, |session| session.handle_timeout(now));
+        }
+        let open = self.with_entry(key, |entry| {
+            let open = entry.session.transport().is_some();
+            if let Some((conn, frame)) = entry.session.send(now, data)
+                && let Some(socket) = entry.socket(conn)
+            {
+                transmit(socket, &frame);
+            }
+            open
+        });
+        self.touch(key);
+        open == Some(true)
+    }
+
+    /// Ends a session from this side.
+    pub(crate) fn close(&self, key: Key) -> bool {
+        if !self.find(key) {
+            return false;
+        }
+        let open = self.with(key, |session| {
+            let open = session.transport().is_some();
+            session.close(platform::now(), Flush::All);
+            open
+        });
+        self.touch(key);
+        open == Some(true)
+    }
+
+    pub(crate) fn close_all(&self) {
+        self.restore_all();
+        let keys: Vec<Key> = self.entries.borrow().keys().copied().collect();
+        for key in keys {
+            self.close(key);
+        }
+    }
+
+    /// Whether this object has that id.
+    pub(crate) fn is(&self, object: &str) -> bool {
+        self.id == object
+    }
+
+    pub(crate) fn session_data(&self, key: Key) -> Option<Rc<str>> {
+        if self.find(key) {
+            self.with_entry(key, |entry| entry.data.clone()).flatten()
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn set_session_data(&self, key: Key, data: Rc<str>) -> bool {
+        let found = self.find(key)
+            && self
+                .with_entry(key, |entry| {
+                    entry.data = Some(data);
+                    entry.unsaved = true;
+                })
+                .is_some();
+        self.touch(key);
+        found
+    }
+
+    pub(crate) fn transport(&self, key: Key) -> Option<Transport> {
+        if self.find(key) {
+            self.with(key, |session| session.transport()).flatten()
+        } else {
+            None
+        }
+    }
+
+    /// Tells the session when its client last answered a heartbeat that the
+    /// runtime took in for us.
+    pub(super) fn tell_sign_of_life(&self, key: Key) {
+        self.with_entry(key, |entry| {
+            let conn = entry.session.socket()?;
+            let at = self.state.auto_response_time(entry.socket(conn)?)?;
+            entry.session.handle_sign_of_life(at);
+            Some(())
+        });
+    }
+}
+
+/// Doing what a session asks.
+impl Shell {
+    /// Runs what changes sessions, and settles these once when it is over,
+    /// however often they were changed.
+    pub(super) fn event<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.depth.set(self.depth.get() + 1);
+        let result = run();
+        self.depth.set(self.depth.get() - 1);
+        while self.depth.get() == 0 {
+            let Some(key) = self.touched.borrow_mut().pop() else {
+                break;
+            };
+            self.settle(key);
+        }
+        result
+    }
+
+    /// After a change: sees that the session is settled.
+    pub(super) fn touch(&self, key: Key) {
+        if self.depth.get() == 0 {
+            return self.settle(key);
+        }
+        let mut touched = self.touched.borrow_mut();
+        if !touched.contains(&key) {
+            touched.push(key);
+        }
+    }
+
+    /// Does what the session asks, tells the application if it has ended, saves
+    /// it, and forgets it when nothing more can come.
+    fn settle(&self, key: Key) {
+        self.drain(key);
+        self.conclude(key);
+        self.save(key);
+        self.schedule(key);
+        let done = self.with_entry(key, |entry| entry.is_done()) == Some(true);
+        if done && let Some(entry) = self.entries.borrow_mut().remove(&key) {
+            for (conn, _) in entry.sockets {
+                self.sockets.borrow_mut().remove(&conn);
+            }
+        }
+    }
+
+    /// Answers, sends and closes, in the order of the session.
+    pub(super) fn drain(&self, key: Key) {
+        loop {
+            let output = self.with_entry(key, |entry| {
+                if entry.connecting {
+                    None
+                } else {
+                    entry.session.poll_output()
+                }
+            });
+            match output.flatten() {
+                None => return,
+                Some(Output::Answer { request, answer }) => {
+                    let mut reply = Reply::from(answer);
+                    if self.waiting.is_handshake(request) {
+                        reply.cookie = self.cookie(key);
+                    }
+                    self.waiting.answer(request, reply);
+                }
+                Some(Output::Send { socket, frame }) => {
+                    self.with_entry(key, |entry| {
+                        entry.socket(socket).map(|socket| transmit(socket, &frame))
+                    });
+                }
+                Some(Output::CloseSocket { socket, code }) => {
+                    let gone = self.with_entry(key, |entry| entry.socket(socket).cloned());
+                    self.forget_socket(key, socket);
+                    if let Some(socket) = gone.flatten() {
+                        socket.close_quietly(code);
+                    }
+                }
+                Some(Output::Upgraded) => self.log(Level::Info, "upgrade", key, &[]),
+                Some(Output::Closed(reason)) => {
+                    self.log(
+                        Level::Info,
+                        "disconnect",
+                        key,
+                        &[("reason", reason.as_str())],
+                    );
+                    self.with_entry(key, |entry| entry.ended = Some(reason));
+                }
+            }
+        }
+    }
+
+    pub(super) fn cookie(&self, key: Key) -> Option<String> {
+        let engine = self.engine()?;
+        let cookie = engine.options.cookie.as_ref()?;
+        let sid = self.sid(key)?;
+        Some(format!("{}={sid}; {}", cookie.name, cookie.attributes))
+    }
+
+    /// When this session has to be looked at again.
+    fn schedule(&self, key: Key) {
+        if let Some(deadline) = self.with(key, |session| session.next_deadline()).flatten() {
+            self.clock.arm(self, deadline);
+        }
+    }
+
+    /// Sets the clock for everything in memory.
+    pub(super) fn rearm(&self) {
+        let deadlines: Vec<Deadline> = self
+            .entries
+            .borrow()
+            .values()
+            .filter_map(|entry| entry.session.next_deadline())
+            .collect();
+        if let Some(first) = deadlines.iter().copied().min() {
+            self.clock.rearm(self, first);
+        }
+        // Timers are for what an alarm would be too coarse for.
+        for deadline in deadlines
+            .into_iter()
+            .filter(|deadline| deadline.cause == Cause::Upgrade)
+        {
+            self.clock.arm(self, deadline);
+        }
+    }
+}
+
+/// WebSockets.
+impl Shell {
+    /// Makes the WebSocket that `conn` asked for, and hands its other end to the
+    /// client.
+    pub(super) fn accept(&self, key: Key, conn: ConnId, cookie: Option<String>) {
+        let Some((engine, request)) = self.engine().zip(self.waiting.request(conn)) else {
+            return;
+        };
+        let Some((client, server)) = platform::socket_pair() else {
+            return self
+                .with(key, |session| session.handle_socket_gone(conn, true))
+                .unwrap_or(());
+        };
+        server.set_number(conn);
+        if self.state.accept(&server, &tag(key)).is_err() {
+            // The object holds as many as the platform lets it.
+            self.log(Level::Warn, "full", key, &[]);
+            self.with(key, |session| session.handle_socket_gone(conn, true));
+            let full = Reply::new(
+                503,
+                http::JSON,
+                r#"{"message":"No room for another WebSocket"}"#,
+            );
+            return self.waiting.answer(conn, full);
+        }
+        self.sockets.borrow_mut().insert(conn, key);
+        self.with_entry(key, |entry| {
+            entry.sockets.push((conn, server.clone()));
+            entry.unsaved = true;
+        });
+        self.attach(key, conn, &server, None);
+        let revision = self.with(key, |session| session.revision());
+        if engine.options.settings.sleeps() && !self.paired.replace(true) {
+            match revision {
+                Some(Revision::V3) => self.state.set_auto_response("2", "3"),
+                Some(Revision::V4) => self.state.set_auto_response("3", "6"),
+                None => {}
+            }
+        }
+        let response =
+            http::switch_protocols(&engine.options, &request, &client, cookie.as_deref());
+        self.waiting.resolve(conn, &response);
+    }
+
+    /// The session and the connection that a WebSocket stands for.
+    pub(super) fn whose(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
+        if let Some(conn) = socket.conn()
+            && let Some(key) = self.sockets.borrow().get(&conn)
+        {
+            return Some((*key, conn));
+        }
+        self.restore_socket(socket)
+    }
+
+    pub(super) fn forget_socket(&self, key: Key, conn: ConnId) {
+        self.sockets.borrow_mut().remove(&conn);
+        self.with_entry(key, |entry| {
+            entry.sockets.retain(|(other, _)| *other != conn)
+        });
+    }
+}
+
+fn transmit(socket: &WebSocket, frame: &Frame<'_>) {
+    match frame {
+        Frame::Text(text) => socket.send_text(&JsString::from(&**text)),
+        Frame::Binary(bytes) => socket.send_bytes(bytes),
+    }
+}

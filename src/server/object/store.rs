@@ -1,0 +1,374 @@
+//! Where sessions are while the object sleeps: those on a WebSocket in its
+//! attachment, those that poll in the object's SQLite.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{ConnId, Session};
+use js_sys::{Array, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::WebSocket;
+
+use super::Shell;
+use super::sessions::Entry;
+use crate::app::app;
+use crate::platform::SocketExt;
+use crate::sid::{Key, tag};
+
+/// How long a polling session may be ahead of what is stored of it. A client
+/// that polls steadily needs no row: were its object lost, so would be its poll,
+/// and it connects anew.
+const SAVE_AFTER: Duration = Duration::from_millis(500);
+
+/// The most bytes that an attachment may have (16,384 by the platform, a few of
+/// which are its own).
+const ATTACHMENT: usize = 16_000;
+
+/// The layout of attachments. Another number is another layout.
+const VERSION: u8 = 1;
+
+/// What a WebSocket carries through sleep.
+#[derive(Serialize, Deserialize)]
+struct Attachment {
+    version: u8,
+    /// Which of the application's servers it belongs to.
+    engine: u8,
+    key: Key,
+    conn: u64,
+    /// The session, if this is the WebSocket that carries it.
+    session: Option<Vec<u8>>,
+    data: Held,
+}
+
+/// Where the user session is.
+#[derive(Serialize, Deserialize)]
+enum Held {
+    None,
+    Here(String),
+    /// In a row, for it is too large to be here.
+    Row,
+}
+
+/// What can be found of a session that is not in memory.
+#[derive(Default)]
+struct Asleep {
+    session: Option<Vec<u8>>,
+    data: Option<String>,
+    sockets: Vec<(ConnId, WebSocket)>,
+    has_row: bool,
+}
+
+impl Asleep {
+    fn add_socket(&mut self, socket: WebSocket) {
+        let Some(attachment) = read_attachment(&socket) else {
+            return;
+        };
+        if attachment.session.is_some() {
+            self.session = attachment.session;
+            match attachment.data {
+                Held::None => {}
+                Held::Here(data) => self.data = Some(data),
+                Held::Row => self.has_row = true,
+            }
+        }
+        self.sockets.push((ConnId(attachment.conn), socket));
+    }
+
+    fn add_row(&mut self, row: &Array) {
+        self.has_row = true;
+        let session = row.get(2);
+        if self.session.is_none() && !session.is_null() {
+            self.session = Some(Uint8Array::new(&session).to_vec());
+        }
+        if self.data.is_none() {
+            self.data = row.get(3).as_string();
+        }
+    }
+}
+
+/// Saving.
+impl Shell {
+    /// Sees that a session that has changed is saved: at once if it can be
+    /// attached to its WebSocket, which costs nothing, else soon.
+    pub(super) fn save(&self, key: Key) {
+        let Some((socket, over)) = self
+            .with_entry(key, |entry| {
+                if entry.connecting || !(entry.session.take_changed() | entry.unsaved) {
+                    return None;
+                }
+                entry.unsaved = true;
+                let carrier = entry.session.socket();
+                let socket = entry
+                    .sockets
+                    .iter()
+                    .find(|(conn, _)| Some(*conn) == carrier)
+                    .cloned();
+                Some((socket, entry.session.is_over()))
+            })
+            .flatten()
+        else {
+            return;
+        };
+        match socket {
+            Some((conn, socket)) => {
+                let session = self.with(key, |session| session.snapshot());
+                self.attach(key, conn, &socket, session);
+            }
+            None if over => self.drop_row(key),
+            None => self.clock.save_soon(self, SAVE_AFTER),
+        }
+    }
+
+    /// Saves what polls and is not being polled for. A held poll keeps the
+    /// object awake, so there is nothing to fear yet.
+    pub(super) fn save_all(&self) {
+        let rows: Vec<(Key, Vec<u8>, Option<Rc<str>>)> = self
+            .entries
+            .borrow_mut()
+            .iter_mut()
+            .filter(|(_, entry)| {
+                entry.unsaved && !entry.connecting && entry.session.waiting_poll().is_none()
+            })
+            .filter(|(_, entry)| entry.session.socket().is_none())
+            .map(|(key, entry)| {
+                entry.unsaved = false;
+                entry.stored = true;
+                (*key, entry.session.snapshot(), entry.data.clone())
+            })
+            .collect();
+        for (key, session, data) in rows {
+            self.put_row(key, Some(&session), data.as_deref());
+        }
+    }
+
+    /// Writes what a WebSocket is to remember.
+    pub(super) fn attach(
+        &self,
+        key: Key,
+        conn: ConnId,
+        socket: &WebSocket,
+        session: Option<Vec<u8>>,
+    ) {
+        let carries = session.is_some();
+        let data = self.with_entry(key, |entry| entry.data.clone()).flatten();
+        let mut attachment = Attachment {
+            version: VERSION,
+            engine: self.engine_index(),
+            key,
+            conn: conn.0,
+            session,
+            data: match &data {
+                Some(data) if carries => Held::Here(data.to_string()),
+                Some(_) | None => Held::None,
+            },
+        };
+        let mut bytes = postcard::to_allocvec(&attachment).unwrap_or_default();
+        if bytes.len() > ATTACHMENT && carries {
+            attachment.data = Held::Row;
+            bytes = postcard::to_allocvec(&attachment).unwrap_or_default();
+            self.put_row(key, None, data.as_deref());
+            self.with_entry(key, |entry| entry.stored = true);
+        } else if carries {
+            self.drop_row(key);
+        }
+        if socket.set_attachment(&bytes).is_ok() && carries {
+            self.with_entry(key, |entry| entry.unsaved = false);
+        }
+    }
+
+    fn engine_index(&self) -> u8 {
+        let Some(engine) = self.engine() else {
+            return 0;
+        };
+        let index = app()
+            .engines
+            .iter()
+            .position(|other| Rc::ptr_eq(other, &engine));
+        index
+            .and_then(|index| u8::try_from(index).ok())
+            .unwrap_or(0)
+    }
+
+    fn put_row(&self, key: Key, session: Option<&[u8]>, data: Option<&str>) {
+        let path = self
+            .engine()
+            .map(|engine| engine.options.path.clone())
+            .unwrap_or_default();
+        let blob = |bytes: &[u8]| Uint8Array::from(bytes).buffer().into();
+        self.ensure_table();
+        self.sql(
+            "INSERT OR REPLACE INTO dormouse_sessions VALUES (?, ?, ?, ?)",
+            &[
+                tag(key).into(),
+                path.into(),
+                session.map_or(JsValue::NULL, blob),
+                data.map_or(JsValue::NULL, JsValue::from_str),
+            ],
+        );
+    }
+
+    fn drop_row(&self, key: Key) {
+        let stored = self.with_entry(key, |entry| {
+            entry.unsaved = false;
+            core::mem::take(&mut entry.stored)
+        });
+        if stored == Some(true) {
+            self.sql(
+                "DELETE FROM dormouse_sessions WHERE key = ?",
+                &[tag(key).into()],
+            );
+        }
+    }
+
+    fn ensure_table(&self) {
+        if !self.table.replace(true) {
+            self.sql(
+                "CREATE TABLE IF NOT EXISTS dormouse_sessions \
+                 (key TEXT PRIMARY KEY, path TEXT, session BLOB, data TEXT) WITHOUT ROWID",
+                &[],
+            );
+        }
+    }
+
+    fn sql(&self, statement: &str, bindings: &[JsValue]) -> Option<Array> {
+        // Reading a table that was never made fails, and finds nothing.
+        self.state.sql(statement, bindings).ok()
+    }
+}
+
+/// Restoring.
+impl Shell {
+    /// Whether there is such a session, in memory or asleep.
+    pub(super) fn find(&self, key: Key) -> bool {
+        if self.entries.borrow().contains_key(&key) {
+            return true;
+        }
+        self.restore(key, None)
+    }
+
+    /// Restores the session of a WebSocket that woke us.
+    pub(super) fn restore_socket(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
+        let Some(attachment) = read_attachment(socket) else {
+            // Not ours, or written by another version: its client starts anew.
+            socket.close_quietly(1011);
+            return None;
+        };
+        self.adopt(app().engines.get(usize::from(attachment.engine)));
+        let (key, conn) = (attachment.key, ConnId(attachment.conn));
+        if self.find(key) && self.sockets.borrow().contains_key(&conn) {
+            return Some((key, conn));
+        }
+        socket.close_quietly(1011);
+        None
+    }
+
+    /// Brings every session of the object into memory.
+    pub(super) fn restore_all(&self) {
+        for socket in self.state.sockets() {
+            if let Some(attachment) = read_attachment(&socket) {
+                self.adopt(app().engines.get(usize::from(attachment.engine)));
+                self.find(attachment.key);
+            }
+        }
+        let rows = self.sql(
+            "SELECT key, path, session, data FROM dormouse_sessions",
+            &[],
+        );
+        for row in rows.unwrap_or_default() {
+            if let Some(key) = key_of(&row)
+                && !self.entries.borrow().contains_key(&key)
+            {
+                self.restore(key, Some(row));
+            }
+        }
+    }
+
+    /// Puts a session together from its WebSockets and, where these do not tell
+    /// everything, from its row.
+    fn restore(&self, key: Key, row: Option<JsValue>) -> bool {
+        let mut asleep = Asleep::default();
+        for socket in self.state.sockets_tagged(&tag(key)) {
+            asleep.add_socket(socket);
+        }
+        if asleep.session.is_none() || asleep.has_row {
+            let row = row.or_else(|| {
+                let statement =
+                    "SELECT key, path, session, data FROM dormouse_sessions WHERE key = ?";
+                Some(self.sql(statement, &[tag(key).into()])?.get(0))
+            });
+            if let Some(row) = row.and_then(|row| row.dyn_into::<Array>().ok()) {
+                self.adopt(app().engine_at(&row.get(1).as_string().unwrap_or_default()));
+                asleep.add_row(&row);
+            }
+        }
+        let Some(session) = asleep
+            .session
+            .and_then(|session| self.revive(&session, &asleep.sockets))
+        else {
+            self.abandon(key, asleep.has_row, &asleep.sockets);
+            return false;
+        };
+        let mut entry = Entry::new(session);
+        entry.data = asleep.data.map(Rc::from);
+        entry.stored = asleep.has_row;
+        self.admit_entry(key, entry, asleep.sockets);
+        true
+    }
+
+    /// Takes a session into memory together with its WebSockets.
+    pub(super) fn admit_entry(&self, key: Key, mut entry: Entry, conns: Vec<(ConnId, WebSocket)>) {
+        for (conn, socket) in &conns {
+            socket.set_number(*conn);
+            self.sockets.borrow_mut().insert(*conn, key);
+        }
+        entry.sockets = conns;
+        self.entries.borrow_mut().insert(key, entry);
+    }
+
+    /// A session from its snapshot, with those connections that are still there.
+    pub(super) fn revive(&self, snapshot: &[u8], conns: &[(ConnId, WebSocket)]) -> Option<Session> {
+        let settings = self.engine()?.options.session_settings();
+        let is_there =
+            |conn| self.waiting.contains(conn) || conns.iter().any(|(other, _)| *other == conn);
+        Session::restore(snapshot, settings, is_there).ok()
+    }
+
+    /// What is left of a session that cannot be restored.
+    fn abandon(&self, key: Key, stored: bool, conns: &[(ConnId, WebSocket)]) {
+        for (_, socket) in conns {
+            socket.close_quietly(1011);
+        }
+        if stored {
+            self.sql(
+                "DELETE FROM dormouse_sessions WHERE key = ?",
+                &[tag(key).into()],
+            );
+        }
+    }
+
+    /// The WebSockets of a session.
+    pub(super) fn sockets_of(&self, key: Key) -> Vec<(ConnId, WebSocket)> {
+        let mut asleep = Asleep::default();
+        for socket in self.state.sockets_tagged(&tag(key)) {
+            asleep.add_socket(socket);
+        }
+        asleep.sockets
+    }
+
+    pub(super) fn adopt(&self, engine: Option<&Rc<crate::engine::Engine>>) {
+        if let Some(engine) = engine {
+            let _ = self.engine.set(engine.clone());
+        }
+    }
+}
+
+fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
+    let attachment: Attachment = postcard::from_bytes(&socket.attachment()?).ok()?;
+    (attachment.version == VERSION).then_some(attachment)
+}
+
+fn key_of(row: &JsValue) -> Option<Key> {
+    let text = row.dyn_ref::<Array>()?.get(0).as_string()?;
+    crate::sid::key_from_tag(&text)
+}

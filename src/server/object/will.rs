@@ -1,0 +1,225 @@
+//! What becomes of everybody else when a handler panics.
+//!
+//! A panic aborts the wasm instance, and with it the memory of every object in
+//! the isolate; the next call finds a new instance. While the panic is being
+//! told, the memory is still whole: so each object writes down what is nowhere
+//! else, as a property of its state on the JavaScript side, and the object
+//! whose handler it was calls itself, so that the new instance is made at once
+//! and takes up what was left.
+
+use core::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::sync::Once;
+
+use dormouse_proto::engine::{ConnId, Data};
+use js_sys::Uint8Array;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::Shell;
+use super::commands::Command;
+use super::sessions::Entry;
+use super::waiting::Kind;
+use crate::app::app;
+use crate::engine::Refused;
+use crate::front;
+use crate::http::Reply;
+use crate::log::Level;
+use crate::sid::Key;
+
+/// The name of that property.
+const PROPERTY: &str = "dormouseWill";
+
+/// What one instance leaves to the next.
+#[derive(Serialize, Deserialize)]
+struct Will {
+    path: String,
+    /// Sessions of which something is nowhere else.
+    sessions: Vec<(Key, Vec<u8>, Option<String>)>,
+    /// Messages that were not delivered yet.
+    messages: Vec<(Key, Data<'static>)>,
+    /// The handshake whose handler panicked.
+    refused: Option<u64>,
+}
+
+struct Running {
+    shell: Weak<Shell>,
+    key: Key,
+    conn: Option<ConnId>,
+    event: &'static str,
+}
+
+thread_local! {
+    /// The objects of this instance.
+    static SHELLS: RefCell<Vec<Weak<Shell>>> = const { RefCell::new(Vec::new()) };
+    /// The handler that is running.
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
+
+/// Makes sure that an object's will is written when it comes to it.
+pub(super) fn register(shell: &Rc<Shell>) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            handle_panic(&info.to_string());
+            console_error_panic_hook::hook(info);
+            before(info);
+        }));
+    });
+    SHELLS.with_borrow_mut(|shells| {
+        shells.retain(|shell| shell.strong_count() > 0);
+        shells.push(Rc::downgrade(shell));
+    });
+}
+
+/// Says whose handler is running, until it is dropped.
+pub(super) fn running(
+    shell: &Rc<Shell>,
+    key: Key,
+    conn: Option<ConnId>,
+    event: &'static str,
+) -> impl Drop {
+    struct Guard(Option<Running>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            RUNNING.replace(self.0.take());
+        }
+    }
+    Guard(RUNNING.replace(Some(Running {
+        shell: Rc::downgrade(shell),
+        key,
+        conn,
+        event,
+    })))
+}
+
+fn handle_panic(message: &str) {
+    let running = RUNNING.take();
+    let conn = running.as_ref().and_then(|running| running.conn);
+    let shells = SHELLS.with_borrow(|shells| shells.clone());
+    for shell in shells.iter().filter_map(Weak::upgrade) {
+        shell.write_will(conn);
+    }
+    let Some((running, shell)) = running.and_then(|running| {
+        let shell = running.shell.upgrade()?;
+        Some((running, shell))
+    }) else {
+        return;
+    };
+    let fields = [("handler", running.event), ("message", message)];
+    shell.log(Level::Error, "handler panicked", running.key, &fields);
+    shell.call_self();
+}
+
+impl Shell {
+    fn write_will(&self, refused: Option<ConnId>) {
+        let (Ok(entries), Ok(undelivered)) =
+            (self.entries.try_borrow(), self.undelivered.try_borrow())
+        else {
+            return;
+        };
+        let sessions = entries
+            .iter()
+            .filter(|(_, entry)| !entry.connecting && entry.session.socket().is_none())
+            .map(|(key, entry)| {
+                let data = entry.data.as_deref().map(str::to_owned);
+                (*key, entry.session.snapshot(), data)
+            })
+            .collect();
+        let queued = entries
+            .iter()
+            .flat_map(|(key, entry)| entry.queue.iter().map(|message| (*key, message.clone())));
+        let will = Will {
+            path: self
+                .engine()
+                .map(|engine| engine.options.path.clone())
+                .unwrap_or_default(),
+            sessions,
+            messages: queued.chain(undelivered.iter().cloned()).collect(),
+            refused: refused.map(|conn| conn.0),
+        };
+        let bytes = postcard::to_allocvec(&will).unwrap_or_default();
+        self.state.set_own(PROPERTY, &Uint8Array::from(&*bytes));
+    }
+
+    /// Sends the object a request of its own, which makes the new instance.
+    fn call_self(&self) {
+        let Ok(objects) = front::object(&app(), &self.env) else {
+            return;
+        };
+        let object = objects
+            .id_from_string(&self.id)
+            .and_then(|id| objects.get(&id));
+        let path = self
+            .engine()
+            .map(|engine| engine.options.path.clone())
+            .unwrap_or_default();
+        // If it cannot be called, the next event will do.
+        let _ = object.and_then(|object| Command::Wake.ask(&object, &path));
+    }
+
+    /// Takes up what the instance before has left, if there was one.
+    pub(super) fn take_up(&self) {
+        let will = self.state.own(PROPERTY).dyn_into::<Uint8Array>().ok();
+        let will: Option<Will> = will.and_then(|will| postcard::from_bytes(&will.to_vec()).ok());
+        let mut refused = None;
+        let mut messages = Vec::new();
+        if let Some(will) = will {
+            self.state.set_own(PROPERTY, &JsValue::UNDEFINED);
+            self.adopt(app().engine_at(&will.path));
+            for (key, session, data) in will.sessions {
+                self.inherit(key, &session, data);
+            }
+            refused = will.refused.map(ConnId);
+            messages = will.messages;
+        }
+        self.event(|| {
+            for (conn, kind) in self.waiting.all() {
+                self.take_up_request(conn, kind, refused);
+            }
+            for (key, message) in messages {
+                if self.find(key) {
+                    self.deliver_all(key, vec![message]);
+                    self.touch(key);
+                }
+            }
+        });
+    }
+
+    fn inherit(&self, key: Key, session: &[u8], data: Option<String>) {
+        let sockets = self.sockets_of(key);
+        if let Some(session) = self.revive(session, &sockets) {
+            let mut entry = Entry::new(session);
+            entry.data = data.map(Rc::from);
+            entry.unsaved = true;
+            entry.stored = true;
+            self.admit_entry(key, entry, sockets);
+            self.touch(key);
+        }
+    }
+
+    fn take_up_request(&self, conn: ConnId, kind: Kind, refused: Option<ConnId>) {
+        match kind {
+            Kind::Handshake if Some(conn) == refused => {
+                self.waiting.answer(conn, Reply::from(Refused::default()));
+            }
+            Kind::Handshake => self.handle_handshake(conn),
+            Kind::Post => self.waiting.resume_body(conn),
+            Kind::Upgrade => self
+                .waiting
+                .refuse(conn, dormouse_proto::engine::Refusal::BadRequest),
+            Kind::Poll => match self.waiting.key(conn) {
+                Some(key)
+                    if self.with(key, |session| session.waiting_poll()) == Some(Some(conn)) =>
+                {
+                    self.waiting.watch(conn, key);
+                }
+                Some(_) | None => {
+                    self.waiting
+                        .refuse(conn, dormouse_proto::engine::Refusal::BadRequest);
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The options of a server, and what is wrong with some.
+
+use core::fmt;
+use core::time::Duration;
+
+use dormouse_proto::engine::{Settings, Transport};
+
+use crate::log::Level;
+use crate::placement::Placement;
+
+/// Who may connect from a browser.
+///
+/// Browsers name the page's origin in the header `Origin`; other clients send
+/// none and are not concerned. What is refused gets 400, on both transports:
+/// browsers do not protect WebSockets by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Pages of the Worker's own scheme and host. The default.
+    Same,
+    /// Every page (`*`).
+    Any,
+    /// Pages of these origins, such as `https://example.com`.
+    These(Vec<String>),
+    /// Every page, and no CORS header is sent: the application, or something
+    /// before it, takes care of CORS.
+    Unchecked,
+}
+
+impl From<&str> for Origins {
+    /// `"*"` is [`Any`](Self::Any), everything else is one origin.
+    fn from(origin: &str) -> Self {
+        match origin {
+            "*" => Self::Any,
+            origin => Self::These(vec![origin.to_owned()]),
+        }
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Origins {
+    /// A list of origins; the empty list is [`Unchecked`](Self::Unchecked).
+    fn from(origins: [&str; N]) -> Self {
+        match N {
+            0 => Self::Unchecked,
+            _ => Self::These(origins.map(str::to_owned).into()),
+        }
+    }
+}
+
+/// The cookie that a handshake sets, for load balancers that want one. Dormouse
+/// itself reads none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Its name. Default: `io`.
+    pub name: String,
+    /// Its attributes. Default: `Path=/; HttpOnly; SameSite=Lax`.
+    pub attributes: String,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self {
+            name: "io".to_owned(),
+            attributes: "Path=/; HttpOnly; SameSite=Lax".to_owned(),
+        }
+    }
+}
+
+impl From<&str> for Cookie {
+    /// The default attributes under another name.
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What can be set; see the methods of [`Engine`](crate::engine::Engine).
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) path: String,
+    pub(crate) settings: Settings,
+    pub(crate) transports: Vec<Transport>,
+    pub(crate) revision_3: bool,
+    pub(crate) origins: Origins,
+    pub(crate) credentials: bool,
+    pub(crate) cookie: Option<Cookie>,
+    /// Bodies of at least this many bytes are compressed.
+    pub(crate) compression: Option<usize>,
+    pub(crate) in_order: bool,
+    pub(crate) task_limit: Duration,
+    pub(crate) placement: Placement,
+    pub(crate) log: Level,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            path: "/engine.io/".to_owned(),
+            settings: Settings::default(),
+            transports: vec![Transport::Polling, Transport::WebSocket],
+            revision_3: true,
+            origins: Origins::Same,
+            credentials: false,
+            cookie: None,
+            compression: Some(1024),
+            in_order: false,
+            task_limit: Duration::from_secs(60),
+            placement: Placement::default(),
+            log: Level::Warn,
+        }
+    }
+}
+
+/// The longest ping interval: idle connections through the platform's proxies
+/// are cut after 100 s.
+const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(90);
+
+/// The largest payload: the platform passes no WebSocket message over 32 MiB on.
+const LARGEST_PAYLOAD: usize = 32 << 20;
+
+/// An option that cannot be served: which one, why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    pub(crate) endpoint: String,
+    pub(crate) option: &'static str,
+    pub(crate) remedy: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "dormouse: {}: option `{}`: {}",
+            self.endpoint, self.option, self.remedy
+        )
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl Options {
+    /// Looks for options that cannot be served, or not together.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let Settings {
+            ping_interval,
+            ping_timeout,
+            upgrade_timeout,
+            max_payload,
+            ..
+        } = self.settings;
+        let wrong = |option, remedy: &str| {
+            Err(ConfigError {
+                endpoint: self.path.clone(),
+                option,
+                remedy: remedy.to_owned(),
+            })
+        };
+        if !self.path.starts_with('/') || self.path.starts_with("/!") || self.path.len() < 2 {
+            return wrong(
+                "path",
+                "must start with `/` and a letter, such as \"/engine.io/\"",
+            );
+        }
+        if ping_interval.is_zero() || ping_interval > LONGEST_PING_INTERVAL {
+            return wrong(
+                "ping_interval",
+                "must be over 0 and at most 90 s, for idle connections are cut after 100 s",
+            );
+        }
+        if ping_timeout.is_zero() {
+            return wrong("ping_timeout", "must be over 0; the usual value is 20 s");
+        }
+        if upgrade_timeout.is_zero() {
+            return wrong("upgrade_timeout", "must be over 0; the usual value is 10 s");
+        }
+        if max_payload == 0 || max_payload > LARGEST_PAYLOAD {
+            return wrong(
+                "max_payload",
+                "must be over 0 and at most 32 MiB, which is the platform's own limit",
+            );
+        }
+        if self.settings.max_buffered < max_payload {
+            return wrong(
+                "max_buffered",
+                "must be at least max_payload, or a single message is too much",
+            );
+        }
+        if self.settings.max_unproven < 2 * max_payload {
+            return wrong("max_unproven", "must be at least twice max_payload");
+        }
+        if self.transports.is_empty() {
+            return wrong(
+                "transports",
+                "name Transport::Polling, Transport::WebSocket or both",
+            );
+        }
+        if self.credentials && self.origins == Origins::Unchecked {
+            return wrong(
+                "credentials",
+                "has no effect while origins are unchecked; drop one of them",
+            );
+        }
+        if let Origins::These(origins) = &self.origins
+            && let Some(origin) = origins.iter().find(|origin| !is_origin(origin))
+        {
+            let remedy = format!(
+                "\"{origin}\" is no origin; write scheme and host, such as \"https://example.com\""
+            );
+            return wrong("origins", &remedy);
+        }
+        if let Some(cookie) = &self.cookie
+            && !cookie.name.bytes().all(is_token)
+        {
+            return wrong(
+                "cookie",
+                "its name may hold letters, digits and !#$%&'*+-.^_`|~ only",
+            );
+        }
+        if self.placement.is_empty() {
+            return wrong("placement", "Placement::Shards takes a number over 0");
+        }
+        Ok(())
+    }
+
+    pub(crate) fn takes(&self, transport: Transport) -> bool {
+        self.transports.contains(&transport)
+    }
+
+    /// What the session is to know, the transports considered.
+    pub(crate) fn session_settings(&self) -> Settings {
+        let mut settings = self.settings;
+        settings.allow_upgrades &= self.takes(Transport::WebSocket);
+        settings
+    }
+}
+
+fn is_origin(origin: &str) -> bool {
+    origin.split_once("://").is_some_and(|(scheme, host)| {
+        !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '*', ' '])
+    })
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

@@ -1,0 +1,91 @@
+//! Which object holds a session.
+
+use core::fmt;
+use std::rc::Rc;
+
+use dormouse_proto::engine::Revision;
+
+use crate::request::Handshake;
+
+/// Which Durable Object a new session is put into.
+///
+/// All sessions of one object share its memory (128 MB), its single thread
+/// (about 1,000 requests a second) and its wakings. An object can hold 32,768
+/// WebSockets.
+///
+/// Clients of revision 3 and 4 are put into objects of their own: only so can
+/// the heartbeats of both be answered without waking one.
+#[derive(Clone)]
+pub enum Placement {
+    /// A fixed number of objects, chosen at random. The default is 8.
+    Shards(u32),
+    /// One object for each key, which the function takes from the request: a
+    /// room, a tenant. Sessions with the same key share an object.
+    Key(Rc<dyn Fn(&Handshake) -> String>),
+    /// An object of its own for every session: the fastest to make and the
+    /// dearest to keep.
+    PerSession,
+}
+
+impl Placement {
+    /// One object for each key.
+    pub fn key(key: impl Fn(&Handshake) -> String + 'static) -> Self {
+        Self::Key(Rc::new(key))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Shards(0))
+    }
+
+    /// The name of the object for a new session; none if it is to be an object
+    /// of its own.
+    pub(crate) fn choose(
+        &self,
+        path: &str,
+        revision: Revision,
+        handshake: &Handshake,
+    ) -> Option<String> {
+        match self {
+            Self::Shards(count) => {
+                let shard = (js_sys::Math::random() * f64::from(*count)) as u32;
+                Some(name(path, revision, &shard.to_string()))
+            }
+            Self::Key(key) => Some(name(path, revision, &key(handshake))),
+            Self::PerSession => None,
+        }
+    }
+
+    /// The names of all objects, where they can be told.
+    pub(crate) fn names(&self, path: &str) -> Option<Vec<String>> {
+        let Self::Shards(count) = self else {
+            return None;
+        };
+        let names =
+            |revision| (0..*count).map(move |shard| name(path, revision, &shard.to_string()));
+        Some(names(Revision::V3).chain(names(Revision::V4)).collect())
+    }
+}
+
+fn name(path: &str, revision: Revision, key: &str) -> String {
+    let revision = match revision {
+        Revision::V3 => 3,
+        Revision::V4 => 4,
+    };
+    format!("{path} {revision} {key}")
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self::Shards(8)
+    }
+}
+
+impl fmt::Debug for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shards(count) => write!(f, "Shards({count})"),
+            Self::Key(_) => f.write_str("Key(…)"),
+            Self::PerSession => f.write_str("PerSession"),
+        }
+    }
+}

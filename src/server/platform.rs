@@ -1,0 +1,329 @@
+//! What the platform offers and `worker` does not bind, or binds at a price.
+
+use core::time::Duration;
+
+use dormouse_proto::Timestamp;
+use dormouse_proto::engine::ConnId;
+use js_sys::{Array, Function, JsString, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, WebSocket};
+use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
+    fn fill_random(bytes: &mut [u8]);
+
+    /// `Promise.withResolvers()`.
+    pub(crate) type Deferred;
+    #[wasm_bindgen(js_namespace = Promise, js_name = withResolvers)]
+    pub(crate) fn defer() -> Deferred;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn promise(this: &Deferred) -> Promise;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn resolve(this: &Deferred) -> Function;
+
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(callback: &Function, millis: f64) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(id: &JsValue);
+
+    /// A Durable Object's state, for what `worker` leaves out.
+    type State;
+    #[wasm_bindgen(method, catch, js_name = acceptWebSocket)]
+    fn accept_web_socket(this: &State, socket: &WebSocket, tags: &Array) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, js_name = getWebSockets)]
+    fn web_sockets(this: &State) -> Vec<WebSocket>;
+    #[wasm_bindgen(method, js_name = getWebSockets)]
+    fn web_sockets_tagged(this: &State, tag: &str) -> Vec<WebSocket>;
+    #[wasm_bindgen(method, js_name = getWebSocketAutoResponseTimestamp)]
+    fn auto_response_time(this: &State, socket: &WebSocket) -> Option<js_sys::Date>;
+    #[wasm_bindgen(method, getter)]
+    fn storage(this: &State) -> Storage;
+
+    type Storage;
+    #[wasm_bindgen(method, js_name = getAlarm)]
+    fn get_alarm(this: &Storage) -> Promise;
+    #[wasm_bindgen(method, js_name = setAlarm)]
+    fn set_alarm(this: &Storage, at: f64) -> Promise;
+    #[wasm_bindgen(method, getter)]
+    fn sql(this: &Storage) -> Sql;
+
+    type Sql;
+    #[wasm_bindgen(method, catch, variadic)]
+    fn exec(this: &Sql, query: &str, bindings: &Array) -> Result<Cursor, JsValue>;
+    type Cursor;
+    #[wasm_bindgen(method, catch)]
+    fn raw(this: &Cursor) -> Result<Rows, JsValue>;
+    type Rows;
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    fn to_array(this: &Rows) -> Result<Array, JsValue>;
+
+    /// A WebSocket of this runtime.
+    type Socket;
+    #[wasm_bindgen(method, catch, js_name = send)]
+    fn send_text(this: &Socket, text: &JsString) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = send)]
+    fn send_bytes(this: &Socket, bytes: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
+    fn serialize_attachment(this: &Socket, bytes: &Uint8Array) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
+    fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
+
+    /// A request, for what browsers' requests do not have.
+    type ServerRequest;
+    #[wasm_bindgen(method, getter)]
+    fn signal(this: &ServerRequest) -> Option<web_sys::AbortSignal>;
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &ServerRequest) -> Option<Body>;
+
+    type Body;
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn reader(this: &Body) -> Result<Reader, JsValue>;
+    type Reader;
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &Reader) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn cancel(this: &Reader) -> Result<Promise, JsValue>;
+    type Chunk;
+    #[wasm_bindgen(method, getter)]
+    fn value(this: &Chunk) -> Option<Uint8Array>;
+}
+
+/// The time, as the platform tells it: it stands still between two events.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millis(js_sys::Date::now() as u64)
+}
+
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fill_random(&mut bytes);
+    bytes
+}
+
+/// Calls back once, after a while, unless it is dropped before.
+pub(crate) struct Timer {
+    id: JsValue,
+    callback: Option<Closure<dyn FnMut()>>,
+}
+
+impl Timer {
+    pub(crate) fn new(after: Duration, callback: impl FnMut() + 'static) -> Self {
+        let callback = Closure::<dyn FnMut()>::new(callback);
+        let id = set_timeout(callback.as_ref().unchecked_ref(), after.as_millis() as f64);
+        Self {
+            id,
+            callback: Some(callback),
+        }
+    }
+}
+
+impl Timer {
+    /// Lets go of a timer from within its own callback, which must not be freed
+    /// while it runs.
+    pub(crate) fn finish(mut self) {
+        if let Some(callback) = self.callback.take() {
+            callback.forget();
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        clear_timeout(&self.id);
+    }
+}
+
+/// The two ends of a new WebSocket: the client's and ours.
+pub(crate) fn socket_pair() -> Option<(WebSocket, WebSocket)> {
+    let mut pair = WebSocketPair::new().ok()?;
+    Some((pair.client().ok()?, pair.server().ok()?))
+}
+
+/// Calls `listener` when the client lets go of this request. The event's target
+/// then has the number `conn`.
+pub(crate) fn on_abort(request: &Request, conn: u64, listener: &Function) {
+    if let Some(signal) = request.unchecked_ref::<ServerRequest>().signal() {
+        set_number_of(&signal, conn);
+        // Whoever cannot be told by the event learns it from the clock.
+        let _ = signal.add_event_listener_with_callback("abort", listener);
+    }
+}
+
+/// Reads the body of a request, or `None` if it is longer than `limit`.
+pub(crate) async fn read_at_most(
+    request: &Request,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, JsValue> {
+    let Some(body) = request.unchecked_ref::<ServerRequest>().body() else {
+        return Ok(Some(Vec::new()));
+    };
+    let reader = body.reader()?;
+    let mut bytes = Vec::new();
+    loop {
+        let chunk = JsFuture::from(reader.read()?).await?;
+        let chunk: Chunk = chunk.unchecked_into();
+        let Some(value) = chunk.value() else {
+            return Ok(Some(bytes));
+        };
+        if bytes.len() + value.length() as usize > limit {
+            // What is left is nobody's any more.
+            let _ = reader.cancel();
+            return Ok(None);
+        }
+        bytes.extend(value.to_vec());
+    }
+}
+
+/// The property that holds the number we gave a thing of the platform, as long
+/// as the object is awake.
+const NUMBER: &str = "dormouse";
+
+pub(crate) fn number_of(thing: &JsValue) -> Option<u64> {
+    Some(Reflect::get(thing, &NUMBER.into()).ok()?.as_f64()? as u64)
+}
+
+pub(crate) fn set_number_of(thing: &JsValue, number: u64) {
+    // A plain property: it can always be set.
+    let _ = Reflect::set(thing, &NUMBER.into(), &JsValue::from_f64(number as f64));
+}
+
+/// A Durable Object's own state.
+#[derive(Clone)]
+pub(crate) struct ObjectState(JsValue);
+
+impl ObjectState {
+    pub(crate) fn new(state: &DurableObjectState) -> Self {
+        Self(AsRef::<JsValue>::as_ref(state).clone())
+    }
+
+    fn raw(&self) -> &State {
+        self.0.unchecked_ref()
+    }
+
+    /// The object's id, in the 64 hexadecimal digits of the platform.
+    pub(crate) fn id(&self) -> String {
+        let state: &DurableObjectState = self.0.unchecked_ref();
+        state.id().and_then(|id| id.to_string()).unwrap_or_default()
+    }
+
+    pub(crate) fn storage(&self) -> worker::durable::Storage {
+        let state: DurableObjectState = self.0.clone().unchecked_into();
+        worker::durable::State::from(state).storage()
+    }
+
+    /// Takes a WebSocket over so that it outlives sleep.
+    ///
+    /// # Errors
+    ///
+    /// The object has as many as the platform lets it have.
+    pub(crate) fn accept(&self, socket: &WebSocket, tag: &str) -> Result<(), JsValue> {
+        self.raw()
+            .accept_web_socket(socket, &Array::of1(&tag.into()))
+    }
+
+    pub(crate) fn sockets(&self) -> Vec<WebSocket> {
+        self.raw().web_sockets()
+    }
+
+    pub(crate) fn sockets_tagged(&self, tag: &str) -> Vec<WebSocket> {
+        self.raw().web_sockets_tagged(tag)
+    }
+
+    /// Answers `request` with `response` on every WebSocket, without waking.
+    pub(crate) fn set_auto_response(&self, request: &str, response: &str) {
+        let state: &DurableObjectState = self.0.unchecked_ref();
+        if let Ok(pair) = WebSocketRequestResponsePair::new(request, response) {
+            // It saves money and nothing else: without it, the object wakes.
+            let _ = state.set_websocket_auto_response(&pair);
+        }
+    }
+
+    /// When the runtime last answered for us on this WebSocket.
+    pub(crate) fn auto_response_time(&self, socket: &WebSocket) -> Option<Timestamp> {
+        let date = self.raw().auto_response_time(socket)?;
+        Some(Timestamp::from_millis(date.get_time() as u64))
+    }
+
+    pub(crate) async fn alarm(&self) -> Option<Timestamp> {
+        let promise = self.raw().storage().get_alarm();
+        let alarm = JsFuture::from(promise).await.ok()?;
+        Some(Timestamp::from_millis(alarm.as_f64()? as u64))
+    }
+
+    pub(crate) fn set_alarm(&self, at: Timestamp) {
+        // A failed write breaks the object, which is the platform's to report.
+        let _ = self.raw().storage().set_alarm(at.as_millis() as f64);
+    }
+
+    /// Runs one SQL statement; its rows are arrays of values.
+    pub(crate) fn sql(&self, statement: &str, bindings: &[JsValue]) -> Result<Array, JsValue> {
+        let bindings: Array = bindings.iter().collect();
+        self.raw()
+            .storage()
+            .sql()
+            .exec(statement, &bindings)?
+            .raw()?
+            .to_array()
+    }
+
+    /// A property of ours on the object's state. It outlives the wasm instance.
+    pub(crate) fn own(&self, name: &str) -> JsValue {
+        Reflect::get(&self.0, &name.into()).unwrap_or(JsValue::UNDEFINED)
+    }
+
+    pub(crate) fn set_own(&self, name: &str, value: &JsValue) {
+        // A plain property of a plain object: it can always be set.
+        let _ = Reflect::set(&self.0, &name.into(), value);
+    }
+}
+
+/// What is done with a WebSocket of this runtime.
+pub(crate) trait SocketExt {
+    /// The connection that this WebSocket is, as long as the object is awake.
+    fn conn(&self) -> Option<ConnId>;
+    fn set_number(&self, conn: ConnId);
+    fn send_text(&self, text: &JsString);
+    fn send_bytes(&self, bytes: &[u8]);
+    fn close_quietly(&self, code: u16);
+    fn set_attachment(&self, bytes: &[u8]) -> Result<(), JsValue>;
+    fn attachment(&self) -> Option<Vec<u8>>;
+}
+
+// Sending to a socket that has just closed, or closing it again, throws. That
+// is no news: the event that tells it is on its way.
+impl SocketExt for WebSocket {
+    fn conn(&self) -> Option<ConnId> {
+        number_of(self).map(ConnId)
+    }
+
+    fn set_number(&self, conn: ConnId) {
+        set_number_of(self, conn.0);
+    }
+
+    fn send_text(&self, text: &JsString) {
+        let _ = self.unchecked_ref::<Socket>().send_text(text);
+    }
+
+    fn send_bytes(&self, bytes: &[u8]) {
+        let _ = self.unchecked_ref::<Socket>().send_bytes(bytes);
+    }
+
+    fn close_quietly(&self, code: u16) {
+        let _ = self.close_with_code(code);
+    }
+
+    fn set_attachment(&self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.unchecked_ref::<Socket>()
+            .serialize_attachment(&Uint8Array::from(bytes))
+    }
+
+    fn attachment(&self) -> Option<Vec<u8>> {
+        let value = self
+            .unchecked_ref::<Socket>()
+            .deserialize_attachment()
+            .ok()?;
+        value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+    }
+}
