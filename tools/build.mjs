@@ -35,7 +35,11 @@ export async function build(crate = playground, { force = false } = {}) {
   }
   say(`building ${name}`);
   rmSync(note, { force: true });
-  await run(workerBuild, [path.join(root, crate), '--release'], { env });
+  await run(workerBuild, [path.join(root, crate), '--release'], {
+    // Where the compiler complains, worker-build's own stack says nothing more.
+    env: { ...env, RUST_BACKTRACE: '0' },
+    orElse: `could not build ${name}, see above`,
+  });
   writeFileSync(note, wanted);
 }
 
