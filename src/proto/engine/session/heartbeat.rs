@@ -22,6 +22,11 @@ impl Heartbeat {
             pinged: None,
         }
     }
+
+    /// Whether a ping is not answered yet.
+    pub(super) fn is_pending(&self) -> bool {
+        self.pinged.is_some()
+    }
 }
 
 /// When a session has to be looked at again, and why.
@@ -114,21 +119,20 @@ impl Session {
         }
     }
 
-    /// Whether, before this session is sent or judged anything more, it should
-    /// be told the last [sign of life](Self::handle_sign_of_life): its client
-    /// seems to be silent, has been sent much, or could be pinged again if it
-    /// has answered.
+    /// Whether, before this session is sent anything more, it should be told the
+    /// last [sign of life](Self::handle_sign_of_life): its client seems to be
+    /// silent, or has been sent much.
     pub fn is_in_doubt(&self, now: Timestamp) -> bool {
-        let unanswered = self.heartbeat.pinged;
-        self.is_strained()
-            || now >= self.expiry()
-            || unanswered.is_some_and(|pinged| self.is_ping_due(now, pinged))
+        self.is_strained() || now >= self.expiry()
     }
 
     /// The moment for which [`next_deadline`](Self::next_deadline) asked, or any
     /// other: ends what has lasted too long, and pings.
+    ///
+    /// A session whose heartbeats may be answered without us is to be told the
+    /// last [sign of life](Self::handle_sign_of_life) first.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        self.judge(now);
+        self.expire(now);
         if let State::Probing(_, probe) = &self.state
             && now >= probe.since + self.settings.upgrade_timeout
         {
@@ -136,20 +140,25 @@ impl Session {
             self.abandon_probe();
             self.close_socket(socket, websocket::CLOSE_NORMAL);
         }
-        if self.revision == Revision::V4 && self.is_ping_due(now, self.heartbeat.heard) {
+        let due = self.heartbeat.heard + self.settings.ping_interval;
+        if self.revision == Revision::V4 && now + self.settings.head_start() >= due {
             self.ping_unless_pending(now);
         }
     }
 
-    /// Whether a client that was last heard or pinged at `since` is to be pinged
-    /// now, rather than by the next pulse.
-    fn is_ping_due(&self, now: Timestamp, since: Timestamp) -> bool {
-        now + self.settings.head_start() >= since + self.settings.ping_interval
+    /// What a request of this moment finds, whether a timer has fired or not.
+    ///
+    /// It speaks neither for nor against a WebSocket, whose heartbeats may have
+    /// been answered without us.
+    pub(super) fn judge(&mut self, now: Timestamp) {
+        if self.socket().is_none() {
+            self.expire(now);
+        }
     }
 
     /// Ends the session if its client has been silent for too long, and forgets
     /// it if its client has been waited for in vain.
-    pub(super) fn judge(&mut self, now: Timestamp) {
+    fn expire(&mut self, now: Timestamp) {
         if self.transport().is_some() && now >= self.expiry() {
             self.end(Reason::PingTimeout, ServerPacket::Close);
         }
@@ -174,7 +183,7 @@ impl Session {
     }
 
     pub(super) fn ping_unless_pending(&mut self, now: Timestamp) {
-        if self.transport().is_none() || self.heartbeat.pinged.is_some() {
+        if self.transport().is_none() || self.heartbeat.is_pending() {
             return;
         }
         self.heartbeat.pinged = Some(now);
@@ -193,7 +202,7 @@ impl Session {
                 Revision::V4 => socket.handle_pong(),
             }
         }
-        self.changed |= self.heartbeat.pinged.is_some();
+        self.changed |= self.heartbeat.is_pending();
         self.heartbeat = Heartbeat::new(now);
     }
 }
