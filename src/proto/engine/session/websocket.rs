@@ -21,7 +21,7 @@ const PROBE: &str = "probe";
 pub(super) struct Socket {
     pub(super) conn: ConnId,
     /// Bytes sent since the client last proved that it lives.
-    unproven: usize,
+    pub(super) unproven: usize,
     /// Those of them that were sent after the `2` it has not answered yet.
     since_ping: usize,
 }

@@ -1,0 +1,256 @@
+//! How a session ends, from either side: protocol, "Session rules".
+
+use super::rig::{BOTH, Rig, SLEEPY};
+use crate::engine::{Data, FAREWELL};
+
+const FAREWELL_MILLIS: u64 = FAREWELL.as_millis() as u64;
+
+/// What any request gets once nobody needs to be told anything.
+fn assert_over(rig: &mut Rig) {
+    assert!(rig.session.is_over());
+    assert_eq!(rig.session.next_deadline(), None);
+    assert_eq!(rig.session.transport(), None);
+    assert_eq!(rig.get(90), "#90 400 Session ID unknown");
+    assert_eq!(rig.post_head(91), "#91 400 Session ID unknown");
+    assert_eq!(rig.upgrade(92), "#92 400 Session ID unknown");
+    assert_eq!(rig.send("lost"), "");
+    assert_eq!(rig.close(), "");
+    assert_eq!(rig.timeout(), "");
+    assert!(rig.session.is_over());
+}
+
+#[test]
+fn client_closes_by_post_while_its_get_waits() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(
+            rig.post(3, &["1"]),
+            "#2 200 6, over: transport close, #3 200 ok"
+        );
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_closes_by_post_and_its_get_arrives_moments_later() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        assert_eq!(rig.post(2, &["1"]), "over: transport close, #2 200 ok");
+        assert!(!rig.session.is_over());
+        assert_eq!(rig.wait(FAREWELL_MILLIS - 1).get(3), "#3 200 6");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_closed_by_post_and_does_not_come_is_forgotten() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post(2, &["1"]);
+        assert_eq!(rig.next_deadline(), Some(FAREWELL_MILLIS));
+        assert_eq!(
+            rig.wait(FAREWELL_MILLIS).get(3),
+            "#3 400 Session ID unknown"
+        );
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_closed_by_post_sends_no_more() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        assert_eq!(
+            rig.post(2, &["4a", "1", "4b"]),
+            "message a, over: transport close, #2 200 ok"
+        );
+        assert_eq!(rig.post_head(3), "#3 400 Session ID unknown");
+        assert_eq!(rig.upgrade(4), "#4 400 Session ID unknown");
+        assert_eq!(rig.get(5), "#5 200 6");
+    }
+}
+
+#[test]
+fn client_closes_by_post_while_it_probes() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        assert_eq!(
+            rig.post(2, &["1"]),
+            "#5 closed 1000, over: transport close, #2 200 ok"
+        );
+        assert_eq!(rig.get(3), "#3 200 6");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_closes_by_websocket() {
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        assert_eq!(rig.frame(1, "1"), "#1 closed 1000, over: transport close");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_closes_its_websocket() {
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        assert_eq!(
+            rig.socket_gone(1, false),
+            "#1 closed 1000, over: transport close"
+        );
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn websocket_breaks() {
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        assert_eq!(
+            rig.socket_gone(1, true),
+            "#1 closed 1000, over: transport error"
+        );
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_while_a_get_waits() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(rig.close(), "#2 200 1, over: forced close");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_and_the_next_get_is_told() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.send("a");
+        assert_eq!(rig.close(), "over: forced close");
+        assert!(!rig.session.is_over());
+        assert_eq!(rig.send("lost"), "");
+        assert_eq!(rig.wait(FAREWELL_MILLIS - 1).get(2), "#2 200 4a|1");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_and_the_client_does_not_come() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.send("a");
+        rig.close();
+        assert_eq!(rig.next_deadline(), Some(FAREWELL_MILLIS));
+        assert_eq!(rig.deadline(), "");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_without_flushing() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.send("a");
+        assert_eq!(rig.close_at_once(), "over: forced close");
+        assert_eq!(rig.get(2), "#2 200 1");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_in_the_turn_in_which_it_sends() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(rig.session.send(rig.now, Data::from("a")), None);
+        assert_eq!(rig.close(), "#2 200 4a|1, over: forced close");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_a_websocket_without_a_packet() {
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        assert_eq!(rig.close(), "#1 closed 1000, over: forced close");
+        assert_eq!(rig.frame(1, "4late"), "");
+        assert_eq!(rig.socket_gone(1, false), "");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn server_closes_while_the_client_probes() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        assert_eq!(rig.close(), "#5 closed 1000, over: forced close");
+        assert_eq!(rig.get(2), "#2 200 1");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn post_on_its_way_when_the_server_closes_is_taken_and_ignored() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        rig.post_head(3);
+        assert_eq!(rig.close(), "#2 200 1, #3 200 ok, over: forced close");
+        assert_eq!(rig.body(3, &["4late"]), "");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn post_between_the_close_and_the_get_is_taken_and_ignored() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.close();
+        assert_eq!(rig.post(2, &["4late", "1"]), "#2 200 ok");
+        assert_eq!(rig.get(3), "#3 200 1");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn post_on_its_way_when_the_get_is_told_is_not_left_unanswered() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.close();
+        rig.post_head(2);
+        assert_eq!(rig.get(3), "#2 200 ok, #3 200 1");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn post_on_its_way_when_the_farewell_ends_is_not_left_unanswered() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.close();
+        rig.post_head(2);
+        assert_eq!(rig.deadline(), "#2 200 ok");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn two_posts_after_the_close_do_not_keep_the_get_from_being_told() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.close();
+        rig.post_head(2);
+        assert_eq!(rig.post_head(3), "#3 400 Bad request");
+        assert_eq!(rig.body(2, &["4late"]), "#2 200 ok");
+        assert_eq!(rig.get(4), "#4 200 1");
+        assert_over(&mut rig);
+    }
+}

@@ -1,0 +1,183 @@
+//! Every bound, just below it, at it, and just above.
+
+use super::rig::{BOTH, Rig, SLEEPY};
+use crate::engine::{Frame, Revision};
+
+/// All limits of these settings, in bytes.
+const LIMIT: usize = 1_000;
+
+/// What a buffered packet costs beside its content.
+const PACKET_COST: usize = 32;
+
+fn text(bytes: usize) -> alloc::string::String {
+    "x".repeat(bytes)
+}
+
+#[test]
+fn max_payload_bounds_a_frame() {
+    for revision in BOTH {
+        for (length, fits) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+            let mut rig = Rig::websocket(revision, SLEEPY);
+            let said = rig.frame(1, &"4".repeat(length));
+            if fits {
+                assert_eq!(said, alloc::format!("message ({} bytes)", length - 1));
+            } else {
+                assert_eq!(said, "#1 closed 1009, over: transport error");
+            }
+            let mut rig = Rig::websocket(revision, SLEEPY);
+            let said = rig.raw_frame(1, Frame::from(alloc::vec![4; length]));
+            assert_eq!(said.starts_with("message"), fits);
+        }
+    }
+}
+
+#[test]
+fn max_buffered_bounds_what_waits_for_a_get() {
+    for revision in BOTH {
+        for (length, fits) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+            let mut rig = Rig::polling(revision, SLEEPY);
+            let said = rig.send(&text(length - PACKET_COST));
+            if fits {
+                assert_eq!(said, "");
+                assert!(rig.get(2).starts_with("#2 200 4"));
+            } else {
+                assert_eq!(said, "over: transport error");
+                assert_eq!(rig.get(2), "#2 400 Session ID unknown");
+            }
+        }
+    }
+}
+
+#[test]
+fn max_buffered_holds_while_probing() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        assert_eq!(rig.send(&text(LIMIT - PACKET_COST)), "");
+        assert_eq!(rig.send(""), "#5 closed 1000, over: transport error");
+    }
+}
+
+#[test]
+fn max_buffered_counts_empty_messages_too() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        let fit = LIMIT / PACKET_COST;
+        for _ in 0..fit {
+            assert_eq!(rig.send(""), "");
+        }
+        assert_eq!(rig.send(""), "over: transport error");
+    }
+}
+
+#[test]
+fn max_buffered_counts_the_answers_to_pings() {
+    let mut rig = Rig::polling(Revision::V3, SLEEPY);
+    let ping = alloc::format!("2{}", text(LIMIT / 2));
+    assert_eq!(rig.post(2, &[&ping]), "#2 200 ok");
+    assert_eq!(
+        rig.post(3, &[&ping, "4late"]),
+        "over: transport error, #3 200 ok"
+    );
+}
+
+#[test]
+fn fetching_makes_room() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        for request in 2..10 {
+            assert_eq!(rig.send(&text(LIMIT - PACKET_COST)), "");
+            assert!(rig.get(request).contains(" 200 4"));
+        }
+    }
+}
+
+#[test]
+fn max_unproven_bounds_what_is_sent_without_a_sign_of_life() {
+    for revision in BOTH {
+        for (length, fits) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
+            let mut rig = Rig::websocket(revision, SLEEPY);
+            let half = LIMIT / 2;
+            assert!(rig.send(&text(half - 1)).starts_with("#1 > 4"));
+            let said = rig.send(&text(length - half - 1));
+            if fits {
+                assert!(said.starts_with("#1 > 4"), "{said}");
+            } else {
+                assert_eq!(said, "#1 closed 1000, over: transport error");
+            }
+        }
+    }
+}
+
+#[test]
+fn max_unproven_counts_what_the_upgrade_flushes() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.send(&text(900));
+        rig.upgrade(5);
+        rig.frame(5, "2probe");
+        rig.frame(5, "5");
+        let said = rig.send(&text(100));
+        assert!(
+            said.ends_with("#5 closed 1000, over: transport error"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn revision_4_is_asked_for_a_sign_of_life_at_half_of_max_unproven() {
+    let mut rig = Rig::websocket(Revision::V4, SLEEPY);
+    assert_eq!(rig.send(&text(LIMIT / 2)), "#1 > 4(500 bytes)");
+    assert_eq!(rig.send("a"), "#1 > 2, #1 > 4a", "in this order");
+    assert_eq!(rig.send("b"), "#1 > 4b", "it is asked once");
+    // Its answer proves what was sent before the question, and no more.
+    rig.frame(1, "3");
+    assert!(!rig.is_in_doubt());
+    assert_eq!(rig.send(&text(LIMIT - 5)), "#1 > 4(995 bytes)");
+    assert_eq!(
+        rig.send("c"),
+        "#1 > 2, #1 closed 1000, over: transport error"
+    );
+}
+
+#[test]
+fn the_answer_to_an_early_ping_is_awaited_no_longer_than_any() {
+    let mut rig = Rig::websocket(Revision::V4, super::rig::AWAKE);
+    rig.send(&text(LIMIT / 2));
+    rig.send("a");
+    assert_eq!(rig.next_deadline(), Some(200));
+    assert_eq!(rig.deadline(), "#1 closed 1000, over: ping timeout");
+}
+
+#[test]
+fn a_pong_without_a_ping_proves_nothing() {
+    let mut rig = Rig::websocket(Revision::V4, SLEEPY);
+    rig.send(&text(LIMIT / 2));
+    assert_eq!(rig.frame(1, "3"), "");
+    assert!(rig.is_in_doubt());
+}
+
+#[test]
+fn revision_3_proves_by_any_packet_that_it_lives() {
+    let mut rig = Rig::websocket(Revision::V3, SLEEPY);
+    for _ in 0..5 {
+        assert_eq!(rig.send(&text(LIMIT - 1)), "#1 > 4(999 bytes)");
+        rig.frame(1, "4a");
+    }
+}
+
+#[test]
+fn signs_of_life_while_asleep_make_room_as_well() {
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        for _ in 0..5 {
+            rig.send(&text(LIMIT / 2));
+            rig.send("a");
+            rig.wait(10);
+            assert!(rig.is_in_doubt());
+            rig.sign_of_life();
+            assert!(!rig.is_in_doubt());
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! HTTP long-polling: protocol, "Session rules".
+
+use super::rig::{BOTH, Rig, SLEEPY};
+use crate::engine::{Body, ConnId, Data, Format, Open, Output, Revision, Session, Transport};
+
+#[test]
+fn handshake_answers_the_first_get_alone() {
+    for revision in BOTH {
+        let open = Open {
+            sid: "sid",
+            revision,
+            b64: false,
+        };
+        let now = Rig::polling(revision, SLEEPY).now;
+        let mut session = Session::open_polling(now, SLEEPY, open, ConnId(1), Format::default());
+        let output = session.poll_output();
+        let output = output.map(|output| super::rig::describe(revision, &output));
+        assert_eq!(output.as_deref(), Some("#1 200 0"));
+        assert_eq!(session.poll_output(), None::<Output>);
+        assert_eq!(session.transport(), Some(Transport::Polling));
+        assert_eq!(session.socket(), None);
+    }
+}
+
+#[test]
+fn get_waits_for_a_message() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        assert_eq!(rig.get(2), "");
+        assert_eq!(rig.send("a"), "#2 200 4a");
+    }
+}
+
+#[test]
+fn get_fetches_in_order_what_has_waited() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        assert_eq!(rig.send("a"), "");
+        assert_eq!(rig.send_data(Data::from(&[1, 2][..])), "");
+        assert_eq!(rig.send("c"), "");
+        assert_eq!(rig.get(2), "#2 200 4a|4[01, 02]|4c");
+        assert_eq!(rig.get(3), "");
+    }
+}
+
+#[test]
+fn messages_of_one_turn_share_an_answer() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(rig.session.send(rig.now, Data::from("a")), None);
+        assert_eq!(rig.session.send(rig.now, Data::from("b")), None);
+        assert_eq!(rig.outputs(), "#2 200 4a|4b");
+    }
+}
+
+#[test]
+fn two_gets_at_once_end_the_session() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(
+            rig.get(3),
+            "#3 400 Bad request, #2 200 1, over: transport error"
+        );
+        assert_eq!(rig.get(4), "#4 400 Session ID unknown");
+    }
+}
+
+#[test]
+fn get_that_the_client_lets_go_ends_the_session() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(rig.get_gone(2), "#2 200 1, over: transport error");
+    }
+}
+
+#[test]
+fn get_that_was_answered_can_go() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        rig.send("a");
+        rig.get(3);
+        assert_eq!(rig.get_gone(2), "");
+        assert_eq!(rig.send("b"), "#3 200 4b");
+    }
+}
+
+#[test]
+fn post_brings_messages_in_order() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        assert_eq!(
+            rig.post(2, &["4a", "4", "4c"]),
+            "message a, message , message c, #2 200 ok"
+        );
+    }
+}
+
+#[test]
+fn post_and_get_go_side_by_side() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        assert_eq!(rig.post_head(3), "");
+        assert_eq!(rig.send("a"), "#2 200 4a");
+        assert_eq!(rig.get(4), "");
+        assert_eq!(rig.body(3, &["4b"]), "message b, #3 200 ok");
+        assert_eq!(rig.send("c"), "#4 200 4c");
+    }
+}
+
+#[test]
+fn two_posts_at_once_end_the_session() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        rig.post_head(3);
+        assert_eq!(
+            rig.post_head(4),
+            "#4 400 Bad request, #2 200 1, #3 400 Bad request, over: transport error"
+        );
+        // The first one's body is still on its way. It has had its answer.
+        assert_eq!(rig.body(3, &["4a"]), "");
+        assert_eq!(rig.post_head(5), "#5 400 Session ID unknown");
+    }
+}
+
+#[test]
+fn bad_packet_ends_the_session_behind_what_stood_before_it() {
+    for revision in BOTH {
+        for bad in ["x", "", "0{}", "b4!"] {
+            let mut rig = Rig::polling(revision, SLEEPY);
+            rig.get(2);
+            assert_eq!(
+                rig.post(3, &["4a", bad, "4b"]),
+                "message a, #3 400 Bad request, #2 200 1, over: parse error",
+                "{revision:?} {bad:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn empty_body_is_a_parse_error() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
+        assert_eq!(
+            rig.raw_body(2, &Body::from("")),
+            "#2 400 Bad request, over: parse error"
+        );
+    }
+}
+
+#[test]
+fn body_that_is_no_text_is_a_parse_error() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
+        rig.session.handle_body_malformed(ConnId(2));
+        assert_eq!(rig.outputs(), "#2 400 Bad request, over: parse error");
+    }
+}
+
+#[test]
+fn body_that_breaks_off_is_a_transport_error() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
+        rig.session.handle_body_gone(ConnId(2));
+        assert_eq!(rig.outputs(), "#2 400 Bad request, over: transport error");
+    }
+}
+
+#[test]
+fn binary_body_is_for_revision_3_alone() {
+    let body = Body::from(&[1, 2, 0xff, 4, 7][..]);
+    let mut rig = Rig::polling(Revision::V3, SLEEPY);
+    rig.post_head(2);
+    assert_eq!(rig.raw_body(2, &body), "message [07], #2 200 ok");
+    let mut rig = Rig::polling(Revision::V4, SLEEPY);
+    rig.post_head(2);
+    assert_eq!(
+        rig.raw_body(2, &body),
+        "#2 400 Bad request, over: transport error"
+    );
+}
+
+#[test]
+fn body_over_the_limit_is_refused_and_the_session_stays() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
+        rig.session.handle_body_too_large(ConnId(2));
+        assert_eq!(rig.outputs(), "#2 413");
+        assert_eq!(rig.post(3, &["4a"]), "message a, #3 200 ok");
+    }
+}
+
+#[test]
+fn answers_take_the_form_that_their_request_asked_for() {
+    let mut rig = Rig::polling(Revision::V3, SLEEPY);
+    for (request, format, expect) in [
+        (2, Format::Any, Body::from(&[1, 2, 0xff, 4, 7][..])),
+        (3, Format::Text, Body::from("6:b4Bw==")),
+    ] {
+        rig.session.handle_poll(rig.now, ConnId(request), format);
+        let sent = rig.session.send(rig.now, Data::from(&[7][..]));
+        assert_eq!(sent, None);
+        let Some(Output::Answer {
+            answer: crate::engine::Answer::Payload(_, body),
+            ..
+        }) = rig.session.poll_output()
+        else {
+            panic!("an answer");
+        };
+        assert_eq!(body, expect);
+    }
+}
