@@ -51,9 +51,9 @@ for (const revision of [3, 4]) {
       assert.match(answer.text, /^___eio\[7\]\("(\d+:)?0\{.*\}"\);$/);
     });
 
-    test('it is text, and never stored', async () => {
+    test('it is a script, and never stored', differs('says text/plain'), async () => {
       const { answer } = await open(revision);
-      assert.equal(answer.headers['content-type'], 'text/plain; charset=UTF-8');
+      assert.equal(answer.headers['content-type'], 'text/javascript; charset=UTF-8');
       assert.equal(answer.headers['cache-control'], 'no-store');
     });
 

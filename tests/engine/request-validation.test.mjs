@@ -4,7 +4,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { assertAlive, assertError } from '../harness/expect.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
+import { fetchRaw, sendBytes } from '../harness/raw-http.mjs';
 import { openPolling } from '../harness/raw-session.mjs';
 import { refusedWebSocket } from '../harness/raw-websocket.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -53,14 +53,11 @@ describe('transport', { concurrency: true }, () => {
 });
 
 describe('origin', { concurrency: true }, () => {
-  const headers = { origin: Buffer.from('http://a\u0001b').toString('latin1') };
-
-  test('with an invalid character: code 3, or refused by the runtime', async () => {
-    const { sendBytes } = await import('../harness/raw-http.mjs');
+  test('with an invalid character: status 400, from the runtime or from us', async () => {
     const answer = await sendBytes(
       server,
       `GET ${path}?EIO=4&transport=polling HTTP/1.1\r\nHost: ${server.host}:${server.port}\r\n` +
-        `Origin: ${headers.origin}\r\nConnection: close\r\n\r\n`,
+        'Origin: http://a\u0001b\r\nConnection: close\r\n\r\n',
     );
     assert.match(answer, /^HTTP\/1\.1 400 /);
   });
@@ -236,9 +233,4 @@ test('the query is read percent-decoded, with + as a space, in any order', async
   const answer = await get('x=%zz&t=a+b&transport=p%6Flling&EIO=%34');
   assert.equal(answer.status, 200);
   assert.equal(answer.text[0], '0');
-});
-
-test('the last of a repeated parameter counts', async () => {
-  const answer = await get('EIO=4&transport=nope&transport=polling');
-  assert.equal(answer.status, 200);
 });

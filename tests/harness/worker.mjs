@@ -32,7 +32,7 @@ export async function start({ build = 'tests/worker/build', port = 0, assets } =
           modulesRoot: path.resolve(root, build),
           durableObjects: { DORMOUSE: { className: OBJECT, useSQLite: true } },
           unsafeDirectSockets: [{ host: '127.0.0.1', port }],
-          ...(assets && { assets: { directory: path.resolve(root, assets) } }),
+          ...(assets && { assets: assetsBeforeWorker(assets) }),
         },
       ],
     }),
@@ -43,6 +43,12 @@ export async function start({ build = 'tests/worker/build', port = 0, assets } =
     await runtime.dispose();
     throw error;
   }
+}
+
+/** As wrangler.toml has it: a file is served first, everything else is the Worker's. */
+function assetsBeforeWorker(directory) {
+  const routerConfig = { has_user_worker: true, invoke_user_worker_ahead_of_assets: false };
+  return { directory: path.resolve(root, directory), routerConfig };
 }
 
 function face(runtime, logs, entry, direct) {
