@@ -133,7 +133,7 @@ fn admit(engine: &Engine, request: &Request, url: &str, query: &str) -> Result<A
     }
     let upgrades = http::is_upgrade(request);
     let method = request.method();
-    if let Some(sid) = query::parameter(query, "sid") {
+    if let Some(sid) = query::parameter(query, "sid").filter(|sid| !sid.is_empty()) {
         let sid = Sid::parse(&sid).ok_or(Refusal::UnknownSid)?;
         let fits = match transport {
             Transport::Polling => !upgrades && (method == "GET" || method == "POST"),

@@ -159,7 +159,8 @@ fn accepted_encoding(accepted: &str) -> Option<&'static str> {
     let takes = |name: &str| {
         accepted.split(',').any(|part| {
             let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
-            coding.trim().eq_ignore_ascii_case(name) && !is_zero(weight)
+            let named = coding.trim() == "*" || coding.trim().eq_ignore_ascii_case(name);
+            named && !is_zero(weight)
         })
     };
     ["gzip", "deflate"].into_iter().find(|name| takes(name))

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::{
-    ConnId, Format, Frame, Open, Refusal, Revision, SLEEP_AFTER, Session, jsonp::JsonpIndex,
+    ConnId, Format, Frame, Open, Refusal, Revision, Session, jsonp::JsonpIndex,
 };
 use wasm_bindgen::JsValue;
 use web_sys::{Request, WebSocket};
@@ -30,12 +30,12 @@ use worker::Env;
 use worker::worker_sys::DurableObjectState;
 
 use self::clock::Clock;
-use self::sessions::Entry;
+use self::sessions::{Entry, retire};
 use self::waiting::{Kind, Waiting};
 use crate::app::app;
 use crate::engine::{Engine, Message};
 use crate::http;
-use crate::platform::{self, ObjectState, SocketExt};
+use crate::platform::{self, ObjectState};
 use crate::query;
 use crate::sid::{Key, Sid};
 
@@ -110,40 +110,20 @@ impl Object {
         let Some(engine) = app().engine_at(path).cloned() else {
             return commands::unknown();
         };
-        shell.wake(Some(&engine));
-        match query::parameter(query, "sid").as_deref().map(Sid::parse) {
-            None => shell.waiting.hold(request, Kind::Handshake, |shell, conn| {
-                shell.handle_handshake(conn);
-            }),
-            Some(None) => http::respond(
-                &engine.options,
-                request,
-                http::Reply::refusal(Refusal::UnknownSid, None),
-            )
-            .into(),
-            Some(Some(sid)) => {
-                let key = sid.key();
-                if http::is_upgrade(request) {
-                    shell.waiting.hold(request, Kind::Upgrade, |shell, conn| {
-                        shell.handle_upgrade(key, conn)
-                    })
-                } else if request.method() == "POST" {
-                    shell.waiting.hold(request, Kind::Post, |shell, conn| {
-                        shell.handle_post(key, conn)
-                    })
-                } else {
-                    shell.waiting.hold(request, Kind::Poll, |shell, conn| {
-                        shell.handle_poll(key, conn)
-                    })
-                }
-            }
-        }
+        shell.wake(&engine);
+        let kind = match query::parameter(query, "sid") {
+            None => Kind::Handshake,
+            Some(sid) if sid.is_empty() => Kind::Handshake,
+            Some(_) if http::is_upgrade(request) => Kind::Upgrade,
+            Some(_) if request.method() == "POST" => Kind::Post,
+            Some(_) => Kind::Poll,
+        };
+        shell.waiting.hold(request, kind)
     }
 
     /// A WebSocket brought a frame.
     pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
         let shell = &self.0;
-        shell.wake(None);
         let Some((key, conn)) = shell.whose(socket) else {
             return;
         };
@@ -172,23 +152,20 @@ impl Object {
     /// A WebSocket was closed from the other side.
     pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
         self.socket_gone(socket, false);
-        // Without an answer the client would take it for an abnormal end.
-        socket.close_quietly(if matches!(code, 1000 | 3000..=4999) {
-            code
-        } else {
-            1000
-        });
+        // Without an answer the client would take it for an abnormal end. Not
+        // every code that can be received may be sent: RFC 6455, section 7.4.
+        let may_be_sent = matches!(code, 1000 | 3000..=4999);
+        retire(socket, if may_be_sent { code } else { 1000 });
     }
 
     /// A WebSocket broke.
     pub fn web_socket_error(&self, socket: &WebSocket) {
         self.socket_gone(socket, true);
-        socket.close_quietly(1011);
+        retire(socket, 1011);
     }
 
     fn socket_gone(&self, socket: &WebSocket, broken: bool) {
         let shell = &self.0;
-        shell.wake(None);
         if let Some((key, conn)) = shell.whose(socket) {
             shell.with(key, |session| session.handle_socket_gone(conn, broken));
             shell.forget_socket(key, conn);
@@ -198,7 +175,7 @@ impl Object {
 
     /// The alarm went off.
     pub fn alarm(&self) {
-        self.0.wake(None);
+        self.0.look_around();
         self.0.clock.handle_alarm();
         self.0.restore_all();
         self.0.handle_timeouts();
@@ -207,10 +184,40 @@ impl Object {
 
 /// What each kind of request does.
 impl Shell {
-    fn handle_handshake(&self, conn: ConnId) {
-        let Some((engine, request)) = self.engine().zip(self.waiting.request(conn)) else {
+    fn handle_request(&self, conn: ConnId, kind: Kind) {
+        let Some((engine, request)) = self.waiting.request(conn) else {
             return;
         };
+        if kind == Kind::Handshake {
+            self.adopt(Some(&engine));
+            return self.handle_handshake(&engine, conn, request);
+        }
+        match self.look_up(&engine, &request) {
+            Ok(key) => match kind {
+                Kind::Upgrade => self.handle_upgrade(key, conn),
+                Kind::Post => self.handle_post(key, conn),
+                Kind::Poll | Kind::Handshake => self.handle_poll(key, conn),
+            },
+            Err(refusal) => self.waiting.refuse(conn, refusal),
+        }
+    }
+
+    /// The session that a request is for.
+    fn look_up(&self, engine: &Rc<Engine>, request: &Request) -> Result<Key, Refusal> {
+        let url = request.url();
+        let (_, query) = query::split(&url);
+        let sid = query::parameter(query, "sid").and_then(|sid| Sid::parse(&sid));
+        let key = sid.ok_or(Refusal::UnknownSid)?.key();
+        let ours = self.find(key) && self.engine().is_some_and(|own| Rc::ptr_eq(&own, engine));
+        let revision = self.with(key, |session| session.revision());
+        match query::parameter(query, "EIO") {
+            _ if !ours => Err(Refusal::UnknownSid),
+            Some(eio) if Revision::from_query(&eio) != revision => Err(Refusal::BadRequest),
+            Some(_) | None => Ok(key),
+        }
+    }
+
+    fn handle_handshake(&self, engine: &Engine, conn: ConnId, request: Request) {
         let url = request.url();
         let (_, query) = query::split(&url);
         let eio = query::parameter(query, "EIO").and_then(|eio| Revision::from_query(&eio));
@@ -239,21 +246,15 @@ impl Shell {
     }
 
     fn handle_upgrade(&self, key: Key, conn: ConnId) {
-        let taken = match self.find(key) {
-            true => self.with(key, |session| session.handle_upgrade(platform::now(), conn)),
-            false => None,
-        };
-        match taken.unwrap_or(Err(Refusal::UnknownSid)) {
-            Ok(()) => self.accept(key, conn, None),
-            Err(refusal) => self.waiting.refuse(conn, refusal),
+        match self.with(key, |session| session.handle_upgrade(platform::now(), conn)) {
+            Some(Ok(())) => self.accept(key, conn, None),
+            Some(Err(refusal)) => self.waiting.refuse(conn, refusal),
+            None => self.waiting.refuse(conn, Refusal::UnknownSid),
         }
         self.touch(key);
     }
 
     fn handle_poll(&self, key: Key, conn: ConnId) {
-        if !self.find(key) {
-            return self.waiting.refuse(conn, Refusal::UnknownSid);
-        }
         let format = self.waiting.query(conn, format).unwrap_or_default();
         self.with(key, |session| {
             session.handle_poll(platform::now(), conn, format)
@@ -263,14 +264,8 @@ impl Shell {
     }
 
     fn handle_post(&self, key: Key, conn: ConnId) {
-        if !self.find(key) {
-            return self.waiting.refuse(conn, Refusal::UnknownSid);
-        }
         if self.with(key, |session| session.handle_post(platform::now(), conn)) == Some(true) {
-            let limit = self
-                .engine()
-                .map_or(0, |engine| engine.options.settings.max_payload);
-            self.waiting.read_body(conn, key, limit);
+            self.waiting.read_body(conn, key);
         }
         self.touch(key);
     }
@@ -311,36 +306,37 @@ impl Shell {
     /// Looks at every session in memory: which have lasted too long, and which
     /// are to be pinged?
     fn handle_timeouts(&self) {
-        let now = platform::now();
         let keys: Vec<Key> = self.entries.borrow().keys().copied().collect();
         for key in keys {
-            self.tell_sign_of_life(key);
-            self.with(key, |session| session.handle_timeout(now));
-            self.touch(key);
+            self.handle_timeout(key);
         }
         self.rearm();
     }
 
-    /// What every entry point begins with: once for each instance, takes up what
-    /// the one before has left.
-    fn wake(&self, engine: Option<&Rc<Engine>>) {
-        if let Some(engine) = engine {
-            // An object holds the sessions of one server only.
-            let _ = self.engine.set(engine.clone());
-        }
-        if self.awake.replace(true) {
-            return;
-        }
-        self.take_up();
-        // Where it never sleeps, timers do the alarm's work, and are lost with
-        // the instance.
-        let awake_always = self
-            .engine()
-            .is_some_and(|engine| engine.options.settings.ping_interval < SLEEP_AFTER);
-        if awake_always {
+    fn handle_timeout(&self, key: Key) {
+        self.tell_sign_of_life(key);
+        self.with(key, |session| session.handle_timeout(platform::now()));
+        self.touch(key);
+    }
+
+    /// What every event begins with: once for each instance, takes up what the
+    /// one before has left.
+    fn wake(&self, engine: &Engine) {
+        if self.look_around() && !engine.options.settings.sleeps() {
+            // Where objects never sleep, timers do the alarm's work. They went
+            // with the instance.
             self.restore_all();
             self.rearm();
         }
+    }
+
+    /// Whether this instance looks around for the first time.
+    fn look_around(&self) -> bool {
+        let first = !self.awake.replace(true);
+        if first {
+            self.take_up();
+        }
+        first
     }
 
     pub(crate) fn storage(&self) -> worker::durable::Storage {
@@ -357,8 +353,5 @@ fn format(query: &str) -> Format {
     if let Some(j) = query::parameter(query, "j") {
         return Format::Jsonp(JsonpIndex::from_query(&j));
     }
-    match query::parameter(query, "b64") {
-        Some(b64) if !b64.is_empty() => Format::Text,
-        Some(_) | None => Format::Any,
-    }
+    Format::Any
 }

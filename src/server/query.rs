@@ -24,11 +24,12 @@ pub(crate) fn origin(url: &str) -> &str {
     url.get(..end).unwrap_or(url)
 }
 
-/// The value of the first parameter of this name.
+/// The value of the parameter of this name, the last if there are several.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
     parameters(query)
-        .find(|(key, _)| key == name)
+        .filter(|(key, _)| key == name)
         .map(|(_, value)| value)
+        .last()
 }
 
 /// All parameters, decoded, in order.

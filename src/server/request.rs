@@ -36,7 +36,8 @@ impl Handshake {
         query::split(&self.url).0
     }
 
-    /// The first parameter of this name in the URL's query, decoded.
+    /// The parameter of this name in the URL's query, decoded; the last if there
+    /// are several.
     pub fn query(&self, name: &str) -> Option<String> {
         query::parameter(query::split(&self.url).1, name)
     }

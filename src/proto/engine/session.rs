@@ -227,6 +227,17 @@ impl Session {
         }
     }
 
+    /// The `GET` that waits for packets, if one does.
+    pub fn waiting_poll(&self) -> Option<ConnId> {
+        match &self.state {
+            State::Polling(polling) | State::Probing(polling, _) => match polling.poll {
+                Poll::Waiting(request, _) => Some(request),
+                Poll::Idle => None,
+            },
+            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => None,
+        }
+    }
+
     /// Whether nothing will ever come of this session any more, so that it can
     /// be forgotten.
     pub fn is_over(&self) -> bool {
@@ -331,6 +342,7 @@ impl Session {
             packets.push(ServerPacket::Noop);
         }
         polling.poll = Poll::Idle;
+        let format = self.format(format);
         let (content_type, body) = encode_payload(revision, &packets, format);
         Some(Output::Answer {
             request,
@@ -362,8 +374,19 @@ impl Session {
     }
 
     fn answer_packets(&mut self, request: ConnId, format: Format, packets: &[ServerPacket<'_>]) {
+        let format = self.format(format);
         let (content_type, body) = encode_payload(self.revision, packets, format);
         self.answer(request, Answer::Payload(content_type, body));
+    }
+
+    /// The form of an answer: whether its client takes binary was said at the
+    /// handshake, and nowhere else.
+    fn format(&self, asked: Format) -> Format {
+        match asked {
+            Format::Jsonp(_) => asked,
+            Format::Any | Format::Text if self.b64 => Format::Text,
+            Format::Any | Format::Text => Format::Any,
+        }
     }
 
     fn refuse(&mut self, request: ConnId, refusal: Refusal) {

@@ -3,6 +3,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
@@ -11,11 +12,17 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Shell;
 use crate::platform::{self, Timer};
+use crate::sid::Key;
 
 #[derive(Default)]
 pub(super) struct Clock {
     alarm: Cell<Alarm>,
+    /// For objects that never sleep: the first deadline of all.
     timer: RefCell<Option<(Timestamp, Timer)>>,
+    /// Deadlines that an alarm would be too coarse for, in objects that sleep.
+    soon: RefCell<BTreeMap<Key, Timestamp>>,
+    /// For the first of them.
+    soon_timer: RefCell<Option<(Timestamp, Timer)>>,
     saving: RefCell<Option<Timer>>,
 }
 
@@ -35,55 +42,61 @@ impl Clock {
         self.alarm.set(Alarm::None);
     }
 
-    /// Wakes the object at this deadline, or before.
-    pub(super) fn arm(&self, shell: &Shell, deadline: Deadline) {
-        let sleeps = shell
-            .engine()
-            .is_some_and(|engine| engine.options.settings.sleeps());
-        let soon =
-            deadline.cause == Cause::Upgrade && deadline.at.since(platform::now()) <= SLEEP_AFTER;
-        if !sleeps || soon {
-            self.arm_timer(shell, deadline.at);
-        } else {
-            self.arm_alarm(shell, deadline.at);
+    /// Sees that a session is looked at again at its deadline, or before.
+    pub(super) fn arm(&self, shell: &Shell, key: Key, deadline: Option<Deadline>) {
+        if !shell.sleeps() {
+            if let Some(deadline) = deadline {
+                arm_timer(shell, Which::All, deadline.at);
+            }
+            return;
+        }
+        let soon = deadline.filter(|deadline| {
+            deadline.cause == Cause::Upgrade && deadline.at.since(platform::now()) <= SLEEP_AFTER
+        });
+        match (soon, deadline) {
+            (Some(soon), _) => {
+                self.soon.borrow_mut().insert(key, soon.at);
+            }
+            (None, Some(deadline)) => {
+                self.soon.borrow_mut().remove(&key);
+                self.arm_alarm(shell, deadline.at);
+            }
+            (None, None) => {
+                self.soon.borrow_mut().remove(&key);
+            }
+        }
+        self.arm_soon(shell);
+    }
+
+    /// Keeps a timer for as long as it is needed, and no longer: it keeps the
+    /// object awake.
+    fn arm_soon(&self, shell: &Shell) {
+        match self.soon.borrow().values().min() {
+            Some(first) => arm_timer(shell, Which::Due, *first),
+            None => drop(self.soon_timer.take()),
         }
     }
 
     /// Wakes the object at its next deadline, after all of them were looked at:
     /// where heartbeats are batched, not before another ping interval has passed.
-    pub(super) fn rearm(&self, shell: &Shell, first: Deadline) {
+    pub(super) fn rearm(&self, shell: &Shell, first: Timestamp) {
         let Some(engine) = shell.engine() else {
             return;
         };
-        let settings = engine.options.settings;
-        if settings.sleeps() && first.cause != Cause::Upgrade {
-            let pulse = platform::now() + settings.ping_interval;
-            self.arm_alarm(shell, first.at.max(pulse));
+        if shell.sleeps() {
+            let pulse = platform::now() + engine.options.settings.ping_interval;
+            self.arm_alarm(shell, first.max(pulse));
         } else {
-            self.arm(shell, first);
+            arm_timer(shell, Which::All, first);
         }
     }
 
-    fn arm_timer(&self, shell: &Shell, at: Timestamp) {
-        let mut timer = self.timer.borrow_mut();
-        if timer.as_ref().is_some_and(|(set, _)| *set <= at) {
-            return;
-        }
-        let me = shell.me.clone();
-        let after = at.since(platform::now());
-        let callback = move || {
-            if let Some(shell) = me.upgrade() {
-                shell.clock.handle_timer();
-                shell.handle_timeouts();
-            }
-        };
-        *timer = Some((at, Timer::new(after, callback)));
-    }
-
-    fn handle_timer(&self) {
-        if let Some((_, timer)) = self.timer.take() {
-            timer.finish();
-        }
+    /// The sessions whose deadlines have come that an alarm is too coarse for.
+    fn due(&self) -> Vec<Key> {
+        let now = platform::now();
+        let soon = self.soon.borrow();
+        let due = soon.iter().filter(|(_, at)| **at <= now);
+        due.map(|(key, _)| *key).collect()
     }
 
     fn arm_alarm(&self, shell: &Shell, at: Timestamp) {
@@ -122,6 +135,48 @@ impl Clock {
             }
         }));
     }
+}
+
+/// Which sessions a timer is for.
+#[derive(Clone, Copy)]
+enum Which {
+    All,
+    Due,
+}
+
+impl Clock {
+    fn timer_for(&self, which: Which) -> &RefCell<Option<(Timestamp, Timer)>> {
+        match which {
+            Which::All => &self.timer,
+            Which::Due => &self.soon_timer,
+        }
+    }
+}
+
+/// Sets a timer, unless it is set for an earlier moment already.
+fn arm_timer(shell: &Shell, which: Which, at: Timestamp) {
+    let mut timer = shell.clock.timer_for(which).borrow_mut();
+    if timer.as_ref().is_some_and(|(set, _)| *set <= at) {
+        return;
+    }
+    let me = shell.me.clone();
+    let callback = move || {
+        let Some(shell) = me.upgrade() else {
+            return;
+        };
+        if let Some((_, timer)) = shell.clock.timer_for(which).take() {
+            timer.finish();
+        }
+        match which {
+            Which::All => shell.handle_timeouts(),
+            Which::Due => shell
+                .clock
+                .due()
+                .into_iter()
+                .for_each(|key| shell.handle_timeout(key)),
+        }
+    };
+    *timer = Some((at, Timer::new(at.since(platform::now()), callback)));
 }
 
 /// Asks the platform for the alarm, and sets it if what is wanted is earlier.

@@ -90,7 +90,9 @@ impl Shell {
     pub(super) fn command(&self, path: &str, query: &str, request: &Request) -> JsValue {
         let engine = query::parameter(query, "path");
         let app = app();
-        self.wake(engine.and_then(|path| app.engine_at(&path)));
+        if let Some(engine) = engine.and_then(|path| app.engine_at(&path)) {
+            self.wake(engine);
+        }
         let key = query::parameter(query, "sid").and_then(|sid| Sid::parse(&sid));
         match (path.strip_prefix(PREFIX), key.map(|sid| sid.key())) {
             (Some("send"), Some(key)) => self.command_send(key, request),

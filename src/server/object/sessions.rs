@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{
-    Cause, ConnId, Data, Deadline, Flush, Frame, Output, Reason, Revision, Session, Transport,
+    ConnId, Data, Flush, Frame, Output, Reason, Revision, Session, Transport,
 };
 use futures::future::AbortHandle;
 use js_sys::JsString;
@@ -270,7 +270,7 @@ impl Shell {
                     let gone = self.with_entry(key, |entry| entry.socket(socket).cloned());
                     self.forget_socket(key, socket);
                     if let Some(socket) = gone.flatten() {
-                        socket.close_quietly(code);
+                        retire(&socket, code);
                     }
                 }
                 Some(Output::Upgraded) => self.log(Level::Info, "upgrade", key, &[]),
@@ -296,29 +296,26 @@ impl Shell {
 
     /// When this session has to be looked at again.
     fn schedule(&self, key: Key) {
-        if let Some(deadline) = self.with(key, |session| session.next_deadline()).flatten() {
-            self.clock.arm(self, deadline);
-        }
+        let deadline = self.with(key, |session| session.next_deadline());
+        self.clock.arm(self, key, deadline.flatten());
     }
 
     /// Sets the clock for everything in memory.
     pub(super) fn rearm(&self) {
-        let deadlines: Vec<Deadline> = self
-            .entries
-            .borrow()
+        let entries = self.entries.borrow();
+        let deadlines = entries
             .values()
-            .filter_map(|entry| entry.session.next_deadline())
-            .collect();
-        if let Some(first) = deadlines.iter().copied().min() {
+            .filter_map(|entry| entry.session.next_deadline());
+        let first = deadlines.map(|deadline| deadline.at).min();
+        drop(entries);
+        if let Some(first) = first {
             self.clock.rearm(self, first);
         }
-        // Timers are for what an alarm would be too coarse for.
-        for deadline in deadlines
-            .into_iter()
-            .filter(|deadline| deadline.cause == Cause::Upgrade)
-        {
-            self.clock.arm(self, deadline);
-        }
+    }
+
+    pub(super) fn sleeps(&self) -> bool {
+        self.engine()
+            .is_none_or(|engine| engine.options.settings.sleeps())
     }
 }
 
@@ -327,7 +324,7 @@ impl Shell {
     /// Makes the WebSocket that `conn` asked for, and hands its other end to the
     /// client.
     pub(super) fn accept(&self, key: Key, conn: ConnId, cookie: Option<String>) {
-        let Some((engine, request)) = self.engine().zip(self.waiting.request(conn)) else {
+        let Some((engine, request)) = self.waiting.request(conn) else {
             return;
         };
         let Some((client, server)) = platform::socket_pair() else {
@@ -382,6 +379,14 @@ impl Shell {
             entry.sockets.retain(|(other, _)| *other != conn)
         });
     }
+}
+
+/// Closes a WebSocket that belongs to no session any more: what it may still
+/// bring is nobody's.
+pub(super) fn retire(socket: &WebSocket, code: u16) {
+    // An empty attachment is one that cannot be read.
+    let _ = socket.set_attachment(&[]);
+    socket.close_quietly(code);
 }
 
 fn transmit(socket: &WebSocket, frame: &Frame<'_>) {

@@ -11,9 +11,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::WebSocket;
 
 use super::Shell;
-use super::sessions::Entry;
+use super::sessions::{Entry, retire};
 use crate::app::app;
-use crate::platform::SocketExt;
+use crate::platform::SocketExt as _;
 use crate::sid::{Key, tag};
 
 /// How long a polling session may be ahead of what is stored of it. A client
@@ -251,15 +251,19 @@ impl Shell {
     pub(super) fn restore_socket(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
         let Some(attachment) = read_attachment(socket) else {
             // Not ours, or written by another version: its client starts anew.
-            socket.close_quietly(1011);
+            retire(socket, 1011);
             return None;
         };
-        self.adopt(app().engines.get(usize::from(attachment.engine)));
+        let engine = app().engines.get(usize::from(attachment.engine)).cloned();
+        self.adopt(engine.as_ref());
+        if let Some(engine) = engine {
+            self.wake(&engine);
+        }
         let (key, conn) = (attachment.key, ConnId(attachment.conn));
         if self.find(key) && self.sockets.borrow().contains_key(&conn) {
             return Some((key, conn));
         }
-        socket.close_quietly(1011);
+        retire(socket, 1011);
         None
     }
 
@@ -337,7 +341,7 @@ impl Shell {
     /// What is left of a session that cannot be restored.
     fn abandon(&self, key: Key, stored: bool, conns: &[(ConnId, WebSocket)]) {
         for (_, socket) in conns {
-            socket.close_quietly(1011);
+            retire(socket, 1011);
         }
         if stored {
             self.sql(

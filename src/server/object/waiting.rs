@@ -4,7 +4,7 @@
 //! they outlive the wasm instance, which a panic in any handler replaces, and
 //! the next instance can answer them.
 
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::{ConnId, Frame, Refusal, jsonp};
 use js_sys::{Array, Function, Map, Promise, Reflect, Uint8Array};
@@ -13,6 +13,8 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Request, Response};
 
 use super::Shell;
+use crate::app::app;
+use crate::engine::Engine;
 use crate::http::{self, Reply};
 use crate::platform::{self, ObjectState};
 use crate::query;
@@ -86,23 +88,15 @@ impl Waiting {
         ConnId(random)
     }
 
-    /// Keeps a request until it is answered, and lets `handle` see to that.
-    pub(super) fn hold(
-        &self,
-        request: &Request,
-        kind: Kind,
-        handle: impl FnOnce(&Shell, ConnId),
-    ) -> JsValue {
+    /// Keeps a request until it is answered, and sees to that.
+    pub(super) fn hold(&self, request: &Request, kind: Kind) -> JsValue {
         let deferred = platform::defer();
         let conn = self.number();
-        let entry = Array::of3(
-            &JsValue::from_f64(f64::from(kind as u8)),
-            request,
-            &deferred.resolve(),
-        );
+        let kind_number = JsValue::from_f64(f64::from(kind as u8));
+        let entry = Array::of3(&kind_number, request, &deferred.resolve());
         self.map.set(&key_of(conn), &entry);
         if let Some(shell) = self.shell.upgrade() {
-            handle(&shell, conn);
+            shell.handle_request(conn, kind);
         }
         deferred.promise().into()
     }
@@ -125,21 +119,22 @@ impl Waiting {
         key_in(&self.entry(conn)?)
     }
 
-    pub(super) fn request(&self, conn: ConnId) -> Option<Request> {
-        Some(self.entry(conn)?.get(REQUEST).unchecked_into())
+    /// A waiting request, and the server it is for.
+    pub(super) fn request(&self, conn: ConnId) -> Option<(Rc<Engine>, Request)> {
+        let request: Request = self.entry(conn)?.get(REQUEST).unchecked_into();
+        let engine = app().engine_at(query::split(&request.url()).0).cloned();
+        Some((engine?, request))
     }
 
     /// Reads something from the query of a waiting request.
     pub(super) fn query<T>(&self, conn: ConnId, read: impl FnOnce(&str) -> T) -> Option<T> {
-        let url = self.request(conn)?.url();
-        Some(read(query::split(&url).1))
+        let (_, request) = self.request(conn)?;
+        Some(read(query::split(&request.url()).1))
     }
 
     /// Answers a request. It waits no longer.
     pub(super) fn answer(&self, conn: ConnId, reply: Reply) {
-        if let Some((shell, request)) = self.shell.upgrade().zip(self.request(conn))
-            && let Some(engine) = shell.engine()
-        {
+        if let Some((engine, request)) = self.request(conn) {
             self.resolve(conn, &http::respond(&engine.options, &request, reply));
         }
     }
@@ -197,12 +192,12 @@ impl Waiting {
 /// Bodies.
 impl Waiting {
     /// Reads the body of a `POST`, and tells the shell.
-    pub(super) fn read_body(&self, conn: ConnId, key: Key, limit: usize) {
-        let Some(entry) = self.entry(conn) else {
+    pub(super) fn read_body(&self, conn: ConnId, key: Key) {
+        let Some((entry, (engine, request))) = self.entry(conn).zip(self.request(conn)) else {
             return;
         };
+        let limit = engine.options.settings.max_payload;
         entry.set(KEY, Uint8Array::from(key.as_slice()).into());
-        let request: Request = entry.get(REQUEST).unchecked_into();
         let length =
             http::header(&request, "content-length").and_then(|length| length.parse().ok());
         match length {

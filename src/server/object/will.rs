@@ -204,7 +204,7 @@ impl Shell {
             Kind::Handshake if Some(conn) == refused => {
                 self.waiting.answer(conn, Reply::from(Refused::default()));
             }
-            Kind::Handshake => self.handle_handshake(conn),
+            Kind::Handshake => self.handle_request(conn, kind),
             Kind::Post => self.waiting.resume_body(conn),
             Kind::Upgrade => self
                 .waiting

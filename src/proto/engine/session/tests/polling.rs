@@ -1,7 +1,10 @@
 //! HTTP long-polling: protocol, "Session rules".
 
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{Body, ConnId, Data, Format, Open, Output, Revision, Session, Transport};
+use crate::Timestamp;
+use crate::engine::{
+    Answer, Body, ConnId, Data, Format, Open, Output, Revision, Session, Transport,
+};
 
 #[test]
 fn handshake_answers_the_first_get_alone() {
@@ -201,22 +204,30 @@ fn body_over_the_limit_is_refused_and_the_session_stays() {
 }
 
 #[test]
-fn answers_take_the_form_that_their_request_asked_for() {
-    let mut rig = Rig::polling(Revision::V3, SLEEPY);
-    for (request, format, expect) in [
-        (2, Format::Any, Body::from(&[1, 2, 0xff, 4, 7][..])),
-        (3, Format::Text, Body::from("6:b4Bw==")),
+fn whether_a_client_takes_binary_is_said_at_its_handshake() {
+    for (b64, expect) in [
+        (false, Body::from(&[1, 2, 0xff, 4, 7][..])),
+        (true, Body::from("6:b4Bw==")),
     ] {
-        rig.session.handle_poll(rig.now, ConnId(request), format);
-        let sent = rig.session.send(rig.now, Data::from(&[7][..]));
-        assert_eq!(sent, None);
-        let Some(Output::Answer {
-            answer: crate::engine::Answer::Payload(_, body),
-            ..
-        }) = rig.session.poll_output()
-        else {
-            panic!("an answer");
+        let now = Timestamp::from_millis(0);
+        let open = Open {
+            sid: "sid",
+            revision: Revision::V3,
+            b64,
         };
-        assert_eq!(body, expect);
+        let mut session = Session::open_polling(now, SLEEPY, open, ConnId(1), Format::Any);
+        session.poll_output();
+        for (request, format) in [(2, Format::Any), (3, Format::Text)] {
+            session.handle_poll(now, ConnId(request), format);
+            assert_eq!(session.send(now, Data::from(&[7][..])), None);
+            let Some(Output::Answer {
+                answer: Answer::Payload(_, body),
+                ..
+            }) = session.poll_output()
+            else {
+                panic!("an answer");
+            };
+            assert_eq!(body, expect);
+        }
     }
 }
