@@ -122,12 +122,14 @@ describe('an object that sleeps', { concurrency: true, ...sleeping }, () => {
     assert.equal(await server.logs.reason(peer.sid), 'parse error');
   });
 
-  test('wakes to ping revision 4 after 25 s, and closes it after 20 s without a pong', async () => {
+  // One pulse pings every session of an object, so a session may be pinged early,
+  // but not within a quarter of the ping timeout after its handshake.
+  test('wakes to ping revision 4 within 30 s, and closes it without a pong', async () => {
     const [answers, silent] = [await openSession(server, { path }), await openSession(server, { path })];
     const began = performance.now();
     await Promise.all([server.sleep(answers.sid), server.sleep(silent.sid)]);
     assert.equal(await answers.next('ping', 40_000), '2');
-    assert.ok(performance.now() - began > 20_000);
+    assert.ok(performance.now() - began > 4_500);
     answers.send('3');
     assert.equal(await silent.next('ping', 40_000), '2');
     await Promise.all([server.sleep(answers.sid), server.sleep(silent.sid)]);

@@ -53,6 +53,7 @@ enum Held {
 /// What can be found of a session that is not in memory.
 #[derive(Default)]
 struct Asleep {
+    engine: Option<u8>,
     session: Option<Vec<u8>>,
     data: Option<String>,
     sockets: Vec<(ConnId, WebSocket)>,
@@ -64,6 +65,7 @@ impl Asleep {
         let Some(attachment) = read_attachment(&socket) else {
             return;
         };
+        self.engine = Some(attachment.engine);
         if attachment.session.is_some() {
             self.session = attachment.session;
             match attachment.data {
@@ -271,7 +273,6 @@ impl Shell {
     pub(super) fn restore_all(&self) {
         for socket in self.state.sockets() {
             if let Some(attachment) = read_attachment(&socket) {
-                self.adopt(app().engines.get(usize::from(attachment.engine)));
                 self.find(attachment.key);
             }
         }
@@ -294,6 +295,9 @@ impl Shell {
         let mut asleep = Asleep::default();
         for socket in self.state.sockets_tagged(&tag(key)) {
             asleep.add_socket(socket);
+        }
+        if let Some(engine) = asleep.engine {
+            self.adopt(app().engines.get(usize::from(engine)));
         }
         if asleep.session.is_none() || asleep.has_row {
             let row = row.or_else(|| {
