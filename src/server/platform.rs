@@ -62,6 +62,8 @@ extern "C" {
 
     /// A WebSocket of this runtime.
     type Socket;
+    #[wasm_bindgen(method, catch)]
+    fn accept(this: &Socket) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = send)]
     fn send_text(this: &Socket, text: &JsString) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = send)]
@@ -284,6 +286,8 @@ pub(crate) trait SocketExt {
     /// The connection that this WebSocket is, as long as the object is awake.
     fn conn(&self) -> Option<ConnId>;
     fn set_number(&self, conn: ConnId);
+    /// Takes a WebSocket and closes it at once.
+    fn accept_and_close(&self, code: u16);
     fn send_text(&self, text: &JsString);
     fn send_bytes(&self, bytes: &[u8]);
     fn close_quietly(&self, code: u16);
@@ -300,6 +304,11 @@ impl SocketExt for WebSocket {
 
     fn set_number(&self, conn: ConnId) {
         set_number_of(self, conn.0);
+    }
+
+    fn accept_and_close(&self, code: u16) {
+        let _ = self.unchecked_ref::<Socket>().accept();
+        self.close_quietly(code);
     }
 
     fn send_text(&self, text: &JsString) {

@@ -227,6 +227,16 @@ impl Session {
         }
     }
 
+    /// Whether this WebSocket is the session's: the one that carries it, or one
+    /// that is to take over.
+    pub fn has_socket(&self, socket: ConnId) -> bool {
+        match &self.state {
+            State::Probing(_, probe) => probe.conn == socket,
+            State::WebSocket(current) => current.conn == socket,
+            State::Polling(_) | State::Closing { .. } | State::Closed { .. } => false,
+        }
+    }
+
     /// The `GET` that waits for packets, if one does.
     pub fn waiting_poll(&self) -> Option<ConnId> {
         match &self.state {
@@ -325,7 +335,7 @@ impl Session {
         let revision = self.revision;
         let (polling, drain) = match &mut self.state {
             State::Polling(polling) => (polling, false),
-            State::Probing(polling, probe) => (polling, probe.answered),
+            State::Probing(polling, probe) => (polling, probe.drains()),
             State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => return None,
         };
         let Poll::Waiting(request, format) = &polling.poll else {

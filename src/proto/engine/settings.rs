@@ -7,6 +7,13 @@ pub const SLEEP_AFTER: Duration = Duration::from_secs(10);
 /// How long a session that was closed waits for the `GET` that fetches the news.
 pub const FAREWELL: Duration = Duration::from_secs(30);
 
+/// How long a `GET` is held that comes in the middle of an upgrade.
+///
+/// A client that has stopped polling may send its `5` meanwhile, and then the
+/// `GET` came too late. One that waits for its poll to end before it sends the
+/// `5` is let go after this.
+pub const LATE_POLL: Duration = Duration::from_millis(100);
+
 /// What a session has to know of the server's options.
 ///
 /// The defaults are those the users of other Engine.IO servers know.

@@ -332,6 +332,14 @@ impl Shell {
                 .with(key, |session| session.handle_socket_gone(conn, true))
                 .unwrap_or(());
         };
+        let response =
+            http::switch_protocols(&engine.options, &request, &client, cookie.as_deref());
+        if self.with(key, |session| session.has_socket(conn)) != Some(true) {
+            // The runtime lets go of a hibernating WebSocket that is closed so
+            // early only when the object sleeps.
+            server.accept_and_close(1000);
+            return self.waiting.resolve(conn, &response);
+        }
         server.set_number(conn);
         if self.state.accept(&server, &tag(key)).is_err() {
             // The object holds as many as the platform lets it.
@@ -358,8 +366,6 @@ impl Shell {
                 None => {}
             }
         }
-        let response =
-            http::switch_protocols(&engine.options, &request, &client, cookie.as_deref());
         self.waiting.resolve(conn, &response);
     }
 

@@ -62,10 +62,13 @@ impl Session {
         let heartbeat = self.heartbeat_deadline();
         match &self.state {
             State::Polling(_) => Some(heartbeat),
-            State::Probing(_, probe) => Some(heartbeat.min(Deadline {
-                at: probe.since + self.settings.upgrade_timeout,
-                cause: Cause::Upgrade,
-            })),
+            State::Probing(_, probe) => {
+                let timeout = probe.since + self.settings.upgrade_timeout;
+                Some(heartbeat.min(Deadline {
+                    at: probe.late_poll.map_or(timeout, |until| until.min(timeout)),
+                    cause: Cause::Upgrade,
+                }))
+            }
             State::WebSocket(_) => {
                 let needed = self.revision == Revision::V4 || !self.settings.sleeps();
                 needed.then_some(heartbeat)
@@ -133,12 +136,13 @@ impl Session {
     /// last [sign of life](Self::handle_sign_of_life) first.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.expire(now);
-        if let State::Probing(_, probe) = &self.state
-            && now >= probe.since + self.settings.upgrade_timeout
-        {
-            let socket = probe.conn;
-            self.abandon_probe();
-            self.close_socket(socket, websocket::CLOSE_NORMAL);
+        if let State::Probing(_, probe) = &mut self.state {
+            probe.late_poll = probe.late_poll.filter(|until| now < *until);
+            if now >= probe.since + self.settings.upgrade_timeout {
+                let socket = probe.conn;
+                self.abandon_probe();
+                self.close_socket(socket, websocket::CLOSE_NORMAL);
+            }
         }
         let due = self.heartbeat.heard + self.settings.ping_interval;
         if self.revision == Revision::V4 && now + self.settings.head_start() >= due {

@@ -12,7 +12,7 @@ use super::{
     State, Violation,
 };
 use crate::Timestamp;
-use crate::engine::{Body, decode_payload};
+use crate::engine::{Body, LATE_POLL, decode_payload};
 
 /// What one buffered packet is taken to cost beside its content, so that empty
 /// messages count too.
@@ -111,13 +111,16 @@ impl Session {
     pub fn handle_poll(&mut self, now: Timestamp, request: ConnId, format: Format) {
         self.judge(now);
         match &mut self.state {
-            State::Polling(polling) | State::Probing(polling, _) => {
-                if let Poll::Waiting(..) = polling.poll {
-                    self.refuse(request, Refusal::BadRequest);
-                    self.end(Reason::TransportError, ServerPacket::Close);
-                } else {
-                    polling.poll = Poll::Waiting(request, format);
-                }
+            State::Polling(Polling { poll, .. }) | State::Probing(Polling { poll, .. }, _)
+                if matches!(poll, Poll::Waiting(..)) =>
+            {
+                self.refuse(request, Refusal::BadRequest);
+                self.end(Reason::TransportError, ServerPacket::Close);
+            }
+            State::Polling(polling) => polling.poll = Poll::Waiting(request, format),
+            State::Probing(polling, probe) => {
+                polling.poll = Poll::Waiting(request, format);
+                probe.late_poll = Some(now + LATE_POLL);
             }
             State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),
             State::Closing { outbox, .. } => {

@@ -33,6 +33,15 @@ pub(super) struct Probe {
     pub(super) since: Timestamp,
     /// Whether it has had its `3probe`.
     pub(super) answered: bool,
+    /// Until when a `GET` that came after the WebSocket is held.
+    pub(super) late_poll: Option<Timestamp>,
+}
+
+impl Probe {
+    /// Whether a waiting `GET` is to be let go, so that the client can go on.
+    pub(super) fn drains(&self) -> bool {
+        self.answered && self.late_poll.is_none()
+    }
 }
 
 impl Socket {
@@ -87,6 +96,7 @@ impl Session {
                         conn: socket,
                         since: now,
                         answered: false,
+                        late_poll: None,
                     },
                 );
                 self.changed = true;
@@ -170,11 +180,15 @@ impl Session {
             return;
         };
         let mut socket = Socket::new(probe.conn);
-        let poll = polling.poll;
+        let (poll, late) = (polling.poll, probe.late_poll.is_some());
         let packets = polling.outbox.take();
         self.changed = true;
-        if let Poll::Waiting(request, format) = poll {
-            self.answer_packets(request, format, &[ServerPacket::Noop]);
+        match poll {
+            Poll::Waiting(request, _) if late => self.refuse(request, Refusal::BadRequest),
+            Poll::Waiting(request, format) => {
+                self.answer_packets(request, format, &[ServerPacket::Noop]);
+            }
+            Poll::Idle => {}
         }
         self.outputs.push_back(Output::Upgraded);
         for packet in packets {

@@ -61,10 +61,25 @@ fn every_get_is_let_go_once_the_probe_is_answered() {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.upgrade(5);
         rig.frame(5, "2probe");
-        assert_eq!(rig.get(2), "#2 200 6");
-        assert_eq!(rig.get(3), "#3 200 6");
+        for request in [2, 3] {
+            assert_eq!(rig.get(request), "");
+            assert_eq!(rig.wait(99).timeout(), "");
+            let answer = std::format!("#{request} 200 6");
+            assert_eq!(rig.wait(1).timeout(), answer);
+        }
         rig.send("a");
         assert_eq!(rig.get(4), "#4 200 4a");
+    }
+}
+
+#[test]
+fn get_that_comes_behind_the_websocket_may_be_too_late() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        assert_eq!(rig.get(2), "");
+        assert_eq!(rig.frame(5, "2probe"), "#5 > 3probe");
+        assert_eq!(rig.frame(5, "5"), "#2 400 Bad request, upgraded");
     }
 }
 
