@@ -67,7 +67,8 @@ describe('same origin', () => {
   for (const [name, [script, options, last]] of Object.entries(ways)) {
     test(`${name}: text, Unicode and binary, in order`, async (t) => {
       const page = await pageWith(t, script);
-      const text = ['hello', 'é€🦔 \u2028\u2029 "\\n\\\\n" \r\n', 'x'.repeat(100_000)];
+      // No carriage return: forms, and so JSONP, turn it into a line break.
+      const text = ['hello', 'é€🦔 \u2028\u2029 "\\n\\\\n" \n', 'x'.repeat(100_000)];
       const messages = [...text, [1, 2, 3, 255, 0], 'last'];
       const settings = { ...options, path: '/sleepy/' };
       const got = await page.evaluate(talk, { url: server.url, options: settings, last, messages });

@@ -4,6 +4,8 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bystanders } from '../harness/bystander.mjs';
+import { fetchRaw } from '../harness/raw-http.mjs';
+import { openPolling, openSession } from '../harness/raw-session.mjs';
 import { eachRevision } from '../harness/revisions.mjs';
 import { startServer } from '../harness/server.mjs';
 import { target } from '../harness/target.mjs';
@@ -57,7 +59,6 @@ describe('faults of handlers', options, () => {
   // One after the other: this puts the object to sleep under everyone.
   for (const fault of ['panic', 'error']) {
     test(`after a ${fault} the object still sleeps, and wakes with every session`, async () => {
-      const { openSession } = await import('../harness/raw-session.mjs');
       const peer = await openSession(server, { path });
       const bystander = await openSession(server, { path });
       bystander.send('4cmd:session set kept');
@@ -75,8 +76,53 @@ describe('faults of handlers', options, () => {
     });
   }
 
+  test('requests of others under way at the moment of a panic are answered', async () => {
+    const culprit = await openSession(server, { path });
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => openPolling(server, { path })));
+    for (let round = 0; round < 5; round += 1) {
+      const sent = sessions.map((session) => session.send(`4round ${round}`));
+      culprit.send('4cmd:panic');
+      await Promise.all(sent);
+      const polled = await Promise.all(sessions.map((session) => session.poll()));
+      for (const packets of polled) assert.deepEqual(packets, [`4round ${round}`]);
+    }
+    culprit.close();
+  });
+
+  test('handshakes under way at the moment of a panic are answered', async () => {
+    const culprit = await openSession(server, { path });
+    for (let round = 0; round < 5; round += 1) {
+      const opened = Array.from({ length: 10 }, () => openPolling(server, { path }));
+      const peers = Array.from({ length: 10 }, () => openSession(server, { path }));
+      culprit.send('4cmd:panic');
+      for (const session of await Promise.all(opened)) await session.echo('alive');
+      for (const peer of await Promise.all(peers)) peer.close();
+    }
+    culprit.close();
+  });
+
+  test('a panic after an await is no different', async () => {
+    const others = await bystanders(server, { path });
+    const peer = await openSession(server, { path });
+    peer.send('4cmd:panic-later');
+    await server.logs.waitFor({ level: 'error', sid: peer.sid });
+    await others.check();
+    peer.send('4hello');
+    assert.equal(await peer.next(), '4hello');
+    await others.leave();
+    peer.close();
+  });
+
+  test('a panic in on_connect is an answer without a 5xx, and no session', async () => {
+    const others = await bystanders(server, { path });
+    const query = { EIO: 4, transport: 'polling', panic: 1 };
+    const answer = await fetchRaw(server, { path, query });
+    assert.ok(answer.status >= 400 && answer.status < 500, `status ${answer.status}: ${answer.text}`);
+    await others.check();
+    await others.leave();
+  });
+
   test('a hundred panics in a row leave the server as it was', async () => {
-    const { openSession } = await import('../harness/raw-session.mjs');
     const others = await bystanders(server, { path });
     const peer = await openSession(server, { path });
     for (let round = 0; round < 100; round += 1) peer.send('4cmd:panic');
