@@ -272,6 +272,24 @@ describe('upgrade timeout', { concurrency: true }, () => {
     assert.deepEqual(packets.filter((packet) => packet !== '6'), ['4alive']);
   });
 
+  test('holds for those that began later, when earlier upgrades have ended', async () => {
+    // Enough of each that they share their objects.
+    const probing = async () => {
+      const session = await strict();
+      const peer = await session.upgrade();
+      peer.send('2probe');
+      assert.equal(await peer.next(), '3probe');
+      return peer;
+    };
+    const many = (count) => Promise.all(Array.from({ length: count }, probing));
+    const earlier = await many(24);
+    await delay(100);
+    const later = await many(12);
+    for (const peer of earlier) peer.send('5');
+    await Promise.all(later.map((peer) => peer.end()));
+    for (const peer of earlier) peer.close();
+  });
+
   test('an upgrade completed in time is not undone by it', async () => {
     const session = await strict();
     const peer = await session.upgraded();

@@ -37,6 +37,7 @@ export async function start({ build = 'tests/worker/build', port = 0, assets } =
       ],
     }),
   );
+  endWithParent(runtime);
   try {
     return face(runtime, logs, await runtime.ready, await runtime.unsafeGetDirectURL(NAME));
   } catch (error) {
@@ -75,6 +76,13 @@ function face(runtime, logs, entry, direct) {
     // Miniflare kills workerd with SIGKILL, by its process id.
     stop: () => runtime.dispose(),
   };
+}
+
+/** Whoever started these tests may be killed: then nobody wants the runtime any more. */
+function endWithParent(runtime) {
+  const parent = process.ppid;
+  const watch = () => process.ppid !== parent && runtime.dispose().finally(() => process.exit(1));
+  setInterval(watch, 1_000).unref();
 }
 
 /** A sid begins with its object's id: 32 bytes as 43 characters of base64url. */
