@@ -52,7 +52,8 @@ impl App {
     }
 
     /// What to do with requests that are for no server and no static file.
-    /// Without this they get 404.
+    /// Without this they get 404. From in there,
+    /// [`Clients`](crate::engine::Clients) reaches the clients of the servers.
     pub fn fetch<F>(mut self, fetch: F) -> Self
     where
         F: AsyncFn(Request, Env, Context) -> worker::Result<Response> + 'static,
@@ -129,8 +130,7 @@ thread_local! {
 ///
 /// # Errors
 ///
-/// An option that cannot be served. The Worker does not start, and the message
-/// says what to do.
+/// An option that cannot be served: which one, and what to do.
 pub fn install(app: impl Into<App>) -> Result<(), ConfigError> {
     let app = app.into();
     app.check()?;

@@ -17,14 +17,22 @@ use crate::front;
 use crate::object::{Command, Shell};
 use crate::sid::Sid;
 
-/// The most bytes of JSON that a user session may take. Up to about 16 kB it
-/// sleeps at no cost; beyond that every change writes a row.
+/// The most bytes of JSON that a user session may take.
+///
+/// Up to some 15 kB, that of a client on a WebSocket sleeps at no cost. Beyond
+/// that it is in the object's storage, and a row is written whenever the session
+/// changes, which it does at each heartbeat of revision 4 too. A polling client's
+/// is written together with the rest of its session.
 pub const MAX_SESSION: usize = 1 << 20;
 
 /// A client that is, or was, connected.
 ///
 /// Cheap to clone, and of use in this object only: elsewhere in the Worker,
 /// keep the [`sid`](Self::sid) and reach the client through [`Clients`].
+///
+/// Nothing that it does waits for the client. What is sent has been handed to
+/// the platform, or waits for the client's next poll; that it has arrived is
+/// nowhere told.
 #[derive(Clone)]
 pub struct Client {
     shell: Rc<Shell>,
@@ -46,6 +54,14 @@ impl Client {
 
     /// Sends a message: a `&str`, `String`, `&[u8]`, `Vec<u8>` or a message that
     /// came in.
+    ///
+    /// ```no_run
+    /// # async fn example(client: dormouse::engine::Client) -> Result<(), dormouse::engine::SendError> {
+    /// client.send("text").await?;
+    /// client.send(vec![1, 2, 3]).await?;
+    /// client.send_json(&("a value", 42)).await
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -76,7 +92,7 @@ impl Client {
     }
 
     /// The user session: what the application keeps of this client. It survives
-    /// sleep and is gone when the client is.
+    /// sleep and is gone when the client is. `None` if nothing was saved.
     ///
     /// # Errors
     ///
@@ -144,6 +160,18 @@ impl Client {
     /// Runs a task beside the handlers, until it is done, the client is gone, or
     /// [`task_limit`](Engine::task_limit) has passed. The object stays awake
     /// that long.
+    ///
+    /// ```no_run
+    /// # fn example(client: dormouse::engine::Client) {
+    /// use core::time::Duration;
+    ///
+    /// let later = client.clone();
+    /// client.spawn(async move {
+    ///     dormouse::engine::sleep(Duration::from_secs(5)).await;
+    ///     later.send("five seconds have passed").await.ok();
+    /// });
+    /// # }
+    /// ```
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.shell.spawn(self.sid.key(), task);
     }
@@ -159,7 +187,8 @@ impl Client {
         self.shell.storage()
     }
 
-    /// All clients of this server, in this object and elsewhere.
+    /// All clients of this server, in this object and elsewhere. There is no
+    /// reason for `None` in a handler.
     pub fn clients(&self) -> Option<Clients> {
         Some(Clients {
             engine: self.shell.engine()?,
@@ -178,6 +207,9 @@ impl fmt::Debug for Client {
 }
 
 /// The clients of one server, wherever their objects are.
+///
+/// Whatever is asked of a client in another object is a request to that object,
+/// which wakes it and is billed as one.
 ///
 /// ```no_run
 /// use dormouse::engine::Clients;
@@ -267,7 +299,8 @@ impl Clients {
         transport.ok_or(SendError::Unknown)
     }
 
-    /// Disconnects every client of this server.
+    /// Disconnects every client of this server. It wakes every object that the
+    /// placement can choose, those without clients too.
     ///
     /// # Errors
     ///

@@ -1,4 +1,7 @@
 //! Engine.IO alone: messages to and from clients, without events or rooms.
+//!
+//! [`Engine`] is a server: its handlers and its options. Handlers talk to a
+//! [`Client`]; [`Clients`] reaches any client from anywhere in the Worker.
 
 use core::fmt;
 use core::future::Future;
@@ -20,6 +23,18 @@ pub use crate::sid::Sid;
 use crate::options::Options;
 
 /// A message from a client: text or bytes.
+///
+/// ```
+/// use dormouse::engine::Message;
+///
+/// fn describe(message: &Message) -> String {
+///     match message {
+///         Message::Text(text) => format!("the text {text:?}"),
+///         Message::Binary(bytes) => format!("{} bytes", bytes.len()),
+///     }
+/// }
+/// # assert_eq!(describe(&Message::from("hello")), "the text \"hello\"");
+/// ```
 pub type Message = Data<'static>;
 
 /// An Engine.IO server: what the application does with its clients, and how.
@@ -49,8 +64,14 @@ type OnDisconnect = Rc<dyn Fn(Client, Reason) -> LocalBoxFuture<'static, Result<
 /// What the application does.
 ///
 /// Handlers are async functions or closures that return `()` or a `Result`. A
-/// handler that returns an error, or panics, loses its own event: it is logged
-/// with the sid, and nobody else notices.
+/// handler that returns an error loses its own event: it is logged with the sid,
+/// and nothing else comes of it.
+///
+/// A handler that panics loses its event in the same way, and every session and
+/// every request goes on. But the panic ends the WebAssembly instance, and with
+/// it those handlers and [tasks](Client::spawn) of the same instance, of whatever
+/// client, that are waiting for something at that moment. So return an error
+/// where you can.
 impl Engine {
     /// A server with the usual options that does nothing yet.
     pub fn new() -> Self {
@@ -60,14 +81,40 @@ impl Engine {
     /// Decides, in the stateless Worker and before any object is woken, whether
     /// a client may try to connect. An error refuses it with 403 and the
     /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
+    ///
+    /// It cannot wait for anything; [`on_connect`](Self::on_connect) can.
+    ///
+    /// ```
+    /// use dormouse::engine::{Engine, Handshake};
+    ///
+    /// let server = Engine::new().admit(|handshake: &Handshake| {
+    ///     match handshake.header("authorization") {
+    ///         Some(_) => Ok(()),
+    ///         None => Err("no token".to_owned()),
+    ///     }
+    /// });
+    /// # let _ = server;
+    /// ```
     pub fn admit(mut self, admit: impl Fn(&Handshake) -> Result<(), String> + 'static) -> Self {
         self.admit = Some(Rc::new(admit));
         self
     }
 
     /// What to do when a client connects, before it is told that it is
-    /// connected. What is sent here arrives right behind the handshake. An
-    /// error refuses the client: see [`Refused`].
+    /// connected: until this returns, the client waits. What is sent here arrives
+    /// right behind the handshake. An error refuses the client: see [`Refused`].
+    /// If this panics, the client is refused with 401.
+    ///
+    /// ```
+    /// use dormouse::engine::{Client, Engine, Handshake, Refused};
+    ///
+    /// let server = Engine::new().on_connect(async |client: Client, handshake: Handshake| {
+    ///     let name = handshake.query("name").ok_or("who are you?")?;
+    ///     client.send(format!("welcome, {name}")).await.ok();
+    ///     Ok::<(), Refused>(())
+    /// });
+    /// # let _ = server;
+    /// ```
     pub fn on_connect<F, R>(mut self, handler: F) -> Self
     where
         F: AsyncFn(Client, Handshake) -> R + 'static,
@@ -81,7 +128,10 @@ impl Engine {
         self
     }
 
-    /// What to do with a message.
+    /// What to do with a message. Messages of one client arrive in order; while a
+    /// handler waits for something, that of the next message begins, unless
+    /// [`in_order`](Self::in_order) is set. A client of which more than 1,000
+    /// handlers are waiting is disconnected.
     pub fn on_message<F, R>(mut self, handler: F) -> Self
     where
         F: AsyncFn(Client, Message) -> R + 'static,
@@ -96,7 +146,13 @@ impl Engine {
     }
 
     /// What to do when a client has gone. Its user session can still be read;
-    /// what is sent to it is lost.
+    /// what is sent to it is lost. Handlers of its messages that are waiting for
+    /// something may return later than this, unless [`in_order`](Self::in_order)
+    /// is set.
+    ///
+    /// It is called once for each client that [`on_connect`](Self::on_connect) has
+    /// let in, but for those that the platform cuts off without telling anyone, as
+    /// it does in a deploy.
     pub fn on_disconnect<F, R>(mut self, handler: F) -> Self
     where
         F: AsyncFn(Client, Reason) -> R + 'static,
@@ -113,15 +169,16 @@ impl Engine {
 
 /// The options, with the defaults that users of other servers know.
 impl Engine {
-    /// The path that clients connect to. Default: `/engine.io/`. With or
-    /// without the last slash is the same.
+    /// The path that clients connect to: this very path, and nothing below it.
+    /// Default: `/engine.io/`. With or without the last slash is the same.
     pub fn path(mut self, path: &str) -> Self {
         self.options.path = format!("{}/", path.trim_end_matches('/'));
         self
     }
 
     /// The time between two heartbeats, at most 90 s. Default: 25 s. Below 10 s
-    /// the objects never sleep.
+    /// the objects never sleep, which costs money. Above, the heartbeats of an
+    /// object's sessions are batched, so a client may be pinged earlier than due.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.options.settings.ping_interval = interval;
         self
@@ -134,22 +191,26 @@ impl Engine {
     }
 
     /// The largest message a client may send, and the largest body of a `POST`,
-    /// in bytes. Default: 1,000,000. A larger body gets 413, a larger WebSocket
-    /// message closes the session with code 1009.
+    /// in bytes, at most 32 MiB. Default: 1,000,000. A larger body gets 413, a
+    /// larger WebSocket message closes the session with code 1009. Clients are
+    /// told, and split what they send by polling accordingly.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.options.settings.max_payload = bytes;
         self
     }
 
-    /// The most bytes kept for a polling client that does not fetch them.
-    /// Default: 4 MiB. Past it the session is closed.
+    /// The most bytes kept for a polling client that does not fetch them, at
+    /// least [`max_payload`](Self::max_payload). Each packet counts 32 bytes more
+    /// than it has. Default: 4 MiB. Past it the session is closed.
     pub fn max_buffered(mut self, bytes: usize) -> Self {
         self.options.settings.max_buffered = bytes;
         self
     }
 
-    /// The most bytes sent by WebSocket to a client that gives no sign of life.
-    /// Default: 16 MiB. Past it the session is closed.
+    /// The most bytes sent by WebSocket to a client that gives no sign of life,
+    /// at least twice [`max_payload`](Self::max_payload). Default: 16 MiB. Past it
+    /// the session is closed: the platform queues without end for a client that
+    /// reads nothing.
     pub fn max_unproven(mut self, bytes: usize) -> Self {
         self.options.settings.max_unproven = bytes;
         self
@@ -207,7 +268,8 @@ impl Engine {
     }
 
     /// Whether a client's next message waits until the handler of the one
-    /// before has returned. Default: `false`, handlers run concurrently.
+    /// before has returned. Default: `false`, handlers run concurrently. A client
+    /// of which more than 1,000 messages wait is disconnected.
     pub fn in_order(mut self, in_order: bool) -> Self {
         self.options.in_order = in_order;
         self

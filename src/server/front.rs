@@ -5,6 +5,7 @@
 //! runtime joins the two, so that nothing of ours has to live as long as a held
 //! poll does.
 
+use core::future::poll_fn;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{Refusal, Revision, Transport};
@@ -17,6 +18,7 @@ use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 use crate::app::{App, app};
 use crate::engine::Engine;
 use crate::http::{self, Reply};
+use crate::object::running_fetch;
 use crate::query;
 use crate::request::Handshake;
 use crate::sid::Sid;
@@ -38,8 +40,12 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
     let Some(fetch) = &app.fetch else {
         return plain("Not Found", 404).into();
     };
-    let answer = fetch(request.into(), env, worker::Context::new(context));
+    let mut answer = fetch(request.into(), env.clone(), worker::Context::new(context));
     let response = async move {
+        let answer = poll_fn(|context| {
+            let _running = running_fetch(&env);
+            answer.as_mut().poll(context)
+        });
         match answer.await {
             Ok(response) => Ok(Response::from(response).into()),
             Err(error) => Err(JsValue::from(error)),

@@ -154,23 +154,30 @@ fn compress(
     StreamedResponse::streamed(&body, init).unchecked_into()
 }
 
-/// The encoding we would use among those that the client takes.
+/// The encoding we would use among those that the client takes (RFC 9110,
+/// section 12.5.3): what it says of `*` concerns those that it does not name.
 fn accepted_encoding(accepted: &str) -> Option<&'static str> {
-    let takes = |name: &str| {
-        accepted.split(',').any(|part| {
+    let weight = |name: &str| {
+        accepted.split(',').find_map(|part| {
             let (coding, weight) = part.split_once(';').unwrap_or((part, ""));
-            let named = coding.trim() == "*" || coding.trim().eq_ignore_ascii_case(name);
-            named && !is_zero(weight)
+            coding
+                .trim()
+                .eq_ignore_ascii_case(name)
+                .then_some(weight.trim())
         })
     };
-    ["gzip", "deflate"].into_iter().find(|name| takes(name))
+    ["gzip", "deflate"].into_iter().find(|name| {
+        weight(name)
+            .or_else(|| weight("*"))
+            .is_some_and(|weight| !is_zero(weight))
+    })
 }
 
 /// Whether a weight is `q=0`, `q=0.0` and so on: not acceptable.
 fn is_zero(weight: &str) -> bool {
     weight
-        .trim()
-        .strip_prefix("q=")
+        .strip_prefix(['q', 'Q'])
+        .and_then(|rest| rest.strip_prefix('='))
         .is_some_and(|q| q.parse() == Ok(0.0))
 }
 
@@ -178,9 +185,27 @@ fn is_zero(weight: &str) -> bool {
 pub(crate) fn admits_origin(options: &Options, origin: &str, url: &str) -> bool {
     match &options.origins {
         Origins::Any | Origins::Unchecked => true,
-        Origins::Same => origin == query::origin(url),
-        Origins::These(origins) => origins.iter().any(|allowed| allowed == origin),
+        Origins::Same => is_same_origin(origin, query::origin(url)),
+        Origins::These(origins) => origins
+            .iter()
+            .any(|allowed| is_same_origin(allowed, origin)),
     }
+}
+
+/// Whether two origins are one (RFC 6454, section 5): their hosts are in any
+/// case, and the port that a scheme has anyway may be named. Browsers write
+/// neither; the one who wrote the options may.
+fn is_same_origin(one: &str, other: &str) -> bool {
+    without_default_port(one).eq_ignore_ascii_case(without_default_port(other))
+}
+
+fn without_default_port(origin: &str) -> &str {
+    let port = match origin.split_once("://") {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => ":443",
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") => ":80",
+        Some(_) | None => return origin,
+    };
+    origin.strip_suffix(port).unwrap_or(origin)
 }
 
 /// The headers that CORS asks for, on errors too.
@@ -235,3 +260,6 @@ fn set(headers: &Headers, name: &str, value: &str) {
     // It throws for a value that no header can have; then there is no header.
     let _ = headers.set(name, value);
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 //!
 //! A server for stock clients of every generation, in Rust compiled to
 //! WebAssembly. Each session lives in a Durable Object; its WebSocket
-//! hibernates, so that a client that says nothing costs nothing, and clients
-//! that cannot hold a WebSocket poll by HTTP. The session id names the object,
+//! hibernates, so that a client that says nothing costs next to nothing, and
+//! clients that cannot hold a WebSocket poll by HTTP. The session id names the object,
 //! so there are no sticky sessions and there is nothing to share.
 //!
 //! ```
@@ -22,13 +22,20 @@
 //!
 //! Begin with [`engine::Engine`], which is the server, and [`engine::Client`],
 //! which handlers talk to. [`App`] puts several servers and the routes of the
-//! application into one Worker.
+//! application into one Worker. What `wrangler.toml` has to say is in the
+//! README.
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
+)]
 
 mod app;
 mod client;
 pub mod engine;
 mod front;
 mod http;
+#[cfg(all(test, target_arch = "wasm32"))]
+mod in_browser;
 mod log;
 mod object;
 mod options;
@@ -41,6 +48,11 @@ mod sid;
 pub use app::App;
 pub use front::handle;
 pub use options::ConfigError;
+
+/// The examples of the README, which `cargo test` runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// What the macros need. Not part of the interface.
 #[doc(hidden)]
@@ -75,9 +87,10 @@ pub mod private {
 /// `Dormouse`.
 ///
 /// Takes the path of a function without arguments that returns an [`App`], or
-/// an [`Engine`](engine::Engine) where that is all. It is called when the Worker
-/// starts; an option that cannot be served keeps it from starting, with a
-/// message that names the option and the remedy.
+/// an [`Engine`](engine::Engine) where that is all. It is called whenever an
+/// instance of the Worker starts, so it should do nothing but describe; an option
+/// that cannot be served keeps the Worker from starting, with a message that
+/// names the option and the remedy. Use it once, at the root of the crate.
 #[macro_export]
 macro_rules! worker {
     ($app:path) => {
@@ -100,6 +113,28 @@ macro_rules! worker {
 
 /// Makes the Durable Object class `Dormouse` of an application whose Worker has
 /// a `fetch` of its own. That one serves its clients by calling [`handle`].
+///
+/// ```
+/// use dormouse::engine::{Client, Engine, Message};
+/// use worker::{Context, Env, Request, Response, Result};
+///
+/// fn app() -> Engine {
+///     Engine::new().on_message(async |client: Client, message: Message| {
+///         client.send(message).await
+///     })
+/// }
+///
+/// dormouse::objects!(app);
+///
+/// #[worker::event(fetch)]
+/// async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+///     match dormouse::handle(&request, &env).await {
+///         Some(response) => response,
+///         None => Response::ok("hello"),
+///     }
+/// }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! objects {
     ($app:path) => {

@@ -16,18 +16,21 @@ extern "C" {
 ///
 /// Each event is one line of JSON on the console, so that Workers Logs can be
 /// asked for its fields: `{"level":"info","event":"disconnect","sid":"…",
-/// "reason":"transport close"}`. What is not told costs a comparison.
+/// "reason":"transport close"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing.
+    /// Nothing, but for a Worker that lacks its Durable Object binding.
     Off,
-    /// What the application did wrong: a handler that panicked or failed.
+    /// What the application did wrong: `handler panicked`, `handler failed`.
     Error,
-    /// Also clients that went past a limit. The default.
+    /// Also what went past a limit of the server: `overrun` (a client that sends
+    /// faster than its handlers work), `task dropped`, `full` (an object that
+    /// takes no more WebSockets). The default.
     Warn,
-    /// Also who connects, upgrades and disconnects.
+    /// Also who comes and goes, and why: `connect`, `refuse` (by the
+    /// application), `upgrade`, `disconnect`.
     Info,
-    /// Also requests that were refused.
+    /// Also requests that are refused before any object is asked: `refused`.
     Debug,
 }
 

@@ -13,6 +13,7 @@ mod clock;
 mod commands;
 mod handlers;
 mod sessions;
+mod sockets;
 mod store;
 mod waiting;
 mod will;
@@ -31,6 +32,7 @@ use worker::worker_sys::DurableObjectState;
 
 use self::clock::Clock;
 use self::sessions::{Entry, retire};
+use self::sockets::Sockets;
 use self::waiting::{Kind, Waiting};
 use crate::app::app;
 use crate::engine::{Engine, Message};
@@ -40,6 +42,7 @@ use crate::query;
 use crate::sid::{Key, Sid};
 
 pub(crate) use self::commands::Command;
+pub(crate) use self::will::running_fetch;
 
 /// The part of a Durable Object that [`worker!`](crate::worker) wraps.
 pub struct Object(Rc<Shell>);
@@ -55,7 +58,8 @@ pub(crate) struct Shell {
     engine: OnceCell<Rc<Engine>>,
     entries: RefCell<BTreeMap<Key, Entry>>,
     /// Which session each WebSocket belongs to.
-    sockets: RefCell<BTreeMap<ConnId, Key>>,
+    carried: RefCell<BTreeMap<ConnId, Key>>,
+    sockets: Sockets,
     waiting: Waiting,
     clock: Clock,
     /// Whether this instance has looked around since it was made.
@@ -82,7 +86,8 @@ impl Object {
             id: state.id(),
             engine: OnceCell::new(),
             entries: RefCell::default(),
-            sockets: RefCell::default(),
+            carried: RefCell::default(),
+            sockets: Sockets::new(&state, me.clone()),
             waiting: Waiting::new(&state, me.clone()),
             clock: Clock::default(),
             awake: Cell::new(false),
@@ -123,8 +128,32 @@ impl Object {
 
     /// A WebSocket brought a frame.
     pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
-        let shell = &self.0;
-        let Some((key, conn)) = shell.whose(socket) else {
+        self.0.handle_message(socket, message);
+    }
+
+    /// A WebSocket was closed from the other side.
+    pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
+        self.0.handle_close(socket, code);
+    }
+
+    /// A WebSocket broke.
+    pub fn web_socket_error(&self, socket: &WebSocket) {
+        self.0.handle_error(socket);
+    }
+
+    /// The alarm went off.
+    pub fn alarm(&self) {
+        self.0.look_around();
+        self.0.clock.handle_alarm();
+        self.0.restore_all();
+        self.0.handle_timeouts();
+    }
+}
+
+/// What a WebSocket brings.
+impl Shell {
+    fn handle_message(&self, socket: &WebSocket, message: &JsValue) {
+        let Some((key, conn)) = self.whose(socket) else {
             return;
         };
         let (text, bytes);
@@ -135,50 +164,38 @@ impl Object {
             bytes = js_sys::Uint8Array::new(message).to_vec();
             Frame::from(&*bytes)
         };
-        shell.event(|| {
-            let message = shell.with(key, |session| {
-                session
-                    .handle_frame(platform::now(), conn, frame)
-                    .map(|data| data.into_owned())
+        self.event(|| {
+            let message = self.with(key, |session| {
+                let message = session.handle_frame(platform::now(), conn, frame);
+                message.map(|data| data.into_owned())
             });
-            shell.drain(key);
+            self.drain(key);
             if let Some(message) = message.flatten() {
-                shell.deliver(key, message);
+                self.deliver(key, message);
             }
-            shell.touch(key);
+            self.touch(key);
         });
     }
 
-    /// A WebSocket was closed from the other side.
-    pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
-        self.socket_gone(socket, false);
+    fn handle_close(&self, socket: &WebSocket, code: u16) {
+        self.handle_socket_gone(socket, false);
         // Without an answer the client would take it for an abnormal end. Not
         // every code that can be received may be sent: RFC 6455, section 7.4.
         let may_be_sent = matches!(code, 1000 | 3000..=4999);
         retire(socket, if may_be_sent { code } else { 1000 });
     }
 
-    /// A WebSocket broke.
-    pub fn web_socket_error(&self, socket: &WebSocket) {
-        self.socket_gone(socket, true);
+    fn handle_error(&self, socket: &WebSocket) {
+        self.handle_socket_gone(socket, true);
         retire(socket, 1011);
     }
 
-    fn socket_gone(&self, socket: &WebSocket, broken: bool) {
-        let shell = &self.0;
-        if let Some((key, conn)) = shell.whose(socket) {
-            shell.with(key, |session| session.handle_socket_gone(conn, broken));
-            shell.forget_socket(key, conn);
-            shell.touch(key);
+    fn handle_socket_gone(&self, socket: &WebSocket, broken: bool) {
+        if let Some((key, conn)) = self.whose(socket) {
+            self.with(key, |session| session.handle_socket_gone(conn, broken));
+            self.forget_socket(key, conn);
+            self.touch(key);
         }
-    }
-
-    /// The alarm went off.
-    pub fn alarm(&self) {
-        self.0.look_around();
-        self.0.clock.handle_alarm();
-        self.0.restore_all();
-        self.0.handle_timeouts();
     }
 }
 

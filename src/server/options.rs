@@ -13,6 +13,15 @@ use crate::placement::Placement;
 /// Browsers name the page's origin in the header `Origin`; other clients send
 /// none and are not concerned. What is refused gets 400, on both transports:
 /// browsers do not protect WebSockets by themselves.
+///
+/// ```
+/// use dormouse::engine::{Engine, Origins};
+///
+/// let server = Engine::new().origins(["https://example.com", "https://example.org"]);
+/// # let _ = server;
+/// assert_eq!(Origins::from("*"), Origins::Any);
+/// assert_eq!(Origins::from([]), Origins::Unchecked);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
     /// Pages of the Worker's own scheme and host. The default.
@@ -46,8 +55,8 @@ impl<const N: usize> From<[&str; N]> for Origins {
     }
 }
 
-/// The cookie that a handshake sets, for load balancers that want one. Dormouse
-/// itself reads none.
+/// The cookie that a handshake sets, for load balancers that want one: its value
+/// is the sid. Dormouse itself reads none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
     /// Its name. Default: `io`.

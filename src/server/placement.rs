@@ -13,14 +13,26 @@ use crate::request::Handshake;
 /// (about 1,000 requests a second) and its wakings. An object can hold 32,768
 /// WebSockets.
 ///
-/// Clients of revision 3 and 4 are put into objects of their own: only so can
-/// the heartbeats of both be answered without waking one.
+/// Clients of revision 3 and 4 are put into different objects, even with the
+/// same key: only so can the heartbeats of both be answered without waking one.
+/// Different servers of one Worker have different objects as well.
+///
+/// ```
+/// use dormouse::engine::{Engine, Placement};
+///
+/// let server = Engine::new().placement(Placement::key(|handshake| {
+///     handshake.query("room").unwrap_or_default()
+/// }));
+/// # let _ = server;
+/// ```
 #[derive(Clone)]
 pub enum Placement {
-    /// A fixed number of objects, chosen at random. The default is 8.
+    /// One of a fixed number of objects, chosen at random. The default is 8.
+    /// More can be had at any time: the sid says where a session is.
     Shards(u32),
     /// One object for each key, which the function takes from the request: a
-    /// room, a tenant. Sessions with the same key share an object.
+    /// room, a tenant. Sessions with the same key share an object; since clients
+    /// choose their requests, see to it that they cannot choose any key.
     Key(Rc<dyn Fn(&Handshake) -> String>),
     /// An object of its own for every session: the fastest to make and the
     /// dearest to keep.

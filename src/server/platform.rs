@@ -67,7 +67,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = send)]
     fn send_text(this: &Socket, text: &JsString) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = send)]
-    fn send_bytes(this: &Socket, bytes: &[u8]) -> Result<(), JsValue>;
+    fn send_bytes(this: &Socket, bytes: &Uint8Array) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     fn serialize_attachment(this: &Socket, bytes: &Uint8Array) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
@@ -286,8 +286,8 @@ pub(crate) trait SocketExt {
     /// The connection that this WebSocket is, as long as the object is awake.
     fn conn(&self) -> Option<ConnId>;
     fn set_number(&self, conn: ConnId);
-    /// Takes a WebSocket and closes it at once.
-    fn accept_and_close(&self, code: u16);
+    /// Takes a WebSocket into use without letting the object sleep.
+    fn accept_awake(&self);
     fn send_text(&self, text: &JsString);
     fn send_bytes(&self, bytes: &[u8]);
     fn close_quietly(&self, code: u16);
@@ -306,9 +306,10 @@ impl SocketExt for WebSocket {
         set_number_of(self, conn.0);
     }
 
-    fn accept_and_close(&self, code: u16) {
+    fn accept_awake(&self) {
+        // Else bytes come in a form that has to be awaited.
+        let _ = Reflect::set(self, &"binaryType".into(), &"arraybuffer".into());
         let _ = self.unchecked_ref::<Socket>().accept();
-        self.close_quietly(code);
     }
 
     fn send_text(&self, text: &JsString) {
@@ -316,7 +317,10 @@ impl SocketExt for WebSocket {
     }
 
     fn send_bytes(&self, bytes: &[u8]) {
-        let _ = self.unchecked_ref::<Socket>().send_bytes(bytes);
+        // A copy: the runtime reads the bytes when it sends them, which may be
+        // after a write to storage, and by then our memory holds something else.
+        let bytes = Uint8Array::from(bytes);
+        let _ = self.unchecked_ref::<Socket>().send_bytes(&bytes);
     }
 
     fn close_quietly(&self, code: u16) {
@@ -336,3 +340,6 @@ impl SocketExt for WebSocket {
         value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

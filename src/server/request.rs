@@ -8,6 +8,15 @@ use crate::query;
 
 /// The HTTP request by which a client connects: a `GET` by polling, or a
 /// WebSocket upgrade.
+///
+/// ```no_run
+/// # fn example(handshake: dormouse::engine::Handshake) {
+/// let room = handshake.query("room"); // ?EIO=4&transport=polling&room=…
+/// let agent = handshake.header("user-agent");
+/// let country = handshake.cf().and_then(|cf| cf.country());
+/// # let _ = (room, agent, country);
+/// # }
+/// ```
 pub struct Handshake {
     request: worker::Request,
     url: String,
@@ -63,7 +72,7 @@ impl Handshake {
         self.request.cf()
     }
 
-    /// The client's IP address.
+    /// The client's IP address, as Cloudflare tells it in `CF-Connecting-IP`.
     pub fn address(&self) -> Option<String> {
         self.header("cf-connecting-ip")
     }

@@ -21,6 +21,16 @@ pub(crate) type Key = [u8; KEY];
 /// So every request finds its object without a lookup and without sticky
 /// sessions. The platform recognizes the object ids it has given out, and
 /// refuses any other without waking anything.
+///
+/// Whoever knows a sid can speak for its client: treat it like a password.
+///
+/// ```
+/// use dormouse::engine::Sid;
+///
+/// assert_eq!(Sid::parse("no sid of ours"), None);
+/// let text = "A".repeat(59);
+/// assert_eq!(Sid::parse(&text).map(|sid| sid.to_string()), Some(text));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sid {
     object: [u8; OBJECT],

@@ -174,7 +174,7 @@ pub fn encode_payload(
 /// A packet as the encodings see it.
 type Part<'a> = (PacketType, Data<'a>);
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod properties;
 #[cfg(test)]
 mod tests;

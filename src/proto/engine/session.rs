@@ -64,6 +64,8 @@ pub struct Session {
     state: State,
     /// The `POST` whose body is still on its way.
     post: Option<ConnId>,
+    /// A `GET` that the upgrade has overtaken, and when it is to be told.
+    overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
     outputs: VecDeque<Output>,
     /// Something that must outlive sleep is no longer what the last snapshot says.
@@ -186,6 +188,7 @@ impl Session {
             b64: open.b64,
             state,
             post: None,
+            overtaken: None,
             heartbeat: Heartbeat::new(now),
             outputs: VecDeque::new(),
             changed: true,
@@ -422,6 +425,9 @@ impl Session {
                 self.state = over;
                 return;
             }
+        }
+        if let Some((request, _)) = self.overtaken.take() {
+            self.refuse(request, Refusal::BadRequest);
         }
         if reason == Reason::ForcedClose {
             self.dismiss_post();

@@ -169,11 +169,12 @@ fn arm_timer(shell: &Shell, which: Which, at: Timestamp) {
         }
         match which {
             Which::All => shell.handle_timeouts(),
-            Which::Due => shell
-                .clock
-                .due()
-                .into_iter()
-                .for_each(|key| shell.handle_timeout(key)),
+            Which::Due => {
+                let due = shell.clock.due();
+                due.into_iter().for_each(|key| shell.handle_timeout(key));
+                // A timer may go off a little early.
+                shell.clock.arm_soon(&shell);
+            }
         }
     };
     *timer = Some((at, Timer::new(at.since(platform::now()), callback)));

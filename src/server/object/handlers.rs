@@ -4,13 +4,16 @@
 //! nothing was queued anywhere. No borrow of the object's state is held while a
 //! handler runs, so that it may do anything with any session.
 
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Wake;
 
 use dormouse_proto::engine::{ConnId, Flush, Transport};
 use futures::future::{AbortHandle, Abortable, LocalBoxFuture, select};
+use futures::task::AtomicWaker;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Request;
 
@@ -177,11 +180,16 @@ impl Shell {
             event,
             handler,
         };
-        let mut nobody = Context::from_waker(Waker::noop());
-        match Pin::new(&mut traced).poll(&mut nobody) {
+        let relay = Arc::new(Relay::default());
+        let waker = Waker::from(relay.clone());
+        match Pin::new(&mut traced).poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(result) => self.handle_return(key, event, result),
             Poll::Pending => spawn_local(async move {
-                let result = traced.await;
+                let result = poll_fn(|context| {
+                    relay.task.register(context.waker());
+                    Pin::new(&mut traced).poll(&mut Context::from_waker(&waker))
+                });
+                let result = result.await;
                 shell.event(|| shell.handle_return(key, event, result));
             }),
         }
@@ -245,6 +253,19 @@ impl Shell {
             }
             abort.abort();
         });
+    }
+}
+
+/// Wakes whichever task polls a handler. A handler is polled once before it has
+/// a task, and some futures keep the first waker that they are given.
+#[derive(Default)]
+struct Relay {
+    task: AtomicWaker,
+}
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.task.wake();
     }
 }
 

@@ -237,7 +237,7 @@ impl Shell {
         let done = self.with_entry(key, |entry| entry.is_done()) == Some(true);
         if done && let Some(entry) = self.entries.borrow_mut().remove(&key) {
             for (conn, _) in entry.sockets {
-                self.sockets.borrow_mut().remove(&conn);
+                self.carried.borrow_mut().remove(&conn);
             }
         }
     }
@@ -335,24 +335,21 @@ impl Shell {
         let response =
             http::switch_protocols(&engine.options, &request, &client, cookie.as_deref());
         if self.with(key, |session| session.has_socket(conn)) != Some(true) {
-            // The runtime lets go of a hibernating WebSocket that is closed so
-            // early only when the object sleeps.
-            server.accept_and_close(1000);
+            if let Some(shell) = self.me.upgrade() {
+                self.sockets.reject(&shell, server);
+            }
             return self.waiting.resolve(conn, &response);
         }
         server.set_number(conn);
-        if self.state.accept(&server, &tag(key)).is_err() {
-            // The object holds as many as the platform lets it.
+        if !engine.options.settings.sleeps() {
+            self.sockets.accept_awake(&server, &tag(key));
+        } else if self.sockets.accept(&server, &tag(key)).is_err() {
             self.log(Level::Warn, "full", key, &[]);
             self.with(key, |session| session.handle_socket_gone(conn, true));
-            let full = Reply::new(
-                503,
-                http::JSON,
-                r#"{"message":"No room for another WebSocket"}"#,
-            );
-            return self.waiting.answer(conn, full);
+            let full = r#"{"message":"No room for another WebSocket"}"#;
+            return self.waiting.answer(conn, Reply::new(503, http::JSON, full));
         }
-        self.sockets.borrow_mut().insert(conn, key);
+        self.carried.borrow_mut().insert(conn, key);
         self.with_entry(key, |entry| {
             entry.sockets.push((conn, server.clone()));
             entry.unsaved = true;
@@ -372,7 +369,7 @@ impl Shell {
     /// The session and the connection that a WebSocket stands for.
     pub(super) fn whose(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
         if let Some(conn) = socket.conn()
-            && let Some(key) = self.sockets.borrow().get(&conn)
+            && let Some(key) = self.carried.borrow().get(&conn)
         {
             return Some((*key, conn));
         }
@@ -380,9 +377,14 @@ impl Shell {
     }
 
     pub(super) fn forget_socket(&self, key: Key, conn: ConnId) {
-        self.sockets.borrow_mut().remove(&conn);
+        self.carried.borrow_mut().remove(&conn);
         self.with_entry(key, |entry| {
-            entry.sockets.retain(|(other, _)| *other != conn)
+            entry.sockets.retain(|(other, socket)| {
+                if *other == conn {
+                    self.sockets.forget(socket, &tag(key));
+                }
+                *other != conn
+            });
         });
     }
 }

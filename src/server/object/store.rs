@@ -262,7 +262,7 @@ impl Shell {
             self.wake(&engine);
         }
         let (key, conn) = (attachment.key, ConnId(attachment.conn));
-        if self.find(key) && self.sockets.borrow().contains_key(&conn) {
+        if self.find(key) && self.carried.borrow().contains_key(&conn) {
             return Some((key, conn));
         }
         retire(socket, 1011);
@@ -271,7 +271,7 @@ impl Shell {
 
     /// Brings every session of the object into memory.
     pub(super) fn restore_all(&self) {
-        for socket in self.state.sockets() {
+        for socket in self.sockets.all() {
             if let Some(attachment) = read_attachment(&socket) {
                 self.find(attachment.key);
             }
@@ -293,7 +293,7 @@ impl Shell {
     /// everything, from its row.
     fn restore(&self, key: Key, row: Option<JsValue>) -> bool {
         let mut asleep = Asleep::default();
-        for socket in self.state.sockets_tagged(&tag(key)) {
+        for socket in self.sockets.tagged(&tag(key)) {
             asleep.add_socket(socket);
         }
         if let Some(engine) = asleep.engine {
@@ -328,7 +328,7 @@ impl Shell {
     pub(super) fn admit_entry(&self, key: Key, mut entry: Entry, conns: Vec<(ConnId, WebSocket)>) {
         for (conn, socket) in &conns {
             socket.set_number(*conn);
-            self.sockets.borrow_mut().insert(*conn, key);
+            self.carried.borrow_mut().insert(*conn, key);
         }
         entry.sockets = conns;
         self.entries.borrow_mut().insert(key, entry);
@@ -358,7 +358,7 @@ impl Shell {
     /// The WebSockets of a session.
     pub(super) fn sockets_of(&self, key: Key) -> Vec<(ConnId, WebSocket)> {
         let mut asleep = Asleep::default();
-        for socket in self.state.sockets_tagged(&tag(key)) {
+        for socket in self.sockets.tagged(&tag(key)) {
             asleep.add_socket(socket);
         }
         asleep.sockets

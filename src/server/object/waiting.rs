@@ -292,3 +292,6 @@ fn key_in(entry: &Array) -> Option<Key> {
         .try_into()
         .ok()
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -3,9 +3,9 @@
 //! A panic aborts the wasm instance, and with it the memory of every object in
 //! the isolate; the next call finds a new instance. While the panic is being
 //! told, the memory is still whole: so each object writes down what is nowhere
-//! else, as a property of its state on the JavaScript side, and the object
-//! whose handler it was calls itself, so that the new instance is made at once
-//! and takes up what was left.
+//! else, as a property of its state on the JavaScript side, and is sent a
+//! request, so that the new instance is made at once and takes up what was
+//! left.
 
 use core::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -15,6 +15,7 @@ use dormouse_proto::engine::{ConnId, Data};
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
+use worker::Env;
 
 use super::Shell;
 use super::commands::Command;
@@ -24,7 +25,7 @@ use crate::app::app;
 use crate::engine::Refused;
 use crate::front;
 use crate::http::Reply;
-use crate::log::Level;
+use crate::log::{Level, log};
 use crate::sid::Key;
 
 /// The name of that property.
@@ -42,9 +43,13 @@ struct Will {
     refused: Option<u64>,
 }
 
+/// Code of the application that is running.
 struct Running {
-    shell: Weak<Shell>,
-    key: Key,
+    /// What the objects can be called by from there.
+    env: Env,
+    /// For `connect`, `message` and so on: whose.
+    session: Option<(Weak<Shell>, Key)>,
+    /// The handshake that depends on it.
     conn: Option<ConnId>,
     event: &'static str,
 }
@@ -80,36 +85,56 @@ pub(super) fn running(
     conn: Option<ConnId>,
     event: &'static str,
 ) -> impl Drop {
+    begin(Running {
+        env: shell.env.clone(),
+        session: Some((Rc::downgrade(shell), key)),
+        conn,
+        event,
+    })
+}
+
+/// Says that the application's own `fetch` is running, until it is dropped.
+pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
+    begin(Running {
+        env: env.clone(),
+        session: None,
+        conn: None,
+        event: "fetch",
+    })
+}
+
+fn begin(running: Running) -> impl Drop {
     struct Guard(Option<Running>);
     impl Drop for Guard {
         fn drop(&mut self) {
             RUNNING.replace(self.0.take());
         }
     }
-    Guard(RUNNING.replace(Some(Running {
-        shell: Rc::downgrade(shell),
-        key,
-        conn,
-        event,
-    })))
+    Guard(RUNNING.replace(Some(running)))
 }
 
 fn handle_panic(message: &str) {
     let running = RUNNING.take();
     let conn = running.as_ref().and_then(|running| running.conn);
     let shells = SHELLS.with_borrow(|shells| shells.clone());
-    for shell in shells.iter().filter_map(Weak::upgrade) {
+    let shells: Vec<Rc<Shell>> = shells.iter().filter_map(Weak::upgrade).collect();
+    for shell in &shells {
         shell.write_will(conn);
     }
-    let Some((running, shell)) = running.and_then(|running| {
-        let shell = running.shell.upgrade()?;
-        Some((running, shell))
-    }) else {
+    let Some(running) = running else {
         return;
     };
     let fields = [("handler", running.event), ("message", message)];
-    shell.log(Level::Error, "handler panicked", running.key, &fields);
-    shell.call_self();
+    match running
+        .session
+        .and_then(|(shell, key)| Some((shell.upgrade()?, key)))
+    {
+        Some((shell, key)) => shell.log(Level::Error, "handler panicked", key, &fields),
+        None => log(Level::Error, Level::Error, "handler panicked", &fields),
+    }
+    for shell in shells.iter().filter(|shell| shell.is_in_use()) {
+        shell.call(&running.env);
+    }
 }
 
 impl Shell {
@@ -143,9 +168,18 @@ impl Shell {
         self.state.set_own(PROPERTY, &Uint8Array::from(&*bytes));
     }
 
-    /// Sends the object a request of its own, which makes the new instance.
-    fn call_self(&self) {
-        let Ok(objects) = front::object(&app(), &self.env) else {
+    /// Whether anybody would notice if the object forgot everything.
+    fn is_in_use(&self) -> bool {
+        let idle = self
+            .entries
+            .try_borrow()
+            .is_ok_and(|entries| entries.is_empty());
+        !idle || !self.waiting.all().is_empty()
+    }
+
+    /// Sends the object a request, which makes the new instance.
+    fn call(&self, env: &Env) {
+        let Ok(objects) = front::object(&app(), env) else {
             return;
         };
         let object = objects
@@ -161,6 +195,7 @@ impl Shell {
 
     /// Takes up what the instance before has left, if there was one.
     pub(super) fn take_up(&self) {
+        self.sockets.close_rejected();
         let will = self.state.own(PROPERTY).dyn_into::<Uint8Array>().ok();
         let will: Option<Will> = will.and_then(|will| postcard::from_bytes(&will.to_vec()).ok());
         let mut refused = None;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buffered, Reason, Revision, ServerPacket, Session, State, websocket};
+use super::{Buffered, Reason, Refusal, Revision, ServerPacket, Session, State, websocket};
 use crate::Timestamp;
 
 /// What is known of the client's being there.
@@ -59,6 +59,14 @@ impl Session {
     /// [sleeps](super::Settings::sleeps), is judged when something else wakes
     /// the object.
     pub fn next_deadline(&self) -> Option<Deadline> {
+        let overtaken = self.overtaken.map(|(_, at)| Deadline {
+            at,
+            cause: Cause::Upgrade,
+        });
+        self.state_deadline().into_iter().chain(overtaken).min()
+    }
+
+    fn state_deadline(&self) -> Option<Deadline> {
         let heartbeat = self.heartbeat_deadline();
         match &self.state {
             State::Polling(_) => Some(heartbeat),
@@ -136,6 +144,9 @@ impl Session {
     /// last [sign of life](Self::handle_sign_of_life) first.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.expire(now);
+        if let Some((request, _)) = self.overtaken.take_if(|(_, until)| now >= *until) {
+            self.refuse(request, Refusal::BadRequest);
+        }
         if let State::Probing(_, probe) = &mut self.state {
             probe.late_poll = probe.late_poll.filter(|until| now < *until);
             if now >= probe.since + self.settings.upgrade_timeout {

@@ -122,7 +122,12 @@ impl Session {
                 polling.poll = Poll::Waiting(request, format);
                 probe.late_poll = Some(now + LATE_POLL);
             }
-            State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),
+            State::WebSocket(socket) => match socket.late_poll {
+                Some(until) if now < until && self.overtaken.is_none() => {
+                    self.overtaken = Some((request, until));
+                }
+                Some(_) | None => self.refuse(request, Refusal::BadRequest),
+            },
             State::Closing { outbox, .. } => {
                 let mut packets = outbox.take();
                 packets.push(ServerPacket::Close);
@@ -139,6 +144,13 @@ impl Session {
 
     /// The client let go of the `GET` that was waiting: it is gone.
     pub fn handle_poll_gone(&mut self, request: ConnId) {
+        if self
+            .overtaken
+            .take_if(|(other, _)| *other == request)
+            .is_some()
+        {
+            self.refuse(request, Refusal::BadRequest);
+        }
         if let State::Polling(polling) | State::Probing(polling, _) = &self.state
             && matches!(polling.poll, Poll::Waiting(waiting, _) if waiting == request)
         {

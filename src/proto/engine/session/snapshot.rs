@@ -7,6 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{ConnId, Heartbeat, Poll, Revision, Session, State};
+use crate::Timestamp;
 use crate::engine::settings::Settings;
 
 /// The layout of the bytes below. Another number is another layout; there is no
@@ -20,6 +21,7 @@ struct Saving<'a> {
     b64: bool,
     state: &'a State,
     post: Option<ConnId>,
+    overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
 }
 
@@ -30,6 +32,7 @@ struct Saved {
     b64: bool,
     state: State,
     post: Option<ConnId>,
+    overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
 }
 
@@ -64,6 +67,7 @@ impl Session {
             b64: self.b64,
             state: &self.state,
             post: self.post,
+            overtaken: self.overtaken,
             heartbeat: self.heartbeat,
         };
         // Writing to a growing buffer fails for no type that is serialized here.
@@ -100,6 +104,7 @@ impl Session {
             b64: saved.b64,
             state: saved.state,
             post: saved.post.filter(|post| is_there(*post)),
+            overtaken: saved.overtaken.filter(|(request, _)| is_there(*request)),
             heartbeat: saved.heartbeat,
             outputs: VecDeque::new(),
             changed: false,

@@ -14,10 +14,12 @@ mod heartbeat;
 mod hibernation;
 mod limits;
 mod polling;
+#[cfg(not(target_arch = "wasm32"))]
 mod properties;
 mod rig;
 mod saving;
 mod simulation;
+#[cfg(not(target_arch = "wasm32"))]
 mod table;
 mod upgrade;
 mod watch;

@@ -7,6 +7,7 @@ use super::{
     Session, State, Violation,
 };
 use crate::Timestamp;
+use crate::engine::LATE_POLL;
 
 /// RFC 6455, section 7.4.1: the purpose of the connection is fulfilled.
 pub(super) const CLOSE_NORMAL: u16 = 1000;
@@ -24,6 +25,8 @@ pub(super) struct Socket {
     pub(super) unproven: usize,
     /// Those of them that were sent after the `2` it has not answered yet.
     since_ping: usize,
+    /// Until when a `GET` may have been overtaken by the upgrade.
+    pub(super) late_poll: Option<Timestamp>,
 }
 
 /// A WebSocket that is to take over a polling session.
@@ -50,6 +53,7 @@ impl Socket {
             conn,
             unproven: 0,
             since_ping: 0,
+            late_poll: None,
         }
     }
 
@@ -117,7 +121,7 @@ impl Session {
     ) -> Option<Data<'a>> {
         match &self.state {
             State::Probing(_, probe) if probe.conn == socket => {
-                self.handle_probe_frame(&frame);
+                self.handle_probe_frame(now, &frame);
                 None
             }
             State::WebSocket(current) if current.conn == socket => {
@@ -154,7 +158,7 @@ impl Session {
 
     /// `2probe` is answered by `3probe`, and then `5` completes the upgrade.
     /// Anything else ends the attempt, and polling goes on.
-    fn handle_probe_frame(&mut self, frame: &Frame<'_>) {
+    fn handle_probe_frame(&mut self, now: Timestamp, frame: &Frame<'_>) {
         let State::Probing(_, probe) = &mut self.state else {
             return;
         };
@@ -166,7 +170,7 @@ impl Session {
                 self.changed = true;
                 self.outputs.push_back(Output::Send { socket, frame });
             }
-            Ok(ClientPacket::Upgrade) if probe.answered => self.complete_upgrade(),
+            Ok(ClientPacket::Upgrade) if probe.answered => self.complete_upgrade(now),
             Ok(_) | Err(_) => {
                 let socket = probe.conn;
                 self.abandon_probe();
@@ -175,20 +179,23 @@ impl Session {
         }
     }
 
-    fn complete_upgrade(&mut self) {
+    fn complete_upgrade(&mut self, now: Timestamp) {
         let State::Probing(polling, probe) = &mut self.state else {
             return;
         };
+        let until = now + LATE_POLL;
         let mut socket = Socket::new(probe.conn);
+        socket.late_poll = Some(until);
         let (poll, late) = (polling.poll, probe.late_poll.is_some());
         let packets = polling.outbox.take();
         self.changed = true;
-        match poll {
-            Poll::Waiting(request, _) if late => self.refuse(request, Refusal::BadRequest),
-            Poll::Waiting(request, format) => {
+        match (poll, late) {
+            // Told at once, it might hear of it before the `3probe` arrives.
+            (Poll::Waiting(request, _), true) => self.overtaken = Some((request, until)),
+            (Poll::Waiting(request, format), false) => {
                 self.answer_packets(request, format, &[ServerPacket::Noop]);
             }
-            Poll::Idle => {}
+            (Poll::Idle, _) => {}
         }
         self.outputs.push_back(Output::Upgraded);
         for packet in packets {

@@ -79,7 +79,10 @@ fn get_that_comes_behind_the_websocket_may_be_too_late() {
         rig.upgrade(5);
         assert_eq!(rig.get(2), "");
         assert_eq!(rig.frame(5, "2probe"), "#5 > 3probe");
-        assert_eq!(rig.frame(5, "5"), "#2 400 Bad request, upgraded");
+        assert_eq!(rig.frame(5, "5"), "upgraded");
+        assert_eq!(rig.send("a"), "#5 > 4a");
+        assert_eq!(rig.wait(99).timeout(), "");
+        assert_eq!(rig.wait(1).timeout(), "#2 400 Bad request");
     }
 }
 
@@ -96,7 +99,9 @@ fn probe_and_upgrade_back_to_back() {
             assert_eq!(message, None);
         }
         assert_eq!(rig.outputs(), "#5 > 3probe, #2 200 6, upgraded");
-        assert_eq!(rig.get(3), "#3 400 Bad request");
+        assert_eq!(rig.get(3), "");
+        assert_eq!(rig.get(4), "#4 400 Bad request");
+        assert_eq!(rig.wait(100).timeout(), "#3 400 Bad request");
     }
 }
 
@@ -162,6 +167,7 @@ fn post_that_began_before_the_upgrade_ends_with_the_session() {
 fn polling_is_over_after_the_upgrade() {
     for revision in BOTH {
         let mut rig = Rig::upgraded(revision, SLEEPY);
+        rig.wait(100);
         assert_eq!(rig.get(2), "#2 400 Bad request");
         assert_eq!(rig.post_head(3), "#3 400 Bad request");
         assert_eq!(rig.send("a"), "#5 > 4a");

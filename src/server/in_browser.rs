@@ -1,0 +1,42 @@
+//! What the tests that run in a browser share.
+
+use js_sys::{Array, Function, Promise};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Request;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
+
+/// Runs JavaScript with `x` as its argument.
+pub(crate) fn js(body: &str, x: impl Into<JsValue>) -> JsValue {
+    let function = Function::new_with_args("x", body);
+    let result = function.call1(&JsValue::UNDEFINED, &x.into());
+    result.unwrap_or_else(|error| panic!("{body}: {error:?}"))
+}
+
+/// Runs JavaScript that may wait, with `x` as its argument.
+pub(crate) async fn js_async(body: &str, x: impl Into<JsValue>) -> JsValue {
+    let body = format!("return (async () => {{ {body} }})();");
+    let promise: Promise = js(&body, x).unchecked_into();
+    let result = JsFuture::from(promise).await;
+    result.unwrap_or_else(|error| panic!("{body}: {error:?}"))
+}
+
+pub(crate) async fn wait(millis: u32) {
+    js_async("await new Promise((done) => setTimeout(done, x));", millis).await;
+}
+
+/// A request with these headers. No `Request` of a browser: pages must not set
+/// headers such as `origin` and `accept-encoding`.
+pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Request {
+    let headers: Array = headers
+        .iter()
+        .map(|(name, value)| Array::of2(&(*name).into(), &(*value).into()))
+        .collect();
+    let parts = Array::of3(&method.into(), &url.into(), &headers);
+    let request = js(
+        "const [method, url, headers] = x; return { method, url, headers: new Headers(headers) };",
+        parts,
+    );
+    request.unchecked_into()
+}
