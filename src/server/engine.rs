@@ -192,8 +192,8 @@ impl Engine {
 
     /// The largest message a client may send, and the largest body of a `POST`,
     /// in bytes, at most 32 MiB. Default: 1,000,000. A larger body gets 413, a
-    /// larger WebSocket message closes the session with code 1009. Clients are
-    /// told, and split what they send by polling accordingly.
+    /// larger WebSocket message closes the session with code 1009. The handshake
+    /// tells it, and newer clients split what they send by polling accordingly.
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.options.settings.max_payload = bytes;
         self
