@@ -11,10 +11,6 @@ import queue
 import sys
 
 import engineio
-from engineio.payload import Payload
-
-# This client takes no more than 16 packets in one payload unless it is told to.
-Payload.max_decode_packets = 200
 
 PATIENCE = 10
 BIG = 900_000

@@ -40,4 +40,4 @@ pub use payload::{
     ContentType, Format, MAX_LENGTH_DIGITS, Packets, decode_payload, encode_payload, jsonp,
 };
 pub use session::{Cause, Deadline, Flush, Open, Session, SnapshotError, Transport};
-pub use settings::{FAREWELL, LATE_POLL, SLEEP_AFTER, Settings};
+pub use settings::{FAREWELL, LATE_POLL, MAX_PACKETS, SLEEP_AFTER, Settings};

@@ -21,7 +21,7 @@ use self::heartbeat::Heartbeat;
 use self::polling::{Buffered, Poll, Polling};
 use self::websocket::{CLOSE_NORMAL, Probe, Socket};
 use super::outcome::{Answer, ConnId, Output, Reason, Refusal};
-use super::settings::{FAREWELL, Settings};
+use super::settings::{FAREWELL, MAX_PACKETS, Settings};
 use super::{ClientPacket, Data, Frame, ServerPacket};
 use super::{Format, Handshake, Revision, encode_payload};
 use crate::Timestamp;
@@ -308,6 +308,9 @@ impl Session {
     /// A WebSocket is closed without a packet. A polling client is told by its
     /// waiting `GET`, or by the next one within [`FAREWELL`].
     pub fn close(&mut self, now: Timestamp, flush: Flush) {
+        if flush == Flush::All {
+            self.answer_crowded_poll();
+        }
         let outbox = match &mut self.state {
             State::Polling(polling) | State::Probing(polling, _) => {
                 if flush == Flush::Nothing {
@@ -346,7 +349,7 @@ impl Session {
         };
         let (request, format) = (*request, *format);
         self.changed |= polling.outbox.is_saved();
-        let mut packets = polling.outbox.take();
+        let mut packets = polling.outbox.take_some(MAX_PACKETS);
         if packets.is_empty() {
             if !drain {
                 return None;
@@ -379,6 +382,19 @@ impl Session {
                 self.outputs.push_back(Output::Send { socket, frame });
             }
             State::Closing { .. } | State::Closed { .. } => {}
+        }
+    }
+
+    /// Answers a waiting `GET` if there is no room left in its payload for the
+    /// news that the session is closed; the next one will be told.
+    fn answer_crowded_poll(&mut self) {
+        if let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
+            && let Poll::Waiting(request, format) = polling.poll
+            && polling.outbox.len() >= MAX_PACKETS
+        {
+            polling.poll = Poll::Idle;
+            let packets = polling.outbox.take_some(MAX_PACKETS);
+            self.answer_packets(request, format, &packets);
         }
     }
 
@@ -456,7 +472,7 @@ impl Session {
 
     fn end_polling(&mut self, mut polling: Polling, last: ServerPacket<'static>) {
         if let Poll::Waiting(request, format) = polling.poll {
-            let mut packets = polling.outbox.take();
+            let mut packets = polling.outbox.take_some(MAX_PACKETS - 1);
             packets.push(last);
             self.answer_packets(request, format, &packets);
         }

@@ -7,6 +7,11 @@ pub const SLEEP_AFTER: Duration = Duration::from_secs(10);
 /// How long a session that was closed waits for the `GET` that fetches the news.
 pub const FAREWELL: Duration = Duration::from_secs(30);
 
+/// The most packets in the answer to one `GET`; the others wait for the next.
+///
+/// The Python client takes no more, and closes over a longer payload.
+pub const MAX_PACKETS: usize = 16;
+
 /// How long a `GET` is held that comes in the middle of an upgrade.
 ///
 /// A client that has stopped polling may send its `5` meanwhile, and then the

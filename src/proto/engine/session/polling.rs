@@ -12,7 +12,7 @@ use super::{
     State, Violation,
 };
 use crate::Timestamp;
-use crate::engine::{Body, LATE_POLL, decode_payload};
+use crate::engine::{Body, LATE_POLL, MAX_PACKETS, decode_payload};
 
 /// What one buffered packet is taken to cost beside its content, so that empty
 /// messages count too.
@@ -91,6 +91,21 @@ impl Outbox {
         self.saved > 0
     }
 
+    /// The first packets that waited, in order, and no more than `room`.
+    pub(super) fn take_some(&mut self, room: usize) -> Vec<ServerPacket<'static>> {
+        let rest = self.packets.split_off(room.min(self.packets.len()));
+        let saved = self.saved.saturating_sub(self.packets.len());
+        let some = self.take();
+        rest.into_iter().for_each(|packet| self.push(packet));
+        self.saved = saved;
+        some
+    }
+
+    /// How many packets wait.
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
     /// Everything that waited, in order.
     pub(super) fn take(&mut self) -> Vec<ServerPacket<'static>> {
         mem::take(self)
@@ -129,9 +144,12 @@ impl Session {
                 Some(_) | None => self.refuse(request, Refusal::BadRequest),
             },
             State::Closing { outbox, .. } => {
-                let mut packets = outbox.take();
-                packets.push(ServerPacket::Close);
-                self.forget();
+                let mut packets = outbox.take_some(MAX_PACKETS - 1);
+                self.changed = true;
+                if outbox.len() == 0 {
+                    packets.push(ServerPacket::Close);
+                    self.forget();
+                }
                 self.answer_packets(request, format, &packets);
             }
             State::Closed { farewell: Some(_) } => {

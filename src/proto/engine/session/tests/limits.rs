@@ -1,7 +1,7 @@
 //! Every bound, just below it, at it, and just above.
 
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{Frame, Revision};
+use crate::engine::{Data, Frame, MAX_PACKETS, Revision};
 
 /// All limits of these settings, in bytes.
 const LIMIT: usize = 1_000;
@@ -178,6 +178,51 @@ fn signs_of_life_while_asleep_make_room_as_well() {
             assert!(rig.is_in_doubt());
             rig.sign_of_life();
             assert!(!rig.is_in_doubt());
+        }
+    }
+}
+
+/// How many messages `a` were heard.
+fn heard(said: &str) -> usize {
+    said.matches("4a").count()
+}
+
+#[test]
+fn max_packets_bounds_a_payload() {
+    for revision in BOTH {
+        for count in [MAX_PACKETS - 1, MAX_PACKETS, MAX_PACKETS + 1] {
+            let mut rig = Rig::polling(revision, SLEEPY);
+            (0..count).for_each(|_| assert_eq!(rig.send("a"), ""));
+            assert_eq!(heard(&rig.get(2)), count.min(MAX_PACKETS));
+            assert_eq!(heard(&rig.get(3)), count.saturating_sub(MAX_PACKETS));
+        }
+    }
+}
+
+#[test]
+fn max_packets_counts_the_news_that_the_session_is_closed() {
+    for revision in BOTH {
+        for is_waiting in [true, false] {
+            for count in [MAX_PACKETS - 1, MAX_PACKETS, MAX_PACKETS + 1] {
+                let mut rig = Rig::polling(revision, SLEEPY);
+                if is_waiting {
+                    rig.get(1);
+                }
+                for _ in 0..count {
+                    // All of them by one handler: nothing goes out in between.
+                    assert_eq!(rig.session.send(rig.now, Data::from("a")), None);
+                }
+                let answers = [rig.close(), rig.get(2), rig.get(3)];
+                assert!(answers.iter().all(|answer| heard(answer) <= MAX_PACKETS));
+                assert_eq!(
+                    answers.iter().map(|answer| heard(answer)).sum::<usize>(),
+                    count
+                );
+                let news = answers
+                    .iter()
+                    .filter(|answer| answer.contains("|1") || answer.contains("200 1"));
+                assert_eq!(news.count(), 1, "{answers:?}");
+            }
         }
     }
 }
