@@ -418,3 +418,67 @@ impl From<()> for Refused {
 pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
     worker::Delay::from(duration)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn check(refused: Refused, status: u16, body: &str) {
+        assert_eq!((refused.status, &*refused.body), (status, body));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_refusal_is_json_with_401() {
+        check(Refused::default(), 401, r#""Unauthorized""#);
+        check(Refused::from(()), 401, r#""Unauthorized""#);
+        check(Refused::from("no \"one\""), 401, r#""no \"one\"""#);
+        check(Refused::from("no".to_owned()), 401, r#""no""#);
+        check(Refused::new(&["full", "€"]), 401, r#"["full","€"]"#);
+        check(Refused::new(&None::<()>), 401, "null");
+        // What cannot be JSON.
+        check(
+            Refused::new(
+                &[(vec![1], 2)]
+                    .into_iter()
+                    .collect::<std::collections::BTreeMap<_, _>>(),
+            ),
+            401,
+            "null",
+        );
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_refusal_has_the_status_of_an_error() {
+        for (status, expect) in [
+            (0, 400),
+            (200, 400),
+            (399, 400),
+            (400, 400),
+            (401, 401),
+            (503, 503),
+            (599, 599),
+            (600, 599),
+            (u16::MAX, 599),
+        ] {
+            check(Refused::from("no").status(status), expect, r#""no""#);
+        }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn handlers_return_nothing_or_a_result() {
+        let message = |result: Result<(), HandlerError>| result.map_err(|error| error.0);
+        assert_eq!(message(Outcome::into_result(())), Ok(()));
+        assert_eq!(message(Outcome::into_result(Ok::<(), String>(()))), Ok(()));
+        let error = Err::<(), _>(SendError::Unknown);
+        assert_eq!(
+            message(Outcome::into_result(error)),
+            Err("no such client".to_owned())
+        );
+        assert_eq!(ConnectOutcome::into_result(()), Ok(()));
+        assert_eq!(ConnectOutcome::into_result(Ok::<(), &str>(())), Ok(()));
+        let error = Err::<(), _>("no");
+        assert_eq!(ConnectOutcome::into_result(error), Err(Refused::from("no")));
+    }
+}

@@ -165,10 +165,11 @@ impl Options {
                 remedy: remedy.to_owned(),
             })
         };
-        if !self.path.starts_with('/') || self.path.starts_with("/!") || self.path.len() < 2 {
+        if !self.path.starts_with('/') || self.path.len() < 2 || !self.path.bytes().all(is_path) {
             return wrong(
                 "path",
-                "must start with `/` and a letter, such as \"/engine.io/\"",
+                "must start with `/` and hold letters, digits and -._~/ only, \
+                 such as \"/engine.io/\"",
             );
         }
         if ping_interval.is_zero() || ping_interval > LONGEST_PING_INTERVAL {
@@ -218,13 +219,20 @@ impl Options {
             );
             return wrong("origins", &remedy);
         }
-        if let Some(cookie) = &self.cookie
-            && !cookie.name.bytes().all(is_token)
-        {
-            return wrong(
-                "cookie",
-                "its name may hold letters, digits and !#$%&'*+-.^_`|~ only",
-            );
+        if let Some(cookie) = &self.cookie {
+            if cookie.name.is_empty() || !cookie.name.bytes().all(is_token) {
+                return wrong(
+                    "cookie",
+                    "its name may hold letters, digits and !#$%&'*+-.^_`|~ only",
+                );
+            }
+            if !cookie
+                .attributes
+                .bytes()
+                .all(|byte| matches!(byte, b' '..=b'~'))
+            {
+                return wrong("cookie", "its attributes may hold printable ASCII only");
+            }
         }
         if self.placement.is_empty() {
             return wrong("placement", "Placement::Shards takes a number over 0");
@@ -250,6 +258,14 @@ fn is_origin(origin: &str) -> bool {
     })
 }
 
+/// What stands in URLs as it is, and in the query of our own commands.
+fn is_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
+}
+
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,77 @@ impl fmt::Debug for Placement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn shards_are_all_known_by_name() {
+        let names = Placement::Shards(2).names("/engine.io/").unwrap();
+        let expect = [
+            "/engine.io/ 3 0",
+            "/engine.io/ 3 1",
+            "/engine.io/ 4 0",
+            "/engine.io/ 4 1",
+        ];
+        assert_eq!(names, expect);
+        let count = |placement: Placement| placement.names("/engine.io/").map(|names| names.len());
+        assert_eq!(count(Placement::default()), Some(16));
+        assert_eq!(count(Placement::Shards(0)), Some(0));
+        assert_eq!(count(Placement::key(|_| String::new())), None);
+        assert_eq!(count(Placement::PerSession), None);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn names_are_unlike_each_other() {
+        // A path has no space, so no key can make one object's name another's.
+        let one = name("/a/", Revision::V4, "4 x");
+        for other in [
+            name("/b/", Revision::V4, "4 x"),
+            name("/a/", Revision::V3, "4 x"),
+            name("/a/", Revision::V4, "x"),
+            name("/a/", Revision::V4, "4 x "),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    mod in_browser {
+        use super::*;
+        use crate::in_browser::request;
+
+        fn handshake() -> Handshake {
+            Handshake::new(&request("GET", "https://a.org/engine.io/?room=one", &[]))
+        }
+
+        #[wasm_bindgen_test]
+        fn sessions_are_spread_over_all_shards() {
+            for count in [1, 2, 8] {
+                let placement = Placement::Shards(count);
+                let mut chosen: Vec<_> = (0..500)
+                    .filter_map(|_| placement.choose("/a/", Revision::V4, &handshake()))
+                    .collect();
+                assert_eq!(chosen.len(), 500);
+                let names = placement.names("/a/").unwrap();
+                assert!(chosen.iter().all(|name| names.contains(name)));
+                chosen.sort();
+                chosen.dedup();
+                assert_eq!(chosen.len(), count as usize);
+            }
+        }
+
+        #[wasm_bindgen_test]
+        fn a_key_is_taken_from_the_request() {
+            let placement = Placement::key(|handshake| handshake.query("room").unwrap_or_default());
+            let choose = |revision| placement.choose("/a/", revision, &handshake());
+            assert_eq!(choose(Revision::V3).as_deref(), Some("/a/ 3 one"));
+            assert_eq!(choose(Revision::V4).as_deref(), Some("/a/ 4 one"));
+            let placement = Placement::PerSession;
+            assert_eq!(placement.choose("/a/", Revision::V4, &handshake()), None);
+        }
+    }
+}

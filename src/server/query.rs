@@ -70,3 +70,122 @@ fn decode(text: &str) -> String {
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|digit| digit as u8)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn urls_have_a_path_and_a_query() {
+        for (url, path, query) in [
+            ("https://a.org/engine.io/?EIO=4", "/engine.io/", "EIO=4"),
+            ("https://a.org/engine.io/", "/engine.io/", ""),
+            ("https://a.org", "/", ""),
+            ("https://a.org?EIO=4", "/", "EIO=4"),
+            ("https://a.org/?", "/", ""),
+            ("http://localhost:8787/x?y", "/x", "y"),
+            ("http://[::1]:8787/x?y", "/x", "y"),
+            ("https://a.org/x?y=?z", "/x", "y=?z"),
+            (
+                "https://a.org/x?to=https://b.org/y",
+                "/x",
+                "to=https://b.org/y",
+            ),
+            ("https://a.org/x?y#z?", "/x", "y"),
+            ("https://a.org/x#y?z", "/x", ""),
+            ("https://a.org/x/y//z", "/x/y//z", ""),
+            ("/x?y", "/x", "y"),
+            ("", "/", ""),
+        ] {
+            assert_eq!(split(url), (path, query), "{url}");
+        }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn origins_are_scheme_and_host() {
+        for (url, expect) in [
+            ("https://a.org/x?y#z", "https://a.org"),
+            ("https://a.org", "https://a.org"),
+            ("https://a.org?x=/", "https://a.org"),
+            ("https://a.org#x", "https://a.org"),
+            ("http://localhost:8787/", "http://localhost:8787"),
+            ("http://[::1]:8787/", "http://[::1]:8787"),
+            ("https://a.org/x?to=https://b.org", "https://a.org"),
+            ("https://ä.org/x", "https://ä.org"),
+            ("", ""),
+        ] {
+            assert_eq!(origin(url), expect, "{url}");
+        }
+    }
+
+    /// Queries, and what URLSearchParams makes of them.
+    const QUERIES: [(&str, &[(&str, &str)]); 19] = [
+        ("", &[]),
+        ("&&", &[]),
+        (
+            "EIO=4&transport=polling",
+            &[("EIO", "4"), ("transport", "polling")],
+        ),
+        ("a", &[("a", "")]),
+        ("a=", &[("a", "")]),
+        ("=a", &[("", "a")]),
+        ("=", &[("", "")]),
+        ("a=b=c", &[("a", "b=c")]),
+        ("a=1&&b=2&", &[("a", "1"), ("b", "2")]),
+        ("a=1&b=2&a=3", &[("a", "1"), ("b", "2"), ("a", "3")]),
+        ("a+b=c+d%2B", &[("a b", "c d+")]),
+        ("%61=%62%3D%26", &[("a", "b=&")]),
+        ("a=%e2%82%AC€", &[("a", "€€")]),
+        (
+            "a=%&b=%4&c=%zz&d=%%41",
+            &[("a", "%"), ("b", "%4"), ("c", "%zz"), ("d", "%A")],
+        ),
+        ("a=%+1&b=%-1", &[("a", "% 1"), ("b", "%-1")]),
+        ("a=%€", &[("a", "%€")]),
+        ("a=%ff%e2%82b", &[("a", "\u{fffd}\u{fffd}b")]),
+        ("a=%ed%a0%80", &[("a", "\u{fffd}\u{fffd}\u{fffd}")]),
+        ("a=%00%EF%BB%BFb", &[("a", "\0\u{feff}b")]),
+    ];
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn parameters_are_decoded_in_order() {
+        for (query, expect) in QUERIES {
+            let expect: Vec<_> = expect
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            assert_eq!(parameters(query).collect::<Vec<_>>(), expect, "{query}");
+        }
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    #[wasm_bindgen_test]
+    fn parameters_are_those_that_the_browser_sees() {
+        use crate::in_browser::js;
+
+        for (query, _) in QUERIES {
+            let ours: Vec<_> = parameters(query).collect();
+            let browsers = js("return JSON.stringify([...new URLSearchParams(x)]);", query);
+            let ours = serde_json::to_string(&ours).unwrap();
+            assert_eq!(Some(ours), browsers.as_string(), "{query}");
+        }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn of_several_values_the_last_counts() {
+        for (query, name, expect) in [
+            ("sid=1", "sid", Some("1")),
+            ("sid=1&sid=2", "sid", Some("2")),
+            ("sid=1&sid=", "sid", Some("")),
+            ("sid=1&sid", "sid", Some("")),
+            ("sid=1&%73id=2", "sid", Some("2")),
+            ("Sid=1", "sid", None),
+            ("xsid=1&sidx=2", "sid", None),
+            ("", "sid", None),
+        ] {
+            assert_eq!(parameter(query, name).as_deref(), expect, "{query}");
+        }
+    }
+}
