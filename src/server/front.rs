@@ -18,6 +18,7 @@ use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 use crate::app::{App, app};
 use crate::engine::Engine;
 use crate::http::{self, Reply};
+use crate::log::{Level, log};
 use crate::object::running_fetch;
 use crate::query;
 use crate::request::Handshake;
@@ -34,9 +35,11 @@ enum Routed {
 /// The Worker's `fetch`.
 pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
     let app = app();
+    let running = running_fetch(&env);
     if let Routed::Server(response) = route(&app, &request, &env) {
         return response;
     }
+    drop(running);
     let Some(fetch) = &app.fetch else {
         return plain("Not Found", 404).into();
     };
@@ -180,9 +183,10 @@ fn is_header_value(value: &str) -> bool {
 
 fn refuse(engine: &Engine, request: &Request, denied: &Denied) -> Response {
     let Denied(refusal, message) = denied;
-    let level = crate::log::Level::Debug;
-    let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
-    crate::log::log(engine.options.log, level, "refused", &fields);
+    if engine.options.log >= Level::Debug {
+        let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
+        log(engine.options.log, Level::Debug, "refused", &fields);
+    }
     http::respond(
         &engine.options,
         request,
@@ -234,9 +238,9 @@ fn pass_on(object: &DurableObject, request: &Request) -> JsValue {
 
 /// A mistake of whoever deployed the Worker.
 fn misconfigured(message: &str) -> JsValue {
-    crate::log::log(
-        crate::log::Level::Error,
-        crate::log::Level::Error,
+    log(
+        Level::Error,
+        Level::Error,
         "misconfigured",
         &[("message", message)],
     );

@@ -12,6 +12,7 @@
 mod clock;
 mod commands;
 mod handlers;
+mod rows;
 mod sessions;
 mod sockets;
 mod store;
@@ -31,6 +32,7 @@ use worker::Env;
 use worker::worker_sys::DurableObjectState;
 
 use self::clock::Clock;
+use self::rows::Rows;
 use self::sessions::{Entry, retire};
 use self::sockets::Sockets;
 use self::waiting::{Kind, Waiting};
@@ -72,8 +74,7 @@ pub(crate) struct Shell {
     touched: RefCell<Vec<Key>>,
     /// Messages that came in one payload and are yet to be delivered.
     undelivered: RefCell<VecDeque<(Key, Message)>>,
-    /// Whether the table of sessions is known to be there.
-    table: Cell<bool>,
+    rows: Rows,
 }
 
 /// The entry points. The platform calls each of them by itself.
@@ -95,7 +96,7 @@ impl Object {
             depth: Cell::new(0),
             touched: RefCell::default(),
             undelivered: RefCell::default(),
-            table: Cell::new(false),
+            rows: Rows::new(&state),
             state,
             env,
         });
@@ -225,13 +226,18 @@ impl Shell {
         let (_, query) = query::split(&url);
         let sid = query::parameter(query, "sid").and_then(|sid| Sid::parse(&sid));
         let key = sid.ok_or(Refusal::UnknownSid)?.key();
-        let ours = self.find(key) && self.engine().is_some_and(|own| Rc::ptr_eq(&own, engine));
+        let ours = self.holds(key, engine);
         let revision = self.with(key, |session| session.revision());
         match query::parameter(query, "EIO") {
             _ if !ours => Err(Refusal::UnknownSid),
             Some(eio) if Revision::from_query(&eio) != revision => Err(Refusal::BadRequest),
             Some(_) | None => Ok(key),
         }
+    }
+
+    /// Whether this is a session of that server.
+    fn holds(&self, key: Key, engine: &Rc<Engine>) -> bool {
+        self.find(key) && self.engine().is_some_and(|own| Rc::ptr_eq(&own, engine))
     }
 
     fn handle_handshake(&self, engine: &Engine, conn: ConnId, request: Request) {
@@ -324,6 +330,7 @@ impl Shell {
     /// are to be pinged?
     fn handle_timeouts(&self) {
         let keys: Vec<Key> = self.entries.borrow().keys().copied().collect();
+        self.clock.hold();
         for key in keys {
             self.handle_timeout(key);
         }

@@ -17,6 +17,8 @@ use crate::sid::Key;
 #[derive(Default)]
 pub(super) struct Clock {
     alarm: Cell<Alarm>,
+    /// All sessions are being looked at, and [`Clock::rearm`] will have the word.
+    held: Cell<bool>,
     /// For objects that never sleep: the first deadline of all.
     timer: RefCell<Option<(Timestamp, Timer)>>,
     /// Deadlines that an alarm would be too coarse for, in objects that sleep.
@@ -42,6 +44,11 @@ impl Clock {
         self.alarm.set(Alarm::None);
     }
 
+    /// Lets no single session set the alarm until [`Clock::rearm`].
+    pub(super) fn hold(&self) {
+        self.held.set(true);
+    }
+
     /// Sees that a session is looked at again at its deadline, or before.
     pub(super) fn arm(&self, shell: &Shell, key: Key, deadline: Option<Deadline>) {
         if !shell.sleeps() {
@@ -59,7 +66,9 @@ impl Clock {
             }
             (None, Some(deadline)) => {
                 self.soon.borrow_mut().remove(&key);
-                self.arm_alarm(shell, deadline.at);
+                if !self.held.get() {
+                    self.arm_alarm(shell, deadline.at);
+                }
             }
             (None, None) => {
                 self.soon.borrow_mut().remove(&key);
@@ -79,8 +88,9 @@ impl Clock {
 
     /// Wakes the object at its next deadline, after all of them were looked at:
     /// where heartbeats are batched, not before another ping interval has passed.
-    pub(super) fn rearm(&self, shell: &Shell, first: Timestamp) {
-        let Some(engine) = shell.engine() else {
+    pub(super) fn rearm(&self, shell: &Shell, first: Option<Timestamp>) {
+        self.held.set(false);
+        let Some((engine, first)) = shell.engine().zip(first) else {
             return;
         };
         if shell.sleeps() {

@@ -90,11 +90,15 @@ impl Shell {
     pub(super) fn command(&self, path: &str, query: &str, request: &Request) -> JsValue {
         let engine = query::parameter(query, "path");
         let app = app();
-        if let Some(engine) = engine.and_then(|path| app.engine_at(&path)) {
-            self.wake(engine);
-        }
+        let Some(engine) = engine.and_then(|path| app.engine_at(&path)) else {
+            return unknown();
+        };
+        self.wake(engine);
         let key = query::parameter(query, "sid").and_then(|sid| Sid::parse(&sid));
-        match (path.strip_prefix(PREFIX), key.map(|sid| sid.key())) {
+        let key = key
+            .map(|sid| sid.key())
+            .filter(|key| self.holds(*key, engine));
+        match (path.strip_prefix(PREFIX), key) {
             (Some("send"), Some(key)) => self.command_send(key, request),
             (Some("close"), Some(key)) => answer(self.close(key), ""),
             (Some("close-all"), _) => {

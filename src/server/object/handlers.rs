@@ -7,16 +7,18 @@
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
 use dormouse_proto::engine::{ConnId, Flush, Transport};
-use futures::future::{AbortHandle, Abortable, LocalBoxFuture, select};
+use futures::future::{AbortHandle, Abortable, Either, LocalBoxFuture, select};
 use futures::task::AtomicWaker;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Request;
 
+use super::sessions::Entry;
 use super::{Shell, will};
 use crate::client::Client;
 use crate::engine::{HandlerError, Handshake, Message, Refused, sleep};
@@ -25,13 +27,17 @@ use crate::log::Level;
 use crate::platform;
 use crate::sid::{Key, Sid};
 
-/// The most handlers of one client that may be waiting for something at once.
-/// A client that causes more than this is closed: each holds memory.
-const MAX_RUNNING: usize = 1_000;
+/// The most messages of one client that may wait, or be waited over, at once. A
+/// client that causes more than this is closed: each holds memory.
+const MAX_MESSAGES: usize = 1_000;
 
-/// The most messages that wait for the handler before them (`in_order`), for the
-/// same reason.
-const MAX_QUEUED: usize = 1_000;
+/// The most bytes that these may have together.
+const MAX_LOAD: usize = 16 << 20;
+
+/// How long a client waits for the application to decide whether it wants it.
+/// Then it is refused: few clients wait longer, and each waiting request keeps
+/// the object awake.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Clients come.
 impl Shell {
@@ -52,9 +58,13 @@ impl Shell {
                 event: "connect",
                 handler,
             };
-            match traced.await {
-                Ok(()) => shell.event(|| shell.admit(sid.key(), conn)),
-                Err(refused) => shell.deny(sid.key(), conn, refused),
+            match select(traced, Box::pin(sleep(CONNECT_LIMIT))).await {
+                Either::Left((Ok(()), _)) => shell.event(|| shell.admit(sid.key(), conn)),
+                Either::Left((Err(refused), _)) => shell.deny(sid.key(), conn, refused),
+                Either::Right(_) => {
+                    shell.log(Level::Warn, "connect handler dropped", sid.key(), &[]);
+                    shell.deny(sid.key(), conn, Refused::default());
+                }
             }
         });
     }
@@ -74,8 +84,38 @@ impl Shell {
 
     fn deny(&self, key: Key, conn: ConnId, refused: Refused) {
         self.log(Level::Info, "refuse", key, &[("data", &refused.body)]);
-        self.entries.borrow_mut().remove(&key);
+        let entry = self.entries.borrow_mut().remove(&key);
+        entry
+            .iter()
+            .flat_map(|entry| &entry.tasks)
+            .for_each(AbortHandle::abort);
         self.waiting.answer(conn, Reply::from(refused));
+    }
+}
+
+/// When a message is to be handled.
+enum Turn {
+    Now,
+    /// When the handler of the message before has returned.
+    Later,
+    /// There are too many.
+    Never,
+}
+
+impl Entry {
+    /// Takes on a message of so many bytes, if there is room for it.
+    fn turn(&mut self, bytes: usize, in_order: bool) -> Turn {
+        let messages = self.running + self.queue.len();
+        let load = self.load + bytes;
+        if messages > 0 && (messages >= MAX_MESSAGES || load > MAX_LOAD) {
+            return Turn::Never;
+        }
+        self.load = load;
+        if in_order && self.running > 0 {
+            Turn::Later
+        } else {
+            Turn::Now
+        }
     }
 }
 
@@ -106,24 +146,19 @@ impl Shell {
         let Some(handler) = &engine.on_message else {
             return;
         };
-        let Some((client, running, queued)) = self
-            .client(key)
-            .zip(self.with_entry(key, |entry| (entry.running, entry.queue.len())))
-            .map(|(client, (running, queued))| (client, running, queued))
-        else {
-            return;
-        };
-        if engine.options.in_order && running > 0 {
-            if queued >= MAX_QUEUED {
-                return self.overrun(key);
+        let in_order = engine.options.in_order;
+        let bytes = message.len();
+        let turn = self.with_entry(key, |entry| entry.turn(bytes, in_order));
+        match turn.zip(self.client(key)) {
+            Some((Turn::Now, client)) => {
+                self.run(key, "message", bytes, handler(client, message));
             }
-            self.with_entry(key, |entry| entry.queue.push_back(message));
-            return;
+            Some((Turn::Later, _)) => {
+                self.with_entry(key, |entry| entry.queue.push_back(message));
+            }
+            Some((Turn::Never, _)) => self.overrun(key),
+            None => {}
         }
-        if running >= MAX_RUNNING {
-            return self.overrun(key);
-        }
-        self.run(key, "message", handler(client, message));
     }
 
     /// A client sends faster than the application works.
@@ -153,7 +188,7 @@ impl Shell {
         if let Some((reason, client)) = ended.flatten().zip(self.client(key))
             && let Some(handler) = &engine.on_disconnect
         {
-            self.run(key, "disconnect", handler(client, reason));
+            self.run(key, "disconnect", 0, handler(client, reason));
         }
     }
 
@@ -167,6 +202,7 @@ impl Shell {
         &self,
         key: Key,
         event: &'static str,
+        bytes: usize,
         handler: LocalBoxFuture<'static, Result<(), HandlerError>>,
     ) {
         let Some(shell) = self.me.upgrade() else {
@@ -183,19 +219,25 @@ impl Shell {
         let relay = Arc::new(Relay::default());
         let waker = Waker::from(relay.clone());
         match Pin::new(&mut traced).poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => self.handle_return(key, event, result),
+            Poll::Ready(result) => self.handle_return(key, event, bytes, result),
             Poll::Pending => spawn_local(async move {
                 let result = poll_fn(|context| {
                     relay.task.register(context.waker());
                     Pin::new(&mut traced).poll(&mut Context::from_waker(&waker))
                 });
                 let result = result.await;
-                shell.event(|| shell.handle_return(key, event, result));
+                shell.event(|| shell.handle_return(key, event, bytes, result));
             }),
         }
     }
 
-    fn handle_return(&self, key: Key, event: &'static str, result: Result<(), HandlerError>) {
+    fn handle_return(
+        &self,
+        key: Key,
+        event: &'static str,
+        bytes: usize,
+        result: Result<(), HandlerError>,
+    ) {
         if let Err(HandlerError(message)) = result {
             self.log(
                 Level::Error,
@@ -206,7 +248,11 @@ impl Shell {
         }
         let next = self.with_entry(key, |entry| {
             entry.running = entry.running.saturating_sub(1);
-            entry.queue.pop_front()
+            let next = entry.queue.pop_front();
+            // It is taken on once more when it is delivered.
+            let queued = next.as_ref().map_or(0, Message::len);
+            entry.load = entry.load.saturating_sub(bytes + queued);
+            next
         });
         if let Some(message) = next.flatten() {
             self.deliver(key, message);
@@ -241,9 +287,7 @@ impl Shell {
         };
         spawn_local(async move {
             let limited = select(traced, Box::pin(sleep(limit)));
-            if let Ok(futures::future::Either::Right(_)) =
-                Abortable::new(limited, registration).await
-            {
+            if let Ok(Either::Right(_)) = Abortable::new(limited, registration).await {
                 shell.log(
                     Level::Warn,
                     "task dropped",

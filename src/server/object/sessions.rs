@@ -34,10 +34,14 @@ pub(super) struct Entry {
     pub(super) running: usize,
     /// Messages that wait for the handler before them (`in_order`).
     pub(super) queue: VecDeque<Message>,
+    /// Bytes of the messages that wait or are being handled.
+    pub(super) load: usize,
     /// What is stored is no longer true.
     pub(super) unsaved: bool,
     /// There is a row for it.
     pub(super) stored: bool,
+    /// That row holds the user session alone, as it is now.
+    pub(super) parked: bool,
 }
 
 impl Entry {
@@ -51,8 +55,10 @@ impl Entry {
             ended: None,
             running: 0,
             queue: VecDeque::new(),
+            load: 0,
             unsaved: false,
             stored: false,
+            parked: false,
         }
     }
 
@@ -173,6 +179,7 @@ impl Shell {
                 .with_entry(key, |entry| {
                     entry.data = Some(data);
                     entry.unsaved = true;
+                    entry.parked = false;
                 })
                 .is_some();
         self.touch(key);
@@ -308,9 +315,7 @@ impl Shell {
             .filter_map(|entry| entry.session.next_deadline());
         let first = deadlines.map(|deadline| deadline.at).min();
         drop(entries);
-        if let Some(first) = first {
-            self.clock.rearm(self, first);
-        }
+        self.clock.rearm(self, first);
     }
 
     pub(super) fn sleeps(&self) -> bool {

@@ -5,12 +5,11 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{ConnId, Session};
-use js_sys::{Array, Uint8Array};
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::{JsCast, JsValue};
 use web_sys::WebSocket;
 
 use super::Shell;
+use super::rows::Stored;
 use super::sessions::{Entry, retire};
 use crate::app::app;
 use crate::platform::SocketExt as _;
@@ -77,15 +76,10 @@ impl Asleep {
         self.sockets.push((ConnId(attachment.conn), socket));
     }
 
-    fn add_row(&mut self, row: &Array) {
+    fn add_stored(&mut self, stored: Stored) {
         self.has_row = true;
-        let session = row.get(2);
-        if self.session.is_none() && !session.is_null() {
-            self.session = Some(Uint8Array::new(&session).to_vec());
-        }
-        if self.data.is_none() {
-            self.data = row.get(3).as_string();
-        }
+        self.session = self.session.take().or(stored.session);
+        self.data = self.data.take().or(stored.data);
     }
 }
 
@@ -117,7 +111,10 @@ impl Shell {
                 let session = self.with(key, |session| session.snapshot());
                 self.attach(key, conn, &socket, session);
             }
-            None if over => self.drop_row(key),
+            None if over => {
+                self.with_entry(key, |entry| entry.unsaved = false);
+                self.drop_row(key);
+            }
             None => self.clock.save_soon(self, SAVE_AFTER),
         }
     }
@@ -136,11 +133,12 @@ impl Shell {
             .map(|(key, entry)| {
                 entry.unsaved = false;
                 entry.stored = true;
+                entry.parked = false;
                 (*key, entry.session.snapshot(), entry.data.clone())
             })
             .collect();
         for (key, session, data) in rows {
-            self.put_row(key, Some(&session), data.as_deref());
+            self.put_row(key, Some(session), data.as_deref());
         }
     }
 
@@ -169,8 +167,13 @@ impl Shell {
         if bytes.len() > ATTACHMENT && carries {
             attachment.data = Held::Row;
             bytes = postcard::to_allocvec(&attachment).unwrap_or_default();
-            self.put_row(key, None, data.as_deref());
-            self.with_entry(key, |entry| entry.stored = true);
+            if self.with_entry(key, |entry| entry.parked) == Some(false) {
+                self.put_row(key, None, data.as_deref());
+            }
+            self.with_entry(key, |entry| {
+                entry.stored = true;
+                entry.parked = true;
+            });
         } else if carries {
             self.drop_row(key);
         }
@@ -192,50 +195,28 @@ impl Shell {
             .unwrap_or(0)
     }
 
-    fn put_row(&self, key: Key, session: Option<&[u8]>, data: Option<&str>) {
-        let path = self
-            .engine()
-            .map(|engine| engine.options.path.clone())
-            .unwrap_or_default();
-        let blob = |bytes: &[u8]| Uint8Array::from(bytes).buffer().into();
-        self.ensure_table();
-        self.sql(
-            "INSERT OR REPLACE INTO dormouse_sessions VALUES (?, ?, ?, ?)",
-            &[
-                tag(key).into(),
-                path.into(),
-                session.map_or(JsValue::NULL, blob),
-                data.map_or(JsValue::NULL, JsValue::from_str),
-            ],
+    fn put_row(&self, key: Key, session: Option<Vec<u8>>, data: Option<&str>) {
+        let path = self.engine().map(|engine| engine.options.path.clone());
+        let data = data.map(str::to_owned);
+        let path = path.unwrap_or_default();
+        self.rows.put(
+            key,
+            &Stored {
+                path,
+                session,
+                data,
+            },
         );
     }
 
     fn drop_row(&self, key: Key) {
         let stored = self.with_entry(key, |entry| {
-            entry.unsaved = false;
+            entry.parked = false;
             core::mem::take(&mut entry.stored)
         });
         if stored == Some(true) {
-            self.sql(
-                "DELETE FROM dormouse_sessions WHERE key = ?",
-                &[tag(key).into()],
-            );
+            self.rows.delete(key);
         }
-    }
-
-    fn ensure_table(&self) {
-        if !self.table.replace(true) {
-            self.sql(
-                "CREATE TABLE IF NOT EXISTS dormouse_sessions \
-                 (key TEXT PRIMARY KEY, path TEXT, session BLOB, data TEXT) WITHOUT ROWID",
-                &[],
-            );
-        }
-    }
-
-    fn sql(&self, statement: &str, bindings: &[JsValue]) -> Option<Array> {
-        // Reading a table that was never made fails, and finds nothing.
-        self.state.sql(statement, bindings).ok()
     }
 }
 
@@ -246,7 +227,7 @@ impl Shell {
         if self.entries.borrow().contains_key(&key) {
             return true;
         }
-        self.restore(key, None)
+        self.restore(key)
     }
 
     /// Restores the session of a WebSocket that woke us.
@@ -276,22 +257,14 @@ impl Shell {
                 self.find(attachment.key);
             }
         }
-        let rows = self.sql(
-            "SELECT key, path, session, data FROM dormouse_sessions",
-            &[],
-        );
-        for row in rows.unwrap_or_default() {
-            if let Some(key) = key_of(&row)
-                && !self.entries.borrow().contains_key(&key)
-            {
-                self.restore(key, Some(row));
-            }
+        for key in self.rows.keys() {
+            self.find(key);
         }
     }
 
     /// Puts a session together from its WebSockets and, where these do not tell
     /// everything, from its row.
-    fn restore(&self, key: Key, row: Option<JsValue>) -> bool {
+    fn restore(&self, key: Key) -> bool {
         let mut asleep = Asleep::default();
         for socket in self.sockets.tagged(&tag(key)) {
             asleep.add_socket(socket);
@@ -299,16 +272,11 @@ impl Shell {
         if let Some(engine) = asleep.engine {
             self.adopt(app().engines.get(usize::from(engine)));
         }
-        if asleep.session.is_none() || asleep.has_row {
-            let row = row.or_else(|| {
-                let statement =
-                    "SELECT key, path, session, data FROM dormouse_sessions WHERE key = ?";
-                Some(self.sql(statement, &[tag(key).into()])?.get(0))
-            });
-            if let Some(row) = row.and_then(|row| row.dyn_into::<Array>().ok()) {
-                self.adopt(app().engine_at(&row.get(1).as_string().unwrap_or_default()));
-                asleep.add_row(&row);
-            }
+        if (asleep.session.is_none() || asleep.has_row)
+            && let Some(stored) = self.rows.get(key)
+        {
+            self.adopt(app().engine_at(&stored.path));
+            asleep.add_stored(stored);
         }
         let Some(session) = asleep
             .session
@@ -320,6 +288,7 @@ impl Shell {
         let mut entry = Entry::new(session);
         entry.data = asleep.data.map(Rc::from);
         entry.stored = asleep.has_row;
+        entry.parked = asleep.has_row && entry.session.socket().is_some();
         self.admit_entry(key, entry, asleep.sockets);
         true
     }
@@ -348,10 +317,7 @@ impl Shell {
             retire(socket, 1011);
         }
         if stored {
-            self.sql(
-                "DELETE FROM dormouse_sessions WHERE key = ?",
-                &[tag(key).into()],
-            );
+            self.rows.delete(key);
         }
     }
 
@@ -374,9 +340,4 @@ impl Shell {
 fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
     let attachment: Attachment = postcard::from_bytes(&socket.attachment()?).ok()?;
     (attachment.version == VERSION).then_some(attachment)
-}
-
-fn key_of(row: &JsValue) -> Option<Key> {
-    let text = row.dyn_ref::<Array>()?.get(0).as_string()?;
-    crate::sid::key_from_tag(&text)
 }

@@ -63,6 +63,14 @@ thread_local! {
 
 /// Makes sure that an object's will is written when it comes to it.
 pub(super) fn register(shell: &Rc<Shell>) {
+    install_hook();
+    SHELLS.with_borrow_mut(|shells| {
+        shells.retain(|shell| shell.strong_count() > 0);
+        shells.push(Rc::downgrade(shell));
+    });
+}
+
+fn install_hook() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
@@ -71,10 +79,6 @@ pub(super) fn register(shell: &Rc<Shell>) {
             console_error_panic_hook::hook(info);
             before(info);
         }));
-    });
-    SHELLS.with_borrow_mut(|shells| {
-        shells.retain(|shell| shell.strong_count() > 0);
-        shells.push(Rc::downgrade(shell));
     });
 }
 
@@ -93,8 +97,10 @@ pub(super) fn running(
     })
 }
 
-/// Says that the application's own `fetch` is running, until it is dropped.
+/// Says that code of the application is running in the front, until it is
+/// dropped.
 pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
+    install_hook();
     begin(Running {
         env: env.clone(),
         session: None,
