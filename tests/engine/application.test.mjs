@@ -144,6 +144,15 @@ describe('nobody', { concurrency: true }, () => {
   });
 });
 
+test("the clients of one server are not another's", workerOnly, async () => {
+  const session = await openPolling(server, { path });
+  const query = { path: '/ordered/', sid: session.sid };
+  const answer = await fetchRaw(server, { method: 'POST', path: '/send', query, body: 'hello' });
+  assert.equal(answer.status, 404);
+  await session.send('4alive');
+  assert.deepEqual(await session.poll(), ['4alive']);
+});
+
 describe('on_connect sees', { concurrency: true }, () => {
   const headers = { 'user-agent': 'dormouse-test/1.0', 'x-token': 'secret' };
 

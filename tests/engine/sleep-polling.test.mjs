@@ -46,6 +46,16 @@ for (const revision of [3, 4]) {
       assert.deepEqual(packets, [`4${'x'.repeat(900_000)}`, Buffer.alloc(1_000, 0x2a), '4é€🦔']);
     });
 
+    test('what was buffered is there, although it is too large for one row', async () => {
+      const session = await open();
+      await session.send('4cmd:big 900000', '4cmd:bigbin 900000', '4cmd:big 900000');
+      await nap(session);
+      const [first, second, third] = await session.collect(3);
+      assert.equal(first, `4${'x'.repeat(900_000)}`);
+      assert.deepEqual(second, Buffer.alloc(900_000, 0x2a));
+      assert.equal(third, first);
+    });
+
     test('a message from another route wakes it', async () => {
       const session = await open();
       await nap(session);
