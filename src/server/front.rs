@@ -18,7 +18,7 @@ use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 use crate::app::{App, app};
 use crate::engine::Engine;
 use crate::http::{self, Reply};
-use crate::log::{Level, log};
+use crate::log::{self, Level};
 use crate::object::running_fetch;
 use crate::query;
 use crate::request::Handshake;
@@ -185,7 +185,7 @@ fn refuse(engine: &Engine, request: &Request, denied: &Denied) -> Response {
     let Denied(refusal, message) = denied;
     if engine.options.log >= Level::Debug {
         let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
-        log(engine.options.log, Level::Debug, "refused", &fields);
+        log::log(engine.options.log, Level::Debug, "refused", &fields);
     }
     http::respond(
         &engine.options,
@@ -238,12 +238,7 @@ fn pass_on(object: &DurableObject, request: &Request) -> JsValue {
 
 /// A mistake of whoever deployed the Worker.
 fn misconfigured(message: &str) -> JsValue {
-    log(
-        Level::Error,
-        Level::Error,
-        "misconfigured",
-        &[("message", message)],
-    );
+    log::misconfigured(message);
     plain(message, 500).into()
 }
 

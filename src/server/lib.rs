@@ -76,10 +76,12 @@ pub mod private {
     }
 
     /// Installs the application, or keeps the Worker from starting.
-    pub fn start(app: impl Into<crate::App>) {
-        if let Err(error) = install(app) {
-            wasm_bindgen::throw_str(&error.to_string());
-        }
+    pub fn start(app: impl Into<crate::App>) -> Result<(), wasm_bindgen::JsValue> {
+        install(app).map_err(|error| {
+            let message = error.to_string();
+            crate::log::misconfigured(&message);
+            js_sys::Error::new(&message).into()
+        })
     }
 }
 
@@ -143,8 +145,8 @@ macro_rules! objects {
             use $crate::private::web_sys::{Request, WebSocket};
 
             #[wasm_bindgen(start, wasm_bindgen = $crate::private::wasm_bindgen)]
-            pub fn start() {
-                $crate::private::start($app());
+            pub fn start() -> Result<(), JsValue> {
+                $crate::private::start($app())
             }
 
             #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]

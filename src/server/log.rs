@@ -46,6 +46,12 @@ impl Level {
     }
 }
 
+/// Tells of a mistake of whoever deployed the Worker, whatever the level.
+pub(crate) fn misconfigured(message: &str) {
+    let fields = [("message", message)];
+    log(Level::Error, Level::Error, "misconfigured", &fields);
+}
+
 /// Tells of `event` if `limit` lets it.
 pub(crate) fn log(limit: Level, level: Level, event: &str, fields: &[(&str, &str)]) {
     if level > limit {
