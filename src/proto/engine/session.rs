@@ -84,7 +84,7 @@ pub struct Session {
 ///         │                     WebSocket
 ///         │ close()               │
 ///         ▼                       ▼
-///      Closing ──── GET ──────▶ Closed
+///      Closing ── GET or 5 ───▶ Closed
 /// ```
 #[derive(Debug, Serialize, Deserialize)]
 enum State {
@@ -95,10 +95,12 @@ enum State {
     /// Packets travel by WebSocket.
     WebSocket(Socket),
     /// The server has closed the session; the next `GET` will be told, if it
-    /// comes in time.
+    /// comes in time, or else the WebSocket that was to take over.
     Closing {
         outbox: polling::Outbox,
         until: Timestamp,
+        /// A client in the middle of an upgrade may have stopped polling.
+        probe: Option<Probe>,
     },
     /// Over. A client that closed by `POST` may find its `GET` arriving after
     /// it; that one is still answered in kind.
@@ -233,11 +235,8 @@ impl Session {
     /// Whether this WebSocket is the session's: the one that carries it, or one
     /// that is to take over.
     pub fn has_socket(&self, socket: ConnId) -> bool {
-        match &self.state {
-            State::Probing(_, probe) => probe.conn == socket,
-            State::WebSocket(current) => current.conn == socket,
-            State::Polling(_) | State::Closing { .. } | State::Closed { .. } => false,
-        }
+        let own = self.socket().or(self.probe().map(|probe| probe.conn));
+        own == Some(socket)
     }
 
     /// The `GET` that waits for packets, if one does.
@@ -306,28 +305,36 @@ impl Session {
     /// Ends the session from the server's side.
     ///
     /// A WebSocket is closed without a packet. A polling client is told by its
-    /// waiting `GET`, or by the next one within [`FAREWELL`].
+    /// waiting `GET`, or by the next one within [`FAREWELL`]. If it is in the
+    /// middle of an upgrade, it may be told by its WebSocket instead.
     pub fn close(&mut self, now: Timestamp, flush: Flush) {
         if flush == Flush::All {
             self.answer_crowded_poll();
         }
-        let outbox = match &mut self.state {
-            State::Polling(polling) | State::Probing(polling, _) => {
-                if flush == Flush::Nothing {
-                    polling.outbox.take();
-                }
-                matches!(polling.poll, Poll::Idle).then(|| core::mem::take(&mut polling.outbox))
-            }
-            State::WebSocket(_) => None,
-            State::Closing { .. } | State::Closed { .. } => return,
-        };
-        self.end(Reason::ForcedClose, ServerPacket::Close);
-        if let Some(outbox) = outbox {
-            self.state = State::Closing {
-                outbox,
-                until: now + FAREWELL,
-            };
+        if flush == Flush::Nothing
+            && let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
+        {
+            polling.outbox.take();
         }
+        let (outbox, probe) = match core::mem::replace(&mut self.state, State::OVER) {
+            State::Polling(polling) if polling.is_idle() => (polling.outbox, None),
+            State::Probing(polling, probe) if polling.is_idle() => (polling.outbox, Some(probe)),
+            // Its client can be told at once, or is told already.
+            told @ (State::Polling(_)
+            | State::Probing(..)
+            | State::WebSocket(_)
+            | State::Closing { .. }
+            | State::Closed { .. }) => {
+                self.state = told;
+                return self.end(Reason::ForcedClose, ServerPacket::Close);
+            }
+        };
+        self.state = State::Closing {
+            outbox,
+            until: now + FAREWELL,
+            probe,
+        };
+        self.conclude(Reason::ForcedClose);
     }
 }
 
@@ -442,6 +449,11 @@ impl Session {
                 return;
             }
         }
+        self.conclude(reason);
+    }
+
+    /// Answers whatever else is on its way, and says that the session is over.
+    fn conclude(&mut self, reason: Reason) {
         if let Some((request, _)) = self.overtaken.take() {
             self.refuse(request, Refusal::BadRequest);
         }
@@ -465,6 +477,9 @@ impl Session {
 
     /// Nobody needs to be told any more.
     fn forget(&mut self) {
+        if let Some(socket) = self.probe().map(|probe| probe.conn) {
+            self.close_socket(socket, CLOSE_NORMAL);
+        }
         self.state = State::OVER;
         self.changed = true;
         self.dismiss_post();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buffered, Reason, Refusal, Revision, ServerPacket, Session, State, websocket};
+use super::{Buffered, Probe, Reason, Refusal, Revision, ServerPacket, Session, State, websocket};
 use crate::Timestamp;
 
 /// What is known of the client's being there.
@@ -68,27 +68,33 @@ impl Session {
 
     fn state_deadline(&self) -> Option<Deadline> {
         let heartbeat = self.heartbeat_deadline();
+        let farewell = |at| Deadline {
+            at,
+            cause: Cause::Farewell,
+        };
         match &self.state {
             State::Polling(_) => Some(heartbeat),
-            State::Probing(_, probe) => {
-                let timeout = probe.since + self.settings.upgrade_timeout;
-                Some(heartbeat.min(Deadline {
-                    at: probe.late_poll.map_or(timeout, |until| until.min(timeout)),
-                    cause: Cause::Upgrade,
-                }))
-            }
+            State::Probing(_, probe) => Some(heartbeat.min(self.probe_deadline(probe))),
             State::WebSocket(_) => {
                 let needed = self.revision == Revision::V4 || !self.settings.sleeps();
                 needed.then_some(heartbeat)
             }
-            State::Closing { until, .. }
-            | State::Closed {
+            State::Closing { until, probe, .. } => {
+                let probe = probe.as_ref().map(|probe| self.probe_deadline(probe));
+                probe.into_iter().chain([farewell(*until)]).min()
+            }
+            State::Closed {
                 farewell: Some(until),
-            } => Some(Deadline {
-                at: *until,
-                cause: Cause::Farewell,
-            }),
+            } => Some(farewell(*until)),
             State::Closed { farewell: None } => None,
+        }
+    }
+
+    fn probe_deadline(&self, probe: &Probe) -> Deadline {
+        let timeout = probe.since + self.settings.upgrade_timeout;
+        Deadline {
+            at: probe.late_poll.map_or(timeout, |until| until.min(timeout)),
+            cause: Cause::Upgrade,
         }
     }
 
@@ -147,9 +153,10 @@ impl Session {
         if let Some((request, _)) = self.overtaken.take_if(|(_, until)| now >= *until) {
             self.refuse(request, Refusal::BadRequest);
         }
-        if let State::Probing(_, probe) = &mut self.state {
+        let timeout = self.settings.upgrade_timeout;
+        if let Some(probe) = self.probe_mut() {
             probe.late_poll = probe.late_poll.filter(|until| now < *until);
-            if now >= probe.since + self.settings.upgrade_timeout {
+            if now >= probe.since + timeout {
                 let socket = probe.conn;
                 self.abandon_probe();
                 self.close_socket(socket, websocket::CLOSE_NORMAL);

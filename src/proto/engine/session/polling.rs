@@ -24,6 +24,12 @@ pub(super) struct Polling {
     pub(super) outbox: Outbox,
 }
 
+impl Polling {
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(self.poll, Poll::Idle)
+    }
+}
+
 /// Whether a `GET` is waiting.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) enum Poll {
@@ -145,12 +151,15 @@ impl Session {
             },
             State::Closing { outbox, .. } => {
                 let mut packets = outbox.take_some(MAX_PACKETS - 1);
-                self.changed = true;
-                if outbox.len() == 0 {
+                let is_last = outbox.len() == 0;
+                if is_last {
                     packets.push(ServerPacket::Close);
+                }
+                self.changed = true;
+                self.answer_packets(request, format, &packets);
+                if is_last {
                     self.forget();
                 }
-                self.answer_packets(request, format, &packets);
             }
             State::Closed { farewell: Some(_) } => {
                 self.forget();

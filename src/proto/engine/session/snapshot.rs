@@ -122,12 +122,10 @@ impl Session {
         {
             polling.poll = Poll::Idle;
         }
-        let socket = match &self.state {
-            State::Probing(_, probe) => probe.conn,
-            State::WebSocket(socket) => socket.conn,
-            State::Polling(_) | State::Closing { .. } | State::Closed { .. } => return,
-        };
-        if !is_there(socket) {
+        let socket = self.socket().or(self.probe().map(|probe| probe.conn));
+        if let Some(socket) = socket
+            && !is_there(socket)
+        {
             self.handle_socket_gone(socket, true);
         }
     }

@@ -1,5 +1,7 @@
 //! WebSocket, and how a session moves to it.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -119,26 +121,36 @@ impl Session {
         socket: ConnId,
         frame: Frame<'a>,
     ) -> Option<Data<'a>> {
-        match &self.state {
-            State::Probing(_, probe) if probe.conn == socket => {
-                self.handle_probe_frame(now, &frame);
-                None
-            }
-            State::WebSocket(current) if current.conn == socket => {
-                match self.handle_socket_frame(now, frame) {
-                    Ok(message) => message,
-                    Err(Violation(reason)) => {
-                        self.end(reason, ServerPacket::Close);
-                        None
-                    }
+        if self.socket() == Some(socket) {
+            return match self.handle_socket_frame(now, frame) {
+                Ok(message) => message,
+                Err(Violation(reason)) => {
+                    self.end(reason, ServerPacket::Close);
+                    None
                 }
-            }
-            // A socket that was told to go, and had something left to say.
-            State::Polling(_)
-            | State::Probing(..)
-            | State::WebSocket(_)
-            | State::Closing { .. }
-            | State::Closed { .. } => None,
+            };
+        }
+        // Any other was told to go, and had something left to say.
+        if self.probe().is_some_and(|probe| probe.conn == socket) {
+            self.handle_probe_frame(now, &frame);
+        }
+        None
+    }
+
+    /// The WebSocket that is to take over.
+    pub(super) fn probe(&self) -> Option<&Probe> {
+        match &self.state {
+            State::Probing(_, probe) => Some(probe),
+            State::Closing { probe, .. } => probe.as_ref(),
+            State::Polling(_) | State::WebSocket(_) | State::Closed { .. } => None,
+        }
+    }
+
+    pub(super) fn probe_mut(&mut self) -> Option<&mut Probe> {
+        match &mut self.state {
+            State::Probing(_, probe) => Some(probe),
+            State::Closing { probe, .. } => probe.as_mut(),
+            State::Polling(_) | State::WebSocket(_) | State::Closed { .. } => None,
         }
     }
 
@@ -159,14 +171,15 @@ impl Session {
     /// `2probe` is answered by `3probe`, and then `5` completes the upgrade.
     /// Anything else ends the attempt, and polling goes on.
     fn handle_probe_frame(&mut self, now: Timestamp, frame: &Frame<'_>) {
-        let State::Probing(_, probe) = &mut self.state else {
+        let (revision, b64) = (self.revision, self.b64);
+        let Some(probe) = self.probe_mut() else {
             return;
         };
-        match ClientPacket::decode(self.revision, frame.borrowed()) {
+        match ClientPacket::decode(revision, frame.borrowed()) {
             Ok(ClientPacket::Ping(text)) if text == PROBE && !probe.answered => {
                 probe.answered = true;
                 let socket = probe.conn;
-                let frame = ServerPacket::Pong(PROBE.into()).encode(self.revision, self.b64);
+                let frame = ServerPacket::Pong(PROBE.into()).encode(revision, b64);
                 self.changed = true;
                 self.outputs.push_back(Output::Send { socket, frame });
             }
@@ -180,8 +193,21 @@ impl Session {
     }
 
     fn complete_upgrade(&mut self, now: Timestamp) {
-        let State::Probing(polling, probe) = &mut self.state else {
-            return;
+        let (polling, probe) = match &mut self.state {
+            State::Probing(polling, probe) => (polling, probe),
+            State::Closing {
+                outbox,
+                probe: Some(probe),
+                ..
+            } => {
+                let (socket, packets) = (probe.conn, outbox.take());
+                self.flush(socket, packets);
+                return self.forget();
+            }
+            State::Polling(_)
+            | State::WebSocket(_)
+            | State::Closing { probe: None, .. }
+            | State::Closed { .. } => return,
         };
         let until = now + LATE_POLL;
         let mut socket = Socket::new(probe.conn);
@@ -198,43 +224,45 @@ impl Session {
             (Poll::Idle, _) => {}
         }
         self.outputs.push_back(Output::Upgraded);
+        socket.handle_sent(self.flush(socket.conn, packets));
+        self.state = State::WebSocket(socket);
+    }
+
+    /// Sends what has waited for a `GET`. Returns how many bytes that were.
+    fn flush(&mut self, socket: ConnId, packets: Vec<ServerPacket<'static>>) -> usize {
+        let mut bytes = 0_usize;
         for packet in packets {
             let frame = packet.encode(self.revision, self.b64);
-            socket.handle_sent(frame.len());
-            self.outputs.push_back(Output::Send {
-                socket: socket.conn,
-                frame,
-            });
+            bytes = bytes.saturating_add(frame.len());
+            self.outputs.push_back(Output::Send { socket, frame });
         }
-        self.state = State::WebSocket(socket);
+        bytes
     }
 
     /// Polling goes on without the WebSocket that was to replace it.
     pub(super) fn abandon_probe(&mut self) {
-        if let State::Probing(polling, _) = &mut self.state {
-            self.state = State::Polling(core::mem::take(polling));
-            self.changed = true;
+        match &mut self.state {
+            State::Probing(polling, _) => {
+                self.state = State::Polling(core::mem::take(polling));
+                self.changed = true;
+            }
+            State::Closing { probe, .. } => self.changed |= probe.take().is_some(),
+            State::Polling(_) | State::WebSocket(_) | State::Closed { .. } => {}
         }
     }
 
     /// A WebSocket of the session was closed by its client, or (`broken`) by an
     /// error. Where it carried the session, the session is over.
     pub fn handle_socket_gone(&mut self, socket: ConnId, broken: bool) {
-        match &self.state {
-            State::Probing(_, probe) if probe.conn == socket => self.abandon_probe(),
-            State::WebSocket(current) if current.conn == socket => {
-                let reason = if broken {
-                    Reason::TransportError
-                } else {
-                    Reason::TransportClose
-                };
-                self.end(reason, ServerPacket::Close);
-            }
-            State::Polling(_)
-            | State::Probing(..)
-            | State::WebSocket(_)
-            | State::Closing { .. }
-            | State::Closed { .. } => {}
+        if self.socket() == Some(socket) {
+            let reason = if broken {
+                Reason::TransportError
+            } else {
+                Reason::TransportClose
+            };
+            self.end(reason, ServerPacket::Close);
+        } else if self.has_socket(socket) {
+            self.abandon_probe();
         }
     }
 

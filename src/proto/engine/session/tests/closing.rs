@@ -1,7 +1,7 @@
 //! How a session ends, from either side: protocol, "Session rules".
 
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{Data, FAREWELL};
+use crate::engine::{ConnId, Data, FAREWELL, MAX_PACKETS, Revision, Settings};
 
 const FAREWELL_MILLIS: u64 = FAREWELL.as_millis() as u64;
 
@@ -191,8 +191,153 @@ fn server_closes_while_the_client_probes() {
     for revision in BOTH {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.upgrade(5);
-        assert_eq!(rig.close(), "#5 closed 1000, over: forced close");
-        assert_eq!(rig.get(2), "#2 200 1");
+        assert_eq!(rig.close(), "over: forced close");
+        assert_eq!(rig.get(2), "#2 200 1, #5 closed 1000");
+        assert_over(&mut rig);
+    }
+}
+
+/// A client that may have stopped polling: it has had its `3probe`. The
+/// application has said a last word and closed the session.
+fn closed_between_probe_and_upgrade(revision: Revision, settings: Settings) -> Rig {
+    let mut rig = Rig::polling(revision, settings);
+    rig.upgrade(5);
+    rig.frame(5, "2probe");
+    rig.send("a");
+    assert_eq!(rig.close(), "over: forced close");
+    assert_eq!(rig.session.transport(), None);
+    assert_eq!(rig.session.socket(), None, "it carries nothing");
+    assert!(rig.session.has_socket(ConnId(5)));
+    assert!(!rig.session.is_over());
+    rig
+}
+
+#[test]
+fn client_that_is_moving_is_told_by_its_websocket() {
+    for revision in BOTH {
+        let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+        rig.send_data(Data::from("lost"));
+        assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000");
+        assert_eq!(rig.frame(5, "4late"), "");
+        assert_eq!(rig.socket_gone(5, false), "");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_probes_when_the_session_is_closed_may_still_move() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.send("a");
+        rig.upgrade(5);
+        assert_eq!(rig.close(), "over: forced close");
+        assert_eq!(rig.frame(5, "2probe"), "#5 > 3probe");
+        assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_was_moving_and_polls_is_told_by_its_get() {
+    for revision in BOTH {
+        let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+        assert_eq!(rig.get(2), "#2 200 4a|1, #5 closed 1000");
+        assert_eq!(rig.frame(5, "5"), "");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_whose_websocket_fails_after_the_close_is_told_by_its_get() {
+    for revision in BOTH {
+        for frame in ["4a", "2probe", "6", "x", ""] {
+            let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+            assert_eq!(rig.frame(5, frame), "#5 closed 1000", "{frame:?}");
+            assert_eq!(rig.get(2), "#2 200 4a|1");
+            assert_over(&mut rig);
+        }
+        for broken in [true, false] {
+            let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+            assert_eq!(rig.socket_gone(5, broken), "");
+            assert!(!rig.session.has_socket(ConnId(5)));
+            assert_eq!(rig.get(2), "#2 200 4a|1");
+            assert_over(&mut rig);
+        }
+        let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+        assert_eq!(rig.upgrade(6), "#6 400 Session ID unknown");
+        assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_stops_in_the_middle_of_its_move_is_forgotten() {
+    for revision in BOTH {
+        // The upgrade has its own timeout, and then there is the farewell …
+        let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+        assert_eq!(rig.next_deadline(), Some(10_000));
+        assert_eq!(rig.deadline(), "#5 closed 1000");
+        assert_eq!(rig.next_deadline(), Some(FAREWELL_MILLIS - 10_000));
+        assert_eq!(rig.deadline(), "");
+        assert_over(&mut rig);
+        // … unless that is over before.
+        let patient = Settings {
+            upgrade_timeout: FAREWELL * 2,
+            ..SLEEPY
+        };
+        let mut rig = closed_between_probe_and_upgrade(revision, patient);
+        assert_eq!(rig.next_deadline(), Some(FAREWELL_MILLIS));
+        assert_eq!(rig.deadline(), "#5 closed 1000");
+        assert_over(&mut rig);
+        // A request judges it too.
+        let mut rig = closed_between_probe_and_upgrade(revision, patient);
+        assert_eq!(
+            rig.wait(FAREWELL_MILLIS).get(2),
+            "#5 closed 1000, #2 400 Session ID unknown"
+        );
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn post_of_a_client_that_is_moving_is_not_left_unanswered() {
+    for revision in BOTH {
+        let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+        assert_eq!(rig.post(3, &["4late"]), "#3 200 ok");
+        rig.post_head(4);
+        assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000, #4 200 ok");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_is_moving_is_closed_without_flushing() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        rig.frame(5, "2probe");
+        rig.send("a");
+        assert_eq!(rig.close_at_once(), "over: forced close");
+        assert_eq!(rig.frame(5, "5"), "#5 closed 1000");
+        assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_is_moving_loses_nothing_of_what_one_payload_does_not_hold() {
+    for revision in BOTH {
+        let mut rig = closed_between_probe_and_upgrade(revision, SLEEPY);
+        assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000");
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        rig.frame(5, "2probe");
+        for _ in 0..MAX_PACKETS {
+            rig.send("a");
+        }
+        rig.close();
+        let first = rig.get(2);
+        assert_eq!(first.matches("4a").count(), MAX_PACKETS - 1, "{first}");
+        assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000");
         assert_over(&mut rig);
     }
 }
@@ -226,7 +371,7 @@ fn post_on_its_way_when_the_get_is_told_is_not_left_unanswered() {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.close();
         rig.post_head(2);
-        assert_eq!(rig.get(3), "#2 200 ok, #3 200 1");
+        assert_eq!(rig.get(3), "#3 200 1, #2 200 ok");
         assert_over(&mut rig);
     }
 }

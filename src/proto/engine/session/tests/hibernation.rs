@@ -41,6 +41,7 @@ fn use_up(mut session: Session) {
         let conn = ConnId(conn);
         let _ = session.handle_frame(now, conn, Frame::from("4a"));
         let _ = session.handle_frame(now, conn, Frame::from("2probe"));
+        let _ = session.handle_frame(now, conn, Frame::from("5"));
         session.handle_poll_gone(ConnId(1));
         session.handle_sign_of_life(now);
         let _ = session.send(now, Data::from("a"));
@@ -66,8 +67,12 @@ fn no_damage_to_a_snapshot_makes_it_panic() {
         let mut closing = Rig::polling(revision, SLEEPY);
         closing.send("message");
         closing.close();
+        let mut moving = Rig::polling(revision, SLEEPY);
+        moving.upgrade(5);
+        moving.send("message");
+        moving.close();
         let websocket = Rig::upgraded(revision, SLEEPY);
-        for rig in [polling, waiting, closing, websocket] {
+        for rig in [polling, waiting, closing, moving, websocket] {
             let snapshot = rig.session.snapshot();
             for length in 0..snapshot.len() {
                 let shorter = snapshot.get(..length).unwrap_or_default();

@@ -197,6 +197,47 @@ fn polling_survives_the_loss_of_a_probing_websocket() {
 }
 
 #[test]
+fn farewells_by_websocket_survive() {
+    for revision in BOTH {
+        for probed in [true, false] {
+            let mut rig = Rig::polling(revision, SLEEPY);
+            rig.upgrade(5);
+            if probed {
+                rig.frame(5, "2probe");
+            }
+            rig.send("a");
+            assert!(saved(&mut rig, |rig| drop(rig.close())));
+            assert_eq!(evict(&mut rig, &[5]), "");
+            if !probed {
+                assert!(saved(&mut rig, |rig| drop(rig.frame(5, "2probe"))));
+                assert_eq!(evict(&mut rig, &[5]), "");
+            }
+            assert!(!rig.session.take_changed());
+            assert!(rig.session.has_socket(ConnId(5)));
+            assert_eq!(rig.frame(5, "5"), "#5 > 4a, #5 closed 1000");
+            assert!(rig.session.take_changed());
+            assert!(rig.session.is_over());
+        }
+    }
+}
+
+#[test]
+fn farewells_survive_the_loss_of_a_probing_websocket() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        rig.frame(5, "2probe");
+        rig.send("a");
+        rig.close();
+        assert_eq!(evict(&mut rig, &[]), "");
+        assert!(rig.session.take_changed());
+        assert!(!rig.session.has_socket(ConnId(5)));
+        assert_eq!(rig.get(2), "#2 200 4a|1");
+        assert!(rig.session.is_over());
+    }
+}
+
+#[test]
 fn session_does_not_survive_the_loss_of_its_websocket() {
     for revision in BOTH {
         let mut rig = Rig::websocket(revision, SLEEPY);

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::super::State;
 use super::super::polling::{Poll, Polling};
+use super::super::websocket::Probe;
 use super::rig::{Rig, SLEEPY};
 use crate::engine::{ConnId, Frame, Revision};
 
@@ -75,6 +76,22 @@ fn states(revision: Revision) -> States {
                 rig.send("b");
                 rig.close();
                 rig.post_head(3);
+            })
+        ),
+        (
+            "closing, probing",
+            polling(|rig| {
+                rig.upgrade(5);
+                rig.close();
+            })
+        ),
+        (
+            "closing, probing, answered, message waits",
+            polling(|rig| {
+                rig.upgrade(5);
+                rig.frame(5, "2probe");
+                rig.send("b");
+                rig.close();
             })
         ),
         (
@@ -155,14 +172,15 @@ fn describe(rig: &Rig) -> String {
     let session = &rig.session;
     let mut state = match &session.state {
         State::Polling(polling) => format!("polling{}", describe_polling(polling)),
-        State::Probing(polling, probe) => format!(
-            "probing #{}{}{}",
-            probe.conn.0,
-            if probe.answered { " answered" } else { "" },
-            describe_polling(polling)
-        ),
+        State::Probing(polling, probe) => {
+            format!("{}{}", describe_probe(probe), describe_polling(polling))
+        }
         State::WebSocket(socket) => format!("websocket #{}", socket.conn.0),
-        State::Closing { outbox, .. } => format!("closing, {} bytes wait", outbox.bytes()),
+        State::Closing { outbox, probe, .. } => {
+            let probe = probe.as_ref().map(describe_probe);
+            let probe = probe.map_or(String::new(), |probe| format!(", {probe}"));
+            format!("closing{probe}, {} bytes wait", outbox.bytes())
+        }
         State::Closed { farewell: Some(_) } => "closed, GET expected".into(),
         State::Closed { farewell: None } => "closed".into(),
     };
@@ -173,6 +191,11 @@ fn describe(rig: &Rig) -> String {
         state += ", pinged";
     }
     state
+}
+
+fn describe_probe(probe: &Probe) -> String {
+    let answered = if probe.answered { " answered" } else { "" };
+    format!("probing #{}{answered}", probe.conn.0)
 }
 
 fn describe_polling(polling: &Polling) -> String {

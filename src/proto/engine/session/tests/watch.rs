@@ -90,7 +90,10 @@ impl Watch {
                 assert!(socket.unproven <= settings.max_unproven);
                 open.insert(socket.conn);
             }
-            State::Closing { outbox, .. } => assert!(outbox.bytes() <= settings.max_buffered),
+            State::Closing { outbox, probe, .. } => {
+                assert!(outbox.bytes() <= settings.max_buffered);
+                open.extend(probe.as_ref().map(|probe| probe.conn));
+            }
             State::Closed { .. } => assert_eq!(session.post, None, "its POST has no answer"),
         }
         assert_eq!(self.unanswered, unanswered, "each request gets an answer");

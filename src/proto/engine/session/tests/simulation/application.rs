@@ -13,7 +13,7 @@ pub(super) struct Account {
     pub(super) received: u64,
     pub(super) closed: Option<Reason>,
     /// The application closed the session, and all it had sent must arrive.
-    pub(super) promised: bool,
+    pub(super) dismissed: bool,
 }
 
 impl Account {

@@ -50,6 +50,8 @@ pub(super) struct Object {
     last_event: Timestamp,
     down: Vec<(usize, Down)>,
     pub(super) trace: Vec<String>,
+    /// Frames that were sent on a WebSocket after the end of its session.
+    pub(super) last_words: u64,
 }
 
 impl Object {
@@ -63,6 +65,7 @@ impl Object {
             last_event: Timestamp::default(),
             down: Vec::new(),
             trace: Vec::new(),
+            last_words: 0,
         }
     }
 
@@ -127,10 +130,16 @@ impl Object {
                 }
                 self.settle(now, client);
             }
-            Up::Frame(conn, frame) => self.with_messages(now, client, random, |session| {
-                let message = session.handle_frame(now, conn, frame);
-                message.into_iter().map(Data::into_owned).collect()
-            }),
+            Up::Frame(conn, frame) => {
+                self.with_messages(now, client, random, |session| {
+                    let message = session.handle_frame(now, conn, frame);
+                    message.into_iter().map(Data::into_owned).collect()
+                });
+                // The moment at which its client may look the other way.
+                if self.is_moving(client) && random.once_in(8) {
+                    self.close(now, random, client);
+                }
+            }
             Up::SocketClosed(conn) => {
                 held.watch.handle_socket_gone(conn);
                 self.with(now, client, random, |session| {
@@ -178,15 +187,23 @@ impl Object {
         let Some(held) = self.sessions.get_mut(&client) else {
             return;
         };
-        // In the middle of an upgrade the client may look the other way.
-        let promised = match held.session.state {
-            State::Polling(_) | State::WebSocket(_) => true,
-            State::Probing(..) | State::Closing { .. } | State::Closed { .. } => false,
-        };
-        self.accounts.entry(client).or_default().promised |= promised;
+        let open = held.session.transport().is_some();
+        self.accounts.entry(client).or_default().dismissed |= open;
         self.with(now, client, random, |session| {
             session.close(now, Flush::All)
         });
+    }
+
+    /// Whether this client has had its `3probe` and may have stopped polling.
+    fn is_moving(&self, client: usize) -> bool {
+        let held = self.sessions.get(&client);
+        held.is_some_and(|held| match &held.session.state {
+            State::Probing(_, probe) => probe.answered,
+            State::Polling(_)
+            | State::WebSocket(_)
+            | State::Closing { .. }
+            | State::Closed { .. } => false,
+        })
     }
 
     /// The object loses its memory and all its connections.
@@ -362,6 +379,10 @@ impl Object {
             return;
         };
         held.watch.handle_output(&output);
+        let account = self.accounts.entry(client).or_default();
+        if account.closed.is_some() && matches!(output, Output::Send { .. }) {
+            self.last_words += 1;
+        }
         let said = describe(held.session.revision(), &output);
         self.trace
             .push(format!("{} client {client}: {said}", now.as_millis()));
