@@ -75,12 +75,13 @@ impl Settings {
 
     /// How much earlier than due a pulse sends a `2`.
     ///
-    /// A session that is not pinged by one pulse waits for the next, a whole
-    /// interval later; it may wait no longer than a quarter of the ping timeout
-    /// past its own due time, or its client would give the server up.
+    /// A session that one pulse does not ping makes another when it is due. So
+    /// that there is hardly more than one in an interval, a pulse pings everyone
+    /// whom none has pinged just before: within a quarter of the ping timeout, or
+    /// of the interval where that is shorter.
     pub(crate) fn head_start(&self) -> Duration {
         if self.sleeps() {
-            self.ping_interval.saturating_sub(self.ping_timeout / 4)
+            self.ping_interval - self.ping_timeout.min(self.ping_interval) / 4
         } else {
             Duration::ZERO
         }

@@ -11,8 +11,15 @@ pub(super) struct Heartbeat {
     /// The handshake, or the last sign of life: any packet in revision 3, a
     /// pong in revision 4.
     heard: Timestamp,
-    /// When the ping was sent that is not answered yet (revision 4).
-    pinged: Option<Timestamp>,
+    /// The ping that is not answered yet (revision 4).
+    pinged: Option<Ping>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Ping {
+    sent: Timestamp,
+    /// When somebody last looked for its answer, and there was none.
+    looked: Timestamp,
 }
 
 impl Heartbeat {
@@ -104,9 +111,14 @@ impl Session {
         let at = match (self.revision, pinged) {
             (Revision::V3, _) => self.expiry(),
             (Revision::V4, None) => heard + settings.ping_interval,
-            // Where heartbeats are batched, the next pulse is soon enough.
-            (Revision::V4, Some(pinged)) if settings.sleeps() => {
-                pinged + settings.ping_timeout.max(settings.ping_interval)
+            // Where heartbeats are batched, the answer is looked for by each pulse,
+            // for the next ping may be due; its absence, by the first one that
+            // comes when the client's time is over.
+            (Revision::V4, Some(Ping { sent, looked })) if settings.sleeps() => {
+                let next_pulse = sent + settings.ping_interval;
+                self.expiry()
+                    .max(next_pulse)
+                    .min(looked + settings.ping_interval)
             }
             (Revision::V4, Some(_)) => self.expiry(),
         };
@@ -123,7 +135,7 @@ impl Session {
             return;
         };
         match (self.revision, self.heartbeat.pinged) {
-            (Revision::V4, Some(pinged)) if at >= pinged => {
+            (Revision::V4, Some(ping)) if at >= ping.sent => {
                 socket.handle_pong();
                 self.heartbeat = Heartbeat::new(at);
                 self.changed = true;
@@ -162,6 +174,13 @@ impl Session {
                 self.close_socket(socket, websocket::CLOSE_NORMAL);
             }
         }
+        if self.transport().is_some()
+            && let Some(ping) = &mut self.heartbeat.pinged
+            && now >= ping.looked + self.settings.ping_interval
+        {
+            ping.looked = now;
+            self.changed = true;
+        }
         let due = self.heartbeat.heard + self.settings.ping_interval;
         if self.revision == Revision::V4 && now + self.settings.head_start() >= due {
             self.ping_unless_pending(now);
@@ -199,7 +218,7 @@ impl Session {
     fn expiry(&self) -> Timestamp {
         let silent = self.heartbeat.heard + self.settings.patience();
         match self.heartbeat.pinged {
-            Some(pinged) => silent.min(pinged + self.settings.ping_timeout),
+            Some(ping) => silent.min(ping.sent + self.settings.ping_timeout),
             None => silent,
         }
     }
@@ -208,7 +227,10 @@ impl Session {
         if self.transport().is_none() || self.heartbeat.is_pending() {
             return;
         }
-        self.heartbeat.pinged = Some(now);
+        self.heartbeat.pinged = Some(Ping {
+            sent: now,
+            looked: now,
+        });
         if let State::WebSocket(socket) = &mut self.state {
             socket.handle_ping_sent();
         }

@@ -57,6 +57,10 @@ pub(super) fn simulate(seed: u64, sleep: Sleep, evicts: bool) -> Report {
         max_unproven: 300,
         ..if is_awake { AWAKE } else { SLEEPY }
     };
+    let settings = Settings {
+        ping_timeout: settings.ping_timeout * if random.once_in(4) { 3 } else { 1 },
+        ..settings
+    };
     // A ping, its answer, and every step of an upgrade may have to wait for other
     // requests, and still have to be in time.
     let shortest_timeout = settings.ping_timeout.min(settings.upgrade_timeout);
