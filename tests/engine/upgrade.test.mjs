@@ -222,6 +222,29 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     again.close();
   });
 
+  // A client in the middle of an upgrade has stopped polling: only by its
+  // WebSocket can it be told.
+  test('the server closes in the middle: what it sent before arrives by WebSocket', async () => {
+    const { session, peer } = await probing();
+    await session.send('4one', '4two', '4cmd:close');
+    peer.send('5');
+    await peer.end();
+    assert.deepEqual(peer.pending, ['4one', '4two']);
+    assertError(await session.get(), 1);
+    assert.equal(await logs.reason(session.sid), 'forced close');
+  });
+
+  test('the server closes in the middle, and the client polls: the GET gets it', async () => {
+    const { session, peer } = await probing();
+    await session.send('4one', '4two', '4cmd:close');
+    const packets = await session.poll();
+    if (packets.at(-1) !== '1') packets.push(...(await session.poll()));
+    assert.deepEqual(packets.filter((packet) => packet !== '6'), ['4one', '4two', '1']);
+    await peer.end();
+    assertError(await session.get(), 1);
+    assert.equal(await logs.reason(session.sid), 'forced close');
+  });
+
   test('the session closes while probing: the WebSocket closes with it', async () => {
     const { session, peer } = await probing();
     await session.post(body('1'));
