@@ -103,7 +103,7 @@ impl Engine {
     /// What to do when a client connects, before it is told that it is
     /// connected: until this returns, the client waits. What is sent here arrives
     /// right behind the handshake. An error refuses the client: see [`Refused`].
-    /// If this panics, the client is refused with 401.
+    /// If this panics, or takes more than 30 s, the client is refused with 401.
     ///
     /// ```
     /// use dormouse::engine::{Client, Engine, Handshake, Refused};

@@ -10,6 +10,7 @@ import { refusedWebSocket } from '../harness/raw-websocket.mjs';
 import { eachRevision } from '../harness/revisions.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
+import { within } from '../harness/wait.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -142,6 +143,12 @@ describe('nobody', { concurrency: true }, () => {
     await server.logs.reason(peer.sid);
     assert.equal((await ask('POST', '/send', peer.sid, 'hello')).status, 404);
   });
+});
+
+test('a connection that the application never decides on gets 401', workerOnly, async () => {
+  const url = `${server.url}${path}?EIO=4&transport=polling&hang=1`;
+  const answer = await within(fetch(url), 'answer to the handshake', 45_000);
+  assert.equal(answer.status, 401);
 });
 
 test("the clients of one server are not another's", workerOnly, async () => {

@@ -121,14 +121,11 @@ impl Entry {
 
 /// Messages come, clients go.
 impl Shell {
-    /// Delivers the messages of one payload, one after the other.
+    /// Delivers the messages of one payload, one after the other. Those that are
+    /// still to come are known to `will`, if a handler before them panics.
     pub(super) fn deliver_all(&self, key: Key, messages: Vec<Message>) {
         let messages = messages.into_iter().map(|message| (key, message));
         self.undelivered.borrow_mut().extend(messages);
-        self.deliver_rest();
-    }
-
-    pub(super) fn deliver_rest(&self) {
         loop {
             let next = self.undelivered.borrow_mut().pop_front();
             let Some((key, message)) = next else {

@@ -37,6 +37,9 @@ async fn connect(client: Client, handshake: Handshake) -> Result<(), Refused> {
     if handshake.query("panic").is_some() {
         panic!("asked to, on connect");
     }
+    if handshake.query("hang").is_some() {
+        core::future::pending::<()>().await;
+    }
     if handshake.query("refuse").is_some() {
         let status = handshake
             .query("status")
