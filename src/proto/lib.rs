@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod engine;
+pub mod socket;
 mod time;
 
 pub use time::Timestamp;

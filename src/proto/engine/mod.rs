@@ -26,6 +26,7 @@ mod json;
 mod outcome;
 mod packet;
 mod payload;
+mod prepared;
 mod session;
 mod settings;
 #[cfg(test)]
@@ -39,5 +40,6 @@ pub use packet::{ClientPacket, Revision, ServerPacket};
 pub use payload::{
     ContentType, Format, MAX_LENGTH_DIGITS, Packets, decode_payload, encode_payload, jsonp,
 };
+pub use prepared::{MESSAGE, Prepared};
 pub use session::{Cause, Deadline, Flush, Open, Session, SnapshotError, Transport};
 pub use settings::{FAREWELL, LATE_POLL, MAX_PACKETS, SLEEP_AFTER, Settings};
