@@ -34,6 +34,7 @@ mod client;
 pub mod engine;
 mod front;
 mod http;
+mod io;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;
 mod log;

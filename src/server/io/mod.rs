@@ -1,0 +1,1 @@
+//! Socket.IO: events, acknowledgements, namespaces and rooms.
