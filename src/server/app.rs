@@ -7,6 +7,7 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 use worker::{Context, Env, Request, Response};
 
+use crate::endpoint::Endpoint;
 use crate::engine::Engine;
 use crate::options::ConfigError;
 
@@ -28,7 +29,7 @@ use crate::options::ConfigError;
 /// # let _ = app();
 /// ```
 pub struct App {
-    pub(crate) engines: Vec<Rc<Engine>>,
+    pub(crate) endpoints: Vec<Rc<Endpoint>>,
     pub(crate) fetch: Option<Fetch>,
     pub(crate) binding: String,
 }
@@ -39,15 +40,19 @@ impl App {
     /// An application without any server yet.
     pub fn new() -> Self {
         Self {
-            engines: Vec::new(),
+            endpoints: Vec::new(),
             fetch: None,
             binding: "DORMOUSE".to_owned(),
         }
     }
 
     /// Adds an Engine.IO server.
-    pub fn engine(mut self, engine: Engine) -> Self {
-        self.engines.push(Rc::new(engine));
+    pub fn engine(self, engine: Engine) -> Self {
+        self.endpoint(engine.into())
+    }
+
+    fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoints.push(Rc::new(endpoint));
         self
     }
 
@@ -74,11 +79,11 @@ impl App {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        for (index, engine) in self.engines.iter().enumerate() {
-            let path = &engine.options.path;
-            engine.options.check()?;
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let path = &endpoint.options.path;
+            endpoint.options.check()?;
             if self
-                .engines
+                .endpoints
                 .iter()
                 .take(index)
                 .any(|other| other.options.path == *path)
@@ -94,11 +99,11 @@ impl App {
     }
 
     /// The server on this path.
-    pub(crate) fn engine_at(&self, path: &str) -> Option<&Rc<Engine>> {
+    pub(crate) fn endpoint_at(&self, path: &str) -> Option<&Rc<Endpoint>> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.engines
+        self.endpoints
             .iter()
-            .find(|engine| engine.options.path.strip_suffix('/') == Some(path))
+            .find(|endpoint| endpoint.options.path.strip_suffix('/') == Some(path))
     }
 }
 
@@ -117,7 +122,7 @@ impl From<Engine> for App {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
-            .field("engines", &self.engines)
+            .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use worker::Env;
 use worker::worker_sys::DurableObject;
 
 use crate::app::app;
-use crate::engine::Engine;
+use crate::endpoint::Endpoint;
 use crate::front;
 use crate::object::{Command, Shell};
 use crate::sid::Sid;
@@ -191,7 +191,7 @@ impl Client {
     /// reason for `None` in a handler.
     pub fn clients(&self) -> Option<Clients> {
         Some(Clients {
-            engine: self.shell.engine()?,
+            endpoint: self.shell.endpoint()?,
             env: self.shell.env.clone(),
             shell: Some(self.shell.clone()),
         })
@@ -226,18 +226,19 @@ impl fmt::Debug for Client {
 /// ```
 #[derive(Clone)]
 pub struct Clients {
-    engine: Rc<Engine>,
+    endpoint: Rc<Endpoint>,
     env: Env,
     /// The object this is used in, where it is used in one.
     shell: Option<Rc<Shell>>,
 }
 
 impl Clients {
-    /// The clients of the server on `path`; `None` if there is no such server.
+    /// The clients of the server on `path`; `None` if there is no such Engine.IO server.
     pub fn new(env: &Env, path: &str) -> Option<Self> {
-        let engine = app().engine_at(path)?.clone();
+        let endpoint = app().endpoint_at(path)?.clone();
+        endpoint.engine()?;
         Some(Self {
-            engine,
+            endpoint,
             env: env.clone(),
             shell: None,
         })
@@ -308,7 +309,7 @@ impl Clients {
     /// of [`Placement::Shards`](crate::engine::Placement::Shards) can.
     /// [`SendError::Platform`] if one could not be reached.
     pub async fn disconnect_all(&self) -> Result<(), SendError> {
-        let options = &self.engine.options;
+        let options = &self.endpoint.options;
         let names = options
             .placement
             .names(&options.path)
@@ -346,7 +347,7 @@ impl Clients {
             .map_err(|message| SendError::Platform(message.into()))?;
         let object: DurableObject = front::find(&objects, sid).ok_or(SendError::Unknown)?;
         let answer = command
-            .ask_and_wait(&object, &self.engine.options.path)
+            .ask_and_wait(&object, &self.endpoint.options.path)
             .await;
         answer.map_err(platform_error)?.ok_or(SendError::Unknown)
     }
@@ -355,7 +356,7 @@ impl Clients {
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clients")
-            .field("path", &self.engine.options.path)
+            .field("path", &self.endpoint.options.path)
             .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,8 @@ pub use crate::placement::Placement;
 pub use crate::request::Handshake;
 pub use crate::sid::Sid;
 
-use crate::options::Options;
+use crate::endpoint::{Admit, Application, Endpoint};
+use crate::options::{Options, option_methods};
 
 /// A message from a client: text or bytes.
 ///
@@ -49,14 +50,19 @@ pub type Message = Data<'static>;
 /// ```
 #[derive(Default)]
 pub struct Engine {
-    pub(crate) options: Options,
-    pub(crate) admit: Option<Admit>,
+    options: Options,
+    admit: Option<Admit>,
+    handlers: Handlers,
+}
+
+/// What the application does with its clients.
+#[derive(Default)]
+pub(crate) struct Handlers {
     pub(crate) on_connect: Option<OnConnect>,
     pub(crate) on_message: Option<OnMessage>,
     pub(crate) on_disconnect: Option<OnDisconnect>,
 }
 
-type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
 type OnConnect = Rc<dyn Fn(Client, Handshake) -> LocalBoxFuture<'static, Result<(), Refused>>>;
 type OnMessage = Rc<dyn Fn(Client, Message) -> LocalBoxFuture<'static, Result<(), HandlerError>>>;
 type OnDisconnect = Rc<dyn Fn(Client, Reason) -> LocalBoxFuture<'static, Result<(), HandlerError>>>;
@@ -121,7 +127,7 @@ impl Engine {
         R: ConnectOutcome,
     {
         let handler = Rc::new(handler);
-        self.on_connect = Some(Rc::new(move |client, handshake| {
+        self.handlers.on_connect = Some(Rc::new(move |client, handshake| {
             let handler = handler.clone();
             Box::pin(async move { handler(client, handshake).await.into_result() })
         }));
@@ -138,7 +144,7 @@ impl Engine {
         R: Outcome,
     {
         let handler = Rc::new(handler);
-        self.on_message = Some(Rc::new(move |client, message| {
+        self.handlers.on_message = Some(Rc::new(move |client, message| {
             let handler = handler.clone();
             Box::pin(async move { handler(client, message).await.into_result() })
         }));
@@ -159,7 +165,7 @@ impl Engine {
         R: Outcome,
     {
         let handler = Rc::new(handler);
-        self.on_disconnect = Some(Rc::new(move |client, reason| {
+        self.handlers.on_disconnect = Some(Rc::new(move |client, reason| {
             let handler = handler.clone();
             Box::pin(async move { handler(client, reason).await.into_result() })
         }));
@@ -169,101 +175,12 @@ impl Engine {
 
 /// The options, with the defaults that users of other servers know.
 impl Engine {
+    option_methods!();
+
     /// The path that clients connect to: this very path, and nothing below it.
     /// Default: `/engine.io/`. With or without the last slash is the same.
     pub fn path(mut self, path: &str) -> Self {
         self.options.path = format!("{}/", path.trim_end_matches('/'));
-        self
-    }
-
-    /// The time between two heartbeats, at most 90 s. Default: 25 s. Below 10 s
-    /// the objects never sleep, which costs money. Above, the heartbeats of an
-    /// object's sessions are batched, so a client may be pinged earlier than due.
-    pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.options.settings.ping_interval = interval;
-        self
-    }
-
-    /// How long a heartbeat may stay unanswered. Default: 20 s.
-    pub fn ping_timeout(mut self, timeout: Duration) -> Self {
-        self.options.settings.ping_timeout = timeout;
-        self
-    }
-
-    /// The largest message a client may send, and the largest body of a `POST`,
-    /// in bytes, at most 32 MiB. Default: 1,000,000. A larger body gets 413, a
-    /// larger WebSocket message closes the session with code 1009. The handshake
-    /// tells it, and newer clients split what they send by polling accordingly.
-    pub fn max_payload(mut self, bytes: usize) -> Self {
-        self.options.settings.max_payload = bytes;
-        self
-    }
-
-    /// The most bytes kept for a polling client that does not fetch them, at
-    /// least [`max_payload`](Self::max_payload). Each packet counts 32 bytes more
-    /// than it has. Default: 4 MiB. Past it the session is closed.
-    pub fn max_buffered(mut self, bytes: usize) -> Self {
-        self.options.settings.max_buffered = bytes;
-        self
-    }
-
-    /// The most bytes sent by WebSocket to a client that gives no sign of life,
-    /// at least twice [`max_payload`](Self::max_payload). Default: 16 MiB. Past it
-    /// the session is closed: the platform queues without end for a client that
-    /// reads nothing.
-    pub fn max_unproven(mut self, bytes: usize) -> Self {
-        self.options.settings.max_unproven = bytes;
-        self
-    }
-
-    /// The transports that clients may use. Default: both.
-    pub fn transports(mut self, transports: &[Transport]) -> Self {
-        self.options.transports = transports.to_vec();
-        self
-    }
-
-    /// Whether a polling session may move to a WebSocket. Default: `true`.
-    pub fn allow_upgrades(mut self, allow: bool) -> Self {
-        self.options.settings.allow_upgrades = allow;
-        self
-    }
-
-    /// How long an upgrade may take. Default: 10 s. Then polling goes on.
-    pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
-        self.options.settings.upgrade_timeout = timeout;
-        self
-    }
-
-    /// From how many bytes on the answer to a poll is compressed (gzip or
-    /// deflate), if the client takes it; `None` for never. Default: 1024.
-    pub fn compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
-        self.options.compression = threshold.into();
-        self
-    }
-
-    /// Sets a cookie at the handshake. Default: none.
-    pub fn cookie(mut self, cookie: impl Into<Cookie>) -> Self {
-        self.options.cookie = Some(cookie.into());
-        self
-    }
-
-    /// Which pages may connect: `"*"`, one origin, or a list of them; the empty
-    /// list leaves the matter to others. Default: pages of the same origin.
-    pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
-        self.options.origins = origins.into();
-        self
-    }
-
-    /// Whether pages of other origins may send cookies along. Default: `false`.
-    pub fn credentials(mut self, allow: bool) -> Self {
-        self.options.credentials = allow;
-        self
-    }
-
-    /// Whether clients of revision 3 are served (engine.io-client up to 3,
-    /// socket.io-client up to 2). Default: `true`.
-    pub fn revision_3(mut self, serve: bool) -> Self {
-        self.options.revision_3 = serve;
         self
     }
 
@@ -288,11 +205,15 @@ impl Engine {
         self.options.placement = placement;
         self
     }
+}
 
-    /// How much is logged. Default: [`Level::Warn`].
-    pub fn log(mut self, level: Level) -> Self {
-        self.options.log = level;
-        self
+impl From<Engine> for Endpoint {
+    fn from(engine: Engine) -> Self {
+        Self {
+            options: engine.options,
+            admit: engine.admit,
+            application: Application::Engine(engine.handlers),
+        }
     }
 }
 

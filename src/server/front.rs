@@ -16,7 +16,7 @@ use worker::Env;
 use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 
 use crate::app::{App, app};
-use crate::engine::Engine;
+use crate::endpoint::Endpoint;
 use crate::http::{self, Reply};
 use crate::log::{self, Level};
 use crate::object::running_fetch;
@@ -84,27 +84,27 @@ pub async fn handle(
 fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
     let url = request.url();
     let (path, query) = query::split(&url);
-    let Some(engine) = app.engine_at(path) else {
+    let Some(endpoint) = app.endpoint_at(path) else {
         return Routed::Application;
     };
-    let options = &engine.options;
+    let options = &endpoint.options;
     if request.method() == "OPTIONS" && http::is_cross_origin(options) {
         return Routed::Server(http::preflight(options, request).into());
     }
-    Routed::Server(match admit(engine, request, &url, query) {
+    Routed::Server(match admit(endpoint, request, &url, query) {
         Ok(Admitted::Session(sid)) => match object(app, env).map(|objects| find(&objects, &sid)) {
             Ok(Some(object)) => pass_on(&object, request),
-            Ok(None) => refuse(engine, request, &Refusal::UnknownSid.into()).into(),
+            Ok(None) => refuse(endpoint, request, &Refusal::UnknownSid.into()).into(),
             Err(message) => misconfigured(&message),
         },
         Ok(Admitted::Handshake(revision, handshake)) => match object(app, env) {
-            Ok(objects) => match place(engine, &objects, revision, &handshake) {
+            Ok(objects) => match place(endpoint, &objects, revision, &handshake) {
                 Some(object) => pass_on(&object, request),
                 None => misconfigured("the platform made no object"),
             },
             Err(message) => misconfigured(&message),
         },
-        Err(refused) => refuse(engine, request, &refused).into(),
+        Err(refused) => refuse(endpoint, request, &refused).into(),
     })
 }
 
@@ -125,8 +125,13 @@ impl From<Refusal> for Denied {
 
 /// Looks at a request in the order in which the reference server does, so that
 /// clients see the same error first.
-fn admit(engine: &Engine, request: &Request, url: &str, query: &str) -> Result<Admitted, Denied> {
-    let options = &engine.options;
+fn admit(
+    endpoint: &Endpoint,
+    request: &Request,
+    url: &str,
+    query: &str,
+) -> Result<Admitted, Denied> {
+    let options = &endpoint.options;
     let transport = match query::parameter(query, "transport").as_deref() {
         Some("polling") => Transport::Polling,
         Some("websocket") => Transport::WebSocket,
@@ -161,7 +166,7 @@ fn admit(engine: &Engine, request: &Request, url: &str, query: &str) -> Result<A
         return Err(Refusal::BadRequest.into());
     }
     let handshake = Handshake::new(request);
-    if let Some(admit) = &engine.admit {
+    if let Some(admit) = &endpoint.admit {
         admit(&handshake).map_err(|message| Denied(Refusal::Forbidden, Some(message)))?;
     }
     let revision = query::parameter(query, "EIO").and_then(|eio| Revision::from_query(&eio));
@@ -181,14 +186,14 @@ fn is_header_value(value: &str) -> bool {
         .all(|c| matches!(c, '\t' | ' '..='~' | '\u{80}'..='\u{ff}'))
 }
 
-fn refuse(engine: &Engine, request: &Request, denied: &Denied) -> Response {
+fn refuse(endpoint: &Endpoint, request: &Request, denied: &Denied) -> Response {
     let Denied(refusal, message) = denied;
-    if engine.options.log >= Level::Debug {
+    if endpoint.options.log >= Level::Debug {
         let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
-        log::log(engine.options.log, Level::Debug, "refused", &fields);
+        log::log(endpoint.options.log, Level::Debug, "refused", &fields);
     }
     http::respond(
-        &engine.options,
+        &endpoint.options,
         request,
         Reply::refusal(*refusal, message.clone()),
     )
@@ -216,12 +221,12 @@ pub(crate) fn find(objects: &DurableObjectNamespace, sid: &Sid) -> Option<Durabl
 
 /// The object for a new session.
 fn place(
-    engine: &Engine,
+    endpoint: &Endpoint,
     objects: &DurableObjectNamespace,
     revision: Revision,
     handshake: &Handshake,
 ) -> Option<DurableObject> {
-    let options = &engine.options;
+    let options = &endpoint.options;
     let id = match options.placement.choose(&options.path, revision, handshake) {
         Some(name) => objects.id_from_name(&name),
         None => objects.new_unique_id(),

@@ -31,6 +31,7 @@
 
 mod app;
 mod client;
+mod endpoint;
 pub mod engine;
 mod front;
 mod http;

@@ -37,7 +37,8 @@ use self::sessions::{Entry, retire};
 use self::sockets::Sockets;
 use self::waiting::{Kind, Waiting};
 use crate::app::app;
-use crate::engine::{Engine, Message};
+use crate::endpoint::Endpoint;
+use crate::engine::Message;
 use crate::http;
 use crate::platform::{self, ObjectState};
 use crate::query;
@@ -57,7 +58,7 @@ pub(crate) struct Shell {
     /// The object's id in hexadecimal.
     id: String,
     /// The server whose sessions these are.
-    engine: OnceCell<Rc<Engine>>,
+    endpoint: OnceCell<Rc<Endpoint>>,
     entries: RefCell<BTreeMap<Key, Entry>>,
     /// Which session each WebSocket belongs to.
     carried: RefCell<BTreeMap<ConnId, Key>>,
@@ -85,7 +86,7 @@ impl Object {
         let shell = Rc::new_cyclic(|me: &Weak<Shell>| Shell {
             me: me.clone(),
             id: state.id(),
-            engine: OnceCell::new(),
+            endpoint: OnceCell::new(),
             entries: RefCell::default(),
             carried: RefCell::default(),
             sockets: Sockets::new(&state, me.clone()),
@@ -113,10 +114,10 @@ impl Object {
         if path.starts_with(commands::PREFIX) {
             return shell.command(path, query, request);
         }
-        let Some(engine) = app().engine_at(path).cloned() else {
+        let Some(endpoint) = app().endpoint_at(path).cloned() else {
             return commands::unknown();
         };
-        shell.wake(&engine);
+        shell.wake(&endpoint);
         let kind = match query::parameter(query, "sid") {
             None => Kind::Handshake,
             Some(sid) if sid.is_empty() => Kind::Handshake,
@@ -203,14 +204,14 @@ impl Shell {
 /// What each kind of request does.
 impl Shell {
     fn handle_request(&self, conn: ConnId, kind: Kind) {
-        let Some((engine, request)) = self.waiting.request(conn) else {
+        let Some((endpoint, request)) = self.waiting.request(conn) else {
             return;
         };
         if kind == Kind::Handshake {
-            self.adopt(Some(&engine));
-            return self.handle_handshake(&engine, conn, request);
+            self.adopt(Some(&endpoint));
+            return self.handle_handshake(&endpoint, conn, request);
         }
-        match self.look_up(&engine, &request) {
+        match self.look_up(&endpoint, &request) {
             Ok(key) => match kind {
                 Kind::Upgrade => self.handle_upgrade(key, conn),
                 Kind::Post => self.handle_post(key, conn),
@@ -221,12 +222,12 @@ impl Shell {
     }
 
     /// The session that a request is for.
-    fn look_up(&self, engine: &Rc<Engine>, request: &Request) -> Result<Key, Refusal> {
+    fn look_up(&self, endpoint: &Rc<Endpoint>, request: &Request) -> Result<Key, Refusal> {
         let url = request.url();
         let (_, query) = query::split(&url);
         let sid = query::parameter(query, "sid").and_then(|sid| Sid::parse(&sid));
         let key = sid.ok_or(Refusal::UnknownSid)?.key();
-        let ours = self.holds(key, engine);
+        let ours = self.holds(key, endpoint);
         let revision = self.with(key, |session| session.revision());
         match query::parameter(query, "EIO") {
             _ if !ours => Err(Refusal::UnknownSid),
@@ -236,11 +237,14 @@ impl Shell {
     }
 
     /// Whether this is a session of that server.
-    fn holds(&self, key: Key, engine: &Rc<Engine>) -> bool {
-        self.find(key) && self.engine().is_some_and(|own| Rc::ptr_eq(&own, engine))
+    fn holds(&self, key: Key, endpoint: &Rc<Endpoint>) -> bool {
+        self.find(key)
+            && self
+                .endpoint()
+                .is_some_and(|own| Rc::ptr_eq(&own, endpoint))
     }
 
-    fn handle_handshake(&self, engine: &Engine, conn: ConnId, request: Request) {
+    fn handle_handshake(&self, endpoint: &Endpoint, conn: ConnId, request: Request) {
         let url = request.url();
         let (_, query) = query::split(&url);
         let eio = query::parameter(query, "EIO").and_then(|eio| Revision::from_query(&eio));
@@ -256,7 +260,7 @@ impl Shell {
             revision,
             b64,
         };
-        let (now, settings) = (platform::now(), engine.options.session_settings());
+        let (now, settings) = (platform::now(), endpoint.options.session_settings());
         let session = if http::is_upgrade(&request) {
             Session::open_websocket(now, settings, open, conn)
         } else {
@@ -345,8 +349,8 @@ impl Shell {
 
     /// What every event begins with: once for each instance, takes up what the
     /// one before has left.
-    fn wake(&self, engine: &Engine) {
-        if self.look_around() && !engine.options.settings.sleeps() {
+    fn wake(&self, endpoint: &Endpoint) {
+        if self.look_around() && !endpoint.options.settings.sleeps() {
             // Where objects never sleep, timers do the alarm's work. They went
             // with the instance.
             self.restore_all();
@@ -367,8 +371,8 @@ impl Shell {
         self.state.storage()
     }
 
-    pub(crate) fn engine(&self) -> Option<Rc<Engine>> {
-        self.engine.get().cloned()
+    pub(crate) fn endpoint(&self) -> Option<Rc<Endpoint>> {
+        self.endpoint.get().cloned()
     }
 }
 

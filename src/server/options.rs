@@ -1,5 +1,7 @@
 //! The options of a server, and what is wrong with some.
 
+mod methods;
+
 use core::fmt;
 use core::time::Duration;
 
@@ -7,6 +9,8 @@ use dormouse_proto::engine::{Settings, Transport};
 
 use crate::log::Level;
 use crate::placement::Placement;
+
+pub(crate) use self::methods::option_methods;
 
 /// Who may connect from a browser.
 ///

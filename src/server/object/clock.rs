@@ -90,11 +90,11 @@ impl Clock {
     /// where heartbeats are batched, not before another ping interval has passed.
     pub(super) fn rearm(&self, shell: &Shell, first: Option<Timestamp>) {
         self.held.set(false);
-        let Some((engine, first)) = shell.engine().zip(first) else {
+        let Some((endpoint, first)) = shell.endpoint().zip(first) else {
             return;
         };
         if shell.sleeps() {
-            let pulse = platform::now() + engine.options.settings.ping_interval;
+            let pulse = platform::now() + endpoint.options.settings.ping_interval;
             self.arm_alarm(shell, first.max(pulse));
         } else {
             arm_timer(shell, Which::All, first);

@@ -88,16 +88,16 @@ impl Command<'_> {
 impl Shell {
     /// Does what another part of the Worker asks.
     pub(super) fn command(&self, path: &str, query: &str, request: &Request) -> JsValue {
-        let engine = query::parameter(query, "path");
+        let endpoint = query::parameter(query, "path");
         let app = app();
-        let Some(engine) = engine.and_then(|path| app.engine_at(&path)) else {
+        let Some(endpoint) = endpoint.and_then(|path| app.endpoint_at(&path)) else {
             return unknown();
         };
-        self.wake(engine);
+        self.wake(endpoint);
         let key = query::parameter(query, "sid").and_then(|sid| Sid::parse(&sid));
         let key = key
             .map(|sid| sid.key())
-            .filter(|key| self.holds(*key, engine));
+            .filter(|key| self.holds(*key, endpoint));
         match (path.strip_prefix(PREFIX), key) {
             (Some("send"), Some(key)) => self.command_send(key, request),
             (Some("close"), Some(key)) => answer(self.close(key), ""),

@@ -43,7 +43,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 impl Shell {
     /// Asks the application whether it wants this client.
     pub(super) fn connect(&self, sid: Sid, conn: ConnId, request: Request) {
-        let handler = self.engine().and_then(|engine| engine.on_connect.clone());
+        let endpoint = self.endpoint();
+        let handlers = endpoint.as_ref().and_then(|endpoint| endpoint.engine());
+        let handler = handlers.and_then(|handlers| handlers.on_connect.clone());
         let Some((handler, shell)) = handler.zip(self.me.upgrade()) else {
             return self.admit(sid.key(), conn);
         };
@@ -137,13 +139,13 @@ impl Shell {
 
     /// Hands a message to the application.
     pub(super) fn deliver(&self, key: Key, message: Message) {
-        let Some(engine) = self.engine() else {
+        let Some(endpoint) = self.endpoint() else {
             return;
         };
-        let Some(handler) = &engine.on_message else {
+        let Some(handler) = endpoint.engine().and_then(|it| it.on_message.as_ref()) else {
             return;
         };
-        let in_order = engine.options.in_order;
+        let in_order = endpoint.options.in_order;
         let bytes = message.len();
         let turn = self.with_entry(key, |entry| entry.turn(bytes, in_order));
         match turn.zip(self.client(key)) {
@@ -170,10 +172,10 @@ impl Shell {
     /// If the session has ended, and what came before was dealt with: tells the
     /// application.
     pub(super) fn conclude(&self, key: Key) {
-        let Some(engine) = self.engine() else {
+        let Some(endpoint) = self.endpoint() else {
             return;
         };
-        let in_order = engine.options.in_order;
+        let in_order = endpoint.options.in_order;
         let ended = self.with_entry(key, |entry| {
             if in_order && (entry.running > 0 || !entry.queue.is_empty()) {
                 return None;
@@ -183,7 +185,7 @@ impl Shell {
             Some(reason)
         });
         if let Some((reason, client)) = ended.flatten().zip(self.client(key))
-            && let Some(handler) = &engine.on_disconnect
+            && let Some(handler) = endpoint.engine().and_then(|it| it.on_disconnect.as_ref())
         {
             self.run(key, "disconnect", 0, handler(client, reason));
         }
@@ -261,8 +263,8 @@ impl Shell {
     /// longer than the limit.
     pub(crate) fn spawn(self: &Rc<Self>, key: Key, task: impl Future<Output = ()> + 'static) {
         let limit = self
-            .engine()
-            .map_or_else(Default::default, |engine| engine.options.task_limit);
+            .endpoint()
+            .map_or_else(Default::default, |endpoint| endpoint.options.task_limit);
         let (abort, registration) = AbortHandle::new_pair();
         if self
             .with_entry(key, |entry| {

@@ -102,8 +102,8 @@ impl Shell {
 
     pub(super) fn log(&self, level: Level, event: &str, key: Key, fields: &[(&str, &str)]) {
         let limit = self
-            .engine()
-            .map_or(Level::Warn, |engine| engine.options.log);
+            .endpoint()
+            .map_or(Level::Warn, |endpoint| endpoint.options.log);
         if level > limit {
             return;
         }
@@ -295,8 +295,8 @@ impl Shell {
     }
 
     pub(super) fn cookie(&self, key: Key) -> Option<String> {
-        let engine = self.engine()?;
-        let cookie = engine.options.cookie.as_ref()?;
+        let endpoint = self.endpoint()?;
+        let cookie = endpoint.options.cookie.as_ref()?;
         let sid = self.sid(key)?;
         Some(format!("{}={sid}; {}", cookie.name, cookie.attributes))
     }
@@ -319,8 +319,8 @@ impl Shell {
     }
 
     pub(super) fn sleeps(&self) -> bool {
-        self.engine()
-            .is_none_or(|engine| engine.options.settings.sleeps())
+        self.endpoint()
+            .is_none_or(|endpoint| endpoint.options.settings.sleeps())
     }
 }
 
@@ -329,7 +329,7 @@ impl Shell {
     /// Makes the WebSocket that `conn` asked for, and hands its other end to the
     /// client.
     pub(super) fn accept(&self, key: Key, conn: ConnId, cookie: Option<String>) {
-        let Some((engine, request)) = self.waiting.request(conn) else {
+        let Some((endpoint, request)) = self.waiting.request(conn) else {
             return;
         };
         let Some((client, server)) = platform::socket_pair() else {
@@ -338,7 +338,7 @@ impl Shell {
                 .unwrap_or(());
         };
         let response =
-            http::switch_protocols(&engine.options, &request, &client, cookie.as_deref());
+            http::switch_protocols(&endpoint.options, &request, &client, cookie.as_deref());
         if self.with(key, |session| session.has_socket(conn)) != Some(true) {
             if let Some(shell) = self.me.upgrade() {
                 self.sockets.reject(&shell, server);
@@ -346,7 +346,7 @@ impl Shell {
             return self.waiting.resolve(conn, &response);
         }
         server.set_number(conn);
-        if !engine.options.settings.sleeps() {
+        if !endpoint.options.settings.sleeps() {
             self.sockets.accept_awake(&server, &tag(key));
         } else if self.sockets.accept(&server, &tag(key)).is_err() {
             self.log(Level::Warn, "full", key, &[]);
@@ -361,7 +361,7 @@ impl Shell {
         });
         self.attach(key, conn, &server, None);
         let revision = self.with(key, |session| session.revision());
-        if engine.options.settings.sleeps() && !self.paired.replace(true) {
+        if endpoint.options.settings.sleeps() && !self.paired.replace(true) {
             match revision {
                 Some(Revision::V3) => self.state.set_auto_response("2", "3"),
                 Some(Revision::V4) => self.state.set_auto_response("3", "6"),

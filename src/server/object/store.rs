@@ -32,7 +32,7 @@ const VERSION: u8 = 1;
 struct Attachment {
     version: u8,
     /// Which of the application's servers it belongs to.
-    engine: u8,
+    endpoint: u8,
     key: Key,
     conn: u64,
     /// The session, if this is the WebSocket that carries it.
@@ -52,7 +52,7 @@ enum Held {
 /// What can be found of a session that is not in memory.
 #[derive(Default)]
 struct Asleep {
-    engine: Option<u8>,
+    endpoint: Option<u8>,
     session: Option<Vec<u8>>,
     data: Option<String>,
     sockets: Vec<(ConnId, WebSocket)>,
@@ -64,7 +64,7 @@ impl Asleep {
         let Some(attachment) = read_attachment(&socket) else {
             return;
         };
-        self.engine = Some(attachment.engine);
+        self.endpoint = Some(attachment.endpoint);
         if attachment.session.is_some() {
             self.session = attachment.session;
             match attachment.data {
@@ -154,7 +154,7 @@ impl Shell {
         let data = self.with_entry(key, |entry| entry.data.clone()).flatten();
         let mut attachment = Attachment {
             version: VERSION,
-            engine: self.engine_index(),
+            endpoint: self.endpoint_index(),
             key,
             conn: conn.0,
             session,
@@ -182,21 +182,23 @@ impl Shell {
         }
     }
 
-    fn engine_index(&self) -> u8 {
-        let Some(engine) = self.engine() else {
+    fn endpoint_index(&self) -> u8 {
+        let Some(endpoint) = self.endpoint() else {
             return 0;
         };
         let index = app()
-            .engines
+            .endpoints
             .iter()
-            .position(|other| Rc::ptr_eq(other, &engine));
+            .position(|other| Rc::ptr_eq(other, &endpoint));
         index
             .and_then(|index| u8::try_from(index).ok())
             .unwrap_or(0)
     }
 
     fn put_row(&self, key: Key, session: Option<Vec<u8>>, data: Option<&str>) {
-        let path = self.engine().map(|engine| engine.options.path.clone());
+        let path = self
+            .endpoint()
+            .map(|endpoint| endpoint.options.path.clone());
         let data = data.map(str::to_owned);
         let path = path.unwrap_or_default();
         self.rows.put(
@@ -237,10 +239,13 @@ impl Shell {
             retire(socket, 1011);
             return None;
         };
-        let engine = app().engines.get(usize::from(attachment.engine)).cloned();
-        self.adopt(engine.as_ref());
-        if let Some(engine) = engine {
-            self.wake(&engine);
+        let endpoint = app()
+            .endpoints
+            .get(usize::from(attachment.endpoint))
+            .cloned();
+        self.adopt(endpoint.as_ref());
+        if let Some(endpoint) = endpoint {
+            self.wake(&endpoint);
         }
         let (key, conn) = (attachment.key, ConnId(attachment.conn));
         if self.find(key) && self.carried.borrow().contains_key(&conn) {
@@ -269,13 +274,13 @@ impl Shell {
         for socket in self.sockets.tagged(&tag(key)) {
             asleep.add_socket(socket);
         }
-        if let Some(engine) = asleep.engine {
-            self.adopt(app().engines.get(usize::from(engine)));
+        if let Some(endpoint) = asleep.endpoint {
+            self.adopt(app().endpoints.get(usize::from(endpoint)));
         }
         if (asleep.session.is_none() || asleep.has_row)
             && let Some(stored) = self.rows.get(key)
         {
-            self.adopt(app().engine_at(&stored.path));
+            self.adopt(app().endpoint_at(&stored.path));
             asleep.add_stored(stored);
         }
         let Some(session) = asleep
@@ -305,7 +310,7 @@ impl Shell {
 
     /// A session from its snapshot, with those connections that are still there.
     pub(super) fn revive(&self, snapshot: &[u8], conns: &[(ConnId, WebSocket)]) -> Option<Session> {
-        let settings = self.engine()?.options.session_settings();
+        let settings = self.endpoint()?.options.session_settings();
         let is_there =
             |conn| self.waiting.contains(conn) || conns.iter().any(|(other, _)| *other == conn);
         Session::restore(snapshot, settings, is_there).ok()
@@ -330,9 +335,9 @@ impl Shell {
         asleep.sockets
     }
 
-    pub(super) fn adopt(&self, engine: Option<&Rc<crate::engine::Engine>>) {
-        if let Some(engine) = engine {
-            let _ = self.engine.set(engine.clone());
+    pub(super) fn adopt(&self, endpoint: Option<&Rc<crate::endpoint::Endpoint>>) {
+        if let Some(endpoint) = endpoint {
+            let _ = self.endpoint.set(endpoint.clone());
         }
     }
 }

@@ -14,7 +14,7 @@ use web_sys::{Request, Response};
 
 use super::Shell;
 use crate::app::app;
-use crate::engine::Engine;
+use crate::endpoint::Endpoint;
 use crate::http::{self, Reply};
 use crate::platform::{self, ObjectState};
 use crate::query;
@@ -120,10 +120,10 @@ impl Waiting {
     }
 
     /// A waiting request, and the server it is for.
-    pub(super) fn request(&self, conn: ConnId) -> Option<(Rc<Engine>, Request)> {
+    pub(super) fn request(&self, conn: ConnId) -> Option<(Rc<Endpoint>, Request)> {
         let request: Request = self.entry(conn)?.get(REQUEST).unchecked_into();
-        let engine = app().engine_at(query::split(&request.url()).0).cloned();
-        Some((engine?, request))
+        let endpoint = app().endpoint_at(query::split(&request.url()).0).cloned();
+        Some((endpoint?, request))
     }
 
     /// Reads something from the query of a waiting request.
@@ -134,8 +134,8 @@ impl Waiting {
 
     /// Answers a request. It waits no longer.
     pub(super) fn answer(&self, conn: ConnId, reply: Reply) {
-        if let Some((engine, request)) = self.request(conn) {
-            self.resolve(conn, &http::respond(&engine.options, &request, reply));
+        if let Some((endpoint, request)) = self.request(conn) {
+            self.resolve(conn, &http::respond(&endpoint.options, &request, reply));
         }
     }
 
@@ -193,10 +193,10 @@ impl Waiting {
 impl Waiting {
     /// Reads the body of a `POST`, and tells the shell.
     pub(super) fn read_body(&self, conn: ConnId, key: Key) {
-        let Some((entry, (engine, request))) = self.entry(conn).zip(self.request(conn)) else {
+        let Some((entry, (endpoint, request))) = self.entry(conn).zip(self.request(conn)) else {
             return;
         };
-        let limit = engine.options.settings.max_payload;
+        let limit = endpoint.options.settings.max_payload;
         entry.set(KEY, Uint8Array::from(key.as_slice()).into());
         let length =
             http::header(&request, "content-length").and_then(|length| length.parse().ok());

@@ -163,8 +163,8 @@ impl Shell {
             .flat_map(|(key, entry)| entry.queue.iter().map(|message| (*key, message.clone())));
         let will = Will {
             path: self
-                .engine()
-                .map(|engine| engine.options.path.clone())
+                .endpoint()
+                .map(|endpoint| endpoint.options.path.clone())
                 .unwrap_or_default(),
             sessions,
             messages: queued.chain(undelivered.iter().cloned()).collect(),
@@ -192,8 +192,8 @@ impl Shell {
             .id_from_string(&self.id)
             .and_then(|id| objects.get(&id));
         let path = self
-            .engine()
-            .map(|engine| engine.options.path.clone())
+            .endpoint()
+            .map(|endpoint| endpoint.options.path.clone())
             .unwrap_or_default();
         // If it cannot be called, the next event will do.
         let _ = object.and_then(|object| Command::Wake.ask(&object, &path));
@@ -208,7 +208,7 @@ impl Shell {
         let mut messages = Vec::new();
         if let Some(will) = will {
             self.state.set_own(PROPERTY, &JsValue::UNDEFINED);
-            self.adopt(app().engine_at(&will.path));
+            self.adopt(app().endpoint_at(&will.path));
             for (key, session, data) in will.sessions {
                 self.inherit(key, &session, data);
             }

@@ -1,0 +1,41 @@
+//! A server on a path: its options, and the application behind it.
+
+use core::fmt;
+use std::rc::Rc;
+
+use crate::engine;
+use crate::options::Options;
+use crate::request::Handshake;
+
+/// One server of an [`App`](crate::App), whatever it speaks.
+pub(crate) struct Endpoint {
+    pub(crate) options: Options,
+    pub(crate) admit: Option<Admit>,
+    pub(crate) application: Application,
+}
+
+/// Decides whether a client may try to connect.
+pub(crate) type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
+
+/// What a server's sessions carry, and who deals with it.
+pub(crate) enum Application {
+    /// Engine.IO alone: messages.
+    Engine(engine::Handlers),
+}
+
+impl Endpoint {
+    /// The Engine.IO application.
+    pub(crate) fn engine(&self) -> Option<&engine::Handlers> {
+        match &self.application {
+            Application::Engine(handlers) => Some(handlers),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The options that every server has, whatever it speaks.
+
+/// Makes the builder methods for them, in a type that has `options: Options`.
+macro_rules! option_methods {
+    () => {
+        /// The time between two heartbeats, at most 90 s. Default: 25 s. Below 10 s
+        /// the objects never sleep, which costs money. Above, the heartbeats of an
+        /// object's sessions are batched, so a client may be pinged earlier than due.
+        pub fn ping_interval(mut self, interval: Duration) -> Self {
+            self.options.settings.ping_interval = interval;
+            self
+        }
+
+        /// How long a heartbeat may stay unanswered. Default: 20 s.
+        pub fn ping_timeout(mut self, timeout: Duration) -> Self {
+            self.options.settings.ping_timeout = timeout;
+            self
+        }
+
+        /// The largest message a client may send, and the largest body of a `POST`,
+        /// in bytes, at most 32 MiB. Default: 1,000,000. A larger body gets 413, a
+        /// larger WebSocket message closes the session with code 1009. The handshake
+        /// tells it, and newer clients split what they send by polling accordingly.
+        pub fn max_payload(mut self, bytes: usize) -> Self {
+            self.options.settings.max_payload = bytes;
+            self
+        }
+
+        /// The most bytes kept for a polling client that does not fetch them, at
+        /// least [`max_payload`](Self::max_payload). Each packet counts 32 bytes more
+        /// than it has. Default: 4 MiB. Past it the session is closed.
+        pub fn max_buffered(mut self, bytes: usize) -> Self {
+            self.options.settings.max_buffered = bytes;
+            self
+        }
+
+        /// The most bytes sent by WebSocket to a client that gives no sign of life,
+        /// at least twice [`max_payload`](Self::max_payload). Default: 16 MiB. Past it
+        /// the session is closed: the platform queues without end for a client that
+        /// reads nothing.
+        pub fn max_unproven(mut self, bytes: usize) -> Self {
+            self.options.settings.max_unproven = bytes;
+            self
+        }
+
+        /// The transports that clients may use. Default: both.
+        pub fn transports(mut self, transports: &[Transport]) -> Self {
+            self.options.transports = transports.to_vec();
+            self
+        }
+
+        /// Whether a polling session may move to a WebSocket. Default: `true`.
+        pub fn allow_upgrades(mut self, allow: bool) -> Self {
+            self.options.settings.allow_upgrades = allow;
+            self
+        }
+
+        /// How long an upgrade may take. Default: 10 s. Then polling goes on.
+        pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
+            self.options.settings.upgrade_timeout = timeout;
+            self
+        }
+
+        /// From how many bytes on the answer to a poll is compressed (gzip or
+        /// deflate), if the client takes it; `None` for never. Default: 1024.
+        pub fn compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
+            self.options.compression = threshold.into();
+            self
+        }
+
+        /// Sets a cookie at the handshake. Default: none.
+        pub fn cookie(mut self, cookie: impl Into<Cookie>) -> Self {
+            self.options.cookie = Some(cookie.into());
+            self
+        }
+
+        /// Which pages may connect: `"*"`, one origin, or a list of them; the empty
+        /// list leaves the matter to others. Default: pages of the same origin.
+        pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
+            self.options.origins = origins.into();
+            self
+        }
+
+        /// Whether pages of other origins may send cookies along. Default: `false`.
+        pub fn credentials(mut self, allow: bool) -> Self {
+            self.options.credentials = allow;
+            self
+        }
+
+        /// Whether clients of revision 3 are served (engine.io-client up to 3,
+        /// socket.io-client up to 2). Default: `true`.
+        pub fn revision_3(mut self, serve: bool) -> Self {
+            self.options.revision_3 = serve;
+            self
+        }
+
+        /// How much is logged. Default: [`Level::Warn`].
+        pub fn log(mut self, level: Level) -> Self {
+            self.options.log = level;
+            self
+        }
+    };
+}
+
+pub(crate) use option_methods;
