@@ -50,7 +50,7 @@ pub type Message = Data<'static>;
 /// ```
 #[derive(Default)]
 pub struct Engine {
-    options: Options,
+    pub(crate) options: Options,
     admit: Option<Admit>,
     handlers: Handlers,
 }
