@@ -22,7 +22,7 @@ use self::polling::{Buffered, Poll, Polling};
 use self::websocket::{CLOSE_NORMAL, Probe, Socket};
 use super::outcome::{Answer, ConnId, Output, Reason, Refusal};
 use super::settings::{FAREWELL, MAX_PACKETS, Settings};
-use super::{ClientPacket, Data, Frame, ServerPacket};
+use super::{ClientPacket, Data, Frame, Prepared, ServerPacket};
 use super::{Format, Handshake, Revision, encode_payload};
 use crate::Timestamp;
 
@@ -280,26 +280,66 @@ impl Session {
     /// `GET`. To a session that is over it is lost.
     #[must_use = "the frame is to be sent"]
     pub fn send<'a>(&mut self, now: Timestamp, data: Data<'a>) -> Option<(ConnId, Frame<'a>)> {
-        let (revision, b64) = (self.revision, self.b64);
+        match self.socket() {
+            Some(socket) => {
+                let frame = Frame::message(self.revision, self.b64, data);
+                self.hand_over(now, socket, frame)
+            }
+            None => {
+                self.transmit(Buffered::Message(data.into_owned()));
+                None
+            }
+        }
+    }
+
+    /// Sends a message that is encoded already, as [`send`](Self::send) does.
+    #[must_use = "the frame is to be sent"]
+    pub fn send_prepared<'a>(
+        &mut self,
+        now: Timestamp,
+        message: &'a Prepared,
+    ) -> Option<(ConnId, Frame<'a>)> {
+        match self.socket() {
+            Some(socket) => {
+                let frame = message.frame(self.revision, self.b64);
+                self.hand_over(now, socket, frame)
+            }
+            None => {
+                self.transmit(Buffered::Message(message.data().into_owned()));
+                None
+            }
+        }
+    }
+
+    /// The frame itself where it can go at once; else it goes with the outputs.
+    fn hand_over<'a>(
+        &mut self,
+        now: Timestamp,
+        socket: ConnId,
+        frame: Frame<'a>,
+    ) -> Option<(ConnId, Frame<'a>)> {
         let at_once = self.outputs.is_empty();
-        let State::WebSocket(socket) = &mut self.state else {
-            self.transmit(Buffered::Message(data.into_owned()));
-            return None;
-        };
-        let conn = socket.conn;
-        let frame = Frame::message(revision, b64, data);
         if !self.account(now, frame.len()) {
             return None;
         }
         if at_once && self.outputs.is_empty() {
-            return Some((conn, frame));
+            return Some((socket, frame));
         }
         let frame = frame.into_owned();
-        self.outputs.push_back(Output::Send {
-            socket: conn,
-            frame,
-        });
+        self.outputs.push_back(Output::Send { socket, frame });
         None
+    }
+
+    /// Whether a message would be on its way at once: the session's WebSocket
+    /// takes what is sent to it, or a `GET` waits for something.
+    pub fn is_ready(&self) -> bool {
+        match &self.state {
+            State::WebSocket(_) => self.outputs.is_empty() && !self.is_strained(),
+            State::Polling(polling) | State::Probing(polling, _) => {
+                matches!(polling.poll, Poll::Waiting(..)) && polling.outbox.len() == 0
+            }
+            State::Closing { .. } | State::Closed { .. } => false,
+        }
     }
 
     /// Ends the session from the server's side.
