@@ -1,0 +1,205 @@
+//! Arguments: JSON text, and the attachments that it names.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// The arguments of an event or an acknowledgement: a JSON array, as text. In it,
+/// `{"_placeholder":true,"num":i}` stands for an attachment. The first item of
+/// an event's is its name.
+///
+/// ```
+/// use dormouse_proto::socket::Args;
+///
+/// let args = Args::new(r#"["photo",{"_placeholder":true,"num":0}]"#, vec![vec![1, 2]]);
+/// assert_eq!(args.attachments()[0], [1, 2]);
+/// assert_eq!(args.bytes(), 41);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Args<'a> {
+    json: Cow<'a, str>,
+    attachments: Vec<Vec<u8>>,
+}
+
+impl<'a> Args<'a> {
+    /// Arguments of our own: `json` is an array, and its placeholders fit.
+    pub fn new(json: impl Into<Cow<'a, str>>, attachments: Vec<Vec<u8>>) -> Self {
+        Self {
+            json: json.into(),
+            attachments,
+        }
+    }
+
+    /// The array.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The attachments, in the order of their numbers.
+    pub fn attachments(&self) -> &[Vec<u8>] {
+        &self.attachments
+    }
+
+    /// How much it is: text and attachments.
+    pub fn bytes(&self) -> usize {
+        let attachments = self.attachments.iter().map(Vec::len);
+        self.json.len() + attachments.sum::<usize>()
+    }
+
+    /// The same, lent.
+    pub fn borrowed(&self) -> Args<'_> {
+        Args {
+            json: Cow::Borrowed(&self.json),
+            attachments: self.attachments.clone(),
+        }
+    }
+
+    /// The same, owned: the text is copied if it was borrowed.
+    pub fn into_owned(self) -> Args<'static> {
+        Args {
+            json: Cow::Owned(self.json.into_owned()),
+            attachments: self.attachments,
+        }
+    }
+
+    /// Text and attachments.
+    pub fn into_parts(self) -> (Cow<'a, str>, Vec<Vec<u8>>) {
+        (self.json, self.attachments)
+    }
+
+    pub(super) fn set_attachments(&mut self, attachments: Vec<Vec<u8>>) {
+        self.attachments = attachments;
+    }
+}
+
+/// A placeholder in a JSON text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placeholder {
+    /// Where the object stands.
+    pub range: Range<usize>,
+    /// The attachment it names; `None` if its `num` is none that could be.
+    pub num: Option<usize>,
+}
+
+/// An object that is being read.
+struct Object {
+    start: usize,
+    /// It has `"_placeholder": true`.
+    is_placeholder: bool,
+    num: Option<usize>,
+}
+
+/// What the next token means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    None,
+    Placeholder,
+    Num,
+}
+
+/// The placeholders in a JSON text, which must be valid, in the order in which
+/// they end. No recursion: how deep a text is nested is up to its sender.
+pub fn placeholders(json: &str) -> Vec<Placeholder> {
+    let mut found = Vec::new();
+    // Arrays have no object to be read.
+    let mut open: Vec<Option<Object>> = Vec::new();
+    let mut key = Key::None;
+    let mut expects_key = false;
+    let bytes = json.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' => {
+                open.push(Some(Object {
+                    start: at,
+                    is_placeholder: false,
+                    num: None,
+                }));
+                (key, expects_key) = (Key::None, true);
+            }
+            b'[' => {
+                open.push(None);
+                (key, expects_key) = (Key::None, false);
+            }
+            b'}' | b']' => {
+                if let Some(Some(object)) = open.pop()
+                    && object.is_placeholder
+                {
+                    found.push(Placeholder {
+                        range: object.start..at + 1,
+                        num: object.num,
+                    });
+                }
+                (key, expects_key) = (Key::None, false);
+            }
+            b',' => (key, expects_key) = (Key::None, matches!(open.last(), Some(Some(_)))),
+            b'"' => {
+                let end = string_end(bytes, at);
+                if expects_key {
+                    key = json.get(at..end).map_or(Key::None, read_key);
+                    expects_key = false;
+                } else if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
+                    object.num = None;
+                }
+                at = end;
+                continue;
+            }
+            b't' | b'f' | b'n' => {
+                if let (Key::Placeholder, Some(Some(object))) = (key, open.last_mut()) {
+                    object.is_placeholder = *byte == b't';
+                }
+                if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
+                    object.num = None;
+                }
+                key = Key::None;
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = number_end(bytes, at);
+                if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
+                    object.num = json.get(at..end).and_then(|number| number.parse().ok());
+                }
+                key = Key::None;
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+fn read_key(quoted: &str) -> Key {
+    let name: Cow<'_, str> = if quoted.contains('\\') {
+        Cow::Owned(serde_json::from_str::<String>(quoted).unwrap_or_default())
+    } else {
+        Cow::Borrowed(quoted.trim_matches('"'))
+    };
+    match &*name {
+        "_placeholder" => Key::Placeholder,
+        "num" => Key::Num,
+        _ => Key::None,
+    }
+}
+
+/// Where the string that begins at `start` ends, its quotes counted.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn number_end(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    let is_part = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
+    start + rest.iter().take_while(|byte| is_part(byte)).count()
+}

@@ -1,0 +1,166 @@
+//! From messages to packets: a packet with attachments takes several.
+
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::packet::{Header, decode_text};
+use super::{ClientPacket, ParseError, Parser, Protocol, msgpack, placeholders};
+use crate::engine::Data;
+
+/// What is allowed of one packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most attachments.
+    pub attachments: usize,
+    /// The most bytes, attachments included.
+    pub bytes: usize,
+}
+
+/// Reads one client's messages, and remembers a packet whose attachments are
+/// still to come.
+///
+/// ```
+/// use dormouse_proto::engine::Data;
+/// use dormouse_proto::socket::{ClientPacket, Decoder, Limits, Parser, Protocol};
+///
+/// let mut decoder = Decoder::default();
+/// let limits = Limits { attachments: 10, bytes: 1000 };
+/// let mut decode = |data| decoder.decode(Protocol::V5, Parser::Json, limits, data);
+///
+/// let text = r#"51-["photo",{"_placeholder":true,"num":0}]"#;
+/// assert_eq!(decode(Data::from(text)), Ok(None));
+/// let Ok(Some(ClientPacket::Event { name, args, .. })) = decode(Data::from(vec![1, 2, 3])) else {
+///     panic!("this was the last attachment");
+/// };
+/// assert_eq!((&*name, &*args.attachments()[0]), ("photo", &[1, 2, 3][..]));
+/// ```
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Decoder {
+    pending: Option<Pending>,
+}
+
+/// A packet and what has come of its attachments.
+#[derive(Debug, Serialize, Deserialize)]
+struct Pending {
+    packet: ClientPacket<'static>,
+    attachments: Vec<Vec<u8>>,
+    expected: usize,
+    bytes: usize,
+}
+
+impl Decoder {
+    /// Whether attachments are still to come.
+    pub fn is_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Takes in a message. `None` if attachments are still to come.
+    ///
+    /// # Errors
+    ///
+    /// It is no packet, or not the part of one that has to come now. The client
+    /// is not to be listened to any more.
+    pub fn decode<'a>(
+        &mut self,
+        protocol: Protocol,
+        parser: Parser,
+        limits: Limits,
+        data: Data<'a>,
+    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
+        if data.len() > limits.bytes {
+            return Err(ParseError::TooLarge);
+        }
+        match (parser, data) {
+            (Parser::Json, Data::Text(text)) => {
+                if self.pending.take().is_some() {
+                    return Err(ParseError::UnexpectedText);
+                }
+                // What is borrowed stays borrowed.
+                let header = match text {
+                    alloc::borrow::Cow::Borrowed(text) => {
+                        decode_text(protocol, text, limits.attachments)?
+                    }
+                    alloc::borrow::Cow::Owned(text) => {
+                        let header = decode_text(protocol, &text, limits.attachments)?;
+                        Header {
+                            packet: header.packet.into_owned(),
+                            attachments: header.attachments,
+                        }
+                    }
+                };
+                self.handle_header(header)
+            }
+            (Parser::Json, Data::Binary(bytes)) => {
+                self.handle_attachment(limits, bytes.into_owned())
+            }
+            (Parser::MsgPack, Data::Binary(bytes)) => {
+                let packet = msgpack::decode(protocol, &bytes, limits)?;
+                check_placeholders(&packet)?;
+                Ok(Some(packet))
+            }
+            (Parser::MsgPack, Data::Text(_)) => Err(ParseError::MsgPack),
+        }
+    }
+
+    fn handle_header<'a>(
+        &mut self,
+        header: Header<'a>,
+    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
+        if header.attachments == 0 {
+            return Ok(Some(header.packet));
+        }
+        let packet = header.packet.into_owned();
+        let bytes = args_of(&packet).map_or(0, |args| args.bytes());
+        self.pending = Some(Pending {
+            packet,
+            attachments: Vec::new(),
+            expected: header.attachments,
+            bytes,
+        });
+        Ok(None)
+    }
+
+    fn handle_attachment(
+        &mut self,
+        limits: Limits,
+        bytes: Vec<u8>,
+    ) -> Result<Option<ClientPacket<'static>>, ParseError> {
+        let mut pending = self.pending.take().ok_or(ParseError::UnexpectedBinary)?;
+        pending.bytes = pending.bytes.saturating_add(bytes.len());
+        if pending.bytes > limits.bytes {
+            return Err(ParseError::TooLarge);
+        }
+        pending.attachments.push(bytes);
+        if pending.attachments.len() < pending.expected {
+            self.pending = Some(pending);
+            return Ok(None);
+        }
+        let mut packet = pending.packet;
+        packet.set_attachments(pending.attachments);
+        check_placeholders(&packet)?;
+        Ok(Some(packet))
+    }
+}
+
+fn args_of<'p, 'a>(packet: &'p ClientPacket<'a>) -> Option<&'p super::Args<'a>> {
+    match packet {
+        ClientPacket::Event { args, .. } | ClientPacket::Ack { args, .. } => Some(args),
+        ClientPacket::Connect { .. } | ClientPacket::Disconnect { .. } => None,
+    }
+}
+
+/// Every placeholder must name an attachment. That one is named twice, or not at
+/// all, is nobody's business.
+fn check_placeholders(packet: &ClientPacket<'_>) -> Result<(), ParseError> {
+    let Some(args) = args_of(packet) else {
+        return Ok(());
+    };
+    let count = args.attachments().len();
+    let fits = |num: Option<usize>| num.is_some_and(|num| num < count);
+    if placeholders(args.json()).iter().all(|it| fits(it.num)) {
+        Ok(())
+    } else {
+        Err(ParseError::Placeholder)
+    }
+}

@@ -1,0 +1,54 @@
+use core::fmt;
+
+/// Why a message is no Socket.IO packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// The first character is no packet type, or there is none.
+    UnknownType,
+    /// A packet that only a server may send.
+    NotForServers,
+    /// The number of attachments is missing, too long, or not followed by `-`.
+    AttachmentCount,
+    /// More attachments than a packet may have.
+    TooManyAttachments,
+    /// The packet and its attachments have more bytes than a packet may have.
+    TooLarge,
+    /// The number of an acknowledgement is missing or too long.
+    AckId,
+    /// The payload is no JSON.
+    Json,
+    /// The payload is not what a packet of this type holds.
+    Payload,
+    /// The event's name is one that only the library itself uses.
+    ReservedName,
+    /// A placeholder names an attachment that there is not.
+    Placeholder,
+    /// Bytes where nobody expects an attachment.
+    UnexpectedBinary,
+    /// Text where attachments are still missing.
+    UnexpectedText,
+    /// The bytes are no msgpack.
+    MsgPack,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownType => "unknown packet type",
+            Self::NotForServers => "packet that only a server sends",
+            Self::AttachmentCount => "bad number of attachments",
+            Self::TooManyAttachments => "too many attachments",
+            Self::TooLarge => "packet too large",
+            Self::AckId => "bad acknowledgement id",
+            Self::Json => "payload is no json",
+            Self::Payload => "payload does not fit the packet type",
+            Self::ReservedName => "reserved event name",
+            Self::Placeholder => "placeholder without attachment",
+            Self::UnexpectedBinary => "attachment that no packet announced",
+            Self::UnexpectedText => "packet before the last attachment",
+            Self::MsgPack => "no msgpack",
+        })
+    }
+}
+
+impl core::error::Error for ParseError {}

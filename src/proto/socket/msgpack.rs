@@ -1,0 +1,560 @@
+//! Packets as msgpack, for clients with `socket.io-msgpack-parser`.
+//!
+//! A packet is one binary message, a map of `type`, `data`, `nsp` and `id`. Its
+//! arguments are read into the same form as everywhere else: JSON text, and
+//! attachments for what is bytes. What JSON cannot hold becomes what JavaScript
+//! would make of it there: `undefined` and infinities are `null`, dates are text.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+use super::decoder::Limits;
+use super::packet::{decode_ack, decode_connect, decode_event, quoted};
+use super::{ClientPacket, ParseError, Protocol, ServerPacket};
+
+/// How deep a value may be nested: reading it is recursive.
+const MAX_DEPTH: usize = 100;
+
+type Read<T> = Result<T, ParseError>;
+
+/// Reads a packet.
+pub(super) fn decode(
+    protocol: Protocol,
+    bytes: &[u8],
+    limits: Limits,
+) -> Read<ClientPacket<'static>> {
+    let mut reader = Reader {
+        bytes,
+        limits,
+        attachments: Vec::new(),
+    };
+    let fields = reader.map_length()?;
+    let (mut kind, mut namespace, mut id, mut data) = (None, None, None, None);
+    for _ in 0..fields {
+        match &*reader.string()? {
+            "type" => kind = Some(reader.json()?),
+            "nsp" => namespace = Some(reader.string()?),
+            "id" => id = Some(reader.json()?).filter(|id| id != "null"),
+            "data" => data = Some(reader.json()?),
+            _ => drop(reader.json()?),
+        }
+    }
+    if !reader.bytes.is_empty() {
+        return Err(ParseError::MsgPack);
+    }
+    let namespace = Cow::Owned(namespace.ok_or(ParseError::Payload)?);
+    let id = id
+        .map(|id| id.parse::<u64>().map_err(|_| ParseError::AckId))
+        .transpose()?;
+    let attachments = reader.attachments;
+    let mut packet = match kind.as_deref() {
+        Some("0") => {
+            let data = data.filter(|data| data != "null");
+            decode_connect(namespace, None, data.as_deref())?.into_owned()
+        }
+        Some("1") => ClientPacket::Disconnect { namespace },
+        Some("2" | "5") => {
+            let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
+            decode_event(namespace, id, json)?
+        }
+        Some("3" | "6") => {
+            let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
+            decode_ack(namespace, id, json)?
+        }
+        Some("4") => return Err(ParseError::NotForServers),
+        Some(_) | None => return Err(ParseError::UnknownType),
+    };
+    if let (
+        Protocol::V4,
+        ClientPacket::Connect {
+            namespace, query, ..
+        },
+    ) = (protocol, &mut packet)
+        && let Some((name, rest)) = namespace.clone().split_once('?')
+    {
+        *query = Some(Cow::Owned(rest.to_string()));
+        *namespace = Cow::Owned(name.to_string());
+    }
+    packet.set_attachments(attachments);
+    Ok(packet)
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    limits: Limits,
+    attachments: Vec<Vec<u8>>,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Read<&'a [u8]> {
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(count)
+            .ok_or(ParseError::MsgPack)?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let taken = self.take(N)?;
+        taken.try_into().map_err(|_| ParseError::MsgPack)
+    }
+
+    fn byte(&mut self) -> Read<u8> {
+        Ok(u8::from_be_bytes(self.array()?))
+    }
+
+    /// A big-endian number of so many bytes.
+    fn length(&mut self, bytes: usize) -> Read<usize> {
+        let digits = self.take(bytes)?;
+        let number = digits
+            .iter()
+            .fold(0, |number: u64, digit| number << 8 | u64::from(*digit));
+        usize::try_from(number).map_err(|_| ParseError::MsgPack)
+    }
+
+    fn map_length(&mut self) -> Read<usize> {
+        match self.byte()? {
+            byte @ 0x80..=0x8f => Ok(usize::from(byte & 0x0f)),
+            0xde => self.length(2),
+            0xdf => self.length(4),
+            _ => Err(ParseError::MsgPack),
+        }
+    }
+
+    fn string(&mut self) -> Read<String> {
+        let byte = self.byte()?;
+        let length = self.string_length(byte)?;
+        self.text(length)
+    }
+
+    fn string_length(&mut self, byte: u8) -> Read<usize> {
+        match byte {
+            0xa0..=0xbf => Ok(usize::from(byte & 0x1f)),
+            0xd9 => self.length(1),
+            0xda => self.length(2),
+            0xdb => self.length(4),
+            _ => Err(ParseError::MsgPack),
+        }
+    }
+
+    fn text(&mut self, length: usize) -> Read<String> {
+        let bytes = self.take(length)?.to_vec();
+        String::from_utf8(bytes).map_err(|_| ParseError::MsgPack)
+    }
+
+    /// One value, as JSON.
+    fn json(&mut self) -> Read<String> {
+        let mut json = String::new();
+        self.value(&mut json, 0)?;
+        Ok(json)
+    }
+
+    fn value(&mut self, json: &mut String, depth: usize) -> Read<()> {
+        if depth > MAX_DEPTH {
+            return Err(ParseError::MsgPack);
+        }
+        let byte = self.byte()?;
+        match byte {
+            0x00..=0x7f => json.push_str(&byte.to_string()),
+            0xe0..=0xff => json.push_str(&i8::from_be_bytes([byte]).to_string()),
+            0x80..=0x8f => return self.map(json, usize::from(byte & 0x0f), depth),
+            0xde | 0xdf => {
+                let length = self.length(if byte == 0xde { 2 } else { 4 })?;
+                return self.map(json, length, depth);
+            }
+            0x90..=0x9f => return self.list(json, usize::from(byte & 0x0f), depth),
+            0xdc | 0xdd => {
+                let length = self.length(if byte == 0xdc { 2 } else { 4 })?;
+                return self.list(json, length, depth);
+            }
+            0xa0..=0xbf | 0xd9..=0xdb => {
+                let length = self.string_length(byte)?;
+                json.push_str(&quoted(&self.text(length)?));
+            }
+            0xc0 => json.push_str("null"),
+            0xc2 => json.push_str("false"),
+            0xc3 => json.push_str("true"),
+            0xc4..=0xc6 => {
+                let length = self.length(1 << (byte - 0xc4))?;
+                self.attachment(json, length)?;
+            }
+            0xc7..=0xc9 => {
+                let length = self.length(1 << (byte - 0xc7))?;
+                self.extension(json, length)?;
+            }
+            0xd4..=0xd8 => self.extension(json, 1 << (byte - 0xd4))?,
+            0xca => self.number(json, |reader| {
+                Ok(f64::from(f32::from_be_bytes(reader.array()?)))
+            })?,
+            0xcb => self.number(json, |reader| Ok(f64::from_be_bytes(reader.array()?)))?,
+            0xcc => json.push_str(&self.byte()?.to_string()),
+            0xcd => json.push_str(&u16::from_be_bytes(self.array()?).to_string()),
+            0xce => json.push_str(&u32::from_be_bytes(self.array()?).to_string()),
+            0xcf => json.push_str(&u64::from_be_bytes(self.array()?).to_string()),
+            0xd0 => json.push_str(&i8::from_be_bytes(self.array()?).to_string()),
+            0xd1 => json.push_str(&i16::from_be_bytes(self.array()?).to_string()),
+            0xd2 => json.push_str(&i32::from_be_bytes(self.array()?).to_string()),
+            0xd3 => json.push_str(&i64::from_be_bytes(self.array()?).to_string()),
+            0xc1 => return Err(ParseError::MsgPack),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, json: &mut String, read: impl FnOnce(&mut Self) -> Read<f64>) -> Read<()> {
+        let number = read(self)?;
+        json.push_str(&as_javascript(number));
+        Ok(())
+    }
+
+    fn list(&mut self, json: &mut String, length: usize, depth: usize) -> Read<()> {
+        json.push('[');
+        for index in 0..length {
+            if index > 0 {
+                json.push(',');
+            }
+            self.value(json, depth + 1)?;
+        }
+        json.push(']');
+        Ok(())
+    }
+
+    fn map(&mut self, json: &mut String, length: usize, depth: usize) -> Read<()> {
+        json.push('{');
+        for index in 0..length {
+            if index > 0 {
+                json.push(',');
+            }
+            let key = self.string()?;
+            if key == "_placeholder" {
+                // It would be taken for the place of an attachment.
+                return Err(ParseError::Placeholder);
+            }
+            json.push_str(&quoted(&key));
+            json.push(':');
+            self.value(json, depth + 1)?;
+        }
+        json.push('}');
+        Ok(())
+    }
+
+    fn attachment(&mut self, json: &mut String, length: usize) -> Read<()> {
+        let bytes = self.take(length)?.to_vec();
+        if self.attachments.len() >= self.limits.attachments {
+            return Err(ParseError::TooManyAttachments);
+        }
+        let num = self.attachments.len();
+        self.attachments.push(bytes);
+        // Writing to a string never fails.
+        let _ = write!(json, r#"{{"_placeholder":true,"num":{num}}}"#);
+        Ok(())
+    }
+
+    /// `undefined`, bytes and dates of the JavaScript library have types of their
+    /// own.
+    fn extension(&mut self, json: &mut String, length: usize) -> Read<()> {
+        let kind = i8::from_be_bytes(self.array()?);
+        match (kind, length) {
+            // An ArrayBuffer.
+            (0, length) if length > 1 && length != 8 => self.attachment(json, length),
+            (0, 8) => {
+                let millis = i64::from(i32::from_be_bytes(self.array()?)) << 32
+                    | i64::from(u32::from_be_bytes(self.array()?));
+                json.push_str(&iso_date(millis));
+                Ok(())
+            }
+            (_, length) => {
+                self.take(length)?;
+                json.push_str("null");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A number, whole ones without a point as JavaScript has them.
+fn as_javascript(number: f64) -> String {
+    let whole = number as i64;
+    if whole as f64 == number && whole.unsigned_abs() < 1 << 53 {
+        return whole.to_string();
+    }
+    serde_json::to_string(&number).unwrap_or_else(|_| "null".into())
+}
+
+/// Milliseconds since 1970 as `Date.prototype.toJSON` has them.
+fn iso_date(millis: i64) -> String {
+    let days = millis.div_euclid(86_400_000);
+    let rest = millis.rem_euclid(86_400_000);
+    // Howard Hinnant's civil-from-days.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
+    let month = if month_shifted < 10 {
+        month_shifted + 3
+    } else {
+        month_shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, milli) = (rest / 1_000 % 60, rest % 1_000);
+    alloc::format!(
+        "\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z\""
+    )
+}
+
+/// Writes a packet.
+pub(super) fn encode(packet: &ServerPacket<'_>, protocol: Protocol) -> Vec<u8> {
+    let (kind, namespace, id, json, offset) = match packet {
+        ServerPacket::Connect { namespace, .. } => (0, *namespace, None, None, None),
+        ServerPacket::Disconnect { namespace } => (1, *namespace, None, None, None),
+        ServerPacket::Event {
+            namespace,
+            ack,
+            args,
+            offset,
+        } => (2, *namespace, ack.map(u64::from), Some(*args), *offset),
+        ServerPacket::Ack {
+            namespace,
+            id,
+            args,
+        } => (3, *namespace, Some(*id), Some(*args), None),
+        ServerPacket::ConnectError { namespace, .. } => (4, *namespace, None, None, None),
+    };
+    let payload = packet.payload(protocol);
+    let has_data = json.is_some() || payload.is_some();
+    let mut writer = Writer {
+        bytes: Vec::new(),
+        attachments: json.map_or(&[], |args| args.attachments()),
+    };
+    let fields = 2 + u8::from(has_data) + u8::from(id.is_some());
+    writer.bytes.push(0x80 | fields);
+    writer.string("type");
+    writer.bytes.push(kind);
+    if has_data {
+        writer.string("data");
+        let json = json.map_or(payload.as_deref(), |args| Some(args.json()));
+        writer.json(json.unwrap_or("null"), offset);
+    }
+    writer.string("nsp");
+    writer.string(namespace);
+    if let Some(id) = id {
+        writer.string("id");
+        writer.unsigned(id);
+    }
+    writer.bytes
+}
+
+struct Writer<'a> {
+    bytes: Vec<u8>,
+    attachments: &'a [Vec<u8>],
+}
+
+impl Writer<'_> {
+    fn json(&mut self, json: &str, last: Option<&str>) {
+        let start = self.bytes.len();
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let seed = Value { writer: self, last };
+        if seed.deserialize(&mut deserializer).is_err() {
+            // It is nested deeper than can be read.
+            self.bytes.truncate(start);
+            self.bytes.push(0xc0);
+        }
+    }
+
+    fn unsigned(&mut self, number: u64) {
+        if let Ok(number) = u8::try_from(number) {
+            if number >= 0x80 {
+                self.bytes.push(0xcc);
+            }
+            self.bytes.push(number);
+        } else if let Ok(number) = u16::try_from(number) {
+            self.bytes.push(0xcd);
+            self.bytes.extend(number.to_be_bytes());
+        } else if let Ok(number) = u32::try_from(number) {
+            self.bytes.push(0xce);
+            self.bytes.extend(number.to_be_bytes());
+        } else {
+            self.bytes.push(0xcf);
+            self.bytes.extend(number.to_be_bytes());
+        }
+    }
+
+    fn signed(&mut self, number: i64) {
+        if let Ok(number) = u64::try_from(number) {
+            self.unsigned(number);
+        } else if let Ok(number @ -32..) = i8::try_from(number) {
+            self.bytes.extend(number.to_be_bytes());
+        } else if let Ok(number) = i8::try_from(number) {
+            self.bytes.push(0xd0);
+            self.bytes.extend(number.to_be_bytes());
+        } else if let Ok(number) = i16::try_from(number) {
+            self.bytes.push(0xd1);
+            self.bytes.extend(number.to_be_bytes());
+        } else if let Ok(number) = i32::try_from(number) {
+            self.bytes.push(0xd2);
+            self.bytes.extend(number.to_be_bytes());
+        } else {
+            self.bytes.push(0xd3);
+            self.bytes.extend(number.to_be_bytes());
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        self.length(
+            text.len(),
+            Some((0xa0, 31)),
+            [Some(0xd9), Some(0xda), Some(0xdb)],
+        );
+        self.bytes.extend(text.as_bytes());
+    }
+
+    fn binary(&mut self, bytes: &[u8]) {
+        self.length(bytes.len(), None, [Some(0xc4), Some(0xc5), Some(0xc6)]);
+        self.bytes.extend(bytes);
+    }
+
+    /// A length behind the shortest prefix that has room for it.
+    fn length(&mut self, length: usize, short: Option<(u8, usize)>, prefixes: [Option<u8>; 3]) {
+        let [one, two, four] = prefixes;
+        match (short, one, two) {
+            (Some((prefix, most)), _, _) if length <= most => {
+                self.bytes.push(prefix | length as u8);
+            }
+            (_, Some(prefix), _) if length <= 0xff => {
+                self.bytes.extend([prefix, length as u8]);
+            }
+            (_, _, Some(prefix)) if length <= 0xffff => {
+                self.bytes.push(prefix);
+                self.bytes.extend((length as u16).to_be_bytes());
+            }
+            _ => {
+                self.bytes.push(four.unwrap_or_default());
+                self.bytes.extend((length as u32).to_be_bytes());
+            }
+        }
+    }
+
+    /// Writes the items that `fill` has written behind `start`, now that their
+    /// number is known.
+    fn put_length(&mut self, start: usize, count: usize, short: u8, two: u8, four: u8) {
+        let items = self.bytes.split_off(start);
+        self.length(count, Some((short, 15)), [None, Some(two), Some(four)]);
+        self.bytes.extend(items);
+    }
+}
+
+/// A JSON value that is written as it is read.
+struct Value<'w, 'a> {
+    writer: &'w mut Writer<'a>,
+    /// One more item for the array that it is.
+    last: Option<&'w str>,
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_, '_> {
+    /// The number, if it is one that could be an attachment's.
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        self.writer.bytes.push(if value { 0xc3 } else { 0xc2 });
+        Ok(value.then_some(usize::MAX))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        self.writer.bytes.push(0xc0);
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        self.writer.unsigned(number);
+        Ok(usize::try_from(number).ok())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        self.writer.signed(number);
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        self.writer.bytes.push(0xcb);
+        self.writer.bytes.extend(number.to_be_bytes());
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        self.writer.string(text);
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let start = self.writer.bytes.len();
+        let mut count = 0;
+        while items
+            .next_element_seed(Value {
+                writer: self.writer,
+                last: None,
+            })?
+            .is_some()
+        {
+            count += 1;
+        }
+        if let Some(last) = self.last {
+            self.writer.string(last);
+            count += 1;
+        }
+        self.writer.put_length(start, count, 0x90, 0xdc, 0xdd);
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let start = self.writer.bytes.len();
+        let mut count = 0;
+        let (mut is_placeholder, mut num) = (false, None);
+        while let Some(key) = entries.next_key::<String>()? {
+            self.writer.string(&key);
+            let number = entries.next_value_seed(Value {
+                writer: self.writer,
+                last: None,
+            })?;
+            match &*key {
+                "_placeholder" => is_placeholder = number == Some(usize::MAX),
+                "num" => num = number,
+                _ => {}
+            }
+            count += 1;
+        }
+        let attachments = self.writer.attachments;
+        let attachment = num.filter(|_| is_placeholder);
+        match attachment.and_then(|num| attachments.get(num)) {
+            Some(bytes) => {
+                self.writer.bytes.truncate(start);
+                self.writer.binary(bytes);
+            }
+            None => self.writer.put_length(start, count, 0x80, 0xde, 0xdf),
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,60 @@
+use core::fmt;
+
+use crate::engine;
+
+/// Why a socket is disconnected, in the words that users of other servers know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The client left the namespace.
+    ClientNamespaceDisconnect,
+    /// The application disconnected the socket.
+    ServerNamespaceDisconnect,
+    /// The client broke a rule of the protocol, or joined nothing in time.
+    ForcedServerClose,
+    /// The server is shutting down.
+    ServerShuttingDown,
+    /// The session beneath has ended.
+    Session(engine::Reason),
+}
+
+impl Reason {
+    /// The words of the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientNamespaceDisconnect => "client namespace disconnect",
+            Self::ServerNamespaceDisconnect => "server namespace disconnect",
+            Self::ForcedServerClose => "forced server close",
+            Self::ServerShuttingDown => "server shutting down",
+            Self::Session(reason) => reason.as_str(),
+        }
+    }
+
+    /// Whether the socket is kept for its client to come back to, where
+    /// connection state recovery is on. Who left on purpose, was sent away or
+    /// talks nonsense starts anew.
+    pub const fn is_recoverable(self) -> bool {
+        match self {
+            Self::ForcedServerClose | Self::ServerShuttingDown => true,
+            Self::Session(reason) => match reason {
+                engine::Reason::TransportError
+                | engine::Reason::TransportClose
+                | engine::Reason::ForcedClose
+                | engine::Reason::PingTimeout => true,
+                engine::Reason::ParseError => false,
+            },
+            Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
+        }
+    }
+}
+
+impl From<engine::Reason> for Reason {
+    fn from(reason: engine::Reason) -> Self {
+        Self::Session(reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
