@@ -9,6 +9,7 @@ use worker::{Context, Env, Request, Response};
 
 use crate::endpoint::Endpoint;
 use crate::engine::Engine;
+use crate::io::Server;
 use crate::options::ConfigError;
 
 /// An application: one or more servers, each on a path of its own, and a handler
@@ -51,6 +52,11 @@ impl App {
         self.endpoint(engine.into())
     }
 
+    /// Adds a Socket.IO server.
+    pub fn server(self, server: Server) -> Self {
+        self.endpoint(server.into())
+    }
+
     fn endpoint(mut self, endpoint: Endpoint) -> Self {
         self.endpoints.push(Rc::new(endpoint));
         self
@@ -82,6 +88,9 @@ impl App {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             let path = &endpoint.options.path;
             endpoint.options.check()?;
+            if let Some(application) = endpoint.io() {
+                application.check(&endpoint.options)?;
+            }
             if self
                 .endpoints
                 .iter()
@@ -116,6 +125,12 @@ impl Default for App {
 impl From<Engine> for App {
     fn from(engine: Engine) -> Self {
         Self::new().engine(engine)
+    }
+}
+
+impl From<Server> for App {
+    fn from(server: Server) -> Self {
+        Self::new().server(server)
     }
 }
 

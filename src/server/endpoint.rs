@@ -4,6 +4,7 @@ use core::fmt;
 use std::rc::Rc;
 
 use crate::engine;
+use crate::io;
 use crate::options::Options;
 use crate::request::Handshake;
 
@@ -21,6 +22,8 @@ pub(crate) type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
 pub(crate) enum Application {
     /// Engine.IO alone: messages.
     Engine(engine::Handlers),
+    /// Socket.IO: events, in namespaces.
+    Io(io::Application),
 }
 
 impl Endpoint {
@@ -28,6 +31,15 @@ impl Endpoint {
     pub(crate) fn engine(&self) -> Option<&engine::Handlers> {
         match &self.application {
             Application::Engine(handlers) => Some(handlers),
+            Application::Io(_) => None,
+        }
+    }
+
+    /// The Socket.IO application.
+    pub(crate) fn io(&self) -> Option<&io::Application> {
+        match &self.application {
+            Application::Engine(_) => None,
+            Application::Io(application) => Some(application),
         }
     }
 }

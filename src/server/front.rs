@@ -227,6 +227,8 @@ fn place(
     handshake: &Handshake,
 ) -> Option<DurableObject> {
     let options = &endpoint.options;
+    // In Socket.IO, clients of both revisions talk to each other.
+    let revision = endpoint.engine().map(|_| revision);
     let id = match options.placement.choose(&options.path, revision, handshake) {
         Some(name) => objects.id_from_name(&name),
         None => objects.new_unique_id(),

@@ -35,9 +35,9 @@ mod endpoint;
 pub mod engine;
 mod front;
 mod http;
-mod io;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;
+mod io;
 mod log;
 mod object;
 mod options;
@@ -48,8 +48,21 @@ mod request;
 mod sid;
 
 pub use app::App;
+pub use client::SessionError as DataError;
+pub use dormouse_proto::engine::Transport;
+pub use dormouse_proto::socket::{Parser, Reason};
+pub use engine::sleep;
 pub use front::handle;
-pub use options::ConfigError;
+pub use io::handler;
+pub use io::{
+    Ack, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError, Event, EventName,
+    Expired, Failed, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery, Refusal,
+    RemoteSocket, RoomNames, Server, Socket, State, Timed,
+};
+pub use log::Level;
+pub use options::{ConfigError, Cookie, Origins};
+pub use placement::Placement;
+pub use request::{Handshake, MAX_KEPT};
 
 /// The examples of the README, which `cargo test` runs.
 #[cfg(doctest)]

@@ -12,6 +12,7 @@
 mod clock;
 mod commands;
 mod handlers;
+mod io;
 mod rows;
 mod sessions;
 mod sockets;
@@ -45,6 +46,7 @@ use crate::query;
 use crate::sid::{Key, Sid};
 
 pub(crate) use self::commands::Command;
+pub(crate) use self::io::{Answer, Flags, Operation, Remote, Target};
 pub(crate) use self::will::running_fetch;
 
 /// The part of a Durable Object that [`worker!`](crate::worker) wraps.
@@ -76,6 +78,7 @@ pub(crate) struct Shell {
     /// Messages that came in one payload and are yet to be delivered.
     undelivered: RefCell<VecDeque<(Key, Message)>>,
     rows: Rows,
+    io: io::Shared,
 }
 
 /// The entry points. The platform calls each of them by itself.
@@ -98,6 +101,7 @@ impl Object {
             touched: RefCell::default(),
             undelivered: RefCell::default(),
             rows: Rows::new(&state),
+            io: io::Shared::default(),
             state,
             env,
         });
@@ -168,8 +172,7 @@ impl Shell {
         };
         self.event(|| {
             let message = self.with(key, |session| {
-                let message = session.handle_frame(platform::now(), conn, frame);
-                message.map(|data| data.into_owned())
+                session.handle_frame(platform::now(), conn, frame)
             });
             self.drain(key);
             if let Some(message) = message.flatten() {
@@ -344,6 +347,7 @@ impl Shell {
     fn handle_timeout(&self, key: Key) {
         self.tell_sign_of_life(key);
         self.with(key, |session| session.handle_timeout(platform::now()));
+        self.handle_join_timeout(key);
         self.touch(key);
     }
 

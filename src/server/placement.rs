@@ -13,9 +13,11 @@ use crate::request::Handshake;
 /// (about 1,000 requests a second) and its wakings. An object can hold 32,768
 /// WebSockets.
 ///
-/// Clients of revision 3 and 4 are put into different objects, even with the
-/// same key: only so can the heartbeats of both be answered without waking one.
-/// Different servers of one Worker have different objects as well.
+/// Clients of an Engine.IO server are put into different objects by revision, even
+/// with the same key: only so can the heartbeats of both be answered without
+/// waking one. Those of a Socket.IO server talk to each other, so that both are in
+/// one; there, the heartbeats of the revision with fewer clients wake it. Different
+/// servers of one Worker have different objects.
 ///
 /// ```
 /// use dormouse::engine::{Engine, Placement};
@@ -54,7 +56,7 @@ impl Placement {
     pub(crate) fn choose(
         &self,
         path: &str,
-        revision: Revision,
+        revision: Option<Revision>,
         handshake: &Handshake,
     ) -> Option<String> {
         match self {
@@ -73,15 +75,27 @@ impl Placement {
             return None;
         };
         let names =
-            |revision| (0..*count).map(move |shard| name(path, revision, &shard.to_string()));
+            |revision| (0..*count).map(move |shard| name(path, Some(revision), &shard.to_string()));
         Some(names(Revision::V3).chain(names(Revision::V4)).collect())
+    }
+
+    /// The name of the object where both revisions are, and there is one for all
+    /// clients, or for all with a key.
+    pub(crate) fn name_of(&self, path: &str, key: Option<&str>) -> Option<String> {
+        match (self, key) {
+            (Self::Shards(1), _) => Some(name(path, None, "0")),
+            (Self::Key(_), Some(key)) => Some(name(path, None, key)),
+            (Self::Shards(_) | Self::Key(_) | Self::PerSession, _) => None,
+        }
     }
 }
 
-fn name(path: &str, revision: Revision, key: &str) -> String {
+/// Without a revision: an object that both are in.
+fn name(path: &str, revision: Option<Revision>, key: &str) -> String {
     let revision = match revision {
-        Revision::V3 => 3,
-        Revision::V4 => 4,
+        Some(Revision::V3) => "3",
+        Some(Revision::V4) => "4",
+        None => "*",
     };
     format!("{path} {revision} {key}")
 }
@@ -128,12 +142,12 @@ mod tests {
     #[wasm_bindgen_test(unsupported = test)]
     fn names_are_unlike_each_other() {
         // A path has no space, so no key can make one object's name another's.
-        let one = name("/a/", Revision::V4, "4 x");
+        let one = name("/a/", Some(Revision::V4), "4 x");
         for other in [
-            name("/b/", Revision::V4, "4 x"),
-            name("/a/", Revision::V3, "4 x"),
-            name("/a/", Revision::V4, "x"),
-            name("/a/", Revision::V4, "4 x "),
+            name("/b/", Some(Revision::V4), "4 x"),
+            name("/a/", Some(Revision::V3), "4 x"),
+            name("/a/", Some(Revision::V4), "x"),
+            name("/a/", Some(Revision::V4), "4 x "),
         ] {
             assert_ne!(one, other);
         }
@@ -153,7 +167,7 @@ mod tests {
             for count in [1, 2, 8] {
                 let placement = Placement::Shards(count);
                 let mut chosen: Vec<_> = (0..500)
-                    .filter_map(|_| placement.choose("/a/", Revision::V4, &handshake()))
+                    .filter_map(|_| placement.choose("/a/", Some(Revision::V4), &handshake()))
                     .collect();
                 assert_eq!(chosen.len(), 500);
                 let names = placement.names("/a/").unwrap();
@@ -168,10 +182,13 @@ mod tests {
         fn a_key_is_taken_from_the_request() {
             let placement = Placement::key(|handshake| handshake.query("room").unwrap_or_default());
             let choose = |revision| placement.choose("/a/", revision, &handshake());
-            assert_eq!(choose(Revision::V3).as_deref(), Some("/a/ 3 one"));
-            assert_eq!(choose(Revision::V4).as_deref(), Some("/a/ 4 one"));
+            assert_eq!(choose(Some(Revision::V3)).as_deref(), Some("/a/ 3 one"));
+            assert_eq!(choose(Some(Revision::V4)).as_deref(), Some("/a/ 4 one"));
             let placement = Placement::PerSession;
-            assert_eq!(placement.choose("/a/", Revision::V4, &handshake()), None);
+            assert_eq!(
+                placement.choose("/a/", Some(Revision::V4), &handshake()),
+                None
+            );
         }
     }
 }

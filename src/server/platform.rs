@@ -290,6 +290,8 @@ pub(crate) trait SocketExt {
     fn accept_awake(&self);
     fn send_text(&self, text: &JsString);
     fn send_bytes(&self, bytes: &[u8]);
+    /// Sends bytes that are the runtime's own, and that nobody changes.
+    fn send_array(&self, bytes: &Uint8Array);
     fn close_quietly(&self, code: u16);
     fn set_attachment(&self, bytes: &[u8]) -> Result<(), JsValue>;
     fn attachment(&self) -> Option<Vec<u8>>;
@@ -321,6 +323,10 @@ impl SocketExt for WebSocket {
         // after a write to storage, and by then our memory holds something else.
         let bytes = Uint8Array::from(bytes);
         let _ = self.unchecked_ref::<Socket>().send_bytes(&bytes);
+    }
+
+    fn send_array(&self, bytes: &Uint8Array) {
+        let _ = self.unchecked_ref::<Socket>().send_bytes(bytes);
     }
 
     fn close_quietly(&self, code: u16) {

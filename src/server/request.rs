@@ -2,8 +2,14 @@
 
 use core::fmt;
 
-use worker::Cf;
+use dormouse_proto::Timestamp;
+use js_sys::{JSON, Reflect};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue};
+use worker::worker_sys::IncomingRequestCfProperties;
+use worker::{Cf, Headers};
 
+use crate::platform;
 use crate::query;
 
 /// The HTTP request by which a client connects: a `GET` by polling, or a
@@ -17,22 +23,70 @@ use crate::query;
 /// # let _ = (room, agent, country);
 /// # }
 /// ```
+///
+/// That of a Socket.IO client is kept for as long as its session lasts, through
+/// sleep. Of a request with more than [`MAX_KEPT`] bytes of headers, the longest
+/// of them are not kept, and [`cf`](Self::cf) is the first to go.
 pub struct Handshake {
-    request: worker::Request,
     url: String,
+    headers: Headers,
+    cf: Option<Cf>,
+    /// The same as a value of JavaScript, or `undefined`.
+    cf_value: JsValue,
+    time: Timestamp,
+}
+
+/// The most bytes that are kept of a handshake's headers.
+pub const MAX_KEPT: usize = 6_000;
+
+/// A handshake as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KeptHandshake {
+    url: String,
+    headers: Vec<(String, String)>,
+    /// As JSON.
+    cf: Option<String>,
+    time: Timestamp,
 }
 
 impl Handshake {
     pub(crate) fn new(request: &web_sys::Request) -> Self {
+        let cf = Reflect::get(request, &"cf".into()).unwrap_or_default();
         Self {
             url: request.url(),
-            request: worker::Request::from(Clone::clone(request)),
+            headers: Headers(request.headers()),
+            cf: cf.is_object().then(|| cf_of(&cf)),
+            cf_value: cf,
+            time: platform::now(),
+        }
+    }
+
+    /// What is to outlive sleep.
+    pub(crate) fn keep(&self) -> KeptHandshake {
+        let mut headers: Vec<(String, String)> = self.headers.entries().collect();
+        let bytes = |(name, value): &(String, String)| name.len() + value.len();
+        headers.sort_by_key(bytes);
+        let mut room = MAX_KEPT;
+        headers.retain(|header| match room.checked_sub(bytes(header)) {
+            Some(rest) => {
+                room = rest;
+                true
+            }
+            None => false,
+        });
+        let cf = Some(&self.cf_value).filter(|cf| cf.is_object());
+        let cf = cf.and_then(|cf| JSON::stringify(cf).ok());
+        KeptHandshake {
+            url: self.url.clone(),
+            headers,
+            cf: cf.map(String::from).filter(|cf| cf.len() <= room),
+            time: self.time,
         }
     }
 
     /// The method; always `GET`.
     pub fn method(&self) -> String {
-        self.request.method().to_string()
+        "GET".to_owned()
     }
 
     /// The whole URL.
@@ -58,24 +112,58 @@ impl Handshake {
 
     /// The header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<String> {
-        self.request.headers().get(name).ok().flatten()
+        self.headers.get(name).ok().flatten()
     }
 
     /// All headers.
-    pub fn headers(&self) -> &worker::Headers {
-        self.request.headers()
+    pub fn headers(&self) -> &Headers {
+        &self.headers
     }
 
     /// What Cloudflare knows of the request: country, data centre, TLS and
     /// more. `None` in local development without network access.
     pub fn cf(&self) -> Option<&Cf> {
-        self.request.cf()
+        self.cf.as_ref()
     }
 
     /// The client's IP address, as Cloudflare tells it in `CF-Connecting-IP`.
     pub fn address(&self) -> Option<String> {
         self.header("cf-connecting-ip")
     }
+
+    /// Whether the client connected by `https:` or `wss:`.
+    pub fn is_secure(&self) -> bool {
+        self.url.starts_with("https:")
+    }
+
+    /// When it was, in milliseconds since 1970.
+    pub fn time(&self) -> u64 {
+        self.time.as_millis()
+    }
+}
+
+impl From<&KeptHandshake> for Handshake {
+    fn from(kept: &KeptHandshake) -> Self {
+        let headers = Headers::new();
+        for (name, value) in &kept.headers {
+            // It was a header before.
+            let _ = headers.append(name, value);
+        }
+        let cf = kept.cf.as_deref().map(JSON::parse);
+        let cf = cf.and_then(Result::ok).unwrap_or_default();
+        Self {
+            url: kept.url.clone(),
+            headers,
+            cf: cf.is_object().then(|| cf_of(&cf)),
+            cf_value: cf,
+            time: kept.time,
+        }
+    }
+}
+
+fn cf_of(value: &JsValue) -> Cf {
+    let cf: IncomingRequestCfProperties = value.clone().unchecked_into();
+    cf.into()
 }
 
 impl fmt::Debug for Handshake {

@@ -58,7 +58,11 @@ impl Clock {
             return;
         }
         let soon = deadline.filter(|deadline| {
-            deadline.cause == Cause::Upgrade && deadline.at.since(platform::now()) <= SLEEP_AFTER
+            let is_short = match deadline.cause {
+                Cause::Upgrade | Cause::Application => true,
+                Cause::Heartbeat | Cause::Farewell => false,
+            };
+            is_short && deadline.at.since(platform::now()) <= SLEEP_AFTER
         });
         match (soon, deadline) {
             (Some(soon), _) => {
@@ -98,6 +102,15 @@ impl Clock {
             self.arm_alarm(shell, first.max(pulse));
         } else {
             arm_timer(shell, Which::All, first);
+        }
+    }
+
+    /// Wakes the object at a moment that has to do with no session in particular.
+    pub(super) fn arm_at(&self, shell: &Shell, at: Timestamp) {
+        if shell.sleeps() {
+            self.arm_alarm(shell, at);
+        } else {
+            arm_timer(shell, Which::All, at);
         }
     }
 

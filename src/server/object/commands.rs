@@ -12,7 +12,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{Request, RequestInit, Response, ResponseInit};
 use worker::worker_sys::DurableObject;
 
-use super::Shell;
+use super::{Operation, Shell, Target};
 use crate::app::app;
 use crate::http;
 use crate::query;
@@ -28,6 +28,8 @@ pub(crate) enum Command<'a> {
     Close(&'a Sid),
     CloseAll,
     Transport(&'a Sid),
+    /// An [`Operation`](super::Operation) on a target, as bytes.
+    Operate(&'a [u8]),
     /// Nothing, but it makes a new instance look around.
     Wake,
 }
@@ -39,6 +41,7 @@ impl Command<'_> {
             Self::Close(_) => "close",
             Self::CloseAll => "close-all",
             Self::Transport(_) => "transport",
+            Self::Operate(_) => "operate",
             Self::Wake => "wake",
         }
     }
@@ -46,7 +49,7 @@ impl Command<'_> {
     fn sid(&self) -> Option<&Sid> {
         match self {
             Self::Send(sid, _) | Self::Close(sid) | Self::Transport(sid) => Some(sid),
-            Self::CloseAll | Self::Wake => None,
+            Self::CloseAll | Self::Operate(_) | Self::Wake => None,
         }
     }
 
@@ -65,6 +68,9 @@ impl Command<'_> {
             };
             init.set_body(&body);
         }
+        if let Self::Operate(bytes) = self {
+            init.set_body(&Uint8Array::from(*bytes));
+        }
         object.fetch_with_request(&Request::new_with_str_and_init(&url, &init)?)
     }
 
@@ -82,6 +88,24 @@ impl Command<'_> {
             404 => Ok(None),
             status => Err(JsValue::from_str(&format!("the object answered {status}"))),
         }
+    }
+}
+
+impl Command<'_> {
+    /// Asks it and waits for an answer in bytes.
+    pub(crate) async fn ask_for_bytes(
+        &self,
+        object: &DurableObject,
+        path: &str,
+    ) -> Result<Vec<u8>, JsValue> {
+        let response = JsFuture::from(self.ask(object, path)?).await?;
+        let response: Response = response.unchecked_into();
+        if response.status() != 200 {
+            let status = response.status();
+            return Err(JsValue::from_str(&format!("the object answered {status}")));
+        }
+        let bytes = JsFuture::from(response.array_buffer()?).await?;
+        Ok(Uint8Array::new(&bytes).to_vec())
     }
 }
 
@@ -109,9 +133,31 @@ impl Shell {
                 let transport = self.transport(key);
                 answer(transport.is_some(), transport.map_or("", Transport::as_str))
             }
+            (Some("operate"), _) => {
+                self.adopt(Some(endpoint));
+                self.command_operate(request)
+            }
             (Some("wake"), _) => answer(true, ""),
             (Some(_) | None, _) => unknown(),
         }
+    }
+
+    fn command_operate(&self, request: &Request) -> JsValue {
+        let Some((shell, body)) = self.me.upgrade().zip(request.array_buffer().ok()) else {
+            return unknown();
+        };
+        let operating = async move {
+            let body = Uint8Array::new(&JsFuture::from(body).await?).to_vec();
+            let asked: Result<(Target, Operation), _> = postcard::from_bytes(&body);
+            let Ok((target, operation)) = asked else {
+                return Ok(unknown());
+            };
+            let done = shell.operate(&target, operation).await;
+            let bytes = postcard::to_allocvec(&done).unwrap_or_default();
+            let response = Response::new_with_opt_buffer_source(Some(&Uint8Array::from(&*bytes)));
+            Ok(response.map_or_else(|_| unknown(), Into::into))
+        };
+        future_to_promise(operating).into()
     }
 
     fn command_send(&self, key: Key, request: &Request) -> JsValue {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
-use dormouse_proto::engine::{ConnId, Flush, Transport};
+use dormouse_proto::engine::{ConnId, Data, Flush, Transport};
 use futures::future::{AbortHandle, Abortable, Either, LocalBoxFuture, select};
 use futures::task::AtomicWaker;
 use wasm_bindgen_futures::spawn_local;
@@ -47,7 +47,10 @@ impl Shell {
         let handlers = endpoint.as_ref().and_then(|endpoint| endpoint.engine());
         let handler = handlers.and_then(|handlers| handlers.on_connect.clone());
         let Some((handler, shell)) = handler.zip(self.me.upgrade()) else {
-            return self.admit(sid.key(), conn);
+            if let Some(application) = endpoint.as_ref().and_then(|endpoint| endpoint.io()) {
+                self.open_io(sid.key(), application, &Handshake::new(&request));
+            }
+            return self.event(|| self.admit(sid.key(), conn));
         };
         // Not within the request's own call, which must return: see `will`.
         spawn_local(async move {
@@ -81,6 +84,8 @@ impl Shell {
         if self.with(key, |session| session.socket()).flatten() == Some(conn) {
             self.accept(key, conn, self.cookie(key));
         }
+        self.drain(key);
+        self.join_waiting(key);
         self.touch(key);
     }
 
@@ -96,7 +101,7 @@ impl Shell {
 }
 
 /// When a message is to be handled.
-enum Turn {
+pub(super) enum Turn {
     Now,
     /// When the handler of the message before has returned.
     Later,
@@ -106,7 +111,7 @@ enum Turn {
 
 impl Entry {
     /// Takes on a message of so many bytes, if there is room for it.
-    fn turn(&mut self, bytes: usize, in_order: bool) -> Turn {
+    pub(super) fn turn(&mut self, bytes: usize, in_order: bool) -> Turn {
         let messages = self.running + self.queue.len();
         let load = self.load + bytes;
         if messages > 0 && (messages >= MAX_MESSAGES || load > MAX_LOAD) {
@@ -138,10 +143,14 @@ impl Shell {
     }
 
     /// Hands a message to the application.
-    pub(super) fn deliver(&self, key: Key, message: Message) {
+    pub(super) fn deliver(&self, key: Key, message: Data<'_>) {
         let Some(endpoint) = self.endpoint() else {
             return;
         };
+        if endpoint.io().is_some() {
+            return self.handle_io_message(key, message);
+        }
+        let message = message.into_owned();
         let Some(handler) = endpoint.engine().and_then(|it| it.on_message.as_ref()) else {
             return;
         };
@@ -150,7 +159,12 @@ impl Shell {
         let turn = self.with_entry(key, |entry| entry.turn(bytes, in_order));
         match turn.zip(self.client(key)) {
             Some((Turn::Now, client)) => {
-                self.run(key, "message", bytes, handler(client, message));
+                let handled = handler(client, message);
+                self.run(key, "message", bytes, handled, move |shell, result| {
+                    if let Err(HandlerError(message)) = result {
+                        shell.log_failure(key, "message", &message);
+                    }
+                });
             }
             Some((Turn::Later, _)) => {
                 self.with_entry(key, |entry| entry.queue.push_back(message));
@@ -161,7 +175,7 @@ impl Shell {
     }
 
     /// A client sends faster than the application works.
-    fn overrun(&self, key: Key) {
+    pub(super) fn overrun(&self, key: Key) {
         self.log(Level::Warn, "overrun", key, &[]);
         self.with(key, |session| {
             session.close(platform::now(), Flush::Nothing)
@@ -184,25 +198,82 @@ impl Shell {
             entry.tasks.drain(..).for_each(|task| task.abort());
             Some(reason)
         });
-        if let Some((reason, client)) = ended.flatten().zip(self.client(key))
+        let Some(reason) = ended.flatten() else {
+            return;
+        };
+        if endpoint.io().is_some() {
+            return self.lose_all(key, reason);
+        }
+        if let Some(client) = self.client(key)
             && let Some(handler) = endpoint.engine().and_then(|it| it.on_disconnect.as_ref())
         {
-            self.run(key, "disconnect", 0, handler(client, reason));
+            let handled = handler(client, reason);
+            self.run(key, "disconnect", 0, handled, move |shell, result| {
+                if let Err(HandlerError(message)) = result {
+                    shell.log_failure(key, "disconnect", &message);
+                }
+            });
         }
+    }
+
+    /// Does what is to be done with a session that is about to end, before
+    /// anything else happens.
+    pub(super) fn conclude_now(&self, key: Key) {
+        self.drain(key);
+        self.conclude(key);
     }
 
     fn client(&self, key: Key) -> Option<Client> {
         Some(Client::new(&self.me.upgrade()?, self.sid(key)?))
     }
 
+    /// Calls something of the application that returns at once.
+    pub(super) fn guarded<T>(&self, key: Key, event: &'static str, call: impl FnOnce() -> T) -> T {
+        let shell = self.me.upgrade();
+        let _running = shell
+            .as_ref()
+            .map(|shell| will::running(shell, key, None, event));
+        call()
+    }
+
     /// Runs a handler as far as it goes without waiting; the rest of it goes on
-    /// beside everything else.
-    fn run(
+    /// beside everything else. In the end, `finish` takes what came of it.
+    pub(super) fn run<T: 'static>(
         &self,
         key: Key,
         event: &'static str,
         bytes: usize,
-        handler: LocalBoxFuture<'static, Result<(), HandlerError>>,
+        handler: LocalBoxFuture<'static, T>,
+        finish: impl FnOnce(&Self, T) + 'static,
+    ) {
+        self.run_until(None, key, event, bytes, handler, |shell, result| {
+            if let Some(result) = result {
+                finish(shell, result);
+            }
+        });
+    }
+
+    /// The same for a handler that is dropped when it takes longer than `limit`:
+    /// then there is no result.
+    pub(super) fn run_within<T: 'static>(
+        &self,
+        limit: Duration,
+        key: Key,
+        event: &'static str,
+        handler: LocalBoxFuture<'static, T>,
+        finish: impl FnOnce(&Self, Option<T>) + 'static,
+    ) {
+        self.run_until(Some(limit), key, event, 0, handler, finish);
+    }
+
+    fn run_until<T: 'static>(
+        &self,
+        limit: Option<Duration>,
+        key: Key,
+        event: &'static str,
+        bytes: usize,
+        handler: LocalBoxFuture<'static, T>,
+        finish: impl FnOnce(&Self, Option<T>) + 'static,
     ) {
         let Some(shell) = self.me.upgrade() else {
             return;
@@ -217,36 +288,43 @@ impl Shell {
         };
         let relay = Arc::new(Relay::default());
         let waker = Waker::from(relay.clone());
-        match Pin::new(&mut traced).poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(result) => self.handle_return(key, event, bytes, result),
-            Poll::Pending => spawn_local(async move {
-                let result = poll_fn(|context| {
-                    relay.task.register(context.waker());
-                    Pin::new(&mut traced).poll(&mut Context::from_waker(&waker))
-                });
-                let result = result.await;
-                shell.event(|| shell.handle_return(key, event, bytes, result));
-            }),
+        if let Poll::Ready(result) = Pin::new(&mut traced).poll(&mut Context::from_waker(&waker)) {
+            finish(self, Some(result));
+            return self.handle_end(key, bytes);
         }
+        spawn_local(async move {
+            let result = poll_fn(|context| {
+                relay.task.register(context.waker());
+                Pin::new(&mut traced).poll(&mut Context::from_waker(&waker))
+            });
+            let result = match limit {
+                None => Some(result.await),
+                Some(limit) => match select(result, Box::pin(sleep(limit))).await {
+                    Either::Left((result, _)) => Some(result),
+                    Either::Right(_) => None,
+                },
+            };
+            shell.event(|| {
+                finish(&shell, result);
+                shell.handle_end(key, bytes);
+            });
+        });
     }
 
-    fn handle_return(
-        &self,
-        key: Key,
-        event: &'static str,
-        bytes: usize,
-        result: Result<(), HandlerError>,
-    ) {
-        if let Err(HandlerError(message)) = result {
-            self.log(
-                Level::Error,
-                "handler failed",
-                key,
-                &[("handler", event), ("message", &message)],
-            );
-        }
+    /// A handler that took its time has returned.
+    fn handle_end(&self, key: Key, bytes: usize) {
+        self.with_entry(key, |entry| entry.running = entry.running.saturating_sub(1));
+        self.handle_return(key, bytes);
+    }
+
+    pub(super) fn log_failure(&self, key: Key, event: &str, message: &str) {
+        let fields = [("handler", event), ("message", message)];
+        self.log(Level::Error, "handler failed", key, &fields);
+    }
+
+    /// A message that was taken on is dealt with: the next one, if one waits.
+    pub(super) fn handle_return(&self, key: Key, bytes: usize) {
         let next = self.with_entry(key, |entry| {
-            entry.running = entry.running.saturating_sub(1);
             let next = entry.queue.pop_front();
             // It is taken on once more when it is delivered.
             let queued = next.as_ref().map_or(0, Message::len);

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{
-    ConnId, Data, Flush, Frame, Output, Reason, Revision, Session, Transport,
+    Cause, ConnId, Data, Deadline, Flush, Frame, Output, Reason, Revision, Session, Transport,
 };
 use futures::future::AbortHandle;
 use js_sys::JsString;
 use web_sys::WebSocket;
 
 use super::Shell;
+use super::io::Io;
 use crate::engine::Message;
 use crate::http::{self, Reply};
 use crate::log::{Level, log};
@@ -22,6 +23,8 @@ pub(super) struct Entry {
     pub(super) session: Session,
     /// The user session, as JSON.
     pub(super) data: Option<Rc<str>>,
+    /// What is above Engine.IO.
+    pub(super) io: Option<Io>,
     /// Tasks that end with the client.
     pub(super) tasks: Vec<AbortHandle>,
     /// The WebSockets of this session: the one that carries it, one that probes.
@@ -38,9 +41,11 @@ pub(super) struct Entry {
     pub(super) load: usize,
     /// What is stored is no longer true.
     pub(super) unsaved: bool,
+    /// It is to be settled at the end of the event.
+    pub(super) touched: bool,
     /// There is a row for it.
     pub(super) stored: bool,
-    /// That row holds the user session alone, as it is now.
+    /// That row holds what is kept besides the session, as it is now.
     pub(super) parked: bool,
 }
 
@@ -49,6 +54,7 @@ impl Entry {
         Self {
             session,
             data: None,
+            io: None,
             tasks: Vec::new(),
             sockets: Vec::new(),
             connecting: false,
@@ -57,6 +63,7 @@ impl Entry {
             queue: VecDeque::new(),
             load: 0,
             unsaved: false,
+            touched: false,
             stored: false,
             parked: false,
         }
@@ -70,11 +77,42 @@ impl Entry {
         }
     }
 
-    fn socket(&self, conn: ConnId) -> Option<&WebSocket> {
+    pub(super) fn socket(&self, conn: ConnId) -> Option<&WebSocket> {
         self.sockets
             .iter()
             .find(|(other, _)| *other == conn)
             .map(|(_, socket)| socket)
+    }
+
+    /// Whether something is to be saved.
+    pub(super) fn take_changed(&mut self) -> bool {
+        if let Some(io) = &mut self.io
+            && io.client.take_changed()
+        {
+            self.unsaved = true;
+            self.parked = false;
+        }
+        self.unsaved |= self.session.take_changed();
+        self.unsaved
+    }
+
+    /// The namespaces that its client is about to join.
+    pub(super) fn joining(&self) -> impl Iterator<Item = String> {
+        let sockets = self.io.iter().flat_map(|io| io.client.sockets());
+        let joining = sockets.filter(|(_, socket)| !socket.is_connected());
+        joining.map(|(namespace, _)| namespace.to_owned())
+    }
+
+    /// When it has to be looked at again, and why.
+    pub(super) fn next_deadline(&self) -> Option<Deadline> {
+        let join = self.io.as_ref().and_then(|io| io.client.next_deadline());
+        let join = join
+            .filter(|_| self.session.transport().is_some())
+            .map(|at| Deadline {
+                at,
+                cause: Cause::Application,
+            });
+        self.session.next_deadline().into_iter().chain(join).min()
     }
 
     fn is_done(&self) -> bool {
@@ -228,17 +266,19 @@ impl Shell {
         if self.depth.get() == 0 {
             return self.settle(key);
         }
-        let mut touched = self.touched.borrow_mut();
-        if !touched.contains(&key) {
-            touched.push(key);
+        if self.with_entry(key, |entry| core::mem::replace(&mut entry.touched, true)) == Some(false)
+        {
+            self.touched.borrow_mut().push(key);
         }
     }
 
     /// Does what the session asks, tells the application if it has ended, saves
     /// it, and forgets it when nothing more can come.
     fn settle(&self, key: Key) {
+        self.with_entry(key, |entry| entry.touched = false);
         self.drain(key);
         self.conclude(key);
+        self.keep_all(key);
         self.save(key);
         self.schedule(key);
         let done = self.with_entry(key, |entry| entry.is_done()) == Some(true);
@@ -303,19 +343,20 @@ impl Shell {
 
     /// When this session has to be looked at again.
     fn schedule(&self, key: Key) {
-        let deadline = self.with(key, |session| session.next_deadline());
+        let deadline = self.with_entry(key, |entry| entry.next_deadline());
         self.clock.arm(self, key, deadline.flatten());
     }
 
     /// Sets the clock for everything in memory.
     pub(super) fn rearm(&self) {
         let entries = self.entries.borrow();
-        let deadlines = entries
-            .values()
-            .filter_map(|entry| entry.session.next_deadline());
+        let deadlines = entries.values().filter_map(Entry::next_deadline);
         let first = deadlines.map(|deadline| deadline.at).min();
         drop(entries);
         self.clock.rearm(self, first);
+        if let Some(at) = self.expire_lost() {
+            self.clock.arm_at(self, at);
+        }
     }
 
     pub(super) fn sleeps(&self) -> bool {
@@ -359,7 +400,7 @@ impl Shell {
             entry.sockets.push((conn, server.clone()));
             entry.unsaved = true;
         });
-        self.attach(key, conn, &server, None);
+        self.attach(key, conn, &server);
         let revision = self.with(key, |session| session.revision());
         if endpoint.options.settings.sleeps() && !self.paired.replace(true) {
             match revision {

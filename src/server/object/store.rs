@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
 use super::Shell;
-use super::rows::Stored;
+use super::io::{Io, SavedIo};
 use super::sessions::{Entry, retire};
 use crate::app::app;
 use crate::platform::SocketExt as _;
@@ -24,8 +24,8 @@ const SAVE_AFTER: Duration = Duration::from_millis(500);
 /// which are its own).
 const ATTACHMENT: usize = 16_000;
 
-/// The layout of attachments. Another number is another layout.
-const VERSION: u8 = 1;
+/// The layout of attachments and rows. Another number is another layout.
+const VERSION: u8 = 2;
 
 /// What a WebSocket carries through sleep.
 #[derive(Serialize, Deserialize)]
@@ -35,18 +35,61 @@ struct Attachment {
     endpoint: u8,
     key: Key,
     conn: u64,
-    /// The session, if this is the WebSocket that carries it.
-    session: Option<Vec<u8>>,
-    data: Held,
+    /// None if another WebSocket carries the session.
+    carried: Option<Carried>,
 }
 
-/// Where the user session is.
+/// A session in an attachment.
+#[derive(Serialize, Deserialize)]
+struct Carried {
+    session: Vec<u8>,
+    content: Held,
+}
+
+/// Where the rest of a session is: [`Content`], as bytes.
 #[derive(Serialize, Deserialize)]
 enum Held {
-    None,
-    Here(String),
+    Here(Vec<u8>),
     /// In a row, for it is too large to be here.
     Row,
+}
+
+/// A session in the object's storage.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u8,
+    /// The path of the server it belongs to.
+    path: String,
+    /// None where only the rest of it is here.
+    session: Option<Vec<u8>>,
+    content: Vec<u8>,
+}
+
+/// What is kept of a session besides itself.
+#[derive(Serialize)]
+struct Content<'a> {
+    /// The user session, as JSON.
+    data: Option<&'a str>,
+    /// What is above Engine.IO.
+    io: Option<SavedIo>,
+}
+
+/// The same, read back.
+#[derive(Default, Deserialize)]
+struct ReadContent {
+    data: Option<String>,
+    io: Option<SavedIo>,
+}
+
+impl Entry {
+    /// What is to be kept of it besides the session.
+    pub(super) fn content(&self) -> Vec<u8> {
+        let content = Content {
+            data: self.data.as_deref(),
+            io: self.io.as_ref().map(Io::save),
+        };
+        postcard::to_allocvec(&content).unwrap_or_default()
+    }
 }
 
 /// What can be found of a session that is not in memory.
@@ -54,7 +97,7 @@ enum Held {
 struct Asleep {
     endpoint: Option<u8>,
     session: Option<Vec<u8>>,
-    data: Option<String>,
+    content: Option<Vec<u8>>,
     sockets: Vec<(ConnId, WebSocket)>,
     has_row: bool,
 }
@@ -65,11 +108,10 @@ impl Asleep {
             return;
         };
         self.endpoint = Some(attachment.endpoint);
-        if attachment.session.is_some() {
-            self.session = attachment.session;
-            match attachment.data {
-                Held::None => {}
-                Held::Here(data) => self.data = Some(data),
+        if let Some(carried) = attachment.carried {
+            self.session = Some(carried.session);
+            match carried.content {
+                Held::Here(content) => self.content = Some(content),
                 Held::Row => self.has_row = true,
             }
         }
@@ -79,7 +121,7 @@ impl Asleep {
     fn add_stored(&mut self, stored: Stored) {
         self.has_row = true;
         self.session = self.session.take().or(stored.session);
-        self.data = self.data.take().or(stored.data);
+        self.content = self.content.take().or(Some(stored.content));
     }
 }
 
@@ -88,98 +130,102 @@ impl Shell {
     /// Sees that a session that has changed is saved: at once if it can be
     /// attached to its WebSocket, which costs nothing, else soon.
     pub(super) fn save(&self, key: Key) {
-        let Some((socket, over)) = self
-            .with_entry(key, |entry| {
-                if entry.connecting || !(entry.session.take_changed() | entry.unsaved) {
-                    return None;
-                }
-                entry.unsaved = true;
-                let carrier = entry.session.socket();
-                let socket = entry
-                    .sockets
-                    .iter()
-                    .find(|(conn, _)| Some(*conn) == carrier)
-                    .cloned();
-                Some((socket, entry.session.is_over()))
-            })
-            .flatten()
-        else {
-            return;
-        };
-        match socket {
-            Some((conn, socket)) => {
-                let session = self.with(key, |session| session.snapshot());
-                self.attach(key, conn, &socket, session);
+        let due = self.with_entry(key, |entry| {
+            if entry.connecting || !entry.take_changed() {
+                return None;
             }
-            None if over => {
+            let carrier = entry.session.socket();
+            let is_carrier = |(conn, _): &&(ConnId, WebSocket)| Some(*conn) == carrier;
+            let socket = entry.sockets.iter().find(is_carrier).cloned();
+            Some((socket, entry.session.is_over()))
+        });
+        match due.flatten() {
+            Some((Some((conn, socket)), _)) if self.attach_session(key, conn, &socket) => {}
+            Some((None, true)) => {
                 self.with_entry(key, |entry| entry.unsaved = false);
                 self.drop_row(key);
             }
-            None => self.clock.save_soon(self, SAVE_AFTER),
+            Some((Some(_), _) | (None, false)) => self.clock.save_soon(self, SAVE_AFTER),
+            None => {}
         }
     }
 
-    /// Saves what polls and is not being polled for. A held poll keeps the
-    /// object awake, so there is nothing to fear yet.
+    /// Saves in rows what polls and is not being polled for, since a held poll
+    /// keeps the object awake and there is nothing to fear yet; and what was too
+    /// large for an attachment.
     pub(super) fn save_all(&self) {
-        let rows: Vec<(Key, Vec<u8>, Option<Rc<str>>)> = self
+        let unsaved: Vec<Key> = self
             .entries
-            .borrow_mut()
-            .iter_mut()
-            .filter(|(_, entry)| {
-                entry.unsaved && !entry.connecting && entry.session.waiting_poll().is_none()
-            })
-            .filter(|(_, entry)| entry.session.socket().is_none())
-            .map(|(key, entry)| {
+            .borrow()
+            .iter()
+            .filter(|(_, entry)| entry.unsaved && !entry.connecting)
+            .filter(|(_, entry)| entry.session.waiting_poll().is_none())
+            .map(|(key, _)| *key)
+            .collect();
+        for key in unsaved {
+            let saving = self.with_entry(key, |entry| {
+                let on_socket = entry.session.socket().is_some();
                 entry.unsaved = false;
                 entry.stored = true;
-                entry.parked = false;
-                (*key, entry.session.snapshot(), entry.data.clone())
-            })
-            .collect();
-        for (key, session, data) in rows {
-            self.put_row(key, Some(session), data.as_deref());
+                entry.parked = on_socket;
+                let session = (!on_socket).then(|| entry.session.snapshot());
+                (session, entry.content())
+            });
+            if let Some((session, content)) = saving {
+                let on_socket = session.is_none();
+                self.put_row(key, session, content);
+                if on_socket {
+                    self.with_entry(key, |entry| entry.unsaved = true);
+                    self.save(key);
+                }
+            }
         }
     }
 
-    /// Writes what a WebSocket is to remember.
-    pub(super) fn attach(
-        &self,
-        key: Key,
-        conn: ConnId,
-        socket: &WebSocket,
-        session: Option<Vec<u8>>,
-    ) {
-        let carries = session.is_some();
-        let data = self.with_entry(key, |entry| entry.data.clone()).flatten();
-        let mut attachment = Attachment {
+    /// Writes on the WebSocket that carries a session what it is to remember.
+    /// `false` if it is too much, and is to be put into a row first.
+    fn attach_session(&self, key: Key, conn: ConnId, socket: &WebSocket) -> bool {
+        let saving = self.with_entry(key, |entry| {
+            let content = if entry.parked {
+                Held::Row
+            } else {
+                Held::Here(entry.content())
+            };
+            (entry.session.snapshot(), content)
+        });
+        let Some((session, content)) = saving else {
+            return true;
+        };
+        let here = matches!(content, Held::Here(_));
+        let carried = Carried { session, content };
+        let bytes = self.attachment(key, conn, Some(carried));
+        if bytes.len() > ATTACHMENT {
+            return false;
+        }
+        if socket.set_attachment(&bytes).is_ok() {
+            self.with_entry(key, |entry| entry.unsaved = false);
+        }
+        if here {
+            self.drop_row(key);
+        }
+        true
+    }
+
+    /// Writes on a WebSocket whose it is.
+    pub(super) fn attach(&self, key: Key, conn: ConnId, socket: &WebSocket) {
+        // Without it the WebSocket would be closed when it wakes us.
+        let _ = socket.set_attachment(&self.attachment(key, conn, None));
+    }
+
+    fn attachment(&self, key: Key, conn: ConnId, carried: Option<Carried>) -> Vec<u8> {
+        let attachment = Attachment {
             version: VERSION,
             endpoint: self.endpoint_index(),
             key,
             conn: conn.0,
-            session,
-            data: match &data {
-                Some(data) if carries => Held::Here(data.to_string()),
-                Some(_) | None => Held::None,
-            },
+            carried,
         };
-        let mut bytes = postcard::to_allocvec(&attachment).unwrap_or_default();
-        if bytes.len() > ATTACHMENT && carries {
-            attachment.data = Held::Row;
-            bytes = postcard::to_allocvec(&attachment).unwrap_or_default();
-            if self.with_entry(key, |entry| entry.parked) == Some(false) {
-                self.put_row(key, None, data.as_deref());
-            }
-            self.with_entry(key, |entry| {
-                entry.stored = true;
-                entry.parked = true;
-            });
-        } else if carries {
-            self.drop_row(key);
-        }
-        if socket.set_attachment(&bytes).is_ok() && carries {
-            self.with_entry(key, |entry| entry.unsaved = false);
-        }
+        postcard::to_allocvec(&attachment).unwrap_or_default()
     }
 
     fn endpoint_index(&self) -> u8 {
@@ -195,20 +241,16 @@ impl Shell {
             .unwrap_or(0)
     }
 
-    fn put_row(&self, key: Key, session: Option<Vec<u8>>, data: Option<&str>) {
-        let path = self
-            .endpoint()
-            .map(|endpoint| endpoint.options.path.clone());
-        let data = data.map(str::to_owned);
-        let path = path.unwrap_or_default();
-        self.rows.put(
-            key,
-            &Stored {
-                path,
-                session,
-                data,
-            },
-        );
+    fn put_row(&self, key: Key, session: Option<Vec<u8>>, content: Vec<u8>) {
+        let path = self.endpoint().map(|it| it.options.path.clone());
+        let stored = Stored {
+            version: VERSION,
+            path: path.unwrap_or_default(),
+            session,
+            content,
+        };
+        let bytes = postcard::to_allocvec(&stored).unwrap_or_default();
+        self.rows.put(key, &bytes);
     }
 
     fn drop_row(&self, key: Key) {
@@ -278,7 +320,7 @@ impl Shell {
             self.adopt(app().endpoints.get(usize::from(endpoint)));
         }
         if (asleep.session.is_none() || asleep.has_row)
-            && let Some(stored) = self.rows.get(key)
+            && let Some(stored) = self.stored(key)
         {
             self.adopt(app().endpoint_at(&stored.path));
             asleep.add_stored(stored);
@@ -291,11 +333,28 @@ impl Shell {
             return false;
         };
         let mut entry = Entry::new(session);
-        entry.data = asleep.data.map(Rc::from);
+        self.fill(&mut entry, asleep.content.as_deref());
         entry.stored = asleep.has_row;
         entry.parked = asleep.has_row && entry.session.socket().is_some();
         self.admit_entry(key, entry, asleep.sockets);
         true
+    }
+
+    /// Gives a session that was brought back what was kept besides it.
+    pub(super) fn fill(&self, entry: &mut Entry, content: Option<&[u8]>) {
+        let content = content.and_then(|content| postcard::from_bytes(content).ok());
+        let content: ReadContent = content.unwrap_or_default();
+        entry.data = content.data.map(Rc::from);
+        let endpoint = self.endpoint();
+        let application = endpoint.as_ref().and_then(|endpoint| endpoint.io());
+        entry.io = application
+            .zip(content.io)
+            .and_then(|(application, io)| Io::restore(application, io));
+    }
+
+    fn stored(&self, key: Key) -> Option<Stored> {
+        let stored: Stored = postcard::from_bytes(&self.rows.get(key)?).ok()?;
+        (stored.version == VERSION).then_some(stored)
     }
 
     /// Takes a session into memory together with its WebSockets.

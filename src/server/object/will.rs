@@ -35,8 +35,11 @@ const PROPERTY: &str = "dormouseWill";
 #[derive(Serialize, Deserialize)]
 struct Will {
     path: String,
-    /// Sessions of which something is nowhere else.
-    sessions: Vec<(Key, Vec<u8>, Option<String>)>,
+    /// Sessions of which something is nowhere else, each with what is kept
+    /// besides it.
+    sessions: Vec<(Key, Vec<u8>, Vec<u8>)>,
+    /// Namespaces that clients were about to join.
+    joining: Vec<(Key, String)>,
     /// Messages that were not delivered yet.
     messages: Vec<(Key, Data<'static>)>,
     /// The handshake whose handler panicked.
@@ -152,11 +155,13 @@ impl Shell {
         };
         let sessions = entries
             .iter()
-            .filter(|(_, entry)| !entry.connecting && entry.session.socket().is_none())
-            .map(|(key, entry)| {
-                let data = entry.data.as_deref().map(str::to_owned);
-                (*key, entry.session.snapshot(), data)
-            })
+            .filter(|(_, entry)| !entry.connecting)
+            .filter(|(_, entry)| entry.unsaved || entry.session.socket().is_none())
+            .map(|(key, entry)| (*key, entry.session.snapshot(), entry.content()))
+            .collect();
+        let joining = entries
+            .iter()
+            .flat_map(|(key, entry)| entry.joining().map(|namespace| (*key, namespace)))
             .collect();
         let queued = entries
             .iter()
@@ -167,6 +172,7 @@ impl Shell {
                 .map(|endpoint| endpoint.options.path.clone())
                 .unwrap_or_default(),
             sessions,
+            joining,
             messages: queued.chain(undelivered.iter().cloned()).collect(),
             refused: refused.map(|conn| conn.0),
         };
@@ -206,18 +212,25 @@ impl Shell {
         let will: Option<Will> = will.and_then(|will| postcard::from_bytes(&will.to_vec()).ok());
         let mut refused = None;
         let mut messages = Vec::new();
+        let mut joining = Vec::new();
         if let Some(will) = will {
             self.state.set_own(PROPERTY, &JsValue::UNDEFINED);
             self.adopt(app().endpoint_at(&will.path));
-            for (key, session, data) in will.sessions {
-                self.inherit(key, &session, data);
+            for (key, session, content) in will.sessions {
+                self.inherit(key, &session, &content);
             }
+            joining = will.joining;
             refused = will.refused.map(ConnId);
             messages = will.messages;
         }
         self.event(|| {
             for (conn, kind) in self.waiting.all() {
                 self.take_up_request(conn, kind, refused);
+            }
+            for (key, namespace) in joining {
+                if self.find(key) {
+                    self.break_off(key, &namespace);
+                }
             }
             for (key, message) in messages {
                 if self.find(key) {
@@ -228,11 +241,11 @@ impl Shell {
         });
     }
 
-    fn inherit(&self, key: Key, session: &[u8], data: Option<String>) {
+    fn inherit(&self, key: Key, session: &[u8], content: &[u8]) {
         let sockets = self.sockets_of(key);
         if let Some(session) = self.revive(session, &sockets) {
             let mut entry = Entry::new(session);
-            entry.data = data.map(Rc::from);
+            self.fill(&mut entry, Some(content));
             entry.unsaved = true;
             entry.stored = true;
             self.admit_entry(key, entry, sockets);

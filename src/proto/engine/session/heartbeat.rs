@@ -54,6 +54,8 @@ pub enum Cause {
     Upgrade,
     /// A closed session that waits no longer for the client to fetch the news.
     Farewell,
+    /// Something above the session, of which it does not know.
+    Application,
 }
 
 /// The passing of time.

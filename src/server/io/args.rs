@@ -1,0 +1,356 @@
+//! The arguments of events, and what is answered to them: from the wire's text
+//! straight into the application's own types, and back.
+
+use core::cell::RefCell;
+use core::fmt;
+use core::ops::Deref;
+use std::borrow::Cow;
+
+use dormouse_proto::socket::Args as Raw;
+use serde::de::{
+    self, DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::encode;
+
+/// Bytes among an event's arguments: they travel as an attachment, wherever they
+/// stand within other values.
+///
+/// ```
+/// use dormouse::Binary;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Photo {
+///     title: String,
+///     pixels: Binary,
+/// }
+/// # let _ = Photo { title: "a".into(), pixels: Binary::from(vec![1, 2]) };
+/// ```
+///
+/// Outside of events, as in what is kept of a socket, it is an array of numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Binary(pub Vec<u8>);
+
+impl Deref for Binary {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Binary {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<&[u8]> for Binary {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<Binary> for Vec<u8> {
+    fn from(binary: Binary) -> Self {
+        binary.0
+    }
+}
+
+impl Serialize for Binary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The serializer for events makes attachments of bytes.
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Binary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BinaryVisitor).map(Self)
+    }
+}
+
+struct BinaryVisitor;
+
+impl<'de> Visitor<'de> for BinaryVisitor {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        Ok(bytes.to_vec())
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
+        Ok(bytes)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = items.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(bytes)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        let (mut is_placeholder, mut num) = (false, None);
+        while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
+            match &*key {
+                "_placeholder" => is_placeholder = entries.next_value()?,
+                "num" => num = Some(entries.next_value()?),
+                _ => drop(entries.next_value::<IgnoredAny>()?),
+            }
+        }
+        let num: Option<usize> = num.filter(|_| is_placeholder);
+        num.and_then(attachment)
+            .ok_or_else(|| de::Error::invalid_type(de::Unexpected::Map, &self))
+    }
+}
+
+thread_local! {
+    /// The attachments of the arguments that are being read, one reading within
+    /// the other.
+    static ATTACHMENTS: RefCell<Vec<Vec<Vec<u8>>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn attachment(num: usize) -> Option<Vec<u8>> {
+    ATTACHMENTS.with_borrow(|readings| readings.last()?.get(num).cloned())
+}
+
+/// Lets [`Binary`] find its attachments until it is dropped.
+struct Reading;
+
+impl Reading {
+    fn new(attachments: &[Vec<u8>]) -> Option<Self> {
+        if attachments.is_empty() {
+            return None;
+        }
+        ATTACHMENTS.with_borrow_mut(|readings| readings.push(attachments.to_vec()));
+        Some(Self)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        ATTACHMENTS.with_borrow_mut(|readings| readings.pop());
+    }
+}
+
+/// The arguments of an event as they came: not read yet, and sent on unchanged.
+///
+/// ```no_run
+/// use dormouse::{Args, Server, Socket};
+///
+/// let echo = Server::new().namespace("/", |namespace| {
+///     namespace.on("message", async |socket: Socket, args: Args| {
+///         socket.emit("message back", args).await
+///     })
+/// });
+/// # let _ = echo;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Args {
+    raw: Raw<'static>,
+    /// The first item is the event's name.
+    named: bool,
+}
+
+impl Args {
+    pub(crate) fn new(raw: Raw<'static>, named: bool) -> Self {
+        Self { raw, named }
+    }
+
+    /// Reads them as a tuple; see [`FromArgs`].
+    ///
+    /// # Errors
+    ///
+    /// One is missing, or is something else.
+    pub fn parse<T: FromArgs>(&self) -> Result<T, ArgsError> {
+        T::from_args(&self.raw, self.named)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.items().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each of them as JSON. For an attachment stands its placeholder.
+    pub fn json(&self) -> Vec<&str> {
+        self.items().into_iter().map(RawValue::get).collect()
+    }
+
+    /// What the placeholders stand for, by number.
+    pub fn attachments(&self) -> &[Vec<u8>] {
+        self.raw.attachments()
+    }
+
+    fn items(&self) -> Vec<&RawValue> {
+        let items: Vec<&RawValue> = serde_json::from_str(self.raw.json()).unwrap_or_default();
+        items.into_iter().skip(usize::from(self.named)).collect()
+    }
+}
+
+/// What can be sent as the arguments of an event: anything that serde can write,
+/// and [`Args`] as they came.
+///
+/// A tuple or an array is several arguments, `()` is none, and everything else is
+/// one. So a list as a single argument is a `Vec` or a slice, or an array in a
+/// tuple: `([1, 2],)`.
+pub trait Arguments {
+    /// The JSON array, with the event's name first, and the attachments.
+    #[doc(hidden)]
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error>;
+}
+
+impl<T: Serialize + ?Sized> Arguments for T {
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error> {
+        encode::arguments(self, name)
+    }
+}
+
+impl Arguments for Args {
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error> {
+        encode::raw(name, &self.json(), self.attachments())
+    }
+}
+
+impl Arguments for &Args {
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error> {
+        Args::encode(self, name)
+    }
+}
+
+/// What the arguments of an event can be read as: a tuple of up to eight.
+///
+/// One that is missing is read as nothing, which is fine for an `Option`; what
+/// there is more of is ignored.
+pub trait FromArgs: Sized {
+    /// Reads them. Of an event, the first item is the name.
+    #[doc(hidden)]
+    fn from_args(args: &Raw<'_>, named: bool) -> Result<Self, ArgsError>;
+}
+
+impl FromArgs for Args {
+    fn from_args(args: &Raw<'_>, named: bool) -> Result<Self, ArgsError> {
+        Ok(Self::new(args.clone().into_owned(), named))
+    }
+}
+
+impl FromArgs for () {
+    fn from_args(_args: &Raw<'_>, _named: bool) -> Result<Self, ArgsError> {
+        Ok(())
+    }
+}
+
+/// Which argument of an event is not what it should be, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgsError {
+    /// The first is 1.
+    place: usize,
+    message: String,
+}
+
+impl fmt::Display for ArgsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "argument {}: {}", self.place, self.message)
+    }
+}
+
+impl core::error::Error for ArgsError {}
+
+/// Reads a tuple's items one after the other.
+struct Items<'a, A> {
+    items: A,
+    place: &'a mut usize,
+}
+
+impl<'de, A: SeqAccess<'de>> Items<'_, A> {
+    fn next<T: DeserializeOwned>(&mut self) -> Result<T, A::Error> {
+        *self.place += 1;
+        match self.items.next_element()? {
+            Some(value) => Ok(value),
+            // An `Option` takes nothing for an answer.
+            None => {
+                let nothing: de::value::UnitDeserializer<de::value::Error> = ().into_deserializer();
+                T::deserialize(nothing).map_err(|_| de::Error::custom("missing"))
+            }
+        }
+    }
+}
+
+macro_rules! tuple_from_args {
+    ($($item:ident)+) => {
+        impl<$($item: DeserializeOwned),+> FromArgs for ($($item,)+) {
+            fn from_args(args: &Raw<'_>, named: bool) -> Result<Self, ArgsError> {
+                struct Tuple<'p, $($item),+> {
+                    named: bool,
+                    place: &'p mut usize,
+                    items: core::marker::PhantomData<($($item,)+)>,
+                }
+
+                impl<'de, $($item: DeserializeOwned),+> Visitor<'de> for Tuple<'_, $($item),+> {
+                    type Value = ($($item,)+);
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("arguments")
+                    }
+
+                    fn visit_seq<Access: SeqAccess<'de>>(
+                        self,
+                        mut items: Access,
+                    ) -> Result<Self::Value, Access::Error> {
+                        if self.named {
+                            items.next_element::<IgnoredAny>()?;
+                        }
+                        let mut items = Items { items, place: self.place };
+                        let tuple = ($(items.next::<$item>()?,)+);
+                        while items.items.next_element::<IgnoredAny>()?.is_some() {}
+                        Ok(tuple)
+                    }
+                }
+
+                let _reading = Reading::new(args.attachments());
+                let mut place = 0;
+                let mut deserializer = serde_json::Deserializer::from_str(args.json());
+                let tuple = deserializer.deserialize_seq(Tuple {
+                    named,
+                    place: &mut place,
+                    items: core::marker::PhantomData,
+                });
+                tuple.map_err(|error| ArgsError {
+                    place,
+                    message: describe(&error),
+                })
+            }
+        }
+    };
+}
+
+tuple_from_args!(A);
+tuple_from_args!(A B);
+tuple_from_args!(A B C);
+tuple_from_args!(A B C D);
+tuple_from_args!(A B C D E);
+tuple_from_args!(A B C D E F);
+tuple_from_args!(A B C D E F G);
+tuple_from_args!(A B C D E F G H);
+
+/// An error without the place in the text, of which the client knows nothing.
+fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((text, _)) => text.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,585 @@
+//! Many sockets at once: all of a namespace, or those in some rooms.
+
+use core::fmt;
+use core::time::Duration;
+use std::rc::Rc;
+
+use dormouse_proto::socket::{Args as RawArgs, ROOT};
+use serde::de::DeserializeOwned;
+use worker::Env;
+
+use super::{ArgsError, Arguments, Event, FromArgs};
+use crate::app::app;
+use crate::client::SessionError;
+use crate::endpoint::Endpoint;
+use crate::front;
+use crate::object::{Answer, Command, Flags, Operation, Remote, Shell, Target};
+use crate::request::Handshake;
+use crate::sid::Sid;
+
+/// The sockets of a server, from anywhere in the Worker: a namespace, and through
+/// [`of`](Self::of) any other.
+///
+/// In a handler it is [`Socket::io`](super::Socket::io), or an argument of the
+/// handler's own. Elsewhere, as in another route, or the handler of a queue or of
+/// a cron trigger, [`Io::new`] makes it; what is asked there is a request to the
+/// object, which wakes it and is billed as one.
+///
+/// ```no_run
+/// use dormouse::Io;
+/// use worker::{Env, Request, Response, Result};
+///
+/// /// Another route of the Worker: `POST /notify`
+/// async fn notify(env: Env) -> Result<Response> {
+///     let io = Io::new(&env, "/socket.io/").ok_or("no such server")?;
+///     io.of("/chat").to("night shift").emit("alarm", "wake up").await?;
+///     Response::ok("sent")
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Io {
+    place: Place,
+    namespace: Rc<str>,
+}
+
+/// Where the sockets are.
+#[derive(Clone)]
+enum Place {
+    /// In the object that this runs in.
+    Here(Rc<Shell>),
+    /// In the object of this name; where there is none, in that of each socket.
+    Object {
+        endpoint: Rc<Endpoint>,
+        env: Env,
+        key: Option<String>,
+    },
+}
+
+impl Io {
+    /// The root namespace of the server on `path`; `None` if there is no such
+    /// Socket.IO server.
+    pub fn new(env: &Env, path: &str) -> Option<Self> {
+        let endpoint = app().endpoint_at(path)?.clone();
+        endpoint.io()?;
+        Some(Self {
+            place: Place::Object {
+                endpoint,
+                env: env.clone(),
+                key: None,
+            },
+            namespace: ROOT.into(),
+        })
+    }
+
+    pub(crate) fn here(shell: Rc<Shell>, namespace: &Rc<str>) -> Self {
+        Self {
+            place: Place::Here(shell),
+            namespace: namespace.clone(),
+        }
+    }
+
+    /// Where sockets are [placed by a key](crate::Placement::Key): those with
+    /// this one. In a handler, which is in the midst of them, it changes nothing.
+    pub fn key(mut self, key: &str) -> Self {
+        if let Place::Object { key: own, .. } = &mut self.place {
+            *own = Some(key.to_owned());
+        }
+        self
+    }
+
+    /// Another namespace of the same server.
+    pub fn of(&self, namespace: &str) -> Self {
+        Self {
+            place: self.place.clone(),
+            namespace: namespace.into(),
+        }
+    }
+
+    /// The name of the namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// All sockets of the namespace.
+    pub fn all(&self) -> Broadcast {
+        Broadcast {
+            place: self.place.clone(),
+            target: Target {
+                namespace: (*self.namespace).to_owned(),
+                ..Target::default()
+            },
+            limit: None,
+        }
+    }
+
+    /// The sockets in any of these rooms; the id of a socket is a room.
+    pub fn to(&self, rooms: impl RoomNames) -> Broadcast {
+        self.all().to(rooms)
+    }
+
+    /// The same as [`to`](Self::to).
+    pub fn in_(&self, rooms: impl RoomNames) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// All sockets but those in these rooms.
+    pub fn except(&self, rooms: impl RoomNames) -> Broadcast {
+        self.all().except(rooms)
+    }
+
+    /// Sends an event to all sockets of the namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Broadcast::emit`].
+    pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
+        self.all().emit(event, args).await
+    }
+
+    /// All sockets of the namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Broadcast::fetch_sockets`].
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
+        self.all().fetch_sockets().await
+    }
+
+    /// Closes a room: every socket leaves it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Broadcast::leave`].
+    pub async fn close_room(&self, room: &str) -> Result<(), EmitError> {
+        self.to(room).leave(room).await
+    }
+}
+
+impl fmt::Debug for Io {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Some sockets of a namespace, and how to talk to them.
+///
+/// Its methods narrow it down further and can be combined: rooms are added up,
+/// and a socket in several of them is meant once.
+///
+/// ```no_run
+/// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
+/// // Everybody else in two rooms, but for who is in a third.
+/// socket.to(["a", "b"]).except("c").emit("news", "hello").await?;
+/// // Everybody, the sender too; it does not matter if it gets lost.
+/// socket.io().to("a").volatile().emit("position", (1, 2)).await?;
+/// // Who answers?
+/// let answers: Vec<(String,)> = socket.to("a").emit_with_ack("name?", ()).await?.answers;
+/// # let _ = answers;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "it says whom something is for, and not what"]
+pub struct Broadcast {
+    place: Place,
+    target: Target,
+    limit: Option<Duration>,
+}
+
+/// Whom it is for.
+impl Broadcast {
+    pub(crate) fn to_self(socket: &super::Socket, flags: Flags) -> Self {
+        let mut this = socket.io().to(socket.id());
+        this.target.flags = flags;
+        this
+    }
+
+    /// The sockets in these rooms, too.
+    pub fn to(mut self, rooms: impl RoomNames) -> Self {
+        self.target.filter.rooms.extend(rooms.names());
+        self
+    }
+
+    /// The same as [`to`](Self::to).
+    pub fn in_(self, rooms: impl RoomNames) -> Self {
+        self.to(rooms)
+    }
+
+    /// But for the sockets in any of these rooms.
+    pub fn except(mut self, rooms: impl RoomNames) -> Self {
+        self.target.filter.except.extend(rooms.names());
+        self
+    }
+
+    /// Only sockets in this very object. Today that is all of them, as long as
+    /// [`Placement::Key`](crate::Placement::Key) is not in use.
+    pub fn local(mut self) -> Self {
+        self.target.flags.local = true;
+        self
+    }
+
+    /// An event may be lost where a client is not ready to receive it at once. It
+    /// is not recovered either.
+    pub fn volatile(mut self) -> Self {
+        self.target.flags.volatile = true;
+        self
+    }
+
+    /// Whether an event is worth compressing. Here the runtime decides that; the
+    /// method is there for code that was written for another server.
+    pub fn compress(self, _compress: bool) -> Self {
+        self
+    }
+
+    /// How long [`emit_with_ack`](Self::emit_with_ack) waits. Default:
+    /// [`Server::ack_timeout`](crate::Server::ack_timeout).
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+/// What is done with them.
+impl Broadcast {
+    /// Sends an event to all of them. It is encoded once.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError::Json`] if the arguments cannot be written as JSON,
+    /// [`EmitError::Platform`] if the object could not be reached,
+    /// [`EmitError::Placement`] if it is not known which one that is.
+    pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
+        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        self.operate(Operation::Emit(args)).await.map(drop)
+    }
+
+    /// Sends an event whose arguments are defined with it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn emit_event<A: Arguments>(
+        &self,
+        event: Event<A>,
+        args: A,
+    ) -> Result<(), EmitError> {
+        self.emit(event.name(), args).await
+    }
+
+    /// Sends an event and waits until all of them have acknowledged it, or have
+    /// gone, or the time is over.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError::Args`] if an answer is something else than `T`, and those of
+    /// [`emit`](Self::emit). That some answers are missing is no error: see
+    /// [`Acks::late`].
+    pub async fn emit_with_ack<T: FromArgs>(
+        &self,
+        event: &str,
+        args: impl Arguments,
+    ) -> Result<Acks<T>, EmitError> {
+        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let limit = self.limit.unwrap_or_else(|| self.place.ack_timeout());
+        let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let answer = self.operate(Operation::EmitWithAck(args, millis)).await?;
+        let Answer::Acks {
+            answers,
+            late,
+            gone,
+        } = answer
+        else {
+            return Err(EmitError::Gone);
+        };
+        let answers = answers
+            .iter()
+            .map(|args: &RawArgs<'_>| T::from_args(args, false));
+        Ok(Acks {
+            answers: answers.collect::<Result<_, _>>().map_err(EmitError::Args)?,
+            late,
+            gone,
+        })
+    }
+
+    /// What is known of each of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
+        match self.operate(Operation::Fetch).await? {
+            Answer::Sockets(sockets) => Ok(sockets
+                .into_iter()
+                .map(|remote| RemoteSocket {
+                    io: Io {
+                        place: self.place.clone(),
+                        namespace: self.target.namespace.as_str().into(),
+                    },
+                    remote,
+                })
+                .collect()),
+            Answer::Done(_) | Answer::Acks { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes them enter rooms.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn join(&self, rooms: impl RoomNames) -> Result<(), EmitError> {
+        self.operate(Operation::Join(rooms.names())).await.map(drop)
+    }
+
+    /// Makes them leave rooms.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn leave(&self, rooms: impl RoomNames) -> Result<(), EmitError> {
+        self.operate(Operation::Leave(rooms.names()))
+            .await
+            .map(drop)
+    }
+
+    /// Disconnects them from the namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn disconnect(&self) -> Result<(), EmitError> {
+        let operation = Operation::Disconnect { close: false };
+        self.operate(operation).await.map(drop)
+    }
+
+    /// Disconnects their clients from all namespaces, and closes their sessions.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn close(&self) -> Result<(), EmitError> {
+        let operation = Operation::Disconnect { close: true };
+        self.operate(operation).await.map(drop)
+    }
+
+    async fn operate(&self, operation: Operation) -> Result<Answer, EmitError> {
+        match &self.place {
+            Place::Here(shell) => Ok(shell.operate(&self.target, operation).await),
+            Place::Object { endpoint, env, key } => {
+                let name = self.object(endpoint, key.as_deref())?;
+                let app = app();
+                let unreachable = |error: wasm_bindgen::JsValue| EmitError::Platform(error.into());
+                let objects = front::object(&app, env)
+                    .map_err(|message| EmitError::Platform(message.into()))?;
+                let id = match name {
+                    ObjectName::Name(name) => objects.id_from_name(&name),
+                    ObjectName::Id(id) => objects.id_from_string(&id),
+                };
+                let Ok(id) = id else {
+                    // A socket id that we have not given out is a room like any
+                    // other, and nobody is in it.
+                    return Ok(Answer::Done(0));
+                };
+                let object = objects.get(&id).map_err(unreachable)?;
+                let question = postcard::to_allocvec(&(&self.target, &operation));
+                let question = question.map_err(|_| EmitError::Gone)?;
+                let path = &endpoint.options.path;
+                let answer = Command::Operate(&question)
+                    .ask_for_bytes(&object, path)
+                    .await;
+                let answer = answer.map_err(unreachable)?;
+                postcard::from_bytes(&answer)
+                    .map_err(|_| EmitError::Platform("the object's answer cannot be read".into()))
+            }
+        }
+    }
+
+    /// Which object the sockets are in, if that is not this one.
+    fn object(&self, endpoint: &Endpoint, key: Option<&str>) -> Result<ObjectName, EmitError> {
+        let placement = &endpoint.options.placement;
+        let path = &endpoint.options.path;
+        if let Some(name) = placement.name_of(path, key) {
+            return Ok(ObjectName::Name(name));
+        }
+        // A socket id says where its socket is.
+        match &*self.target.filter.rooms {
+            [id] => Sid::parse(id)
+                .map(|sid| ObjectName::Id(sid.object()))
+                .ok_or(EmitError::Placement),
+            _ => Err(EmitError::Placement),
+        }
+    }
+}
+
+enum ObjectName {
+    Name(String),
+    /// In hexadecimal.
+    Id(String),
+}
+
+impl Place {
+    fn ack_timeout(&self) -> Duration {
+        match self {
+            Self::Here(shell) => shell.ack_timeout(),
+            Self::Object { endpoint, .. } => endpoint
+                .io()
+                .map_or(Duration::ZERO, |application| application.ack_timeout),
+        }
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The acknowledgements of a broadcast.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Acks<T> {
+    /// In the order in which they came.
+    pub answers: Vec<T>,
+    /// How many sockets have not answered in time.
+    pub late: usize,
+    /// How many were disconnected before they answered.
+    pub gone: usize,
+}
+
+/// What is known of a socket wherever it is.
+#[derive(Clone)]
+pub struct RemoteSocket {
+    io: Io,
+    remote: Remote,
+}
+
+impl RemoteSocket {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.remote.id
+    }
+
+    /// The rooms it was in, by name; that of its own id is one of them.
+    pub fn rooms(&self) -> &[String] {
+        &self.remote.rooms
+    }
+
+    /// What the application kept of it.
+    ///
+    /// # Errors
+    ///
+    /// What was kept is no `T`.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
+        let data = self.remote.data.as_deref();
+        data.map(|json| serde_json::from_str(json).map_err(SessionError::Json))
+            .transpose()
+    }
+
+    /// The request by which its client's session began.
+    pub fn handshake(&self) -> Handshake {
+        Handshake::from(&self.remote.handshake)
+    }
+
+    /// The socket itself, to be talked to.
+    pub fn socket(&self) -> Broadcast {
+        self.io.to(self.id())
+    }
+}
+
+impl fmt::Debug for RemoteSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteSocket")
+            .field("id", &self.id())
+            .field("rooms", &self.rooms())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One name of a room, or several.
+pub trait RoomNames {
+    /// The names.
+    #[doc(hidden)]
+    fn names(self) -> Vec<String>;
+}
+
+impl RoomNames for &str {
+    fn names(self) -> Vec<String> {
+        vec![self.to_owned()]
+    }
+}
+
+impl RoomNames for String {
+    fn names(self) -> Vec<String> {
+        vec![self]
+    }
+}
+
+impl RoomNames for &String {
+    fn names(self) -> Vec<String> {
+        vec![self.clone()]
+    }
+}
+
+impl<T: AsRef<str>> RoomNames for Vec<T> {
+    fn names(self) -> Vec<String> {
+        self.iter().map(|name| name.as_ref().to_owned()).collect()
+    }
+}
+
+impl<T: AsRef<str>> RoomNames for &[T] {
+    fn names(self) -> Vec<String> {
+        self.iter().map(|name| name.as_ref().to_owned()).collect()
+    }
+}
+
+impl<T: AsRef<str>, const N: usize> RoomNames for [T; N] {
+    fn names(self) -> Vec<String> {
+        self.as_slice().names()
+    }
+}
+
+/// Why something could not be sent, or was not answered.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The socket is disconnected.
+    Gone,
+    /// The arguments cannot be written as JSON.
+    Json(serde_json::Error),
+    /// The client has not acknowledged in time.
+    Timeout,
+    /// What the client acknowledged with is something else than expected.
+    Args(ArgsError),
+    /// The socket would be in more rooms than it may be in.
+    TooManyRooms,
+    /// Sockets are placed by a key, and no key was given: see [`Io::key`].
+    Placement,
+    /// The object that holds the sockets could not be reached.
+    Platform(worker::Error),
+}
+
+impl fmt::Display for EmitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the socket is disconnected"),
+            Self::Json(error) => write!(f, "cannot be written as json: {error}"),
+            Self::Timeout => f.write_str("not acknowledged in time"),
+            Self::Args(error) => write!(f, "acknowledged with something else: {error}"),
+            Self::TooManyRooms => f.write_str("in as many rooms as allowed (max_rooms)"),
+            Self::Placement => f.write_str("sockets are placed by a key; name it with Io::key"),
+            Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for EmitError {}
+
+impl From<EmitError> for worker::Error {
+    fn from(error: EmitError) -> Self {
+        Self::RustError(error.to_string())
+    }
+}

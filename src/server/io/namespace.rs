@@ -1,0 +1,264 @@
+//! What the application does in a namespace.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+use super::handler::{
+    BeforeEvent, Call, Extract, Handler, Kind, OnConnect, OnDisconnect, OnEvent, OnExpired,
+    Rejection,
+};
+use super::{Event, Socket};
+
+/// The handlers of a namespace: see [`Server::namespace`](crate::Server::namespace).
+///
+/// Handlers are functions, async or not, which say by the types of their
+/// arguments what they want to know: the [`Socket`], the event's arguments as a
+/// tuple or as they came ([`Args`](crate::Args)), the [`Ack`](crate::Ack), the
+/// event's name, [`Auth`](crate::Auth) and [`Handshake`](crate::Handshake) of a
+/// client that connects, the [`Reason`](crate::Reason) of one that goes, the
+/// whole server ([`Io`](crate::Io)), [`State`](crate::State), the Worker's `Env`.
+///
+/// What an event's handler returns is its acknowledgement, if the client waits
+/// for one: a tuple is several values, `()` none. If it returns an error, or the
+/// arguments are not what it takes, the client gets `{"error": "…"}`, and the log
+/// a line; the socket stays connected.
+///
+/// Handlers run concurrently: the next event of the same client does not wait
+/// for the one before it, if its handler waits for something.
+#[derive(Default)]
+#[must_use = "handlers are called where they are given to a server"]
+pub struct Namespace {
+    pub(crate) handlers: Handlers,
+}
+
+pub(crate) type HandlerFn<K> =
+    Rc<dyn Fn(&mut <K as Kind>::Context<'_>) -> Result<Call<<K as Kind>::Outcome>, Rejection>>;
+pub(crate) type EventFn = HandlerFn<OnEvent>;
+pub(crate) type DisconnectFn = HandlerFn<OnDisconnect>;
+
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) middlewares: Vec<HandlerFn<OnConnect>>,
+    pub(crate) on_connect: Option<HandlerFn<OnConnect>>,
+    pub(crate) event_middlewares: Vec<HandlerFn<BeforeEvent>>,
+    pub(crate) on_any: Vec<EventFn>,
+    events: BTreeMap<String, EventFn>,
+    fallback: Option<EventFn>,
+    pub(crate) on_disconnecting: Option<DisconnectFn>,
+    pub(crate) on_disconnect: Option<DisconnectFn>,
+    pub(crate) on_expired: Option<HandlerFn<OnExpired>>,
+}
+
+impl Handlers {
+    /// Whether an event concerns its own handler alone.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.event_middlewares.is_empty() && self.on_any.is_empty()
+    }
+
+    pub(crate) fn handler(&self, event: &str) -> Option<&EventFn> {
+        self.events.get(event).or(self.fallback.as_ref())
+    }
+
+    /// The names of all events that have a handler.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.events.keys().map(String::as_str)
+    }
+}
+
+fn erase<K: Kind, M, H: Handler<K, M>>(handler: H) -> HandlerFn<K> {
+    let handler = Rc::new(handler);
+    Rc::new(move |context| H::call(&handler, context))
+}
+
+impl Namespace {
+    /// What to do with a client that wants to join, before it is told that it is
+    /// connected: until this returns, the client waits. What the socket is sent
+    /// meanwhile arrives right after the news. An error refuses the client: see
+    /// [`Refusal`](crate::Refusal). So does a panic, or taking more than 30 s.
+    ///
+    /// It is called for a client that has come back too: see
+    /// [`Recovered`](crate::Recovered).
+    pub fn on_connect<M>(mut self, handler: impl Handler<OnConnect, M>) -> Self {
+        self.handlers.on_connect = Some(erase(handler));
+        self
+    }
+
+    /// A check that clients have to pass before [`on_connect`](Self::on_connect),
+    /// in the order in which they are given. An error refuses the client. A
+    /// client that has come back is not checked again, unless
+    /// [`Recovery`](crate::Recovery) says so.
+    ///
+    /// ```
+    /// use dormouse::{Handshake, Refusal, Server};
+    ///
+    /// let server = Server::new().namespace("/admin", |namespace| {
+    ///     namespace.middleware(|handshake: Handshake| match handshake.header("x-admin") {
+    ///         Some(_) => Ok(()),
+    ///         None => Err(Refusal::new("not authorized")),
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn middleware<M>(mut self, check: impl Handler<OnConnect, M>) -> Self {
+        self.handlers.middlewares.push(erase(check));
+        self
+    }
+
+    /// What to do with an event.
+    ///
+    /// ```
+    /// use dormouse::{Binary, Server, Socket};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace
+    ///         // The value is the acknowledgement.
+    ///         .on("sum", |(a, b): (i64, i64)| a + b)
+    ///         // Several values, bytes, an argument that may be missing.
+    ///         .on("half", async |(bytes, note): (Binary, Option<String>)| {
+    ///             let half = bytes.len() / 2;
+    ///             (Binary(bytes[..half].to_vec()), note)
+    ///         })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn on<M>(mut self, event: &str, handler: impl Handler<OnEvent, M>) -> Self {
+        self.handlers
+            .events
+            .insert(event.to_owned(), erase(handler));
+        self
+    }
+
+    /// What to do with an event whose arguments are defined with it: see
+    /// [`Event`].
+    pub fn on_event<A, F, R>(self, event: Event<A>, handler: F) -> Self
+    where
+        A: Extract<OnEvent> + 'static,
+        F: AsyncFn(Socket, A) -> R + 'static,
+        R: Serialize + 'static,
+    {
+        self.on(event.name(), handler)
+    }
+
+    /// What to do with an event that no other handler is for.
+    pub fn on_fallback<M>(mut self, handler: impl Handler<OnEvent, M>) -> Self {
+        self.handlers.fallback = Some(erase(handler));
+        self
+    }
+
+    /// What to do with every event, before its own handler. What it returns is
+    /// not sent; an error keeps the event from its handler.
+    pub fn on_any<M>(mut self, handler: impl Handler<OnEvent, M>) -> Self {
+        self.handlers.on_any.push(erase(handler));
+        self
+    }
+
+    /// A check that every event has to pass before any handler. An error keeps it
+    /// from them: it is logged, and the client gets `{"error": "…"}` if it waits
+    /// for an acknowledgement.
+    ///
+    /// ```
+    /// use dormouse::{EventName, Failed, Server, Socket};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace.event_middleware(|socket: Socket, event: EventName| {
+    ///         let is_admin = socket.rooms().iter().any(|room| room == "admins");
+    ///         match &*event {
+    ///             "shutdown" if !is_admin => Err(Failed::new("not allowed")),
+    ///             _ => Ok(()),
+    ///         }
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn event_middleware<M>(mut self, check: impl Handler<BeforeEvent, M>) -> Self {
+        self.handlers.event_middlewares.push(erase(check));
+        self
+    }
+
+    /// What to do when a socket is about to be disconnected, for whatever
+    /// [`Reason`](crate::Reason). Just before [`on_disconnect`](Self::on_disconnect),
+    /// which has [`Socket::rooms`] and [`Socket::data`] as well.
+    pub fn on_disconnecting<M>(mut self, handler: impl Handler<OnDisconnect, M>) -> Self {
+        self.handlers.on_disconnecting = Some(erase(handler));
+        self
+    }
+
+    /// What to do when a socket is disconnected. What is sent to it is lost.
+    ///
+    /// It is called once for each socket that [`on_connect`](Self::on_connect) has
+    /// let in, but for those that the platform cuts off without telling anyone, as
+    /// it does in a deploy.
+    pub fn on_disconnect<M>(mut self, handler: impl Handler<OnDisconnect, M>) -> Self {
+        self.handlers.on_disconnect = Some(erase(handler));
+        self
+    }
+
+    /// What to do when a client that was cut off has not come back in time: see
+    /// [`Recovery`](crate::Recovery) and [`Expired`](crate::Expired). Its
+    /// [`on_disconnect`](Self::on_disconnect) was called when it was cut off.
+    ///
+    /// ```
+    /// use dormouse::{Expired, Io, Recovery, Server};
+    ///
+    /// let server = Server::new()
+    ///     .recovery(Recovery::default())
+    ///     .namespace("/", |namespace| {
+    ///         namespace.on_expired(async |expired: Expired, io: Io| {
+    ///             io.emit("has left for good", expired.id()).await
+    ///         })
+    ///     });
+    /// # let _ = server;
+    /// ```
+    pub fn on_expired<M>(mut self, handler: impl Handler<OnExpired, M>) -> Self {
+        self.handlers.on_expired = Some(erase(handler));
+        self
+    }
+
+    /// Handlers that belong together: see [`Group`].
+    pub fn group(self, group: impl Group) -> Self {
+        Rc::new(group).register(self)
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events: Vec<&str> = self.handlers.names().collect();
+        f.debug_struct("Namespace")
+            .field("events", &events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Handlers on a struct, which they share.
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// use dormouse::{Group, Namespace, Server, Socket};
+///
+/// struct Dice {
+///     sides: u32,
+/// }
+///
+/// impl Dice {
+///     async fn roll(&self, socket: Socket) -> u32 {
+///         1 + socket.id().len() as u32 % self.sides
+///     }
+/// }
+///
+/// impl Group for Dice {
+///     fn register(self: Rc<Self>, namespace: Namespace) -> Namespace {
+///         namespace.on("roll", async move |socket: Socket| self.roll(socket).await)
+///     }
+/// }
+///
+/// let server = Server::new().namespace("/", |namespace| namespace.group(Dice { sides: 6 }));
+/// # let _ = server;
+/// ```
+pub trait Group: 'static {
+    /// Gives its handlers to the namespace.
+    fn register(self: Rc<Self>, namespace: Namespace) -> Namespace;
+}
