@@ -1,17 +1,17 @@
-//! The application that Dormouse's own tests talk to: an echo that takes
-//! commands, on several paths with different options.
+//! The application that Dormouse's own tests talk to: an Engine.IO echo that takes
+//! commands, and a Socket.IO server, on several paths with different options.
 
 mod commands;
+mod routes;
+mod socket;
 
 use core::time::Duration;
 
 use dormouse::App;
 use dormouse::engine::{
-    Client, Clients, Cookie, Data, Engine, Handshake, Level, Message, Reason, Refused, SendError,
-    Transport,
+    Client, Cookie, Data, Engine, Handshake, Level, Message, Reason, Refused, Transport,
 };
 use serde_json::json;
-use worker::{Context, Env, Request, Response};
 
 /// The application under test, on `path`.
 fn echo(path: &str) -> Engine {
@@ -77,6 +77,14 @@ fn strict() -> Engine {
 }
 
 fn app() -> App {
+    let engines = engines();
+    socket::servers()
+        .into_iter()
+        .fold(engines, App::server)
+        .fetch(routes::routes)
+}
+
+fn engines() -> App {
     App::new()
         .engine(conformance())
         .engine(echo("/sleepy/"))
@@ -85,41 +93,6 @@ fn app() -> App {
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
         .engine(echo("/noupgrade/").allow_upgrades(false))
         .engine(echo("/ordered/").in_order(true))
-        .fetch(routes)
-}
-
-/// The routes beside ours: what another part of a Worker does with a client.
-async fn routes(mut request: Request, env: Env, _context: Context) -> worker::Result<Response> {
-    let url = request.url()?;
-    let query = |name: &str| {
-        let found = url.query_pairs().find(|(key, _)| key == name);
-        found
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
-    };
-    let Some(clients) = Clients::new(&env, &query("path")) else {
-        return match url.path() {
-            "/plain" => Response::ok("plain"),
-            _ => Response::error("Not Found", 404),
-        };
-    };
-    let sid = query("sid");
-    let done = match url.path() {
-        "/send" => clients
-            .send(&sid, request.text().await?)
-            .await
-            .map(|()| String::new()),
-        "/disconnect" => clients.disconnect(&sid).await.map(|()| String::new()),
-        "/transport" => clients
-            .transport(&sid)
-            .await
-            .map(|it| it.as_str().to_owned()),
-        _ => Err(SendError::Unknown),
-    };
-    match done {
-        Ok(text) => Response::ok(text),
-        Err(error) => Response::error(error.to_string(), 404),
-    }
 }
 
 dormouse::worker!(app);

@@ -1,0 +1,115 @@
+//! The routes beside the servers: what another part of a Worker does with their
+//! clients.
+
+use core::time::Duration;
+
+use dormouse::engine::{Clients, SendError};
+use dormouse::{Broadcast, EmitError, Io};
+use serde::Serialize;
+use serde_json::Value;
+use worker::{Context, Env, Request, Response, Url};
+
+use crate::socket::list;
+
+pub(crate) async fn routes(
+    mut request: Request,
+    env: Env,
+    _context: Context,
+) -> worker::Result<Response> {
+    let url = request.url()?;
+    let path = url.path();
+    if path == "/plain" {
+        return Response::ok("plain");
+    }
+    if let Some(what) = path.strip_prefix("/io-route/") {
+        let body = request.text().await?;
+        return io_route(what, &url, &env, &body).await;
+    }
+    let Some(clients) = Clients::new(&env, &query(&url, "path")) else {
+        return Response::error("Not Found", 404);
+    };
+    let sid = query(&url, "sid");
+    let done = match path {
+        "/send" => clients
+            .send(&sid, request.text().await?)
+            .await
+            .map(|()| String::new()),
+        "/disconnect" => clients.disconnect(&sid).await.map(|()| String::new()),
+        "/transport" => clients
+            .transport(&sid)
+            .await
+            .map(|it| it.as_str().to_owned()),
+        _ => Err(SendError::Unknown),
+    };
+    match done {
+        Ok(text) => Response::ok(text),
+        Err(error) => Response::error(error.to_string(), 404),
+    }
+}
+
+fn query(url: &Url, name: &str) -> String {
+    queries(url, name).pop().unwrap_or_default()
+}
+
+fn queries(url: &Url, name: &str) -> Vec<String> {
+    let named = url.query_pairs().filter(|(key, _)| key == name);
+    named.map(|(_, value)| value.into_owned()).collect()
+}
+
+async fn io_route(what: &str, url: &Url, env: &Env, body: &str) -> worker::Result<Response> {
+    let Some(io) = Io::new(env, &query(url, "path")) else {
+        return Response::error("Not Found", 404);
+    };
+    let namespace = query(url, "namespace");
+    let target = io
+        .of(&namespace)
+        .to(queries(url, "to"))
+        .except(queries(url, "except"));
+    match operate(what, url, target, body).await {
+        Ok(Some(answer)) => Response::ok(answer.to_string()),
+        Ok(None) => Response::error("Not Found", 404),
+        Err(error) => Response::error(error.to_string(), 500),
+    }
+}
+
+/// The items of a JSON array as arguments.
+struct Items(Vec<Value>);
+
+impl Serialize for Items {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple;
+        let mut tuple = serializer.serialize_tuple(self.0.len())?;
+        for value in &self.0 {
+            tuple.serialize_element(value)?;
+        }
+        tuple.end()
+    }
+}
+
+async fn operate(
+    what: &str,
+    url: &Url,
+    target: Broadcast,
+    body: &str,
+) -> Result<Option<Value>, EmitError> {
+    let event = query(url, "event");
+    let room = query(url, "room");
+    let args = Items(serde_json::from_str(body).unwrap_or_default());
+    let done = Some(Value::from("ok"));
+    Ok(match what {
+        "emit" => target.emit(&event, args).await.map(|()| done)?,
+        "make-join" => target.join(room).await.map(|()| done)?,
+        "make-leave" => target.leave(room).await.map(|()| done)?,
+        "make-disconnect" if query(url, "close") == "1" => target.close().await.map(|()| done)?,
+        "make-disconnect" => target.disconnect().await.map(|()| done)?,
+        "fetch" => Some(list(&target.fetch_sockets().await?).into()),
+        "emit-with-ack" => {
+            let limit = query(url, "timeout").parse().unwrap_or(1_000);
+            let target = target.timeout(Duration::from_millis(limit));
+            let acks = target.emit_with_ack::<(Value,)>(&event, args).await?;
+            let answers = acks.answers.into_iter().map(|(value,)| value);
+            Some(answers.collect::<Vec<_>>().into())
+        }
+        _ => None,
+    })
+}

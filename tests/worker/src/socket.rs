@@ -1,0 +1,464 @@
+//! The Socket.IO application under test: `tests/harness/socket-reference.mjs` is
+//! the same on the reference server, and says what each event does.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use dormouse::{
+    Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Failed, Handshake, Io,
+    JoinRequest, Level, Namespace, Parser, Reason, Recovered, Recovery, Refusal, RemoteSocket,
+    Server, Socket, sleep,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The servers, each on its path.
+pub(crate) fn servers() -> [Server; 5] {
+    let short = Recovery::default().max_disconnection(Duration::from_secs(1));
+    [
+        server("/socket.io/")
+            .ping_interval(Duration::from_millis(300))
+            .ping_timeout(Duration::from_millis(200))
+            .connect_timeout(Duration::from_secs(1))
+            .origins("*"),
+        server("/io/").max_namespaces(20).max_rooms(50),
+        server("/recovery/").recovery(Recovery::default()),
+        server("/recovery-short/").recovery(short),
+        server("/msgpack/").parser(Parser::MsgPack),
+    ]
+}
+
+fn server(path: &str) -> Server {
+    let recovers = path.starts_with("/recovery");
+    let handlers = move |namespace: Namespace| common(namespace, recovers);
+    Server::new()
+        .path(path)
+        .log(Level::Info)
+        .namespace("/", move |namespace| {
+            greeting(handlers(namespace), recovers)
+        })
+        .namespace("/custom", move |namespace| {
+            greeting(handlers(namespace), recovers)
+        })
+        .namespace("/chat", move |namespace| connecting(handlers(namespace)))
+        .namespace("/refuse", move |namespace| {
+            connecting(handlers(namespace)).middleware(guard)
+        })
+        .namespace("/slow", move |namespace| {
+            handlers(namespace).on_connect(
+                async |socket: Socket, auth: Auth<Login>, recovered: Recovered| {
+                    sleep(Duration::from_millis(100)).await;
+                    connect(&socket, &auth.0, recovered).await
+                },
+            )
+        })
+        .namespace("/dynamic-{id}", move |namespace| {
+            connecting(handlers(namespace))
+        })
+        .namespace_if(is_own_tenant, move |namespace| {
+            connecting(handlers(namespace))
+        })
+}
+
+/// What clients may say of themselves.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Login {
+    name: Option<String>,
+    rooms: Vec<String>,
+    token: Option<String>,
+    data: Option<Value>,
+    tenant: Option<String>,
+}
+
+fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
+    let login: Option<Login> = request.auth();
+    let tenant = login.and_then(|login| login.tenant);
+    tenant.is_some_and(|tenant| request.namespace() == format!("/tenant/{tenant}"))
+}
+
+fn guard(Auth(login): Auth<Login>) -> Result<(), Refusal> {
+    if login.token.as_deref() == Some("good") {
+        return Ok(());
+    }
+    let refusal = Refusal::new("not authorized");
+    Err(match login.data {
+        Some(_) => refusal.data(&json!({ "content": "Please retry later" })),
+        None => refusal,
+    })
+}
+
+fn greeting(namespace: Namespace, recovers: bool) -> Namespace {
+    namespace.on_connect(
+        async move |socket: Socket, Auth(auth): Auth<Value>, recovered: Recovered| {
+            let login = Login::deserialize(&auth).unwrap_or_default();
+            connect(&socket, &login, recovered).await?;
+            if recovers {
+                let welcome = json!({ "recovered": recovered.0 });
+                socket.emit("welcome", welcome).await?;
+            } else {
+                socket.emit("auth", auth).await?;
+            }
+            Ok::<(), EmitError>(())
+        },
+    )
+}
+
+fn connecting(namespace: Namespace) -> Namespace {
+    namespace.on_connect(
+        async |socket: Socket, Auth(login): Auth<Login>, recovered: Recovered| {
+            connect(&socket, &login, recovered).await
+        },
+    )
+}
+
+async fn connect(socket: &Socket, login: &Login, recovered: Recovered) -> Result<(), EmitError> {
+    if !recovered.0 {
+        socket.set_data(&json!({ "name": login.name })).ok();
+        socket.join(&*login.rooms).await?;
+    }
+    tell(json!({
+        "event": "connected",
+        "socket": socket.id(),
+        "namespace": socket.namespace(),
+        "recovered": recovered.0,
+    }));
+    Ok(())
+}
+
+/// A line for the tests to read.
+fn tell(line: Value) {
+    worker::console_log!("{line}");
+}
+
+/// What every namespace has.
+fn common(namespace: Namespace, _recovers: bool) -> Namespace {
+    let namespace = namespace
+        .event_middleware(|event: EventName| match &*event {
+            "blocked" => Err(Failed::new("blocked")),
+            _ => Ok(()),
+        })
+        .on_disconnecting(|socket: Socket, reason: Reason| {
+            tell(json!({
+                "event": "disconnecting",
+                "socket": socket.id(),
+                "rooms": rooms(&socket),
+                "reason": reason.as_str(),
+            }));
+        })
+        .on_disconnect(|socket: Socket, reason: Reason| {
+            tell(json!({
+                "event": "disconnected",
+                "socket": socket.id(),
+                "reason": reason.as_str(),
+            }));
+        })
+        .on_fallback(async |socket: Socket, event: EventName, args: Args| {
+            let mut all = vec![json!(event.0)];
+            for item in args.json() {
+                all.push(serde_json::from_str(item).unwrap_or_default());
+            }
+            socket.emit("any", Spread(all)).await
+        });
+    many(data(acks(messages(namespace))))
+}
+
+/// A list as several arguments.
+struct Spread(Vec<Value>);
+
+impl Serialize for Spread {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple;
+        let mut tuple = serializer.serialize_tuple(self.0.len())?;
+        for value in &self.0 {
+            tuple.serialize_element(value)?;
+        }
+        tuple.end()
+    }
+}
+
+fn messages(namespace: Namespace) -> Namespace {
+    namespace
+        .on("message", async |socket: Socket, _ack: Ack, args: Args| {
+            socket.emit("message-back", args).await
+        })
+        .on("burst", async |socket: Socket, (count,): (usize,)| {
+            for index in 0..count {
+                socket.emit("n", index).await?;
+            }
+            Ok::<(), EmitError>(())
+        })
+        .on("big", async |socket: Socket, (bytes,): (usize,)| {
+            socket.emit("big", "x".repeat(bytes)).await
+        })
+        .on("big-binary", async |socket: Socket, (bytes,): (usize,)| {
+            socket
+                .emit("big-binary", dormouse::Binary(vec![0x2a; bytes]))
+                .await
+        })
+        .on("later", async |socket: Socket, args: Args| {
+            let (millis,): (u64,) = args.parse()?;
+            let rest: Vec<Value> = args
+                .json()
+                .iter()
+                .skip(1)
+                .filter_map(|item| serde_json::from_str(item).ok())
+                .collect();
+            let later = socket.clone();
+            socket.spawn(async move {
+                sleep(Duration::from_millis(millis)).await;
+                later.emit("later", Spread(rest)).await.ok();
+            });
+            Ok::<(), Failed>(())
+        })
+        .on(
+            "leave-me",
+            async |socket: Socket, (close,): (Option<bool>,)| {
+                if close == Some(true) {
+                    socket.close().await;
+                } else {
+                    socket.disconnect().await;
+                }
+            },
+        )
+        .on("who", |socket: Socket| {
+            (socket.id().to_owned(), socket.namespace().to_owned())
+        })
+        .on("handshake", async |socket: Socket| {
+            socket.handshake().map(|handshake| describe(&handshake))
+        })
+}
+
+fn describe(handshake: &Handshake) -> Value {
+    let queries: BTreeMap<_, _> = handshake.queries().into_iter().collect();
+    let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
+    json!({
+        "query": queries,
+        "url": handshake.url(),
+        "secure": handshake.is_secure(),
+        "has_address": handshake.address().is_some(),
+        "headers": headers,
+        "time": handshake.time().to_string(),
+    })
+}
+
+fn acks(namespace: Namespace) -> Namespace {
+    namespace
+        .on("message-with-ack", async |ack: Ack, args: Args| {
+            ack.send(args).await
+        })
+        .on("emit-with-ack", async |socket: Socket, args: Args| {
+            let answer: Args = socket.emit_with_ack("emit-with-ack", args).await?;
+            socket.emit("emit-with-ack", answer).await
+        })
+        .on("ask", async |socket: Socket, ack: Ack, args: Args| {
+            let (millis,): (u64,) = args.parse().unwrap_or((0,));
+            let values = args.json();
+            let values = values.iter().skip(1);
+            let values = values.filter_map(|item| serde_json::from_str(item).ok());
+            let question = Spread(values.collect());
+            let limit = Duration::from_millis(millis);
+            let answer: Result<Args, _> = socket
+                .timeout(limit)
+                .emit_with_ack("question", question)
+                .await;
+            match answer {
+                Ok(values) => {
+                    let mut all = vec![json!("answer")];
+                    let values = values.json().into_iter();
+                    all.extend(values.filter_map(|item| serde_json::from_str(item).ok()));
+                    ack.send(Spread(all)).await
+                }
+                Err(EmitError::Timeout) => ack.send("timeout").await,
+                Err(_) => ack.send("gone").await,
+            }
+        })
+        .on("echo-nothing", || ())
+        .on("typed", |(text, number): (String, i64)| {
+            format!("{text}:{number}")
+        })
+        .on("fail", |(text,): (String,)| Err::<(), _>(Failed::new(text)))
+        .on("panic", || -> () { panic!("asked to") })
+        .on("slow", async |(millis, value): (u64, Value)| {
+            sleep(Duration::from_millis(millis)).await;
+            value
+        })
+}
+
+fn data(namespace: Namespace) -> Namespace {
+    namespace
+        .on("join", async |socket: Socket, (names,): (OneOrMany,)| {
+            socket.join(names.names()).await?;
+            Ok::<_, EmitError>(rooms(&socket))
+        })
+        .on("leave", async |socket: Socket, (room,): (String,)| {
+            socket.leave(room).await?;
+            Ok::<_, EmitError>(rooms(&socket))
+        })
+        .on("rooms", |socket: Socket| rooms(&socket))
+        .on("set-data", |socket: Socket, (value,): (Value,)| {
+            socket.set_data(&value)?;
+            Ok::<_, DataError>("ok")
+        })
+        .on("get-data", |socket: Socket| socket.data::<Value>())
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn names(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Many(names) => names,
+        }
+    }
+}
+
+/// The socket's rooms, but for its own.
+fn rooms(socket: &Socket) -> Vec<String> {
+    let rooms = socket.rooms().into_iter();
+    rooms.filter(|room| room != socket.id()).collect()
+}
+
+/// How an event is sent to many.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Operators {
+    from: Option<String>,
+    to: Vec<String>,
+    r#in: Vec<String>,
+    except: Vec<String>,
+    broadcast: bool,
+    local: bool,
+    volatile: bool,
+    compress: Option<bool>,
+    timeout: Option<u64>,
+    ack: bool,
+}
+
+impl Operators {
+    fn broadcast(&self, socket: &Socket) -> Broadcast {
+        let mut target = match self.from.as_deref() {
+            Some("server") => socket.io().all(),
+            Some(_) | None => socket.broadcast(),
+        };
+        target = target.to(&*self.to).in_(&*self.r#in).except(&*self.except);
+        if self.local {
+            target = target.local();
+        }
+        if self.volatile {
+            target = target.volatile();
+        }
+        if let Some(compress) = self.compress {
+            target = target.compress(compress);
+        }
+        if let Some(timeout) = self.timeout {
+            target = target.timeout(Duration::from_millis(timeout));
+        }
+        target
+    }
+}
+
+fn many(namespace: Namespace) -> Namespace {
+    namespace
+        .on("cast", cast)
+        .on("direct", async |socket: Socket, args: Args| {
+            let (id, event): (String, String) = args.parse()?;
+            let values = args.json();
+            let values = values.iter().skip(2);
+            let values = values.filter_map(|item| serde_json::from_str(item).ok());
+            socket
+                .io()
+                .to(id)
+                .emit(&event, Spread(values.collect()))
+                .await?;
+            Ok::<_, Failed>("ok")
+        })
+        .on(
+            "fetch",
+            async |socket: Socket, (operators,): (Operators,)| {
+                let sockets = operators.broadcast(&socket).fetch_sockets().await?;
+                Ok::<_, EmitError>(list(&sockets))
+            },
+        )
+        .on(
+            "make-join",
+            async |socket: Socket, (operators, room): (Operators, String)| {
+                operators.broadcast(&socket).join(room).await?;
+                Ok::<_, EmitError>("ok")
+            },
+        )
+        .on(
+            "make-leave",
+            async |socket: Socket, (operators, room): (Operators, String)| {
+                operators.broadcast(&socket).leave(room).await?;
+                Ok::<_, EmitError>("ok")
+            },
+        )
+        .on(
+            "make-disconnect",
+            async |socket: Socket, ack: Ack, (operators, close): (Operators, Option<bool>)| {
+                let target = operators.broadcast(&socket);
+                if close == Some(true) {
+                    target.close().await?;
+                } else {
+                    target.disconnect().await?;
+                }
+                ack.send("ok").await
+            },
+        )
+        .on(
+            "close-room",
+            async |socket: Socket, io: Io, (room,): (String,)| {
+                let _ = socket;
+                io.close_room(&room).await?;
+                Ok::<_, EmitError>("ok")
+            },
+        )
+}
+
+async fn cast(socket: Socket, ack: Ack, args: Args) -> Result<(), Failed> {
+    let (operators, event): (Operators, String) = args.parse()?;
+    let values = args.json();
+    let values: Vec<Value> = values
+        .iter()
+        .skip(2)
+        .filter_map(|item| serde_json::from_str(item).ok())
+        .collect();
+    let target = operators.broadcast(&socket);
+    if !operators.ack {
+        target.emit(&event, Spread(values)).await?;
+        ack.send("ok").await?;
+        return Ok(());
+    }
+    let acks = target
+        .emit_with_ack::<(Value,)>(&event, Spread(values))
+        .await?;
+    let mut answers: Vec<Value> = acks.answers.into_iter().map(|(value,)| value).collect();
+    answers.sort_by_key(Value::to_string);
+    let outcome = if acks.late > 0 { "timeout" } else { "ok" };
+    ack.send((outcome, answers)).await?;
+    Ok(())
+}
+
+/// What is told of sockets that were fetched.
+pub(crate) fn list(sockets: &[RemoteSocket]) -> Vec<Value> {
+    let mut list: Vec<Value> = sockets
+        .iter()
+        .map(|socket| {
+            let rooms: Vec<_> = socket
+                .rooms()
+                .iter()
+                .filter(|room| *room != socket.id())
+                .collect();
+            json!([socket.id(), rooms, socket.data::<Value>().ok().flatten()])
+        })
+        .collect();
+    list.sort_by_key(Value::to_string);
+    list
+}
