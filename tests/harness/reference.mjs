@@ -1,5 +1,6 @@
-// The reference server: npm's `engine.io`, with the options and routes of the
-// test Worker, to check the tests against something that is known to be right.
+// The reference server: npm's `engine.io` and, beside it, `socket.io`, with the
+// options and routes of the test Worker, to check the tests against something
+// that is known to be right.
 
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
@@ -8,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Server } from 'engine.io';
 import { attachApplication } from './application.mjs';
 import { Logs } from './logs.mjs';
+import { attachSocketServers } from './socket-reference.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const common = { allowEIO3: true, allowRequest };
@@ -36,18 +38,23 @@ export async function start({ port = 0, assets } = {}) {
   const logs = new Logs();
   const engines = new Map();
   const server = http.createServer((request, response) =>
-    routes({ engines, assets }, request, response).catch((error) => {
+    routes({ engines, assets, io }, request, response).catch((error) => {
       response.writeHead(500).end(String(error));
     }),
   );
+  server.setMaxListeners(0);
   for (const [path, options] of Object.entries(endpoints)) {
     const engine = new Server({ ...common, ...options });
     engine.attach(server, { path });
     attachApplication(engine, logs);
+    engines.set(path, engine);
+  }
+  const io = attachSocketServers(server, logs);
+  const allEngines = [...engines.values(), ...io.engines];
+  for (const engine of allEngines) {
     // A closed polling session waits this long for its client (30 s by default),
     // and the process that runs the tests would wait with it.
     engine.on('connection', ({ transport }) => (transport.closeTimeout = 2_000));
-    engines.set(path, engine);
   }
   const sockets = new Set();
   server.on('connection', (socket) => {
@@ -71,7 +78,7 @@ export async function start({ port = 0, assets } = {}) {
     cut: never,
     settled: async () => {},
     stop: async () => {
-      for (const engine of engines.values()) abandon(engine);
+      for (const engine of allEngines) abandon(engine);
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
       await closed;
@@ -88,11 +95,15 @@ function abandon(engine) {
 }
 
 /** The application's own routes, beside Engine.IO's. */
-async function routes({ engines, assets }, request, response) {
+async function routes({ engines, assets, io }, request, response) {
   const url = new URL(request.url, 'http://localhost');
   const client = engines.get(url.searchParams.get('path'))?.clients[url.searchParams.get('sid')];
   const route = `${request.method} ${url.pathname}`;
   if (route === 'GET /plain') return response.end('plain');
+  if (url.pathname.startsWith('/io-route/')) {
+    const answer = await io.routes(url, await text(request));
+    return response.writeHead(answer === undefined ? 404 : 200).end(answer);
+  }
   if (assets) return serveFile(path.join(assets, url.pathname), response);
   if (!client) return response.writeHead(404).end();
   if (route === 'POST /send') client.send(await text(request));

@@ -1,0 +1,145 @@
+// The Socket.IO servers of the reference: npm's `socket.io`, with the paths,
+// options and routes of the test Worker. The application itself is in
+// socket-application.mjs.
+//
+// Servers, all of which serve old clients (EIO=3) too:
+//   /socket.io/       pingInterval 300 ms, pingTimeout 200 ms, connectTimeout 1 s, CORS *:
+//                     what the published protocol suites expect
+//   /io/              the usual options, so that objects sleep; ours has bounds that
+//                     tests can reach: 20 namespaces for a client, 50 rooms for a socket
+//   /recovery/        the usual options, connection state recovery of 2 minutes
+//   /recovery-short/  the same, of 1 second
+//   /msgpack/         the usual options, packets as socket.io-msgpack-parser writes them
+//
+// Namespaces of each server:
+//   /               emits `auth` (the client's auth, {} if none) on connection; on
+//                   /recovery/ and /recovery-short/ instead `welcome` ({ recovered })
+//   /custom         as /
+//   /chat           greets with nothing
+//   /refuse         refused unless auth.token is "good": "not authorized", with the data
+//                   { content: "Please retry later" } where auth.data is set
+//   /slow           takes 100 ms to connect
+//   /dynamic-<id>   by pattern: one or more characters other than `/`
+//   /tenant/<name>  by predicate: where auth.tenant is that name
+//
+// In every namespace a new socket joins the rooms of auth.rooms (an array), and its
+// data is { name: auth.name ?? null }. A recovered one keeps both.
+//
+// Events, in every namespace (→ what the acknowledgement holds, where one is asked for):
+//   message (…args)              emits `message-back` with the same; never acknowledged
+//   message-with-ack (…args)     → the same args
+//   emit-with-ack (…args)        emits `emit-with-ack` with them, asking for an
+//                                acknowledgement, and `emit-with-ack` again with its values
+//   ask (ms, …args)              emits `question` with args and this timeout
+//                                → "answer", …values; or "timeout"; or "gone"
+//   echo-nothing ()              → no values
+//   join (room | [rooms])        → the socket's rooms, sorted, without that of its id
+//   leave (room), rooms ()       → the same
+//   cast (operators, event, …args)
+//                                emits to many → "ok"; where operators.ack is set
+//                                → "ok" or "timeout", [first value of each answer, sorted]
+//   direct (id, event, …args)    emits to one socket by its id → "ok"
+//   fetch (operators)            → [[id, rooms as above, data], …], sorted
+//   make-join (operators, room), make-leave (operators, room)
+//   make-disconnect (operators, close), close-room (room)
+//                                → "ok"
+//   set-data (value)             → "ok"
+//   get-data ()                  → the data
+//   who ()                       → the socket's id, the namespace's name
+//   handshake ()                 → { query, url, secure, has_address, headers, time, auth }
+//   typed (string, integer)      → "string:integer"
+//   fail (text)                  the handler fails
+//   slow (ms, value)             → value, after ms
+//   burst (n)                    emits `n` with 0, 1, … n - 1
+//   big (bytes)                  emits `big` with so many "x"
+//   big-binary (bytes)           emits `big-binary` with so many bytes 0x2a
+//   blocked ()                   stopped by a middleware before any handler
+//   leave-me (close)             disconnects the socket; with `close`, its whole client
+//   later (ms, …args)            emits `later` with args after ms
+//   anything else (…args)        emits `any` with the event's name and args
+//
+// operators: { from: "socket" | "server", to: [], in: [], except: [], broadcast, local,
+// volatile, compress, timeout: ms, ack }. From the socket (the default) everybody but
+// itself is meant, from the server everybody.
+//
+// Log lines: { event: "connected", socket, namespace, recovered }, { event:
+// "disconnecting", socket, rooms, reason }, { event: "disconnected", socket, reason }.
+//
+// Routes, with ?path=/io/&namespace=/&to=room&to=room&except=room:
+//   POST /io-route/emit             &event=name, body: JSON array of args → "ok"
+//   POST /io-route/emit-with-ack    the same, &timeout=ms → JSON array of first values
+//   GET  /io-route/fetch            → JSON, as the event
+//   POST /io-route/make-join, /io-route/make-leave   &room=name → "ok"
+//   POST /io-route/make-disconnect  &close=1 → "ok"
+// An unknown path or route is answered with 404.
+
+import { Server } from 'socket.io';
+import msgpack from 'socket.io-msgpack-parser';
+import { attachSocketApplication, list } from './socket-application.mjs';
+
+const common = { allowEIO3: true, serveClient: false };
+const recovery = (maxDisconnectionDuration) => ({
+  connectionStateRecovery: { maxDisconnectionDuration, skipMiddlewares: true },
+});
+const endpoints = {
+  '/socket.io/': {
+    pingInterval: 300,
+    pingTimeout: 200,
+    connectTimeout: 1_000,
+    maxHttpBufferSize: 1_000_000,
+    cors: { origin: '*' },
+  },
+  '/io/': {},
+  '/recovery/': recovery(120_000),
+  '/recovery-short/': recovery(1_000),
+  '/msgpack/': { parser: msgpack },
+};
+
+/** Puts the servers onto an HTTP server; `{ engines, routes }`. */
+export function attachSocketServers(httpServer, logs) {
+  const servers = new Map();
+  for (const [path, options] of Object.entries(endpoints)) {
+    const io = new Server(httpServer, { ...common, ...options, path });
+    attachSocketApplication(io, logs, { recovers: 'connectionStateRecovery' in options });
+    servers.set(path, io);
+  }
+  const engines = [...servers.values()].map(({ engine }) => engine);
+  const routes = (url, body) => operate(servers, url, body);
+  return { engines, routes };
+}
+
+/** What another part of a Worker does with sockets: the answer, or undefined for a 404. */
+async function operate(servers, url, body) {
+  const query = url.searchParams;
+  const io = servers.get(query.get('path'));
+  const what = url.pathname.slice('/io-route/'.length);
+  if (!io) return undefined;
+  const target = io
+    .of(query.get('namespace') ?? '/')
+    .to(query.getAll('to'))
+    .except(query.getAll('except'));
+  const [event, room] = [query.get('event'), query.get('room')];
+  switch (what) {
+    case 'emit':
+      target.emit(event, ...JSON.parse(body));
+      return 'ok';
+    case 'emit-with-ack': {
+      const asked = target.timeout(Number(query.get('timeout') ?? 1_000));
+      const responses = asked.emitWithAck(event, ...JSON.parse(body));
+      return JSON.stringify(await responses.catch((error) => error.responses));
+    }
+    case 'fetch':
+      return JSON.stringify(list(await target.fetchSockets()));
+    case 'make-join':
+      target.socketsJoin(room);
+      return 'ok';
+    case 'make-leave':
+      target.socketsLeave(room);
+      return 'ok';
+    case 'make-disconnect':
+      target.disconnectSockets(query.get('close') === '1');
+      return 'ok';
+    default:
+      return undefined;
+  }
+}
