@@ -69,8 +69,8 @@ pub(crate) struct Shell {
     clock: Clock,
     /// Whether this instance has looked around since it was made.
     awake: Cell<bool>,
-    /// Whether a heartbeat pair was set since then.
-    paired: Cell<bool>,
+    /// Whose heartbeats the runtime answers, as far as this instance knows.
+    paired: Cell<Option<Revision>>,
     /// How many events are being worked on, one within the other.
     depth: Cell<u32>,
     /// Sessions that they changed, and that are to be settled at the end.
@@ -96,7 +96,7 @@ impl Object {
             waiting: Waiting::new(&state, me.clone()),
             clock: Clock::default(),
             awake: Cell::new(false),
-            paired: Cell::new(false),
+            paired: Cell::new(None),
             depth: Cell::new(0),
             touched: RefCell::default(),
             undelivered: RefCell::default(),

@@ -39,8 +39,14 @@ extern "C" {
     fn web_sockets_tagged(this: &State, tag: &str) -> Vec<WebSocket>;
     #[wasm_bindgen(method, js_name = getWebSocketAutoResponseTimestamp)]
     fn auto_response_time(this: &State, socket: &WebSocket) -> Option<js_sys::Date>;
+    #[wasm_bindgen(method, js_name = getWebSocketAutoResponse)]
+    fn auto_response(this: &State) -> Option<AutoResponse>;
     #[wasm_bindgen(method, getter)]
     fn storage(this: &State) -> Storage;
+
+    type AutoResponse;
+    #[wasm_bindgen(method, getter)]
+    fn request(this: &AutoResponse) -> String;
 
     type Storage;
     #[wasm_bindgen(method, js_name = getAlarm)]
@@ -220,9 +226,9 @@ impl ObjectState {
     /// # Errors
     ///
     /// The object has as many as the platform lets it have.
-    pub(crate) fn accept(&self, socket: &WebSocket, tag: &str) -> Result<(), JsValue> {
-        self.raw()
-            .accept_web_socket(socket, &Array::of1(&tag.into()))
+    pub(crate) fn accept(&self, socket: &WebSocket, tags: &[String]) -> Result<(), JsValue> {
+        let tags: Array = tags.iter().map(JsValue::from).collect();
+        self.raw().accept_web_socket(socket, &tags)
     }
 
     pub(crate) fn sockets(&self) -> Vec<WebSocket> {
@@ -240,6 +246,11 @@ impl ObjectState {
             // It saves money and nothing else: without it, the object wakes.
             let _ = state.set_websocket_auto_response(&pair);
         }
+    }
+
+    /// What the runtime answers by itself.
+    pub(crate) fn auto_response(&self) -> Option<String> {
+        Some(self.raw().auto_response()?.request())
     }
 
     /// When the runtime last answered for us on this WebSocket.

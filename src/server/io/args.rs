@@ -175,6 +175,41 @@ impl Args {
         T::from_args(&self.raw, self.named)
     }
 
+    /// The same but for the first ones. The attachments stay, with their numbers.
+    ///
+    /// ```no_run
+    /// # async fn example(socket: dormouse::Socket, args: dormouse::Args) -> Result<(), dormouse::Failed> {
+    /// // An event whose first argument says for whom the others are.
+    /// let (room,): (String,) = args.parse()?;
+    /// socket.to(room).emit("forwarded", args.skip(1)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn skip(&self, count: usize) -> Self {
+        let items = self.json();
+        self.with_items(items.get(count..).unwrap_or_default())
+    }
+
+    /// The same behind another one.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as JSON.
+    pub fn behind(&self, first: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let first = serde_json::to_string(first)?;
+        let mut items = self.json();
+        items.insert(0, &first);
+        Ok(self.with_items(&items))
+    }
+
+    fn with_items(&self, items: &[&str]) -> Self {
+        let json = format!("[{}]", items.join(","));
+        Self {
+            raw: Raw::new(json, self.raw.attachments().to_vec()),
+            named: false,
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.items().len()

@@ -387,9 +387,11 @@ impl Shell {
             return self.waiting.resolve(conn, &response);
         }
         server.set_number(conn);
+        let revision = self.with(key, |session| session.revision());
+        let tags = [tag(key), revision.map_or("", revision_tag).to_owned()];
         if !endpoint.options.settings.sleeps() {
             self.sockets.accept_awake(&server, &tag(key));
-        } else if self.sockets.accept(&server, &tag(key)).is_err() {
+        } else if self.sockets.accept(&server, &tags).is_err() {
             self.log(Level::Warn, "full", key, &[]);
             self.with(key, |session| session.handle_socket_gone(conn, true));
             let full = r#"{"message":"No room for another WebSocket"}"#;
@@ -401,15 +403,35 @@ impl Shell {
             entry.unsaved = true;
         });
         self.attach(key, conn, &server);
-        let revision = self.with(key, |session| session.revision());
-        if endpoint.options.settings.sleeps() && !self.paired.replace(true) {
-            match revision {
-                Some(Revision::V3) => self.state.set_auto_response("2", "3"),
-                Some(Revision::V4) => self.state.set_auto_response("3", "6"),
-                None => {}
-            }
+        if let Some(revision) = revision
+            && endpoint.options.settings.sleeps()
+        {
+            self.pair(revision);
         }
         self.waiting.resolve(conn, &response);
+    }
+
+    /// Has the runtime answer the heartbeats of the revision that has more
+    /// WebSockets here, now that one more of this revision is here.
+    fn pair(&self, revision: Revision) {
+        if self.paired.get() == Some(revision) {
+            return;
+        }
+        let request = self.state.auto_response();
+        let known = [Revision::V3, Revision::V4];
+        let paired = known
+            .into_iter()
+            .find(|known| request.as_deref() == Some(known.rote().0));
+        let count = |revision| self.state.sockets_tagged(revision_tag(revision)).len();
+        let chosen = match paired {
+            Some(other) if other != revision && count(other) >= count(revision) => other,
+            Some(_) | None => revision,
+        };
+        if paired != Some(chosen) {
+            let (request, response) = chosen.rote();
+            self.state.set_auto_response(request, response);
+        }
+        self.paired.set(Some(chosen));
     }
 
     /// The session and the connection that a WebSocket stands for.
@@ -432,6 +454,14 @@ impl Shell {
                 *other != conn
             });
         });
+    }
+}
+
+/// The tag of all WebSockets of a revision.
+fn revision_tag(revision: Revision) -> &'static str {
+    match revision {
+        Revision::V3 => "revision 3",
+        Revision::V4 => "revision 4",
     }
 }
 

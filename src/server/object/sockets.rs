@@ -56,8 +56,8 @@ impl Sockets {
     /// # Errors
     ///
     /// The object has as many as the platform lets it have.
-    pub(super) fn accept(&self, socket: &WebSocket, tag: &str) -> Result<(), JsValue> {
-        self.state.accept(socket, tag)
+    pub(super) fn accept(&self, socket: &WebSocket, tags: &[String]) -> Result<(), JsValue> {
+        self.state.accept(socket, tags)
     }
 
     /// Takes a WebSocket into use in an object that never sleeps.

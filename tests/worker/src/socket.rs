@@ -9,7 +9,7 @@ use dormouse::{
     JoinRequest, Level, Namespace, Parser, Reason, Recovered, Recovery, Refusal, RemoteSocket,
     Server, Socket, sleep,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The servers, each on its path.
@@ -154,27 +154,10 @@ fn common(namespace: Namespace, _recovers: bool) -> Namespace {
             }));
         })
         .on_fallback(async |socket: Socket, event: EventName, args: Args| {
-            let mut all = vec![json!(event.0)];
-            for item in args.json() {
-                all.push(serde_json::from_str(item).unwrap_or_default());
-            }
-            socket.emit("any", Spread(all)).await
+            socket.emit("any", args.behind(&event.0)?).await?;
+            Ok::<(), Failed>(())
         });
     many(data(acks(messages(namespace))))
-}
-
-/// A list as several arguments.
-struct Spread(Vec<Value>);
-
-impl Serialize for Spread {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeTuple;
-        let mut tuple = serializer.serialize_tuple(self.0.len())?;
-        for value in &self.0 {
-            tuple.serialize_element(value)?;
-        }
-        tuple.end()
-    }
 }
 
 fn messages(namespace: Namespace) -> Namespace {
@@ -198,16 +181,10 @@ fn messages(namespace: Namespace) -> Namespace {
         })
         .on("later", async |socket: Socket, args: Args| {
             let (millis,): (u64,) = args.parse()?;
-            let rest: Vec<Value> = args
-                .json()
-                .iter()
-                .skip(1)
-                .filter_map(|item| serde_json::from_str(item).ok())
-                .collect();
             let later = socket.clone();
             socket.spawn(async move {
                 sleep(Duration::from_millis(millis)).await;
-                later.emit("later", Spread(rest)).await.ok();
+                later.emit("later", args.skip(1)).await.ok();
             });
             Ok::<(), Failed>(())
         })
@@ -252,26 +229,18 @@ fn acks(namespace: Namespace) -> Namespace {
             socket.emit("emit-with-ack", answer).await
         })
         .on("ask", async |socket: Socket, ack: Ack, args: Args| {
-            let (millis,): (u64,) = args.parse().unwrap_or((0,));
-            let values = args.json();
-            let values = values.iter().skip(1);
-            let values = values.filter_map(|item| serde_json::from_str(item).ok());
-            let question = Spread(values.collect());
+            let (millis,): (u64,) = args.parse()?;
             let limit = Duration::from_millis(millis);
             let answer: Result<Args, _> = socket
                 .timeout(limit)
-                .emit_with_ack("question", question)
+                .emit_with_ack("question", args.skip(1))
                 .await;
             match answer {
-                Ok(values) => {
-                    let mut all = vec![json!("answer")];
-                    let values = values.json().into_iter();
-                    all.extend(values.filter_map(|item| serde_json::from_str(item).ok()));
-                    ack.send(Spread(all)).await
-                }
-                Err(EmitError::Timeout) => ack.send("timeout").await,
-                Err(_) => ack.send("gone").await,
+                Ok(values) => ack.send(values.behind(&"answer")?).await?,
+                Err(EmitError::Timeout) => ack.send("timeout").await?,
+                Err(_) => ack.send("gone").await?,
             }
+            Ok::<(), Failed>(())
         })
         .on("echo-nothing", || ())
         .on("typed", |(text, number): (String, i64)| {
@@ -369,14 +338,7 @@ fn many(namespace: Namespace) -> Namespace {
         .on("cast", cast)
         .on("direct", async |socket: Socket, args: Args| {
             let (id, event): (String, String) = args.parse()?;
-            let values = args.json();
-            let values = values.iter().skip(2);
-            let values = values.filter_map(|item| serde_json::from_str(item).ok());
-            socket
-                .io()
-                .to(id)
-                .emit(&event, Spread(values.collect()))
-                .await?;
+            socket.io().to(id).emit(&event, args.skip(2)).await?;
             Ok::<_, Failed>("ok")
         })
         .on(
@@ -424,21 +386,14 @@ fn many(namespace: Namespace) -> Namespace {
 
 async fn cast(socket: Socket, ack: Ack, args: Args) -> Result<(), Failed> {
     let (operators, event): (Operators, String) = args.parse()?;
-    let values = args.json();
-    let values: Vec<Value> = values
-        .iter()
-        .skip(2)
-        .filter_map(|item| serde_json::from_str(item).ok())
-        .collect();
+    let values = args.skip(2);
     let target = operators.broadcast(&socket);
     if !operators.ack {
-        target.emit(&event, Spread(values)).await?;
+        target.emit(&event, values).await?;
         ack.send("ok").await?;
         return Ok(());
     }
-    let acks = target
-        .emit_with_ack::<(Value,)>(&event, Spread(values))
-        .await?;
+    let acks = target.emit_with_ack::<(Value,)>(&event, values).await?;
     let mut answers: Vec<Value> = acks.answers.into_iter().map(|(value,)| value).collect();
     answers.sort_by_key(Value::to_string);
     let outcome = if acks.late > 0 { "timeout" } else { "ok" };
