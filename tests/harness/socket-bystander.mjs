@@ -1,0 +1,25 @@
+// Sockets that have nothing to do with the trouble beside them, and prove it.
+
+import assert from 'node:assert/strict';
+import { openMember } from './raw-socket.mjs';
+
+let asked = 0;
+
+/** One by WebSocket and one by polling, in a namespace with everybody else. */
+export async function socketBystanders(server, { path = '/io/', ...options } = {}) {
+  const namespace = '/chat';
+  const members = await Promise.all(
+    ['websocket', 'polling'].map((transport) => openMember(server, { path, namespace, transport, ...options })),
+  );
+  return {
+    /** Both are served as if nothing had happened, and have heard nothing of it. */
+    async check() {
+      for (const member of members) {
+        const text = `bystander ${(asked += 1)}`;
+        assert.deepEqual(await member.ask('message-with-ack', text), [text]);
+      }
+    },
+
+    leave: () => Promise.all(members.map(({ client }) => client.close())),
+  };
+}

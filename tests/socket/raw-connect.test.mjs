@@ -1,0 +1,213 @@
+// Joining namespaces, protocol 5: CONNECT, its answers, and who is refused.
+
+import { after, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { eachWay, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
+import { startServer } from '../harness/server.mjs';
+import { delay } from '../harness/wait.mjs';
+
+const server = await startServer();
+after(() => server.stop());
+
+const { logs } = server;
+const INVALID = '{"message":"Invalid namespace"}';
+
+const rules = ({ open, member }) => {
+  test('`0` joins `/`: the answer has a new id, and nothing but it', async () => {
+    const client = await open();
+    await client.send('0');
+    const answer = await client.next();
+    assert.match(answer, /^0\{"sid":"[^"]+"\}$/);
+    const { sid } = JSON.parse(answer.slice(1));
+    assert.notEqual(sid, client.sid);
+    await client.expect('2["auth",{}]');
+  });
+
+  test('nobody is in a namespace who has not asked', async () => {
+    const client = await open();
+    await client.send('0/chat,');
+    assert.match(await client.next(), /^0\/chat,\{"sid":"[^"]+"\}$/);
+  });
+
+  test('the auth is a JSON object, and arrives as it is', async () => {
+    const client = await open();
+    const auth = '{"token":"é","nested":{"b":1,"a":[null]},"name":"ada"}';
+    await client.send(`0${auth}`);
+    await client.next();
+    await client.expect(`2["auth",${auth}]`);
+  });
+
+  test('an empty auth is an object too', async () => {
+    const client = await open();
+    await client.send('0/custom,{}');
+    await client.next();
+    await client.expect('2/custom,["auth",{}]');
+  });
+
+  test('the comma may be missing where nothing follows', async () => {
+    const client = await open();
+    await client.send('0/custom');
+    assert.match(await client.next(), /^0\/custom,\{"sid":"[^"]+"\}$/);
+    await client.expect('2/custom,["auth",{}]');
+    await client.send('0/random');
+    await client.expect(`4/random,${INVALID}`);
+  });
+
+  test('each namespace has an id of its own, and so has each client', async () => {
+    const client = await open();
+    const ids = [client.sid];
+    for (const namespace of ['/', '/chat', '/custom']) ids.push((await client.join(namespace)).id);
+    ids.push((await member()).id);
+    assert.equal(new Set(ids).size, ids.length, ids.join(' '));
+  });
+
+  test('a namespace that nobody has defined: "Invalid namespace", and no more', async () => {
+    const client = await open();
+    for (const name of ['/random', '/chat/', '/CHAT', '/chat/x', '/dynamic-', '/dynamic-a/b', '/é', '//']) {
+      await client.send(`0${name},`);
+      await client.expect(`4${name},${INVALID}`);
+    }
+    await client.join('/');
+  });
+
+  test('a namespace is found by a pattern', async () => {
+    const client = await open();
+    for (const name of ['/dynamic-1', '/dynamic-1-é', '/dynamic-dynamic-2']) {
+      const { id } = await client.join(name);
+      assert.equal((await logs.waitFor({ event: 'connected', socket: id })).namespace, name);
+    }
+  });
+
+  test('a namespace is found by what the application says of each client', async () => {
+    const client = await open();
+    await client.join('/tenant/acme', { tenant: 'acme' });
+    const stranger = await open();
+    await stranger.send('0/tenant/acme,{"tenant":"other"}');
+    await stranger.expect(`4/tenant/acme,${INVALID}`);
+    await stranger.send('0/tenant/acme,');
+    await stranger.expect(`4/tenant/acme,${INVALID}`);
+    await stranger.send('0/tenant/other,{"tenant":"other"}');
+    assert.match(await stranger.next(), /^0\/tenant\/other,\{"sid":"/);
+  });
+
+  test('refused by a middleware without data: there is no `data`', async () => {
+    const client = await open();
+    await client.send('0/refuse,{"token":"bad"}');
+    await client.expect('4/refuse,{"message":"not authorized"}');
+  });
+
+  test('refused by a middleware with data: it stands beside the message', async () => {
+    const client = await open();
+    await client.send('0/refuse,{"data":1}');
+    await client.expect('4/refuse,{"message":"not authorized","data":{"content":"Please retry later"}}');
+  });
+
+  test('who was refused may ask again, and is in then', async () => {
+    const client = await open();
+    await client.send('0/refuse,');
+    await client.expect('4/refuse,{"message":"not authorized"}');
+    const player = await client.join('/refuse', { token: 'good' });
+    assert.deepEqual(await player.ask('who'), [player.id, '/refuse']);
+  });
+
+  test('who was refused in one namespace is served in another', async () => {
+    const chat = await member({ namespace: '/chat' });
+    await chat.client.send('0/refuse,');
+    await chat.client.expect('4/refuse,{"message":"not authorized"}');
+    assert.deepEqual(await chat.ask('who'), [chat.id, '/chat']);
+  });
+
+  test('who left may join again, as somebody else', async () => {
+    const { client, id } = await member({ namespace: '/chat' });
+    await client.send('1/chat,');
+    await logs.waitFor({ event: 'disconnected', socket: id });
+    const again = await client.join('/chat');
+    assert.notEqual(again.id, id);
+    assert.deepEqual(await again.ask('who'), [again.id, '/chat']);
+  });
+
+  test('rooms of the auth are joined, and the log has the connection', async () => {
+    const player = await member({ namespace: '/chat', auth: { rooms: ['b', 'a'], name: 'ada' } });
+    assert.deepEqual(await player.ask('rooms'), [['a', 'b']]);
+    assert.deepEqual(await player.ask('get-data'), [{ name: 'ada' }]);
+    const line = await logs.waitFor({ event: 'connected', socket: player.id });
+    assert.deepEqual([line.namespace, line.recovered], ['/chat', false]);
+  });
+
+  test('the handshake of a socket: query, URL, headers, address, time', async () => {
+    const player = await member({ query: { color: 'é' }, headers: { 'x-hat': 'red' } });
+    const [{ query, url, secure, has_address: hasAddress, headers, time }] = await player.ask('handshake');
+    assert.equal(query.color, 'é');
+    assert.equal(query.EIO, '4');
+    assert.match(url, /\/io\/\?.*color=/);
+    assert.equal(secure, false);
+    assert.equal(typeof hasAddress, 'boolean');
+    assert.equal(headers['x-hat'], 'red');
+    assert.equal(typeof time, 'string');
+  });
+};
+
+eachWay(server, rules);
+
+const open = (options) => openClient(server, options);
+
+describe('a namespace that takes its time', { concurrency: true }, () => {
+  for (const transport of ['websocket', 'polling']) {
+    test(`${transport}: others are served meanwhile`, async () => {
+      const client = await open({ transport });
+      await client.send('0/slow,', '0/chat,');
+      assert.match(await client.next(), /^0\/chat,/);
+      assert.match(await client.next(), /^0\/slow,/);
+    });
+
+    test(`${transport}: a session that ends meanwhile joins nothing`, async () => {
+      const namespace = freshNamespace();
+      const witness = await openMember(server, { namespace });
+      const client = await open({ transport });
+      await client.send('0/slow,{"rooms":["here"]}');
+      await client.close();
+      await delay(150);
+      const slow = await openMember(server, { namespace: '/slow' });
+      assert.deepEqual(await slow.ask('fetch', { from: 'server', to: ['here'] }), [[]]);
+      await witness.nothing();
+    });
+  }
+});
+
+describe('the connect timeout, here of one second', { concurrency: true }, () => {
+  const path = '/socket.io/';
+
+  for (const transport of ['websocket', 'polling']) {
+    test(`${transport}: nothing joined within it: the session is closed`, async () => {
+      const client = await open({ path, transport });
+      await assert.rejects(client.next());
+      assert.deepEqual(await client.ended(), []);
+    });
+
+    test(`${transport}: refused everywhere: the session is closed`, async () => {
+      const client = await open({ path, transport });
+      await client.send('0/random,', '0/refuse,');
+      await client.expect(`4/random,${INVALID}`, '4/refuse,{"message":"not authorized"}');
+      await assert.rejects(client.next());
+    });
+
+    test(`${transport}: joined within it: the session stays`, async () => {
+      const client = await open({ path, transport });
+      const player = await client.join('/chat');
+      await player.emit('later', 1_200, 'here');
+      await player.expect('later', 'here');
+    });
+
+    test(`${transport}: joined and left: the session stays open`, async () => {
+      const player = await openMember(server, { path, transport, namespace: '/chat' });
+      const { client } = player;
+      const root = await client.join('/');
+      await root.emit('later', 1_200, 'here');
+      await client.send('1/chat,');
+      await root.expect('later', 'here');
+      await client.send('1');
+      await delay(100);
+      await client.join('/chat');
+    });
+  }
+});
