@@ -10,6 +10,7 @@ import { openPolling, openSession } from './raw-session.mjs';
 import { sleeping } from './target.mjs';
 
 const MESSAGE = 4;
+const PACKET = /^(\d)(?:(\d+)-)?(?:(\/[^,]*),)?(\d*)(.*)$/s;
 
 /** Opens a session and nothing more: no namespace is joined. */
 export async function openClient(server, { transport = 'websocket', asleep = false, ...options } = {}) {
@@ -79,6 +80,17 @@ function withPlaceholders(value, attachments) {
   return Object.fromEntries(entries.map(([key, item]) => [key, withPlaceholders(item, attachments)]));
 }
 
+/** The reverse: attachments in place of placeholders. */
+function fill(value, attachments) {
+  if (Array.isArray(value)) return value.map((item) => fill(item, attachments));
+  if (value === null || typeof value !== 'object') return value;
+  if (value._placeholder === true && attachments.length > 0) {
+    assert.ok(attachments[value.num], `no attachment ${value.num}`);
+    return attachments[value.num];
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, attachments)]));
+}
+
 class Client {
   #wire;
   #pause;
@@ -114,8 +126,20 @@ class Client {
     }
   }
 
+  /** The next packet with its attachments in their places: `{ type, namespace, id, data }`. */
+  async packet(what) {
+    const text = await this.next(what);
+    const [, type, count, namespace = '/', id, json] = PACKET.exec(text) ?? assert.fail(`no packet: ${shorten(text)}`);
+    const attachments = [];
+    while (attachments.length < Number(count ?? 0)) attachments.push(await this.next('attachment'));
+    const data = json === '' ? undefined : fill(JSON.parse(json), attachments);
+    return { type: Number(type), namespace, id: id === '' ? undefined : Number(id), data };
+  }
+
   /** Joins a namespace and takes the greeting of the test application's `/` and `/custom`. */
   async join(namespace = '/', auth = undefined) {
+    // Clients of protocol 4 are in the root namespace already.
+    if (this.revision === 3 && namespace === '/' && this.root) return this.root;
     const isGreeted = namespace === '/' || namespace === '/custom';
     const packet = this.revision === 3 ? await this.#joinOld(namespace, auth) : await this.#join(namespace, auth);
     const member = new Member(this, namespace, packet);
@@ -191,6 +215,15 @@ class Member {
   /** The next message, attachments included, is this event. */
   expect(...data) {
     return this.client.expect(...encodePacket(2, { namespace: this.namespace, data }));
+  }
+
+  /** The same by what it means: attachments may have any order. */
+  async receives(...data) {
+    const packet = await this.client.packet(`event ${data[0]}`);
+    assert.deepEqual(packet.data, data);
+    assert.equal(packet.namespace, this.namespace);
+    const isBinary = JSON.stringify(data).includes('"Buffer"');
+    assert.equal(packet.type, isBinary ? 5 : 2);
   }
 
   /** The next message is an event that asks for an acknowledgement: its id. */
