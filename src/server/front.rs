@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use dormouse_proto::engine::{Refusal, Revision, Transport};
 use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::future_to_promise;
 use web_sys::{Request, Response};
 use worker::Env;
 use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
@@ -20,6 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::http::{self, Reply};
 use crate::log::{self, Level};
 use crate::object::running_fetch;
+use crate::platform;
 use crate::query;
 use crate::request::Handshake;
 use crate::sid::Sid;
@@ -54,7 +54,7 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
             Err(error) => Err(JsValue::from(error)),
         }
     };
-    future_to_promise(response).into()
+    platform::promise(Box::pin(response))
 }
 
 /// Serves a request from within the application's own `fetch`.

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::ConnId;
+use futures::future::LocalBoxFuture;
 use js_sys::{Array, Function, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -108,6 +109,17 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill_random(&mut bytes);
     bytes
+}
+
+/// Runs a future beside everything else. Boxed: the code around each kind of
+/// future would weigh more than the future.
+pub(crate) fn spawn(future: LocalBoxFuture<'static, ()>) {
+    wasm_bindgen_futures::spawn_local(future);
+}
+
+/// A promise of what a future comes to.
+pub(crate) fn promise(future: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> JsValue {
+    wasm_bindgen_futures::future_to_promise(future).into()
 }
 
 /// Calls back once, after a while, unless it is dropped before.

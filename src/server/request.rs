@@ -65,15 +65,16 @@ impl Handshake {
     pub(crate) fn keep(&self) -> KeptHandshake {
         let mut headers: Vec<(String, String)> = self.headers.entries().collect();
         let bytes = |(name, value): &(String, String)| name.len() + value.len();
-        headers.sort_by_key(bytes);
-        let mut room = MAX_KEPT;
-        headers.retain(|header| match room.checked_sub(bytes(header)) {
-            Some(rest) => {
-                room = rest;
-                true
-            }
-            None => false,
-        });
+        let mut room = MAX_KEPT.checked_sub(headers.iter().map(bytes).sum());
+        while room.is_none() {
+            let longest = headers.iter().map(bytes).max();
+            let longest = headers
+                .iter()
+                .position(|header| Some(bytes(header)) == longest);
+            headers.remove(longest.unwrap_or_default());
+            room = MAX_KEPT.checked_sub(headers.iter().map(bytes).sum());
+        }
+        let room = room.unwrap_or_default();
         let cf = Some(&self.cf_value).filter(|cf| cf.is_object());
         let cf = cf.and_then(|cf| JSON::stringify(cf).ok());
         KeptHandshake {

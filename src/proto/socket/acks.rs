@@ -70,10 +70,11 @@ impl<S: Ord + Copy> Acks<S> {
         }
         let id = self.next;
         self.advance();
-        let waiting = Waiting {
-            missing: from.into_iter().collect(),
-            ..Waiting::default()
-        };
+        let mut waiting = Waiting::default();
+        // One by one: gathering them at once would bring a sort along.
+        for socket in from {
+            waiting.missing.insert(socket);
+        }
         self.waiting.insert(id, waiting);
         id
     }

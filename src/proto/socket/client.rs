@@ -108,9 +108,11 @@ enum State {
 impl Socket {
     /// A socket that is not let in yet.
     fn new(id: String, definition: u16) -> Self {
+        let mut rooms = BTreeSet::new();
+        rooms.insert(id.clone());
         Self {
             pid: None,
-            rooms: BTreeSet::from([id.clone()]),
+            rooms,
             data: None,
             definition,
             state: State::Connecting,

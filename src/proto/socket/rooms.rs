@@ -58,13 +58,14 @@ impl Filter {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rooms<S> {
-    namespaces: BTreeMap<String, BTreeMap<String, BTreeSet<S>>>,
+    /// Few: they are looked through.
+    namespaces: Vec<(String, BTreeMap<String, BTreeSet<S>>)>,
 }
 
 impl<S> Default for Rooms<S> {
     fn default() -> Self {
         Self {
-            namespaces: BTreeMap::new(),
+            namespaces: Vec::new(),
         }
     }
 }
@@ -72,23 +73,30 @@ impl<S> Default for Rooms<S> {
 impl<S: Ord + Copy> Rooms<S> {
     /// A socket enters a room.
     pub fn join(&mut self, namespace: &str, room: &str, socket: S) {
-        if !self.namespaces.contains_key(namespace) {
-            self.namespaces
-                .insert(namespace.to_owned(), BTreeMap::new());
-        }
-        let Some(rooms) = self.namespaces.get_mut(namespace) else {
+        let rooms = match self.place(namespace) {
+            Some(place) => self.namespaces.get_mut(place),
+            None => {
+                self.namespaces
+                    .push((namespace.to_owned(), BTreeMap::new()));
+                self.namespaces.last_mut()
+            }
+        };
+        let Some((_, rooms)) = rooms else {
             return;
         };
         if let Some(members) = rooms.get_mut(room) {
             members.insert(socket);
         } else {
-            rooms.insert(room.to_owned(), BTreeSet::from([socket]));
+            let mut members = BTreeSet::new();
+            members.insert(socket);
+            rooms.insert(room.to_owned(), members);
         }
     }
 
     /// A socket leaves a room. Empty rooms are forgotten.
     pub fn leave(&mut self, namespace: &str, room: &str, socket: S) {
-        let Some(rooms) = self.namespaces.get_mut(namespace) else {
+        let place = self.place(namespace);
+        let Some((_, rooms)) = place.and_then(|place| self.namespaces.get_mut(place)) else {
             return;
         };
         if let Some(members) = rooms.get_mut(room) {
@@ -98,13 +106,23 @@ impl<S: Ord + Copy> Rooms<S> {
             }
         }
         if rooms.is_empty() {
-            self.namespaces.remove(namespace);
+            self.namespaces.retain(|(name, _)| name != namespace);
         }
+    }
+
+    fn place(&self, namespace: &str) -> Option<usize> {
+        let mut names = self.namespaces.iter().map(|(name, _)| name);
+        names.position(|name| name == namespace)
+    }
+
+    fn of(&self, namespace: &str) -> Option<&BTreeMap<String, BTreeSet<S>>> {
+        let place = self.place(namespace)?;
+        self.namespaces.get(place).map(|(_, rooms)| rooms)
     }
 
     /// The sockets that a filter means, each of them once and in order.
     pub fn select(&self, namespace: &str, filter: &Filter) -> Vec<S> {
-        let Some(rooms) = self.namespaces.get(namespace) else {
+        let Some(rooms) = self.of(namespace) else {
             return Vec::new();
         };
         let members = |room: &String| rooms.get(room);
@@ -117,20 +135,18 @@ impl<S: Ord + Copy> Rooms<S> {
             }
             named => {
                 // Without a name, all rooms: each socket is in that of its own id.
-                let all: BTreeSet<S> = if named.is_empty() {
-                    rooms.values().flatten().copied().collect()
+                let mut all = BTreeSet::new();
+                if named.is_empty() {
+                    for socket in rooms.values().flatten() {
+                        all.insert(*socket);
+                    }
                 } else {
-                    let named = named.iter().filter_map(members).flatten();
-                    named.copied().collect()
-                };
+                    for socket in named.iter().filter_map(members).flatten() {
+                        all.insert(*socket);
+                    }
+                }
                 all.into_iter().filter(wanted).collect()
             }
         }
-    }
-
-    /// The rooms of a namespace, with the sockets in each.
-    pub fn of(&self, namespace: &str) -> impl Iterator<Item = (&str, &BTreeSet<S>)> {
-        let rooms = self.namespaces.get(namespace).into_iter().flatten();
-        rooms.map(|(room, members)| (&**room, members))
     }
 }

@@ -3,7 +3,6 @@
 use core::any::{Any, TypeId, type_name};
 use core::ops::Deref;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dormouse_proto::socket::{Args as Raw, Kept, Reason};
@@ -267,15 +266,17 @@ impl<T> Deref for State<T> {
 
 /// The values that an application keeps at hand, one of each type.
 #[derive(Default)]
-pub(crate) struct States(BTreeMap<TypeId, Rc<dyn Any>>);
+pub(crate) struct States(Vec<(TypeId, Rc<dyn Any>)>);
 
 impl States {
     pub(crate) fn insert<T: Any>(&mut self, value: T) {
-        self.0.insert(TypeId::of::<T>(), Rc::new(value));
+        self.0.retain(|(id, _)| *id != TypeId::of::<T>());
+        self.0.push((TypeId::of::<T>(), Rc::new(value)));
     }
 
     pub(crate) fn find<T: Any>(&self) -> Result<State<T>, Rejection> {
-        let value = self.0.get(&TypeId::of::<T>()).cloned();
+        let of_type = |(id, _): &&(TypeId, _)| *id == TypeId::of::<T>();
+        let value = self.0.iter().find(of_type).map(|(_, value)| value.clone());
         let value = value.and_then(|value| value.downcast().ok());
         value.map(State).ok_or_else(|| {
             let name = type_name::<T>();

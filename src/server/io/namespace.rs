@@ -1,7 +1,6 @@
 //! What the application does in a namespace.
 
 use core::fmt;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::Serialize;
@@ -45,7 +44,8 @@ pub(crate) struct Handlers {
     pub(crate) on_connect: Option<HandlerFn<OnConnect>>,
     pub(crate) event_middlewares: Vec<HandlerFn<BeforeEvent>>,
     pub(crate) on_any: Vec<EventFn>,
-    events: BTreeMap<String, EventFn>,
+    /// By name, in order.
+    events: Vec<(String, EventFn)>,
     fallback: Option<EventFn>,
     pub(crate) on_disconnecting: Option<DisconnectFn>,
     pub(crate) on_disconnect: Option<DisconnectFn>,
@@ -59,12 +59,31 @@ impl Handlers {
     }
 
     pub(crate) fn handler(&self, event: &str) -> Option<&EventFn> {
-        self.events.get(event).or(self.fallback.as_ref())
+        match self.place(event) {
+            Ok(place) => self.events.get(place).map(|(_, handler)| handler),
+            Err(_) => self.fallback.as_ref(),
+        }
     }
 
     /// The names of all events that have a handler.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.events.keys().map(String::as_str)
+        self.events.iter().map(|(name, _)| &**name)
+    }
+
+    fn place(&self, event: &str) -> Result<usize, usize> {
+        self.events
+            .binary_search_by(|(name, _)| (**name).cmp(event))
+    }
+
+    fn insert(&mut self, event: &str, handler: EventFn) {
+        match self.place(event) {
+            Ok(place) => {
+                if let Some((_, old)) = self.events.get_mut(place) {
+                    *old = handler;
+                }
+            }
+            Err(place) => self.events.insert(place, (event.to_owned(), handler)),
+        }
     }
 }
 
@@ -125,9 +144,7 @@ impl Namespace {
     /// # let _ = server;
     /// ```
     pub fn on<M>(mut self, event: &str, handler: impl Handler<OnEvent, M>) -> Self {
-        self.handlers
-            .events
-            .insert(event.to_owned(), erase(handler));
+        self.handlers.insert(event, erase(handler));
         self
     }
 

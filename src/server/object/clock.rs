@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{Cause, Deadline, SLEEP_AFTER};
-use wasm_bindgen_futures::spawn_local;
 
 use super::Shell;
 use crate::platform::{self, Timer};
@@ -133,11 +132,11 @@ impl Clock {
             Alarm::Unknown => {
                 self.alarm.set(Alarm::Asking(at));
                 let me = shell.me.clone();
-                spawn_local(async move {
+                platform::spawn(Box::pin(async move {
                     if let Some(shell) = me.upgrade() {
                         ask(shell).await;
                     }
-                });
+                }));
             }
         }
     }

@@ -8,13 +8,14 @@
 use dormouse_proto::engine::{Data, Transport};
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response, ResponseInit};
 use worker::worker_sys::DurableObject;
 
 use super::{Operation, Shell, Target};
 use crate::app::app;
 use crate::http;
+use crate::platform;
 use crate::query;
 use crate::sid::{Key, Sid};
 
@@ -157,7 +158,7 @@ impl Shell {
             let response = Response::new_with_opt_buffer_source(Some(&Uint8Array::from(&*bytes)));
             Ok(response.map_or_else(|_| unknown(), Into::into))
         };
-        future_to_promise(operating).into()
+        platform::promise(Box::pin(operating))
     }
 
     fn command_send(&self, key: Key, request: &Request) -> JsValue {
@@ -178,7 +179,7 @@ impl Shell {
             };
             Ok(answer(sent, ""))
         };
-        future_to_promise(sending).into()
+        platform::promise(Box::pin(sending))
     }
 }
 

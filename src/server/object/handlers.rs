@@ -15,7 +15,6 @@ use std::task::Wake;
 use dormouse_proto::engine::{ConnId, Data, Flush, Transport};
 use futures::future::{AbortHandle, Abortable, Either, LocalBoxFuture, select};
 use futures::task::AtomicWaker;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::Request;
 
 use super::sessions::Entry;
@@ -53,7 +52,7 @@ impl Shell {
             return self.event(|| self.admit(sid.key(), conn));
         };
         // Not within the request's own call, which must return: see `will`.
-        spawn_local(async move {
+        platform::spawn(Box::pin(async move {
             let client = Client::new(&shell, sid);
             let handler = handler(client, Handshake::new(&request));
             let traced = Traced {
@@ -71,7 +70,7 @@ impl Shell {
                     shell.deny(sid.key(), conn, Refused::default());
                 }
             }
-        });
+        }));
     }
 
     fn admit(&self, key: Key, conn: ConnId) {
@@ -292,7 +291,7 @@ impl Shell {
             finish(self, Some(result));
             return self.handle_end(key, bytes);
         }
-        spawn_local(async move {
+        platform::spawn(Box::pin(async move {
             let result = poll_fn(|context| {
                 relay.task.register(context.waker());
                 Pin::new(&mut traced).poll(&mut Context::from_waker(&waker))
@@ -308,7 +307,7 @@ impl Shell {
                 finish(&shell, result);
                 shell.handle_end(key, bytes);
             });
-        });
+        }));
     }
 
     /// A handler that took its time has returned.
@@ -362,7 +361,7 @@ impl Shell {
             event: "task",
             handler,
         };
-        spawn_local(async move {
+        platform::spawn(Box::pin(async move {
             let limited = select(traced, Box::pin(sleep(limit)));
             if let Ok(Either::Right(_)) = Abortable::new(limited, registration).await {
                 shell.log(
@@ -373,7 +372,7 @@ impl Shell {
                 );
             }
             abort.abort();
-        });
+        }));
     }
 }
 

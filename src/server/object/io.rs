@@ -14,7 +14,6 @@ mod recovery;
 use core::any::Any;
 use core::cell::{OnceCell, RefCell};
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use dormouse_proto::socket::{self, Acks, Client, Offset, Protocol, Reason, Rooms};
@@ -36,18 +35,24 @@ pub(crate) use self::operate::{Answer, Flags, Operation, Remote, Target};
 pub(super) struct Io {
     pub(super) client: Client,
     handshake: Rc<KeptHandshake>,
-    /// What is sent to sockets that do not know yet that they are connected, by
-    /// namespace.
-    held: BTreeMap<String, Vec<Rc<Outgoing>>>,
+    /// What there is to know of a namespace besides its socket.
+    beside: Vec<(String, Beside)>,
     /// Sockets that are disconnected, until the application knows.
     gone: Vec<(Rc<str>, socket::Socket)>,
     /// Why they are disconnected, where the session has ended.
     ended: Option<Reason>,
-    /// Namespaces whose sockets have changed in what is kept of them for
-    /// recovery.
-    unkept: BTreeSet<String>,
-    /// The last event before each of them was connected.
-    since: BTreeMap<String, Offset>,
+}
+
+/// What there is to know of a client in a namespace, besides its socket.
+#[derive(Default)]
+struct Beside {
+    /// What is sent to the socket while its client does not know yet that it is
+    /// connected.
+    held: Vec<Rc<Outgoing>>,
+    /// What is kept of the socket for recovery is no longer true.
+    unkept: bool,
+    /// The last event before it was connected, where recovery is on.
+    since: Option<Offset>,
 }
 
 /// The same as it is kept.
@@ -55,7 +60,7 @@ pub(super) struct Io {
 pub(super) struct SavedIo {
     client: Vec<u8>,
     handshake: KeptHandshake,
-    since: BTreeMap<String, Offset>,
+    since: Vec<(String, Offset)>,
 }
 
 impl Io {
@@ -63,28 +68,47 @@ impl Io {
         SavedIo {
             client: self.client.snapshot(),
             handshake: KeptHandshake::clone(&self.handshake),
-            since: self.since.clone(),
+            since: self
+                .beside
+                .iter()
+                .filter_map(|(namespace, beside)| Some((namespace.clone(), beside.since?)))
+                .collect(),
         }
     }
 
     pub(super) fn restore(application: &Application, saved: SavedIo) -> Option<Self> {
         let client = Client::restore(&saved.client, application.settings).ok()?;
-        Some(Self {
-            since: saved.since,
-            ..Self::new(client, saved.handshake)
-        })
+        let mut io = Self::new(client, saved.handshake);
+        for (namespace, since) in saved.since {
+            io.with_beside(&namespace, |beside| beside.since = Some(since));
+        }
+        Some(io)
     }
 
     fn new(client: Client, handshake: KeptHandshake) -> Self {
         Self {
             client,
             handshake: Rc::new(handshake),
-            held: BTreeMap::new(),
+            beside: Vec::new(),
             gone: Vec::new(),
             ended: None,
-            unkept: BTreeSet::new(),
-            since: BTreeMap::new(),
         }
+    }
+
+    /// A client is in few namespaces: they are looked through.
+    fn with_beside<T>(&mut self, namespace: &str, change: impl FnOnce(&mut Beside) -> T) -> T {
+        let known = self.beside.iter_mut().find(|(name, _)| name == namespace);
+        if let Some((_, beside)) = known {
+            return change(beside);
+        }
+        let mut beside = Beside::default();
+        let result = change(&mut beside);
+        self.beside.push((namespace.to_owned(), beside));
+        result
+    }
+
+    fn forget_beside(&mut self, namespace: &str) {
+        self.beside.retain(|(name, _)| name != namespace);
     }
 }
 

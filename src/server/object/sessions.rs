@@ -1,6 +1,6 @@
 //! The sessions that are in memory, and doing what they ask.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use dormouse_proto::engine::{
@@ -120,6 +120,12 @@ impl Entry {
     }
 }
 
+/// Not inlined: it is done in a hundred places.
+#[inline(never)]
+fn look_up(entries: &mut BTreeMap<Key, Entry>, key: Key) -> Option<&mut Entry> {
+    entries.get_mut(&key)
+}
+
 /// Looking at and changing one session.
 impl Shell {
     pub(super) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Session) -> T) -> Option<T> {
@@ -131,7 +137,7 @@ impl Shell {
         key: Key,
         change: impl FnOnce(&mut Entry) -> T,
     ) -> Option<T> {
-        self.entries.borrow_mut().get_mut(&key).map(change)
+        look_up(&mut self.entries.borrow_mut(), key).map(change)
     }
 
     pub(super) fn sid(&self, key: Key) -> Option<Sid> {

@@ -10,13 +10,12 @@ use std::rc::{Rc, Weak};
 use dormouse_proto::engine::LATE_POLL;
 use js_sys::{Array, Map, Object, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 use web_sys::WebSocket;
 
 use super::Shell;
 use super::sessions::retire;
 use crate::engine::sleep;
-use crate::platform::{ObjectState, SocketExt};
+use crate::platform::{self, ObjectState, SocketExt};
 
 /// Properties of the object's state: the WebSockets that are kept awake, by tag,
 /// and what listens to them. As with requests, they outlive the wasm instance.
@@ -78,11 +77,11 @@ impl Sockets {
     pub(super) fn reject(&self, shell: &Rc<Shell>, socket: WebSocket) {
         self.accept_awake(&socket, REJECTED);
         let shell = shell.clone();
-        spawn_local(async move {
+        platform::spawn(Box::pin(async move {
             sleep(LATE_POLL).await;
             shell.sockets.forget(&socket, REJECTED);
             retire(&socket, 1000);
-        });
+        }));
     }
 
     /// Closes those that an earlier instance has rejected.

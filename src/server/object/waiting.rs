@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use dormouse_proto::engine::{ConnId, Frame, Refusal, jsonp};
 use js_sys::{Array, Function, Map, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
 
 use super::Shell;
@@ -223,7 +223,7 @@ impl Waiting {
         };
         let request: Request = entry.get(REQUEST).unchecked_into();
         let shell = self.shell.clone();
-        spawn_local(async move {
+        platform::spawn(Box::pin(async move {
             let body = match JsFuture::from(body).await {
                 Ok(body) => decode(&request, Uint8Array::new(&body).to_vec()),
                 Err(_) => Err(NoBody::Gone),
@@ -231,13 +231,13 @@ impl Waiting {
             if let Some(shell) = shell.upgrade() {
                 shell.handle_body(key, conn, body);
             }
-        });
+        }));
     }
 
     /// Reads a body that does not say how long it is.
     fn await_stream(&self, conn: ConnId, key: Key, request: Request, limit: usize) {
         let shell = self.shell.clone();
-        spawn_local(async move {
+        platform::spawn(Box::pin(async move {
             let body = match platform::read_at_most(&request, limit).await {
                 Ok(Some(bytes)) => decode(&request, bytes),
                 Ok(None) => Err(NoBody::TooLarge),
@@ -246,7 +246,7 @@ impl Waiting {
             if let Some(shell) = shell.upgrade() {
                 shell.handle_body(key, conn, body);
             }
-        });
+        }));
     }
 
     /// Takes up the body that the instance before was waiting for.

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use dormouse_proto::socket::{Auth, Client, ConnectRequest, INVALID_NAMESPACE};
 
+use serde::Serializer as _;
+
 use super::outgoing::Outgoing;
 use super::recovery::Recovered;
 use crate::io::{Call, ConnectContext, Handlers, JoinRequest, Refusal, Socket};
@@ -71,7 +73,7 @@ impl Shell {
             if let Some(Recovered { kept, .. }) = &recovered {
                 socket.rooms = kept.rooms.clone();
                 socket.data = kept.data.clone();
-                io.since.insert(namespace.to_owned(), kept.since);
+                io.with_beside(namespace, |beside| beside.since = Some(kept.since));
             }
         });
         let skip = application
@@ -128,9 +130,11 @@ impl Shell {
             self.send_missed(key, namespace, recovered);
         }
         self.send_packet(key, accepted);
-        let held = self.with_io(key, |io| io.held.remove(namespace));
+        let held = self.with_io(key, |io| {
+            io.with_beside(namespace, |beside| core::mem::take(&mut beside.held))
+        });
         let now = platform::now();
-        for outgoing in held.flatten().unwrap_or_default() {
+        for outgoing in held.unwrap_or_default() {
             let outgoing: &Outgoing = &outgoing;
             self.transmit_all(key, outgoing, now);
         }
@@ -164,7 +168,7 @@ impl Shell {
         let rooms = self.rooms_of(key, namespace).unwrap_or_default();
         self.index_socket(key, namespace, &rooms, false);
         let refused = self.with_io(key, |io| {
-            io.held.remove(namespace);
+            io.forget_beside(namespace);
             io.client
                 .refuse(namespace, &refusal.message, refusal.data.as_deref())
         });
@@ -216,9 +220,11 @@ fn auth_as_json(auth: &Auth<'_>) -> String {
         Auth::None => "{}".to_owned(),
         Auth::Json(json) => json.clone().into_owned(),
         Auth::Query(query) => {
-            let parameters: std::collections::BTreeMap<String, String> =
-                query::parameters(query).collect();
-            serde_json::to_string(&parameters).unwrap_or_else(|_| "{}".to_owned())
+            let mut json = Vec::new();
+            let mut serializer = serde_json::Serializer::new(&mut json);
+            // Strings can always be written.
+            let _ = serializer.collect_map(query::parameters(query));
+            String::from_utf8(json).unwrap_or_default()
         }
     }
 }

@@ -37,6 +37,7 @@ impl Shell {
         self.index_socket(key, namespace, &rooms, false);
         self.give_up_acks(key, namespace);
         self.keep_or_forget(key, namespace, &socket, reason);
+        self.with_io(key, |io| io.forget_beside(namespace));
         self.tell_of_loss(key, namespace, socket, reason);
     }
 

@@ -154,13 +154,14 @@ impl Shell {
 
     fn hold(&self, key: Key, namespace: &str, outgoing: &Rc<Outgoing>) -> bool {
         let held = self.with_io(key, |io| {
-            let held = io.held.entry(namespace.to_owned()).or_default();
-            let bytes: usize = held.iter().map(|outgoing| outgoing.bytes()).sum();
-            let has_room = bytes + outgoing.bytes() <= MAX_HELD;
-            if has_room {
-                held.push(outgoing.clone());
-            }
-            has_room
+            io.with_beside(namespace, |beside| {
+                let bytes: usize = beside.held.iter().map(|outgoing| outgoing.bytes()).sum();
+                let has_room = bytes + outgoing.bytes() <= MAX_HELD;
+                if has_room {
+                    beside.held.push(outgoing.clone());
+                }
+                has_room
+            })
         });
         held == Some(true)
     }

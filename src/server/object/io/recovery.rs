@@ -353,14 +353,20 @@ impl Shell {
         self.with_io(key, |io| {
             let socket = io.client.socket(namespace);
             if socket.is_some_and(|it| it.is_connected() && it.pid.is_some()) {
-                io.unkept.insert(namespace.to_owned());
+                io.with_beside(namespace, |beside| beside.unkept = true);
             }
         });
     }
 
     /// Stores what is to be kept of a session's sockets.
     pub(in crate::object) fn keep_all(&self, key: Key) {
-        let unkept = self.with_io(key, |io| core::mem::take(&mut io.unkept));
+        let unkept: Option<Vec<String>> = self.with_io(key, |io| {
+            let unkept = io.beside.iter_mut().filter_map(|(namespace, beside)| {
+                let unkept = core::mem::take(&mut beside.unkept);
+                unkept.then(|| namespace.clone())
+            });
+            unkept.collect()
+        });
         for namespace in unkept.unwrap_or_default() {
             let socket = self.with_io(key, |io| io.client.socket(&namespace).cloned());
             if let Some(socket) = socket.flatten() {
@@ -383,7 +389,9 @@ impl Shell {
         let Some((recovery, _)) = self.recovery() else {
             return;
         };
-        self.with_io(key, |io| io.unkept.remove(namespace));
+        self.with_io(key, |io| {
+            io.with_beside(namespace, |beside| beside.unkept = false)
+        });
         if reason.is_recoverable() {
             let now = platform::now();
             self.store_socket(key, namespace, socket, Some(now));
@@ -401,7 +409,7 @@ impl Shell {
         // While it is connected, it misses nothing of what is sent.
         let kept = Kept::of(namespace, socket, Offset(log.last.get()));
         let since = self.with_io(key, |io| {
-            *io.since.entry(namespace.to_owned()).or_insert(kept.since)
+            io.with_beside(namespace, |beside| *beside.since.get_or_insert(kept.since))
         });
         let kept = Kept {
             since: since.unwrap_or(kept.since),
