@@ -142,10 +142,15 @@ class Client {
     if (this.revision === 3 && namespace === '/' && this.root) return this.root;
     const isGreeted = namespace === '/' || namespace === '/custom';
     const packet = this.revision === 3 ? await this.#joinOld(namespace, auth) : await this.#join(namespace, auth);
-    const member = new Member(this, namespace, packet);
+    const member = this.as(namespace, packet);
     if (namespace === '/') this.root = member;
     if (isGreeted) member.greeting = JSON.parse((await this.next('greeting')).slice(1 + member.prefix.length));
     return member;
+  }
+
+  /** The member of a namespace that the client has joined by what it sent itself. */
+  as(namespace, connected) {
+    return new Member(this, namespace, connected);
   }
 
   async #join(namespace, auth) {
@@ -174,9 +179,9 @@ class Client {
     return this.#wire.ended();
   }
 
-  /** The connection is lost, as the client's network would lose it. */
-  drop() {
-    return this.#wire.drop();
+  /** The client is gone without a word: its connection breaks, or it ends its session by polling. */
+  async lose() {
+    await this.#wire.lose();
   }
 
   /** The client ends the session. */
@@ -277,7 +282,7 @@ class WebSocketWire {
     return this.peer.pending.filter(isMessage).map((frame) => frame.slice(typeof frame === 'string' ? 1 : 0));
   }
 
-  drop() {
+  lose() {
     this.peer.socket._socket.resetAndDestroy();
   }
 
@@ -337,8 +342,8 @@ class PollingWire {
     }
   }
 
-  drop() {
-    throw new Error('a polling client has no connection of its own');
+  lose() {
+    return this.close();
   }
 
   close() {

@@ -135,7 +135,7 @@ const rules = ({ revision, transport, member }) => {
       const chat = await member({ namespace: '/chat' });
       const root = await chat.client.join('/');
       await chat.ask('join', 'room');
-      chat.client.drop();
+      await chat.client.lose();
       await assertGone(chat, /^transport (close|error)$/, ['room']);
       await assertGone(root, /^transport (close|error)$/);
     });

@@ -1,0 +1,411 @@
+// Connection state recovery: offsets, what a client that comes back is told, and
+// who is not let back.
+
+import { after, describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { eachWay, encodePacket, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
+import { startServer } from '../harness/server.mjs';
+import { differs } from '../harness/target.mjs';
+import { delay } from '../harness/wait.mjs';
+
+const server = await startServer();
+after(() => server.stop());
+
+const { logs } = server;
+const path = '/recovery/';
+
+/** The next event: its arguments, and the offset behind them. */
+async function heard({ client }) {
+  const { data } = await client.packet('event with an offset');
+  assert.equal(typeof data.at(-1), 'string', `no offset: ${JSON.stringify(data)}`);
+  return { args: data.slice(0, -1), offset: data.at(-1) };
+}
+
+/** What a client holds that has heard something: what it comes back with. */
+async function ticket(member) {
+  await member.emit('message', 'first');
+  const { args, offset } = await heard(member);
+  assert.deepEqual(args, ['message-back', 'first']);
+  return { pid: member.pid, offset };
+}
+
+/** The member is gone, and the server knows. */
+async function lose(member) {
+  await member.client.lose();
+  await logs.waitFor({ event: 'disconnected', socket: member.id });
+}
+
+/** Connects with this auth: what it is sent before the answer, and the answer. */
+async function comeBack(open, namespace, auth) {
+  const client = await open();
+  await client.send(...encodePacket(0, { namespace, data: auth }));
+  const missed = [];
+  for (;;) {
+    const { type, data } = await client.packet('CONNECT');
+    if (type === 0) return { ...data, missed, member: client.as(namespace, data) };
+    assert.equal(type, 2 + 3 * JSON.stringify(data).includes('"Buffer"'));
+    missed.push(data);
+  }
+}
+
+/** It is somebody new: nothing of the old socket is there. */
+async function assertFresh(old, answer) {
+  assert.deepEqual(answer.missed, []);
+  assert.notEqual(answer.sid, old.id);
+  assert.notEqual(answer.pid, old.pid);
+  assert.deepEqual(await answer.member.ask('rooms'), [[]]);
+  const line = await logs.waitFor({ event: 'connected', socket: answer.sid });
+  assert.equal(line.recovered, false);
+}
+
+const offsets = ({ open, member }) => {
+  test('the answer to CONNECT has a `pid` beside the `sid`, in each namespace its own', async () => {
+    const client = await open();
+    await client.send('0/chat,');
+    const answer = await client.next();
+    assert.match(answer, /^0\/chat,\{"sid":"[^"]+","pid":"[^"]+"\}$/);
+    const { sid, pid } = JSON.parse(answer.slice('0/chat,'.length));
+    const root = await client.join('/');
+    assert.equal(new Set([sid, pid, root.id, root.pid, client.sid]).size, 5);
+  });
+
+  test('every event has one more argument, its offset, and none has the same', async () => {
+    const player = await member();
+    const [name, told, first] = player.greeting;
+    assert.deepEqual([name, told], ['welcome', { recovered: false }]);
+    const seen = new Set([first]);
+    for (const args of [[], ['text'], [{ a: 1 }, null]]) {
+      await player.emit('message', ...args);
+      const event = await heard(player);
+      assert.deepEqual(event.args, ['message-back', ...args]);
+      seen.add(event.offset);
+    }
+    await player.emit('message', Buffer.of(1), 'x');
+    const binary = await heard(player);
+    assert.deepEqual(binary.args, ['message-back', Buffer.of(1), 'x']);
+    seen.add(binary.offset);
+    assert.equal(seen.size, 5);
+  });
+
+  test('an acknowledgement has none, nor has an event that asks for one', async () => {
+    const player = await member({ namespace: '/chat' });
+    assert.deepEqual(await player.ask('message-with-ack', 1), [1]);
+    await player.emit('emit-with-ack', 1);
+    const { id, data } = await player.client.packet();
+    assert.equal(typeof id, 'number');
+    assert.deepEqual(data, ['emit-with-ack', 1]);
+  });
+
+  test('a volatile event has none', async () => {
+    const namespace = freshNamespace();
+    const [one, other] = [await member({ namespace }), await member({ namespace })];
+    const next = other.client.packet();
+    await one.ask('slow', 100, null);
+    await one.ask('cast', { volatile: true }, 'v', 1);
+    assert.deepEqual((await next).data, ['v', 1]);
+  });
+
+  test('a broadcast has the same one for everybody, of whatever generation', async () => {
+    const namespace = freshNamespace();
+    const others = [];
+    for (const revision of [3, 4]) others.push(await member({ namespace, revision }));
+    const one = await member({ namespace });
+    await one.ask('cast', {}, 'x', 1);
+    const events = await Promise.all(others.map(heard));
+    assert.deepEqual(events[0].args, ['x', 1]);
+    assert.deepEqual(events[1], events[0]);
+  });
+};
+
+const recovering = ({ open, member }) => {
+  /** Two in one namespace: one that goes away with what it holds, and one that stays. */
+  const pair = async () => {
+    const namespace = freshNamespace();
+    const goes = await member({ namespace });
+    const stays = await member({ namespace });
+    await goes.ask('join', ['room', 'other room']);
+    await goes.ask('set-data', { name: 'ada', level: 7 });
+    return { namespace, goes, stays, holds: await ticket(goes) };
+  };
+
+  test('who comes back has id, pid, rooms and data again', async () => {
+    const { namespace, goes, holds } = await pair();
+    await lose(goes);
+    const back = await comeBack(open, namespace, holds);
+    assert.deepEqual([back.sid, back.pid, back.missed], [goes.id, goes.pid, []]);
+    assert.deepEqual(await back.member.ask('rooms'), [['other room', 'room']]);
+    assert.deepEqual(await back.member.ask('get-data'), [{ name: 'ada', level: 7 }]);
+    assert.equal(logs.find({ event: 'connected', socket: goes.id, recovered: true }).length, 1);
+  });
+
+  test('the application learns of it, and its events come behind the answer', async () => {
+    const root = await member();
+    const holds = { pid: root.pid, offset: root.greeting.at(-1) };
+    await lose(root);
+    const back = await comeBack(open, '/', holds);
+    assert.equal(back.sid, root.id);
+    assert.deepEqual((await heard(back.member)).args, ['welcome', { recovered: true }]);
+  });
+
+  test('what it has missed comes before the answer, in order, and nothing else', async () => {
+    const { namespace, goes, stays, holds } = await pair();
+    await lose(goes);
+    await stays.ask('cast', {}, 'to all', 1);
+    await stays.ask('cast', { to: ['room'] }, 'to its room', { two: 2 });
+    await stays.ask('cast', { to: ['elsewhere'] }, 'to another room');
+    await stays.ask('cast', { to: ['room', 'other room'] }, 'to both');
+    await stays.ask('cast', { except: ['room'] }, 'to all but the room');
+    await stays.ask('cast', { to: ['room'], except: [goes.id] }, 'to all but it');
+    await stays.ask('cast', { to: [goes.id] }, 'to it', 'é');
+    await stays.ask('direct', goes.id, 'to it alone');
+    await stays.ask('cast', { volatile: true }, 'volatile');
+    await stays.ask('cast', { ack: true, timeout: 1 }, 'with an acknowledgement');
+    await stays.ask('cast', { from: 'server', to: ['room'] }, 'bytes', Buffer.of(1, 2).toString());
+    const back = await comeBack(open, namespace, holds);
+    assert.equal(back.sid, goes.id);
+    assert.deepEqual(back.missed.map((data) => data.slice(0, -1)), [
+      ['to all', 1],
+      ['to its room', { two: 2 }],
+      ['to both'],
+      ['to it', 'é'],
+      ['to it alone'],
+      ['bytes', '\u0001\u0002'],
+    ]);
+    assert.equal(new Set(back.missed.map((data) => data.at(-1))).size, 6);
+    await back.member.nothing();
+  });
+
+  test('attachments of what it has missed come with it', async () => {
+    const { namespace, goes, stays, holds } = await pair();
+    await lose(goes);
+    const cast = ['cast', {}, 'bytes', { a: [Buffer.of(1, 2)] }, Buffer.alloc(0), Buffer.alloc(5_000, 7)];
+    await stays.client.send(...encodePacket(2, { namespace, data: cast }));
+    await stays.ask('cast', {}, 'after');
+    const back = await comeBack(open, namespace, holds);
+    const [bytes, rest] = back.missed.map((data) => data.slice(0, -1));
+    assert.deepEqual(bytes, ['bytes', { a: [Buffer.of(1, 2)] }, Buffer.alloc(0), Buffer.alloc(5_000, 7)]);
+    assert.deepEqual(rest, ['after']);
+  });
+
+  test('the offset says where: the client may have heard less than it was sent', async () => {
+    const { namespace, goes, stays, holds } = await pair();
+    await stays.ask('cast', {}, 'a');
+    await stays.ask('cast', {}, 'b');
+    const { offset } = await heard(goes);
+    await lose(goes);
+    await stays.ask('cast', {}, 'c');
+    const back = await comeBack(open, namespace, { pid: holds.pid, offset });
+    assert.deepEqual(back.missed.map(([name]) => name), ['b', 'c']);
+    await lose(back.member);
+    const again = await comeBack(open, namespace, holds);
+    assert.deepEqual(again.missed.map(([name]) => name), ['a', 'b', 'c']);
+  });
+
+  test('any number of times in a row, with and without something missed', async () => {
+    const { namespace, goes, stays, holds } = await pair();
+    let away = goes;
+    let { offset } = holds;
+    for (const count of [0, 1, 0, 2, 3]) {
+      await lose(away);
+      for (let index = 0; index < count; index += 1) await stays.ask('cast', { to: ['room'] }, 'n', index);
+      const back = await comeBack(open, namespace, { pid: holds.pid, offset });
+      assert.deepEqual([back.sid, back.pid], [goes.id, goes.pid]);
+      assert.deepEqual(back.missed.map(([, index]) => index), [0, 1, 2].slice(0, count));
+      if (count > 0) offset = back.missed.at(-1).at(-1);
+      assert.deepEqual(await back.member.ask('rooms'), [['other room', 'room']]);
+      away = back.member;
+    }
+  });
+
+  test('rooms and data as they were at the last', async () => {
+    const { namespace, goes, holds } = await pair();
+    await goes.ask('leave', 'room');
+    await goes.ask('join', 'late room');
+    await goes.ask('set-data', ['new']);
+    await lose(goes);
+    const back = await comeBack(open, namespace, holds);
+    assert.deepEqual(await back.member.ask('rooms'), [['late room', 'other room']]);
+    assert.deepEqual(await back.member.ask('get-data'), [['new']]);
+  });
+
+  test('while it is away it is nowhere; when it is back it hears what is sent', async () => {
+    const { namespace, goes, stays, holds } = await pair();
+    await lose(goes);
+    const ids = async () => (await stays.ask('fetch', { from: 'server' }))[0].map(([id]) => id);
+    assert.deepEqual(await ids(), [stays.id]);
+    const back = await comeBack(open, namespace, holds);
+    assert.deepEqual((await ids()).toSorted(), [stays.id, goes.id].toSorted());
+    await stays.ask('cast', { to: ['room'] }, 'live');
+    assert.deepEqual((await heard(back.member)).args, ['live']);
+  });
+
+  test('by another transport', async () => {
+    const { namespace, goes, holds } = await pair();
+    await lose(goes);
+    for (const transport of ['polling', 'websocket']) {
+      const back = await comeBack(() => open({ transport }), namespace, holds);
+      assert.equal(back.sid, goes.id);
+      await lose(back.member);
+    }
+  });
+
+  test('in each namespace by itself', async () => {
+    const client = await open();
+    const [one, other] = [await client.join(freshNamespace()), await client.join(freshNamespace())];
+    await one.ask('join', 'room');
+    const holds = await ticket(one);
+    await lose(one);
+    const back = await comeBack(open, one.namespace, holds);
+    assert.equal(back.sid, one.id);
+    const fresh = await back.member.client.join(other.namespace);
+    assert.notEqual(fresh.id, other.id);
+  });
+
+  test('middlewares are not asked again', async () => {
+    const guest = await member({ namespace: '/refuse', auth: { token: 'good' } });
+    const holds = await ticket(guest);
+    await lose(guest);
+    const back = await comeBack(open, '/refuse', holds);
+    assert.equal(back.sid, guest.id);
+  });
+
+  test('a second session with the same pid is somebody new', differs('lets both in'), async () => {
+    const { namespace, goes, holds } = await pair();
+    await lose(goes);
+    const back = await comeBack(open, namespace, holds);
+    assert.equal(back.sid, goes.id);
+    await assertFresh(goes, await comeBack(open, namespace, holds));
+    assert.deepEqual(await back.member.ask('who'), [goes.id, namespace]);
+  });
+};
+
+const notRecovering = ({ open, member }) => {
+  /** One that left as `leave` says, and comes back as somebody new. */
+  const freshAfter = async (leave) => {
+    const namespace = freshNamespace();
+    const goes = await member({ namespace });
+    await goes.ask('join', 'room');
+    const holds = await ticket(goes);
+    await leave(goes);
+    await logs.waitFor({ event: 'disconnected', socket: goes.id });
+    await assertFresh(goes, await comeBack(open, namespace, holds));
+  };
+
+  test('not after the client has left the namespace', () =>
+    freshAfter((goes) => goes.client.send(`1${goes.namespace},`)));
+
+  test('not after the server has disconnected the socket', () =>
+    freshAfter(async (goes) => {
+      await goes.emit('leave-me');
+      await goes.client.expect(`1${goes.namespace},`);
+    }));
+
+  test('not after the server has disconnected the client', () =>
+    freshAfter((goes) => goes.emit('leave-me', true)));
+
+  const keeps = differs('does not tell it from a lost connection');
+  test('not after a packet that is none', keeps, () => freshAfter((goes) => goes.client.try('2[')));
+
+  const forgeries = {
+    'a pid that nobody has': { pid: 'x'.repeat(20) },
+    'an empty pid': { pid: '' },
+    'a pid that is a number': { pid: 1 },
+    'a pid that is an object': { pid: { $ne: null } },
+    'a pid that is very long': { pid: 'A'.repeat(100_000) },
+    'an offset that was never given': { offset: 'x'.repeat(7) },
+    'an empty offset': { offset: '' },
+    'an offset that is a number': { offset: 1 },
+    'an offset below zero': { offset: '-1' },
+    'an offset from the future': { offset: '9007199254740993' },
+    'an offset beyond all numbers': { offset: '9'.repeat(100) },
+    'an offset that is an object': { offset: [] },
+  };
+  for (const [name, forgery] of Object.entries(forgeries)) {
+    test(`${name}: somebody new`, async () => {
+      const namespace = freshNamespace();
+      const goes = await member({ namespace });
+      await goes.ask('join', 'room');
+      const holds = await ticket(goes);
+      await lose(goes);
+      await assertFresh(goes, await comeBack(open, namespace, { ...holds, ...forgery }));
+      const back = await comeBack(open, namespace, holds);
+      assert.equal(back.sid, goes.id, 'the right one still comes back');
+    });
+  }
+
+  test('what others know of a socket opens nothing: its id, its session, its pid in part', async () => {
+    const namespace = freshNamespace();
+    const goes = await member({ namespace });
+    await goes.ask('join', 'room');
+    const { pid, offset } = await ticket(goes);
+    await lose(goes);
+    const guesses = [goes.id, goes.client.sid, pid.slice(0, -1), `${pid}A`, ` ${pid}`, pid.toLowerCase(), `${pid}\u0000`];
+    for (const guess of guesses.filter((guess) => guess !== pid)) {
+      await assertFresh(goes, await comeBack(open, namespace, { pid: guess, offset }));
+    }
+  });
+
+  test('the pid of another namespace opens nothing', async () => {
+    const goes = await member({ namespace: freshNamespace() });
+    await goes.ask('join', 'room');
+    const holds = await ticket(goes);
+    await lose(goes);
+    await assertFresh(goes, await comeBack(open, freshNamespace(), holds));
+  });
+
+  test('the pid of somebody who is connected takes nothing away', async () => {
+    const namespace = freshNamespace();
+    const owner = await member({ namespace });
+    await owner.ask('join', 'room');
+    const holds = await ticket(owner);
+    await assertFresh(owner, await comeBack(open, namespace, holds));
+    assert.deepEqual(await owner.ask('who'), [owner.id, namespace]);
+    assert.deepEqual(await owner.ask('rooms'), [['room']]);
+  });
+
+  test('who is somebody new must pass the middlewares', async () => {
+    const client = await open();
+    await client.send('0/refuse,{"pid":"forged","offset":"0"}');
+    await client.expect('4/refuse,{"message":"not authorized"}');
+  });
+
+  test('without recovery a pid means nothing', async () => {
+    const client = await open({ path: '/io/' });
+    await client.send('0/chat,{"pid":"a","offset":"b"}');
+    assert.match(await client.next(), /^0\/chat,\{"sid":"[^"]+"\}$/);
+  });
+};
+
+describe('offsets', () => eachWay(server, offsets, { path }));
+describe('coming back', () => eachWay(server, recovering, { path }));
+describe('not coming back', () => eachWay(server, notRecovering, { path }));
+
+describe('who comes back too late, here after one second', { concurrency: true }, () => {
+  const open = (options) => openClient(server, { path: '/recovery-short/', ...options });
+
+  for (const transport of ['websocket', 'polling']) {
+    test(`${transport}: is somebody new, and has missed nothing`, async () => {
+      const namespace = freshNamespace();
+      const options = { path: '/recovery-short/', namespace, transport };
+      const [goes, stays] = [await openMember(server, options), await openMember(server, options)];
+      await goes.ask('join', 'room');
+      const holds = await ticket(goes);
+      await lose(goes);
+      await stays.ask('cast', { to: ['room'] }, 'missed');
+      await delay(1_300);
+      await assertFresh(goes, await comeBack(open, namespace, holds));
+    });
+  }
+
+  test('a client of protocol 4 is always somebody new', async () => {
+    const old = await openMember(server, { path, revision: 3, namespace: '/chat' });
+    await old.ask('join', 'room');
+    await old.emit('message', 1);
+    const { offset } = await heard(old);
+    await lose(old);
+    const client = await openClient(server, { path, revision: 3 });
+    const back = await client.join('/chat', { pid: old.id, offset });
+    assert.notEqual(back.id, old.id);
+    assert.deepEqual(await back.ask('rooms'), [[]]);
+  });
+});
