@@ -1,6 +1,8 @@
 //! Acknowledgements that are waited for.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::borrow::ToOwned as _;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Args;
@@ -8,7 +10,8 @@ use super::Args;
 /// The largest number of an acknowledgement. Some clients read it into 31 bits.
 pub const LAST_ACK: u32 = i32::MAX as u32;
 
-/// Events that were sent with an acknowledgement asked for. `S` names a socket.
+/// Events that were sent with an acknowledgement asked for. `S` names a socket,
+/// and `W` is whatever is to be done in the end.
 ///
 /// One number serves a whole broadcast. Numbers are not used again soon, and
 /// begin at random whenever the memory is lost: so what is answered late, after
@@ -18,24 +21,28 @@ pub const LAST_ACK: u32 = i32::MAX as u32;
 /// use dormouse_proto::socket::{Acks, Args};
 ///
 /// let mut acks = Acks::begin_at(7);
-/// let id = acks.expect(["ada", "bob"]);
+/// let id = acks.expect("/", ["ada", "bob"], "all are here");
 /// assert_eq!(id, 7);
-/// assert!(!acks.handle_ack(7, "ada", Args::new("[1]", vec![])));
-/// assert!(!acks.handle_ack(7, "ada", Args::new("[2]", vec![])), "only the first one counts");
-/// assert!(!acks.handle_ack(8, "bob", Args::new("[3]", vec![])), "nobody asked");
-/// assert!(acks.handle_ack(7, "bob", Args::new("[4]", vec![])), "now all are here");
+/// let answer = |text: &'static str| Args::new(text, vec![]);
+/// assert_eq!(acks.handle_ack(7, "/", "ada", answer("[1]")), None);
+/// assert_eq!(acks.handle_ack(7, "/", "ada", answer("[2]")), None, "the first one counts");
+/// assert_eq!(acks.handle_ack(7, "/chat", "bob", answer("[3]")), None, "another namespace");
+/// assert_eq!(acks.handle_ack(8, "/", "bob", answer("[4]")), None, "nobody asked");
+/// assert_eq!(acks.handle_ack(7, "/", "bob", answer("[5]")), Some("all are here"));
 /// let answers: Vec<_> = acks.take(7).answers.into_iter().map(|(who, _)| who).collect();
 /// assert_eq!(answers, ["ada", "bob"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Acks<S> {
+pub struct Acks<S, W> {
     next: u32,
-    waiting: BTreeMap<u32, Waiting<S>>,
+    /// In the order of their numbers, mostly; looked through from the end.
+    waiting: Vec<(u32, Waiting<S>, Option<W>)>,
 }
 
 /// What has come of one event.
 #[derive(Clone, Debug)]
 pub struct Waiting<S> {
+    namespace: String,
     /// Who has not answered yet.
     pub missing: BTreeSet<S>,
     /// The answers, in the order in which they came.
@@ -44,9 +51,10 @@ pub struct Waiting<S> {
     pub gone: usize,
 }
 
-impl<S> Default for Waiting<S> {
-    fn default() -> Self {
+impl<S: Ord> Waiting<S> {
+    fn new(namespace: &str) -> Self {
         Self {
+            namespace: namespace.to_owned(),
             missing: BTreeSet::new(),
             answers: Vec::new(),
             gone: 0,
@@ -54,28 +62,29 @@ impl<S> Default for Waiting<S> {
     }
 }
 
-impl<S: Ord + Copy> Acks<S> {
+impl<S: Ord + Copy, W> Acks<S, W> {
     /// Nothing is waited for, and the first number will be this one.
     pub fn begin_at(first: u32) -> Self {
         Self {
             next: first % LAST_ACK,
-            waiting: BTreeMap::new(),
+            waiting: Vec::new(),
         }
     }
 
-    /// The number of an event that these sockets are to acknowledge.
-    pub fn expect(&mut self, from: impl IntoIterator<Item = S>) -> u32 {
-        while self.waiting.contains_key(&self.next) {
+    /// The number of an event that these sockets of a namespace are to
+    /// acknowledge.
+    pub fn expect(&mut self, namespace: &str, from: impl IntoIterator<Item = S>, then: W) -> u32 {
+        while self.place(self.next).is_some() {
             self.advance();
         }
         let id = self.next;
         self.advance();
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(namespace);
         // One by one: gathering them at once would bring a sort along.
         for socket in from {
             waiting.missing.insert(socket);
         }
-        self.waiting.insert(id, waiting);
+        self.waiting.push((id, waiting, Some(then)));
         id
     }
 
@@ -83,47 +92,52 @@ impl<S: Ord + Copy> Acks<S> {
         self.next = (self.next + 1) % LAST_ACK;
     }
 
-    /// A socket has acknowledged. Whether that was the last answer to come;
-    /// what nobody asked for, or has come before, is ignored.
-    pub fn handle_ack(&mut self, id: u64, from: S, args: Args<'static>) -> bool {
-        let waiting = u32::try_from(id)
-            .ok()
-            .and_then(|id| self.waiting.get_mut(&id));
-        let Some(waiting) = waiting else {
-            return false;
-        };
-        if !waiting.missing.remove(&from) {
-            return false;
-        }
-        waiting.answers.push((from, args));
-        waiting.missing.is_empty()
+    fn place(&self, id: u32) -> Option<usize> {
+        self.waiting.iter().rposition(|(other, ..)| *other == id)
     }
 
-    /// A socket is disconnected, and will not acknowledge this event any more.
-    /// Whether it was the last one that was waited for.
-    pub fn handle_gone(&mut self, id: u32, from: S) -> bool {
-        let Some(waiting) = self.waiting.get_mut(&id) else {
-            return false;
-        };
-        let was_missing = waiting.missing.remove(&from);
-        waiting.gone += usize::from(was_missing);
-        was_missing && waiting.missing.is_empty()
+    /// A socket has acknowledged. What is to be done, if that was the last answer
+    /// to come; what nobody asked for, or has come before, is ignored.
+    pub fn handle_ack(
+        &mut self,
+        id: u64,
+        namespace: &str,
+        from: S,
+        args: Args<'static>,
+    ) -> Option<W> {
+        let place = self.place(u32::try_from(id).ok()?)?;
+        let (_, waiting, then) = self.waiting.get_mut(place)?;
+        if waiting.namespace != namespace || !waiting.missing.remove(&from) {
+            return None;
+        }
+        waiting.answers.push((from, args));
+        then.take_if(|_| waiting.missing.is_empty())
+    }
+
+    /// A socket is disconnected, and will answer nothing any more. What is to be
+    /// done for the events that were waiting for it alone.
+    pub fn handle_gone(&mut self, namespace: &str, from: S) -> Vec<W> {
+        let mut complete = Vec::new();
+        for (_, waiting, then) in &mut self.waiting {
+            if waiting.namespace == namespace && waiting.missing.remove(&from) {
+                waiting.gone += 1;
+                complete.extend(then.take_if(|_| waiting.missing.is_empty()));
+            }
+        }
+        complete
     }
 
     /// Whether all have answered or gone.
     pub fn is_complete(&self, id: u32) -> bool {
-        self.waiting
-            .get(&id)
-            .is_none_or(|waiting| waiting.missing.is_empty())
+        let waiting = self.place(id).and_then(|place| self.waiting.get(place));
+        waiting.is_none_or(|(_, waiting, _)| waiting.missing.is_empty())
     }
 
     /// What has come until now. Nothing more is waited for.
     pub fn take(&mut self, id: u32) -> Waiting<S> {
-        self.waiting.remove(&id).unwrap_or_default()
-    }
-
-    /// Whether nothing is waited for.
-    pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty()
+        match self.place(id) {
+            Some(place) => self.waiting.remove(place).1,
+            None => Waiting::new(""),
+        }
     }
 }

@@ -8,8 +8,10 @@
 mod snapshot;
 
 use alloc::borrow::{Cow, ToOwned as _};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::string::{String, ToString as _};
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -44,7 +46,7 @@ pub const TOO_MANY_NAMESPACES: &str = "Too many namespaces";
 /// ```
 /// use dormouse_proto::Timestamp;
 /// use dormouse_proto::engine::Data;
-/// use dormouse_proto::socket::{Client, Incoming, Protocol, Settings};
+/// use dormouse_proto::socket::{Client, Incoming, Protocol, Settings, Socket};
 ///
 /// let mut client = Client::open(Timestamp::from_millis(0), Settings::default(), Protocol::V5);
 ///
@@ -53,7 +55,7 @@ pub const TOO_MANY_NAMESPACES: &str = "Too many namespaces";
 ///     panic!("this is a CONNECT");
 /// };
 /// assert_eq!(request.namespace, "/chat");
-/// client.begin("/chat", "an id".into(), 0);
+/// client.begin("/chat", Socket::new("an id".into(), 0));
 ///
 /// // … the application lets it in …
 /// let packet = client.accept("/chat").unwrap();
@@ -72,7 +74,8 @@ pub struct Client {
     settings: Settings,
     protocol: Protocol,
     decoder: Decoder,
-    sockets: BTreeMap<String, Socket>,
+    /// By namespace. They are few, and looked through.
+    sockets: Vec<(String, Socket)>,
     /// Requests of protocol 4 that wait until the root namespace is decided.
     waiting: VecDeque<ConnectRequest<'static>>,
     /// Until when it must have joined a namespace.
@@ -88,8 +91,8 @@ pub struct Socket {
     /// What proves that a later session is the same client's, where connection
     /// state recovery is on. Nobody else may know it.
     pub pid: Option<String>,
-    /// The rooms it is in, that of its own id among them.
-    pub rooms: BTreeSet<String>,
+    /// The rooms it is in, by name; that of its own id is among them.
+    pub rooms: Vec<String>,
     /// What the application keeps of it.
     pub data: Option<String>,
     /// A number for whoever drives this: which of the application's definitions
@@ -107,17 +110,24 @@ enum State {
 
 impl Socket {
     /// A socket that is not let in yet.
-    fn new(id: String, definition: u16) -> Self {
-        let mut rooms = BTreeSet::new();
-        rooms.insert(id.clone());
+    pub fn new(id: String, definition: u16) -> Self {
         Self {
             pid: None,
-            rooms,
+            rooms: vec![id.clone()],
             data: None,
             definition,
             state: State::Connecting,
             id,
         }
+    }
+
+    /// Whether it is in a room.
+    pub fn is_in(&self, room: &str) -> bool {
+        self.place(room).is_ok()
+    }
+
+    fn place(&self, room: &str) -> Result<usize, usize> {
+        self.rooms.binary_search_by(|name| (**name).cmp(room))
     }
 
     /// Whether the client knows that it is connected.
@@ -242,7 +252,7 @@ impl Client {
             settings,
             protocol,
             decoder: Decoder::default(),
-            sockets: BTreeMap::new(),
+            sockets: Vec::new(),
             waiting,
             join_by: Some(now + settings.connect_timeout),
             changed: true,
@@ -261,7 +271,19 @@ impl Client {
 
     /// Its socket in a namespace.
     pub fn socket(&self, namespace: &str) -> Option<&Socket> {
-        self.sockets.get(namespace)
+        let found = self.sockets.iter().find(|(name, _)| name == namespace);
+        found.map(|(_, socket)| socket)
+    }
+
+    fn socket_mut(&mut self, namespace: &str) -> Option<&mut Socket> {
+        let found = self.sockets.iter_mut().find(|(name, _)| name == namespace);
+        found.map(|(_, socket)| socket)
+    }
+
+    fn remove(&mut self, namespace: &str) -> Option<Socket> {
+        let place = self.sockets.iter().position(|(name, _)| name == namespace);
+        self.changed |= place.is_some();
+        Some(self.sockets.remove(place?).1)
     }
 
     /// Its sockets, by namespace.
@@ -339,7 +361,7 @@ impl Client {
             };
             return self.handle_connect(ConnectRequest { namespace, auth });
         }
-        let joined = self.sockets.get(packet.namespace());
+        let joined = self.socket(packet.namespace());
         if !joined.is_some_and(Socket::is_connected) {
             return Err(Violation::NotJoined);
         }
@@ -365,8 +387,7 @@ impl Client {
                 args,
             }),
             ClientPacket::Disconnect { namespace } => {
-                self.changed = true;
-                let socket = self.sockets.remove(&*namespace);
+                let socket = self.remove(&namespace);
                 socket.map(|socket| Incoming::Disconnect { namespace, socket })
             }
             ClientPacket::Connect { .. } => None,
@@ -378,7 +399,7 @@ impl Client {
         request: ConnectRequest<'a>,
     ) -> Result<Option<Incoming<'a>>, Violation> {
         let asked = |other: &ConnectRequest<'_>| other.namespace == request.namespace;
-        if self.sockets.contains_key(&*request.namespace) || self.waiting.iter().any(asked) {
+        if self.socket(&request.namespace).is_some() || self.waiting.iter().any(asked) {
             return Err(Violation::JoinedTwice);
         }
         if self.sockets.len() + self.waiting.len() >= self.settings.max_namespaces {
@@ -398,7 +419,7 @@ impl Client {
 
     /// In protocol 4 the root namespace comes before any other.
     fn is_undecided(&self) -> bool {
-        let root = self.sockets.get(ROOT);
+        let root = self.socket(ROOT);
         let is_connecting = root.is_some_and(|root| !root.is_connected());
         self.protocol == Protocol::V4 && (is_connecting || !self.waiting.is_empty())
     }
@@ -407,7 +428,7 @@ impl Client {
     /// that one: to be asked for until there is none, when the client is new and
     /// whenever a namespace was decided.
     pub fn next_request(&mut self) -> Option<ConnectRequest<'static>> {
-        let root = self.sockets.get(ROOT);
+        let root = self.socket(ROOT);
         if root.is_some_and(|root| !root.is_connected()) {
             return None;
         }
@@ -427,19 +448,18 @@ impl Client {
 impl Client {
     /// It thinks about a request: from now on there is a socket, of which the
     /// client does not know yet.
-    pub fn begin(&mut self, namespace: &str, id: String, definition: u16) -> &mut Socket {
+    pub fn begin(&mut self, namespace: &str, socket: Socket) {
+        self.remove(namespace);
         self.changed = true;
-        self.sockets
-            .entry(namespace.to_owned())
-            .or_insert(Socket::new(id, definition))
+        self.sockets.push((namespace.to_owned(), socket));
     }
 
     /// The socket is let in. `None` if it has gone meanwhile.
     pub fn accept(&mut self, namespace: &str) -> Option<Encoded> {
-        let socket = self.sockets.get_mut(namespace)?;
-        socket.state = State::Connected;
+        self.socket_mut(namespace)?.state = State::Connected;
         self.join_by = None;
         self.changed = true;
+        let socket = self.socket(namespace)?;
         let packet = ServerPacket::Connect {
             namespace,
             sid: &socket.id,
@@ -450,9 +470,7 @@ impl Client {
 
     /// The client may not join; `data` is JSON.
     pub fn refuse(&mut self, namespace: &str, message: &str, data: Option<&str>) -> Encoded {
-        if self.sockets.remove(namespace).is_some() {
-            self.changed = true;
-        }
+        self.remove(namespace);
         let packet = ServerPacket::ConnectError {
             namespace,
             message,
@@ -463,8 +481,7 @@ impl Client {
 
     /// The client is sent out of a namespace. `None` if it is not in there.
     pub fn disconnect(&mut self, namespace: &str) -> Option<(Socket, Encoded)> {
-        let socket = self.sockets.remove(namespace)?;
-        self.changed = true;
+        let socket = self.remove(namespace)?;
         let packet = ServerPacket::Disconnect { namespace };
         Some((socket, packet.encode(self.protocol, self.settings.parser)))
     }
@@ -480,32 +497,36 @@ impl Client {
     /// there is none.
     pub fn join(&mut self, namespace: &str, room: &str) -> bool {
         let limit = self.settings.max_rooms;
-        let Some(socket) = self.sockets.get_mut(namespace) else {
+        let Some(socket) = self.socket_mut(namespace) else {
             return false;
         };
-        if socket.rooms.contains(room) {
+        let Err(place) = socket.place(room) else {
             return true;
-        }
+        };
         // That of its own id is not counted.
         if socket.rooms.len() > limit {
             return false;
         }
+        socket.rooms.insert(place, room.to_owned());
         self.changed = true;
-        socket.rooms.insert(room.to_string())
+        true
     }
 
     /// Leaves a room.
     pub fn leave(&mut self, namespace: &str, room: &str) {
-        if let Some(socket) = self.sockets.get_mut(namespace) {
-            self.changed |= socket.rooms.remove(room);
+        if let Some(socket) = self.socket_mut(namespace)
+            && let Ok(place) = socket.place(room)
+        {
+            socket.rooms.remove(place);
+            self.changed = true;
         }
     }
 
     /// Replaces what the application keeps of a socket. `false` if there is no
     /// such socket.
     pub fn set_data(&mut self, namespace: &str, data: Option<String>) -> bool {
-        let socket = self.sockets.get_mut(namespace);
-        self.changed |= socket.is_some();
-        socket.map(|socket| socket.data = data).is_some()
+        let set = self.socket_mut(namespace).map(|socket| socket.data = data);
+        self.changed |= set.is_some();
+        set.is_some()
     }
 }

@@ -1,11 +1,12 @@
 //! From messages to packets: a packet with attachments takes several.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::packet::{Header, decode_text};
-use super::{ClientPacket, ParseError, Parser, Protocol, msgpack, placeholders};
+use super::{ClientPacket, ParseError, Parser, Protocol, placeholders};
 use crate::engine::Data;
 
 /// What is allowed of one packet.
@@ -26,7 +27,7 @@ pub struct Limits {
 ///
 /// let mut decoder = Decoder::default();
 /// let limits = Limits { attachments: 10, bytes: 1000 };
-/// let mut decode = |data| decoder.decode(Protocol::V5, Parser::Json, limits, data);
+/// let mut decode = |data| decoder.decode(Protocol::V5, Parser::JSON, limits, data);
 ///
 /// let text = r#"51-["photo",{"_placeholder":true,"num":0}]"#;
 /// assert_eq!(decode(Data::from(text)), Ok(None));
@@ -71,36 +72,30 @@ impl Decoder {
         if data.len() > limits.bytes {
             return Err(ParseError::TooLarge);
         }
-        match (parser, data) {
-            (Parser::Json, Data::Text(text)) => {
-                if self.pending.take().is_some() {
-                    return Err(ParseError::UnexpectedText);
-                }
-                // What is borrowed stays borrowed.
-                let header = match text {
-                    alloc::borrow::Cow::Borrowed(text) => {
-                        decode_text(protocol, text, limits.attachments)?
-                    }
-                    alloc::borrow::Cow::Owned(text) => {
-                        let header = decode_text(protocol, &text, limits.attachments)?;
-                        Header {
-                            packet: header.packet.into_owned(),
-                            attachments: header.attachments,
-                        }
-                    }
-                };
-                self.handle_header(header)
-            }
-            (Parser::Json, Data::Binary(bytes)) => {
-                self.handle_attachment(limits, bytes.into_owned())
-            }
-            (Parser::MsgPack, Data::Binary(bytes)) => {
-                let packet = msgpack::decode(protocol, &bytes, limits)?;
-                check_placeholders(&packet)?;
-                Ok(Some(packet))
-            }
-            (Parser::MsgPack, Data::Text(_)) => Err(ParseError::MsgPack),
+        parser.decode(self, protocol, limits, data)
+    }
+
+    fn handle_text<'a>(
+        &mut self,
+        protocol: Protocol,
+        limits: Limits,
+        text: Cow<'a, str>,
+    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
+        if self.pending.take().is_some() {
+            return Err(ParseError::UnexpectedText);
         }
+        // What is borrowed stays borrowed.
+        let header = match text {
+            Cow::Borrowed(text) => decode_text(protocol, text, limits.attachments)?,
+            Cow::Owned(text) => {
+                let header = decode_text(protocol, &text, limits.attachments)?;
+                Header {
+                    packet: header.packet.into_owned(),
+                    attachments: header.attachments,
+                }
+            }
+        };
+        self.handle_header(header)
     }
 
     fn handle_header<'a>(
@@ -143,6 +138,19 @@ impl Decoder {
     }
 }
 
+/// The way of [`Parser::JSON`].
+pub(super) fn decode_json<'a>(
+    decoder: &mut Decoder,
+    protocol: Protocol,
+    limits: Limits,
+    data: Data<'a>,
+) -> Result<Option<ClientPacket<'a>>, ParseError> {
+    match data {
+        Data::Text(text) => decoder.handle_text(protocol, limits, text),
+        Data::Binary(bytes) => decoder.handle_attachment(limits, bytes.into_owned()),
+    }
+}
+
 fn args_of<'p, 'a>(packet: &'p ClientPacket<'a>) -> Option<&'p super::Args<'a>> {
     match packet {
         ClientPacket::Event { args, .. } | ClientPacket::Ack { args, .. } => Some(args),
@@ -152,7 +160,7 @@ fn args_of<'p, 'a>(packet: &'p ClientPacket<'a>) -> Option<&'p super::Args<'a>> 
 
 /// Every placeholder must name an attachment. That one is named twice, or not at
 /// all, is nobody's business.
-fn check_placeholders(packet: &ClientPacket<'_>) -> Result<(), ParseError> {
+pub(super) fn check_placeholders(packet: &ClientPacket<'_>) -> Result<(), ParseError> {
     let Some(args) = args_of(packet) else {
         return Ok(());
     };

@@ -21,6 +21,7 @@ mod decoder;
 mod error;
 mod msgpack;
 mod packet;
+mod parser;
 mod reason;
 mod recovery;
 mod rooms;
@@ -34,7 +35,8 @@ pub use client::{
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;
-pub use packet::{ClientPacket, Encoded, Parser, Protocol, RESERVED_NAMES, ServerPacket};
+pub use packet::{ClientPacket, Encoded, Protocol, RESERVED_NAMES, ServerPacket};
+pub use parser::Parser;
 pub use reason::Reason;
 pub use recovery::{Kept, Offset};
 pub use rooms::{Filter, Rooms};

@@ -7,26 +7,47 @@
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString as _};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::decoder::Limits;
-use super::packet::{decode_ack, decode_connect, decode_event, quoted};
+use super::decoder::{Decoder, Limits, check_placeholders};
+use super::packet::{Encoded, decode_ack, decode_connect, decode_event, quoted};
 use super::{ClientPacket, ParseError, Protocol, ServerPacket};
+use crate::engine::{Data, Prepared};
 
 /// How deep a value may be nested: reading it is recursive.
 const MAX_DEPTH: usize = 100;
 
 type Read<T> = Result<T, ParseError>;
 
-/// Reads a packet.
-pub(super) fn decode(
+/// The way of [`Parser::MSGPACK`](super::Parser::MSGPACK).
+pub(super) fn decode_message<'a>(
+    _decoder: &mut Decoder,
     protocol: Protocol,
-    bytes: &[u8],
     limits: Limits,
-) -> Read<ClientPacket<'static>> {
+    data: Data<'a>,
+) -> Read<Option<ClientPacket<'a>>> {
+    match data {
+        Data::Binary(bytes) => {
+            let packet = decode(protocol, &bytes, limits)?;
+            check_placeholders(&packet)?;
+            Ok(Some(packet))
+        }
+        Data::Text(_) => Err(ParseError::MsgPack),
+    }
+}
+
+pub(super) fn encode_message(packet: &ServerPacket<'_>, protocol: Protocol) -> Encoded {
+    Encoded {
+        messages: vec![Prepared::Binary(encode(packet, protocol))],
+    }
+}
+
+/// Reads a packet.
+fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket<'static>> {
     let mut reader = Reader {
         bytes,
         limits,
@@ -312,7 +333,7 @@ fn iso_date(millis: i64) -> String {
 }
 
 /// Writes a packet.
-pub(super) fn encode(packet: &ServerPacket<'_>, protocol: Protocol) -> Vec<u8> {
+fn encode(packet: &ServerPacket<'_>, protocol: Protocol) -> Vec<u8> {
     let (kind, namespace, id, json, offset) = match packet {
         ServerPacket::Connect { namespace, .. } => (0, *namespace, None, None, None),
         ServerPacket::Disconnect { namespace } => (1, *namespace, None, None, None),

@@ -3,14 +3,14 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString as _};
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::{Args, ParseError, msgpack};
+use super::{Args, ParseError, Parser};
 use crate::engine::{MESSAGE, Prepared, Revision};
 
 /// The generations of the protocol.
@@ -29,17 +29,6 @@ impl From<Revision> for Protocol {
             Revision::V4 => Self::V5,
         }
     }
-}
-
-/// How packets are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Parser {
-    /// As text with JSON in it, and attachments behind it: what clients do unless
-    /// they are told otherwise.
-    #[default]
-    Json,
-    /// As msgpack: clients with `socket.io-msgpack-parser`.
-    MsgPack,
 }
 
 /// Event names that the libraries use for themselves.
@@ -330,7 +319,7 @@ fn read_name(json: &str) -> Result<Cow<'_, str>, ParseError> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let name = deserializer.deserialize_seq(EventVisitor);
     match name.and_then(|name| deserializer.end().map(|()| name)) {
-        Ok(name) => Ok(name),
+        Ok(name) => name_of(name.get()),
         Err(error) if error.is_data() || !is_array => validate(json).and(Err(ParseError::Payload)),
         Err(_) => Err(ParseError::Json),
     }
@@ -339,57 +328,34 @@ fn read_name(json: &str) -> Result<Cow<'_, str>, ParseError> {
 struct EventVisitor;
 
 impl<'de> Visitor<'de> for EventVisitor {
-    type Value = Cow<'de, str>;
+    type Value = &'de RawValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let name: Name<'de> = items
+        let name = items
             .next_element()?
             .ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(name.0)
+        Ok(name)
     }
 }
 
-/// A string, or a number in its usual form.
-struct Name<'de>(Cow<'de, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NameVisitor).map(Name)
-    }
-}
-
-struct NameVisitor;
-
-impl<'de> Visitor<'de> for NameVisitor {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of an event")
-    }
-
-    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.into()))
-    }
-
-    fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_string()))
-    }
-
-    fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_string()))
-    }
-
-    fn visit_f64<E>(self, name: f64) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(name.to_string()))
+/// A string, or a number as it is written.
+fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
+    let unescaped = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'))
+        .filter(|json| !json.contains('\\'));
+    match (unescaped, json.chars().next()) {
+        (Some(name), _) => Ok(Cow::Borrowed(name)),
+        (None, Some('"')) => serde_json::from_str(json)
+            .map(Cow::Owned)
+            .map_err(|_| ParseError::Json),
+        (None, Some('-' | '0'..='9')) => Ok(Cow::Borrowed(json)),
+        (None, _) => Err(ParseError::Payload),
     }
 }
 
@@ -452,15 +418,10 @@ pub struct Encoded {
 impl ServerPacket<'_> {
     /// Encodes it, once for all who are to have it.
     pub fn encode(&self, protocol: Protocol, parser: Parser) -> Encoded {
-        match parser {
-            Parser::Json => self.encode_text(protocol),
-            Parser::MsgPack => Encoded {
-                messages: vec![Prepared::Binary(msgpack::encode(self, protocol))],
-            },
-        }
+        parser.encode(self, protocol)
     }
 
-    fn encode_text(&self, protocol: Protocol) -> Encoded {
+    pub(super) fn encode_text(&self, protocol: Protocol) -> Encoded {
         match self {
             Self::Connect { namespace, .. } => {
                 let payload = self.payload(protocol).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Connection state recovery, but for the store: what an event's offset is, what
 //! is kept of a socket, and what it has missed.
 
-use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ impl fmt::Display for Offset {
 /// let kept = Kept {
 ///     id: "ada".into(),
 ///     namespace: "/".into(),
-///     rooms: ["ada".into(), "room".into()].into(),
+///     rooms: vec!["ada".into(), "room".into()],
 ///     data: None,
 ///     since: Offset(3),
 /// };
@@ -62,8 +62,8 @@ pub struct Kept {
     pub id: String,
     /// Its namespace.
     pub namespace: String,
-    /// The rooms it was in.
-    pub rooms: BTreeSet<String>,
+    /// The rooms it was in, by name.
+    pub rooms: Vec<String>,
     /// What the application kept of it.
     pub data: Option<String>,
     /// The last event before it was connected: where a client stands that has
@@ -85,6 +85,6 @@ impl Kept {
 
     /// Whether an event of its namespace was for this socket too.
     pub fn missed(&self, filter: &Filter) -> bool {
-        filter.matches(|room| self.rooms.contains(room))
+        filter.matches(|room| self.rooms.iter().any(|name| name == room))
     }
 }

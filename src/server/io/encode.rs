@@ -96,9 +96,10 @@ impl Replied {
 
     /// What is answered where the handler itself could not be asked.
     pub(crate) fn error(message: &str) -> Self {
-        let object = serde_json::json!([{ "error": message }]);
+        let message_json = serde_json::to_string(message).unwrap_or_default();
+        let object = format!("[{{\"error\":{message_json}}}]");
         Self {
-            args: Raw::new(object.to_string(), Vec::new()),
+            args: Raw::new(object, Vec::new()),
             failed: Some(message.to_owned()),
         }
     }

@@ -3,7 +3,6 @@
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
@@ -21,7 +20,7 @@ pub(super) struct Clock {
     /// For objects that never sleep: the first deadline of all.
     timer: RefCell<Option<(Timestamp, Timer)>>,
     /// Deadlines that an alarm would be too coarse for, in objects that sleep.
-    soon: RefCell<BTreeMap<Key, Timestamp>>,
+    soon: RefCell<Vec<(Key, Timestamp)>>,
     /// For the first of them.
     soon_timer: RefCell<Option<(Timestamp, Timer)>>,
     saving: RefCell<Option<Timer>>,
@@ -65,26 +64,31 @@ impl Clock {
         });
         match (soon, deadline) {
             (Some(soon), _) => {
-                self.soon.borrow_mut().insert(key, soon.at);
+                self.forget_soon(key);
+                self.soon.borrow_mut().push((key, soon.at));
             }
             (None, Some(deadline)) => {
-                self.soon.borrow_mut().remove(&key);
+                self.forget_soon(key);
                 if !self.held.get() {
                     self.arm_alarm(shell, deadline.at);
                 }
             }
             (None, None) => {
-                self.soon.borrow_mut().remove(&key);
+                self.forget_soon(key);
             }
         }
         self.arm_soon(shell);
     }
 
+    fn forget_soon(&self, key: Key) {
+        self.soon.borrow_mut().retain(|(other, _)| *other != key);
+    }
+
     /// Keeps a timer for as long as it is needed, and no longer: it keeps the
     /// object awake.
     fn arm_soon(&self, shell: &Shell) {
-        match self.soon.borrow().values().min() {
-            Some(first) => arm_timer(shell, Which::Due, *first),
+        match self.soon.borrow().iter().map(|(_, at)| *at).min() {
+            Some(first) => arm_timer(shell, Which::Due, first),
             None => drop(self.soon_timer.take()),
         }
     }
@@ -117,7 +121,7 @@ impl Clock {
     fn due(&self) -> Vec<Key> {
         let now = platform::now();
         let soon = self.soon.borrow();
-        let due = soon.iter().filter(|(_, at)| **at <= now);
+        let due = soon.iter().filter(|(_, at)| *at <= now);
         due.map(|(key, _)| *key).collect()
     }
 

@@ -16,10 +16,10 @@ use core::cell::{OnceCell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{self, Acks, Client, Offset, Protocol, Reason, Rooms};
+use dormouse_proto::socket::{self, Client, Offset, Protocol, Reason, Rooms};
 use serde::{Deserialize, Serialize};
 
-use self::acks::Waiters;
+use self::acks::Acks;
 use self::outgoing::Outgoing;
 use self::recovery::Log;
 use super::Shell;
@@ -116,8 +116,7 @@ impl Io {
 pub(super) struct Shared {
     /// Made when it is needed first.
     rooms: RefCell<Option<Rooms<Key>>>,
-    acks: RefCell<Acks<Key>>,
-    waiters: RefCell<Waiters>,
+    acks: RefCell<Acks>,
     log: OnceCell<Log>,
 }
 
@@ -127,7 +126,6 @@ impl Default for Shared {
         Self {
             rooms: RefCell::default(),
             acks: RefCell::new(Acks::begin_at(first)),
-            waiters: RefCell::default(),
             log: OnceCell::new(),
         }
     }
@@ -236,7 +234,7 @@ impl Shell {
         });
         // Where it was too many, some of them were entered all the same.
         let entered = self.find_socket(key, namespace, |socket| {
-            let entered = rooms.iter().filter(|room| socket.rooms.contains(*room));
+            let entered = rooms.iter().filter(|room| socket.is_in(room));
             entered.cloned().collect::<Vec<_>>()
         });
         self.index_socket(key, namespace, &entered.unwrap_or_default(), true);
@@ -260,9 +258,7 @@ impl Shell {
     }
 
     pub(crate) fn rooms_of(&self, key: Key, namespace: &str) -> Option<Vec<String>> {
-        self.find_socket(key, namespace, |socket| {
-            socket.rooms.iter().cloned().collect()
-        })
+        self.find_socket(key, namespace, |socket| socket.rooms.clone())
     }
 
     pub(crate) fn data_of(&self, key: Key, namespace: &str) -> Option<Option<String>> {

@@ -24,7 +24,7 @@ pub(crate) fn servers() -> [Server; 5] {
         server("/io/").max_namespaces(20).max_rooms(50),
         server("/recovery/").recovery(Recovery::default()),
         server("/recovery-short/").recovery(short),
-        server("/msgpack/").parser(Parser::MsgPack),
+        server("/msgpack/").parser(Parser::MSGPACK),
     ]
 }
 

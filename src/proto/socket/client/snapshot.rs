@@ -1,7 +1,7 @@
 //! What a client's sockets sleep by.
 
 use alloc::borrow::{Cow, ToOwned as _};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -20,7 +20,7 @@ const VERSION: u8 = 1;
 struct Saving<'a> {
     protocol: Protocol,
     decoder: &'a Decoder,
-    sockets: &'a BTreeMap<String, Socket>,
+    sockets: &'a [(String, Socket)],
     waiting: Vec<(&'a str, SavedAuth)>,
     join_by: Option<Timestamp>,
 }
@@ -30,7 +30,7 @@ struct Saving<'a> {
 struct Saved {
     protocol: Protocol,
     decoder: Decoder,
-    sockets: BTreeMap<String, Socket>,
+    sockets: Vec<(String, Socket)>,
     waiting: Vec<(String, SavedAuth)>,
     join_by: Option<Timestamp>,
 }

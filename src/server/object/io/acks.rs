@@ -1,10 +1,9 @@
 //! Acknowledgements that the application waits for.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Args, Waiting};
+use dormouse_proto::socket::{self, Args, Waiting};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 
@@ -12,8 +11,8 @@ use crate::engine::sleep;
 use crate::object::Shell;
 use crate::sid::Key;
 
-/// Who is told when all answers are here, and in which namespace they must come.
-pub(super) type Waiters = BTreeMap<u32, (String, oneshot::Sender<()>)>;
+/// What is waited for, and who is told when all answers are here.
+pub(super) type Acks = socket::Acks<Key, oneshot::Sender<()>>;
 
 /// Answers that are on their way. Dropping it is giving them up.
 pub(super) struct Expected {
@@ -24,7 +23,6 @@ pub(super) struct Expected {
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        self.shell.io.waiters.borrow_mut().remove(&self.id);
         self.shell.io.acks.borrow_mut().take(self.id);
     }
 }
@@ -50,10 +48,8 @@ impl Shell {
         namespace: &str,
         from: impl IntoIterator<Item = Key>,
     ) -> Expected {
-        let id = self.io.acks.borrow_mut().expect(from);
         let (sender, complete) = oneshot::channel();
-        let waiter = (namespace.to_owned(), sender);
-        self.io.waiters.borrow_mut().insert(id, waiter);
+        let id = self.io.acks.borrow_mut().expect(namespace, from, sender);
         Expected {
             shell: self.clone(),
             id,
@@ -62,41 +58,25 @@ impl Shell {
     }
 
     pub(super) fn handle_ack(&self, key: Key, namespace: &str, id: u64, args: Args<'_>) {
-        let asked = u32::try_from(id).ok().filter(|id| {
-            let waiters = self.io.waiters.borrow();
-            waiters.get(id).is_some_and(|(asked, _)| asked == namespace)
-        });
-        let Some(asked) = asked else {
-            return;
-        };
-        let mut acks = self.io.acks.borrow_mut();
-        if acks.handle_ack(id, key, args.into_owned()) {
-            drop(acks);
-            self.complete(asked);
-        }
+        let args = args.into_owned();
+        let complete = self
+            .io
+            .acks
+            .borrow_mut()
+            .handle_ack(id, namespace, key, args);
+        tell(complete);
     }
 
     /// A socket is gone, and so are its answers.
     pub(super) fn give_up_acks(&self, key: Key, namespace: &str) {
-        if self.io.acks.borrow().is_idle() {
-            return;
-        }
-        let here: Vec<u32> = {
-            let waiters = self.io.waiters.borrow();
-            let here = waiters.iter().filter(|(_, (asked, _))| asked == namespace);
-            here.map(|(id, _)| *id).collect()
-        };
-        for id in here {
-            if self.io.acks.borrow_mut().handle_gone(id, key) {
-                self.complete(id);
-            }
-        }
+        let complete = self.io.acks.borrow_mut().handle_gone(namespace, key);
+        tell(complete);
     }
+}
 
-    fn complete(&self, id: u32) {
-        if let Some((_, sender)) = self.io.waiters.borrow_mut().remove(&id) {
-            // Whoever waited may have been dropped meanwhile.
-            let _ = sender.send(());
-        }
+fn tell(complete: impl IntoIterator<Item = oneshot::Sender<()>>) {
+    for sender in complete {
+        // Whoever waited may have been dropped meanwhile.
+        let _ = sender.send(());
     }
 }

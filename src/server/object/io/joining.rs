@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Auth, Client, ConnectRequest, INVALID_NAMESPACE};
+use dormouse_proto::socket::{self, Auth, Client, ConnectRequest, INVALID_NAMESPACE};
 
 use serde::Serializer as _;
 
@@ -68,13 +68,14 @@ impl Shell {
         let id = id.unwrap_or_else(|| self.new_socket_id());
         let pid = self.new_pid(protocol, recovered.as_ref());
         self.with_io(key, |io| {
-            let socket = io.client.begin(namespace, id.clone(), definition);
+            let mut socket = socket::Socket::new(id.clone(), definition);
             socket.pid = pid;
             if let Some(Recovered { kept, .. }) = &recovered {
                 socket.rooms = kept.rooms.clone();
                 socket.data = kept.data.clone();
                 io.with_beside(namespace, |beside| beside.since = Some(kept.since));
             }
+            io.client.begin(namespace, socket);
         });
         let skip = application
             .recovery
@@ -158,7 +159,7 @@ impl Shell {
             Some((io.gone.remove(place).1, io.ended?))
         });
         if let Some((socket, reason)) = gone.flatten() {
-            let rooms: Vec<String> = socket.rooms.iter().cloned().collect();
+            let rooms = socket.rooms.clone();
             self.index_socket(key, namespace, &rooms, false);
             self.tell_of_loss(key, namespace, socket, reason);
         }

@@ -33,7 +33,7 @@ impl Shell {
 
     /// A socket that was connected is no longer.
     pub(super) fn lose(&self, key: Key, namespace: &str, socket: socket::Socket, reason: Reason) {
-        let rooms: Vec<String> = socket.rooms.iter().cloned().collect();
+        let rooms = socket.rooms.clone();
         self.index_socket(key, namespace, &rooms, false);
         self.give_up_acks(key, namespace);
         self.keep_or_forget(key, namespace, &socket, reason);

@@ -194,7 +194,7 @@ impl Shell {
             let socket = io.client.socket(namespace)?;
             socket.is_connected().then(|| Remote {
                 id: socket.id.clone(),
-                rooms: socket.rooms.iter().cloned().collect(),
+                rooms: socket.rooms.clone(),
                 data: socket.data.clone(),
                 handshake: (*io.handshake).clone(),
             })

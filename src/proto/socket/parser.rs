@@ -1,0 +1,76 @@
+//! How packets are written.
+
+use core::fmt;
+
+use super::decoder::{Decoder, Limits, decode_json};
+use super::packet::Encoded;
+use super::{ClientPacket, ParseError, Protocol, ServerPacket, msgpack};
+use crate::engine::Data;
+
+/// How packets are written: clients and server must agree in it.
+///
+/// What an application does not use of it is not linked into it.
+#[derive(Clone, Copy)]
+pub struct Parser {
+    name: &'static str,
+    decode: Decode,
+    encode: fn(&ServerPacket<'_>, Protocol) -> Encoded,
+}
+
+type Decode = for<'a> fn(
+    &mut Decoder,
+    Protocol,
+    Limits,
+    Data<'a>,
+) -> Result<Option<ClientPacket<'a>>, ParseError>;
+
+impl Parser {
+    /// As text with JSON in it, and attachments behind it: what clients do unless
+    /// they are told otherwise.
+    pub const JSON: Self = Self {
+        name: "json",
+        decode: decode_json,
+        encode: |packet, protocol| packet.encode_text(protocol),
+    };
+
+    /// As msgpack: clients with `socket.io-msgpack-parser`.
+    pub const MSGPACK: Self = Self {
+        name: "msgpack",
+        decode: msgpack::decode_message,
+        encode: msgpack::encode_message,
+    };
+
+    pub(super) fn decode<'a>(
+        self,
+        decoder: &mut Decoder,
+        protocol: Protocol,
+        limits: Limits,
+        data: Data<'a>,
+    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
+        (self.decode)(decoder, protocol, limits, data)
+    }
+
+    pub(super) fn encode(self, packet: &ServerPacket<'_>, protocol: Protocol) -> Encoded {
+        (self.encode)(packet, protocol)
+    }
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::JSON
+    }
+}
+
+impl fmt::Debug for Parser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Parser").field(&self.name).finish()
+    }
+}
+
+impl PartialEq for Parser {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Parser {}
