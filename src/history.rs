@@ -35,7 +35,7 @@ impl History {
             at.into(),
         ];
         let insert = "INSERT INTO messages (room, name, text, at) VALUES (?, ?, ?, ?) RETURNING *";
-        let message: Message = self.0.exec(insert, values)?.one()?;
+        let message = self.0.exec(insert, values)?.one()?;
         let oldest = "DELETE FROM messages WHERE room = ?1 AND id <= (SELECT id FROM messages \
                       WHERE room = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
         self.0.exec(oldest, vec![room.into(), KEPT.into()])?;

@@ -40,7 +40,17 @@ export async function build(crate = playground, { force = false } = {}) {
     env: { ...env, RUST_BACKTRACE: '0' },
     orElse: `could not build ${name}, see above`,
   });
+  await strip(path.join(out, 'index_bg.wasm'), env);
   writeFileSync(note, wanted);
+}
+
+/**
+ * Takes the functions' names out, a seventh of the whole: worker-build leaves them
+ * in. A panic still tells its message and the place in the source.
+ */
+async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
+  const flags = ['-Oz', '--all-features', '--strip-debug', '--strip-producers'];
+  await run(wasmOpt, [...flags, file, '-o', file], { orElse: `could not strip ${file}` });
 }
 
 /** Of every file, version and setting that the outcome depends on. */

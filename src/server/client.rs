@@ -191,7 +191,7 @@ impl Client {
     /// reason for `None` in a handler.
     pub fn clients(&self) -> Option<Clients> {
         Some(Clients {
-            endpoint: self.shell.endpoint()?,
+            endpoint: self.shell.endpoint()?.clone(),
             env: self.shell.env.clone(),
             shell: Some(self.shell.clone()),
         })

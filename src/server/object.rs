@@ -41,6 +41,7 @@ use crate::app::app;
 use crate::endpoint::Endpoint;
 use crate::engine::Message;
 use crate::http;
+use crate::io::Application;
 use crate::platform::{self, ObjectState};
 use crate::query;
 use crate::sid::{Key, Sid};
@@ -241,10 +242,7 @@ impl Shell {
 
     /// Whether this is a session of that server.
     fn holds(&self, key: Key, endpoint: &Rc<Endpoint>) -> bool {
-        self.find(key)
-            && self
-                .endpoint()
-                .is_some_and(|own| Rc::ptr_eq(&own, endpoint))
+        self.find(key) && self.endpoint().is_some_and(|own| Rc::ptr_eq(own, endpoint))
     }
 
     fn handle_handshake(&self, endpoint: &Endpoint, conn: ConnId, request: Request) {
@@ -375,8 +373,13 @@ impl Shell {
         self.state.storage()
     }
 
-    pub(crate) fn endpoint(&self) -> Option<Rc<Endpoint>> {
-        self.endpoint.get().cloned()
+    pub(crate) fn endpoint(&self) -> Option<&Rc<Endpoint>> {
+        self.endpoint.get()
+    }
+
+    /// The Socket.IO application, if it is one.
+    fn application(&self) -> Option<&Application> {
+        self.endpoint.get()?.io()
     }
 }
 

@@ -1,6 +1,7 @@
 //! From messages to packets: a packet with attachments takes several.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,8 @@ pub struct Decoder {
 /// A packet and what has come of its attachments.
 #[derive(Debug, Serialize, Deserialize)]
 struct Pending {
-    packet: ClientPacket<'static>,
+    /// Decoded already, and once more when all is there.
+    text: String,
     attachments: Vec<Vec<u8>>,
     expected: usize,
     bytes: usize,
@@ -85,39 +87,25 @@ impl Decoder {
             return Err(ParseError::UnexpectedText);
         }
         // What is borrowed stays borrowed.
-        let header = match text {
+        let header = match &text {
             Cow::Borrowed(text) => decode_text(protocol, text, limits.attachments)?,
-            Cow::Owned(text) => {
-                let header = decode_text(protocol, &text, limits.attachments)?;
-                Header {
-                    packet: header.packet.into_owned(),
-                    attachments: header.attachments,
-                }
-            }
+            Cow::Owned(text) => decode_owned(protocol, text, limits)?,
         };
-        self.handle_header(header)
-    }
-
-    fn handle_header<'a>(
-        &mut self,
-        header: Header<'a>,
-    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
         if header.attachments == 0 {
             return Ok(Some(header.packet));
         }
-        let packet = header.packet.into_owned();
-        let bytes = args_of(&packet).map_or(0, |args| args.bytes());
         self.pending = Some(Pending {
-            packet,
             attachments: Vec::new(),
             expected: header.attachments,
-            bytes,
+            bytes: text.len(),
+            text: text.into_owned(),
         });
         Ok(None)
     }
 
     fn handle_attachment(
         &mut self,
+        protocol: Protocol,
         limits: Limits,
         bytes: Vec<u8>,
     ) -> Result<Option<ClientPacket<'static>>, ParseError> {
@@ -131,11 +119,23 @@ impl Decoder {
             self.pending = Some(pending);
             return Ok(None);
         }
-        let mut packet = pending.packet;
+        let mut packet = decode_owned(protocol, &pending.text, limits)?.packet;
         packet.set_attachments(pending.attachments);
         check_placeholders(&packet)?;
         Ok(Some(packet))
     }
+}
+
+fn decode_owned(
+    protocol: Protocol,
+    text: &str,
+    limits: Limits,
+) -> Result<Header<'static>, ParseError> {
+    let header = decode_text(protocol, text, limits.attachments)?;
+    Ok(Header {
+        packet: header.packet.into_owned(),
+        attachments: header.attachments,
+    })
 }
 
 /// The way of [`Parser::JSON`].
@@ -147,7 +147,7 @@ pub(super) fn decode_json<'a>(
 ) -> Result<Option<ClientPacket<'a>>, ParseError> {
     match data {
         Data::Text(text) => decoder.handle_text(protocol, limits, text),
-        Data::Binary(bytes) => decoder.handle_attachment(limits, bytes.into_owned()),
+        Data::Binary(bytes) => decoder.handle_attachment(protocol, limits, bytes.into_owned()),
     }
 }
 

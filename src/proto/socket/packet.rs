@@ -49,7 +49,7 @@ const MAX_ID_DIGITS: usize = 15;
 const MAX_COUNT_DIGITS: usize = 6;
 
 /// What a client sends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientPacket<'a> {
     /// 0: it wants to join a namespace.
     Connect {

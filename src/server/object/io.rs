@@ -146,7 +146,7 @@ impl Shell {
     }
 
     fn handlers(&self, definition: u16) -> Option<Rc<Handlers>> {
-        self.endpoint()?.io()?.handlers(definition)
+        self.application()?.handlers(definition)
     }
 
     /// A client has connected, and will now join namespaces.
@@ -296,9 +296,7 @@ impl Shell {
 
     /// A value that the application keeps at hand.
     pub(crate) fn state<T: Any>(&self) -> Result<State<T>, Rejection> {
-        let endpoint = self.endpoint();
-        let io = endpoint.as_ref().and_then(|endpoint| endpoint.io());
-        match io {
+        match self.application() {
             Some(io) => io.states.find(),
             None => Err(Rejection::new("no socket.io server")),
         }
@@ -306,13 +304,12 @@ impl Shell {
 
     pub(crate) fn param(&self, key: Key, namespace: &str, name: &str) -> Option<String> {
         let definition = self.find_socket(key, namespace, |socket| socket.definition)?;
-        self.endpoint()?.io()?.param(definition, namespace, name)
+        self.application()?.param(definition, namespace, name)
     }
 
     pub(crate) fn ack_timeout(&self) -> Duration {
-        let endpoint = self.endpoint();
-        let io = endpoint.as_ref().and_then(|endpoint| endpoint.io());
-        io.map_or(Duration::ZERO, |io| io.ack_timeout)
+        self.application()
+            .map_or(Duration::ZERO, |application| application.ack_timeout)
     }
 
     /// A new id for a socket: like a sid, it says which object the socket is in.

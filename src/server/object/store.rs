@@ -235,7 +235,7 @@ impl Shell {
         let index = app()
             .endpoints
             .iter()
-            .position(|other| Rc::ptr_eq(other, &endpoint));
+            .position(|other| Rc::ptr_eq(other, endpoint));
         index
             .and_then(|index| u8::try_from(index).ok())
             .unwrap_or(0)
@@ -345,9 +345,8 @@ impl Shell {
         let content = content.and_then(|content| postcard::from_bytes(content).ok());
         let content: ReadContent = content.unwrap_or_default();
         entry.data = content.data.map(Rc::from);
-        let endpoint = self.endpoint();
-        let application = endpoint.as_ref().and_then(|endpoint| endpoint.io());
-        entry.io = application
+        entry.io = self
+            .application()
             .zip(content.io)
             .and_then(|(application, io)| Io::restore(application, io));
     }

@@ -46,7 +46,7 @@ impl Shell {
     pub(super) fn handle_connect_request(&self, key: Key, request: ConnectRequest<'_>) {
         let namespace = &*request.namespace;
         let auth = auth_as_json(&request.auth);
-        let (Some(shell), Some(endpoint)) = (self.me.upgrade(), self.endpoint()) else {
+        let (Some(shell), Some(application)) = (self.me.upgrade(), self.application()) else {
             return;
         };
         let Some((handshake, protocol)) =
@@ -55,8 +55,7 @@ impl Shell {
             return;
         };
         let wanted = JoinRequest::new(namespace, &auth, &handshake);
-        let found = endpoint.io().and_then(|io| Some((io, io.find(&wanted)?)));
-        let Some((application, (definition, handlers))) = found else {
+        let Some((definition, handlers)) = application.find(&wanted) else {
             return self.refuse_to_join(key, namespace, &Refusal::new(INVALID_NAMESPACE));
         };
         let recovered = self.recover(key, namespace, &auth);

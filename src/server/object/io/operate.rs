@@ -203,8 +203,7 @@ impl Shell {
     }
 
     pub(super) fn parser(&self) -> dormouse_proto::socket::Parser {
-        let endpoint = self.endpoint();
-        let io = endpoint.as_ref().and_then(|endpoint| endpoint.io());
-        io.map_or_else(Default::default, |io| io.settings.parser)
+        self.application()
+            .map_or_else(Default::default, |application| application.settings.parser)
     }
 }

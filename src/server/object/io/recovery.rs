@@ -231,9 +231,8 @@ fn millis(duration: Duration) -> u64 {
 /// Events.
 impl Shell {
     /// What recovery is set to, where it is on, and what is stored for it.
-    fn recovery(&self) -> Option<(Recovery, &Log)> {
-        let endpoint = self.endpoint()?;
-        let recovery = endpoint.io()?.recovery.clone()?;
+    fn recovery(&self) -> Option<(&Recovery, &Log)> {
+        let recovery = self.application()?.recovery.as_ref()?;
         let log = self.io.log.get_or_init(|| Log::open(&self.state));
         Some((recovery, log))
     }
@@ -249,7 +248,7 @@ impl Shell {
             filter: target.filter.clone(),
             args: args.clone().into_owned(),
         };
-        Some(log.append(&self.state, &recovery, &target.namespace, &noted))
+        Some(log.append(&self.state, recovery, &target.namespace, &noted))
     }
 
     /// The same for an event to one socket.
@@ -438,7 +437,7 @@ impl Shell {
     pub(in crate::object) fn expire_lost(&self) -> Option<Timestamp> {
         let (recovery, log) = self.recovery()?;
         self.find_lost();
-        log.prune(&self.state, &recovery);
+        log.prune(&self.state, recovery);
         let now = platform::now();
         let oldest = now
             .as_millis()
