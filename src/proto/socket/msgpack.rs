@@ -11,9 +11,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::decoder::{Decoder, Limits, check_placeholders};
+use super::decoder::{Decoder, Limits};
 use super::packet::{Encoded, decode_ack, decode_connect, decode_event, quoted};
 use super::{ClientPacket, ParseError, Protocol, ServerPacket};
 use crate::engine::{Data, Prepared};
@@ -31,11 +33,7 @@ pub(super) fn decode_message<'a>(
     data: Data<'a>,
 ) -> Read<Option<ClientPacket<'a>>> {
     match data {
-        Data::Binary(bytes) => {
-            let packet = decode(protocol, &bytes, limits)?;
-            check_placeholders(&packet)?;
-            Ok(Some(packet))
-        }
+        Data::Binary(bytes) => decode(protocol, &bytes, limits).map(Some),
         Data::Text(_) => Err(ParseError::MsgPack),
     }
 }
@@ -52,6 +50,7 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
         bytes,
         limits,
         attachments: Vec::new(),
+        has_lookalike: false,
     };
     let fields = reader.map_length()?;
     let (mut kind, mut namespace, mut id, mut data) = (None, None, None, None);
@@ -72,17 +71,24 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
         .map(|id| id.parse::<u64>().map_err(|_| ParseError::AckId))
         .transpose()?;
     let attachments = reader.attachments;
+    if reader.has_lookalike && !attachments.is_empty() {
+        // Nobody could tell the one from the other.
+        return Err(ParseError::Placeholder);
+    }
     let mut packet = match kind.as_deref() {
         Some("0") => {
             let data = data.filter(|data| data != "null");
             decode_connect(namespace, None, data.as_deref())?.into_owned()
         }
-        Some("1") => ClientPacket::Disconnect { namespace },
-        Some("2" | "5") => {
+        Some("1") if data.as_ref().is_none_or(|data| data == "null") => {
+            ClientPacket::Disconnect { namespace }
+        }
+        Some("1") => return Err(ParseError::Payload),
+        Some("2") => {
             let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
             decode_event(namespace, id, json)?
         }
-        Some("3" | "6") => {
+        Some("3") => {
             let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
             decode_ack(namespace, id, json)?
         }
@@ -108,6 +114,8 @@ struct Reader<'a> {
     bytes: &'a [u8],
     limits: Limits,
     attachments: Vec<Vec<u8>>,
+    /// An object of the client's own looks like the place of an attachment.
+    has_lookalike: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -251,10 +259,7 @@ impl<'a> Reader<'a> {
                 json.push(',');
             }
             let key = self.string()?;
-            if key == "_placeholder" {
-                // It would be taken for the place of an attachment.
-                return Err(ParseError::Placeholder);
-            }
+            self.has_lookalike |= key == "_placeholder";
             json.push_str(&quoted(&key));
             json.push(':');
             self.value(json, depth + 1)?;
@@ -380,14 +385,81 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Writes a JSON value, and one more item where it is an array.
     fn json(&mut self, json: &str, last: Option<&str>) {
         let start = self.bytes.len();
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let seed = Value { writer: self, last };
-        if seed.deserialize(&mut deserializer).is_err() {
-            // It is nested deeper than can be read.
+        if self.value(json, last, 0).is_err() {
+            // It is nested deeper than is read.
             self.bytes.truncate(start);
             self.bytes.push(0xc0);
+        }
+    }
+
+    fn value(&mut self, json: &str, last: Option<&str>, depth: usize) -> Result<(), TooDeep> {
+        if depth > MAX_DEPTH {
+            return Err(TooDeep);
+        }
+        match json.trim_start().chars().next() {
+            Some('[') => self.list(json, last, depth)?,
+            Some('{') => self.map(json, depth)?,
+            Some('"') => {
+                let text: String = serde_json::from_str(json).unwrap_or_default();
+                self.string(&text);
+            }
+            Some('t') => self.bytes.push(0xc3),
+            Some('f') => self.bytes.push(0xc2),
+            Some('-' | '0'..='9') => self.number(json),
+            Some(_) | None => self.bytes.push(0xc0),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, json: &str, last: Option<&str>, depth: usize) -> Result<(), TooDeep> {
+        let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+        let count = items.len() + usize::from(last.is_some());
+        self.length(count, Some((0x90, 15)), [None, Some(0xdc), Some(0xdd)]);
+        for item in items {
+            self.value(item.get(), None, depth + 1)?;
+        }
+        if let Some(last) = last {
+            self.string(last);
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, json: &str, depth: usize) -> Result<(), TooDeep> {
+        let Entries(entries) = serde_json::from_str(json).unwrap_or_default();
+        let find = |name| entries.iter().find(|(key, _)| key == name);
+        let is_placeholder = find("_placeholder").is_some_and(|(_, value)| value.get() == "true");
+        let num = find("num").and_then(|(_, num)| num.get().parse::<usize>().ok());
+        if let Some(bytes) = num
+            .filter(|_| is_placeholder)
+            .and_then(|num| self.attachments.get(num))
+        {
+            self.binary(bytes);
+            return Ok(());
+        }
+        self.length(
+            entries.len(),
+            Some((0x80, 15)),
+            [None, Some(0xde), Some(0xdf)],
+        );
+        for (key, value) in &entries {
+            self.string(key);
+            self.value(value.get(), None, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self, json: &str) {
+        if let Ok(number) = json.parse() {
+            self.unsigned(number);
+        } else if let Ok(number) = json.parse() {
+            self.signed(number);
+        } else {
+            let number: f64 = json.parse().unwrap_or_default();
+            self.bytes.push(0xcb);
+            self.bytes.extend(number.to_be_bytes());
         }
     }
 
@@ -463,119 +535,35 @@ impl Writer<'_> {
             }
         }
     }
+}
 
-    /// Writes the items that `fill` has written behind `start`, now that their
-    /// number is known.
-    fn put_length(&mut self, start: usize, count: usize, short: u8, two: u8, four: u8) {
-        let items = self.bytes.split_off(start);
-        self.length(count, Some((short, 15)), [None, Some(two), Some(four)]);
-        self.bytes.extend(items);
+/// A value that is nested deeper than [`MAX_DEPTH`].
+struct TooDeep;
+
+/// The entries of an object, in their order.
+#[derive(Default)]
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor).map(Entries)
     }
 }
 
-/// A JSON value that is written as it is read.
-struct Value<'w, 'a> {
-    writer: &'w mut Writer<'a>,
-    /// One more item for the array that it is.
-    last: Option<&'w str>,
-}
+struct EntriesVisitor;
 
-impl<'de> DeserializeSeed<'de> for Value<'_, '_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: serde::Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Value<'_, '_> {
-    /// The number, if it is one that could be an attachment's.
-    type Value = Option<usize>;
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Vec<(String, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        self.writer.bytes.push(if value { 0xc3 } else { 0xc2 });
-        Ok(value.then_some(usize::MAX))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        self.writer.bytes.push(0xc0);
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        self.writer.unsigned(number);
-        Ok(usize::try_from(number).ok())
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        self.writer.signed(number);
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        self.writer.bytes.push(0xcb);
-        self.writer.bytes.extend(number.to_be_bytes());
-        Ok(None)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        self.writer.string(text);
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let start = self.writer.bytes.len();
-        let mut count = 0;
-        while items
-            .next_element_seed(Value {
-                writer: self.writer,
-                last: None,
-            })?
-            .is_some()
-        {
-            count += 1;
-        }
-        if let Some(last) = self.last {
-            self.writer.string(last);
-            count += 1;
-        }
-        self.writer.put_length(start, count, 0x90, 0xdc, 0xdd);
-        Ok(None)
+        f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-        let start = self.writer.bytes.len();
-        let mut count = 0;
-        let (mut is_placeholder, mut num) = (false, None);
-        while let Some(key) = entries.next_key::<String>()? {
-            self.writer.string(&key);
-            let number = entries.next_value_seed(Value {
-                writer: self.writer,
-                last: None,
-            })?;
-            match &*key {
-                "_placeholder" => is_placeholder = number == Some(usize::MAX),
-                "num" => num = number,
-                _ => {}
-            }
-            count += 1;
+        let mut all = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            all.push(entry);
         }
-        let attachments = self.writer.attachments;
-        let attachment = num.filter(|_| is_placeholder);
-        match attachment.and_then(|num| attachments.get(num)) {
-            Some(bytes) => {
-                self.writer.bytes.truncate(start);
-                self.writer.binary(bytes);
-            }
-            None => self.writer.put_length(start, count, 0x80, 0xde, 0xdf),
-        }
-        Ok(None)
+        Ok(all)
     }
 }

@@ -10,6 +10,7 @@ use dormouse::{
     Server, Socket, sleep,
 };
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// The servers, each on its path.
@@ -90,8 +91,8 @@ fn guard(Auth(login): Auth<Login>) -> Result<(), Refusal> {
 
 fn greeting(namespace: Namespace, recovers: bool) -> Namespace {
     namespace.on_connect(
-        async move |socket: Socket, Auth(auth): Auth<Value>, recovered: Recovered| {
-            let login = Login::deserialize(&auth).unwrap_or_default();
+        async move |socket: Socket, Auth(auth): Auth<Box<RawValue>>, recovered: Recovered| {
+            let login = serde_json::from_str(auth.get()).unwrap_or_default();
             connect(&socket, &login, recovered).await?;
             if recovers {
                 let welcome = json!({ "recovered": recovered.0 });
