@@ -13,8 +13,8 @@ export function attachSocketApplication(io, logs, { recovers }) {
       ? socket.emit('welcome', { recovered: socket.recovered })
       : socket.emit('auth', socket.handshake.auth);
   const connects = (greet) => (socket) => {
-    connect(socket, logs);
-    greet?.(socket);
+    const tell = connect(socket, logs);
+    attempt(() => greet?.(socket), 'greeting', tell);
   };
   io.on('connection', connects(greets));
   io.of('/custom').on('connection', connects(greets));
@@ -58,21 +58,28 @@ function connect(socket, logs) {
 
   socket.use(([event], next) => next(event === 'blocked' ? new Error('blocked') : undefined));
   for (const [event, handle] of Object.entries(handlers)) {
-    socket.on(event, async (...args) => {
+    socket.on(event, (...args) => {
       const ack = takeAck(args);
-      try {
-        await handle(socket, args, ack);
-      } catch (error) {
-        tell(event, { level: 'error', error: String(error) });
-      }
+      return attempt(() => handle(socket, args, ack), event, tell);
     });
   }
   socket.onAny((event, ...args) => {
     if (Object.hasOwn(handlers, event) || event === 'blocked') return;
     takeAck(args);
     // As late as a handler of its own would be called, so that order is kept.
-    process.nextTick(() => socket.connected && socket.emit('any', event, ...args));
+    const emit = () => socket.connected && socket.emit('any', event, ...args);
+    process.nextTick(attempt, emit, event, tell);
   });
+  return tell;
+}
+
+/** What fails is told in the log, and would end this process otherwise. */
+async function attempt(run, event, tell) {
+  try {
+    await run();
+  } catch (error) {
+    tell(event, { level: 'error', error: String(error) });
+  }
 }
 
 /** Takes the acknowledgement off the arguments: a function that does nothing if none is asked for. */

@@ -6,10 +6,12 @@ import { openMember } from './raw-socket.mjs';
 let asked = 0;
 
 /** One by WebSocket and one by polling, in a namespace with everybody else. */
-export async function socketBystanders(server, { path = '/io/', ...options } = {}) {
+export async function socketBystanders(server, { path = '/io/', asleep = false, ...options } = {}) {
   const namespace = '/chat';
+  // An object with a new session by polling does not fall asleep before it is saved.
+  const transports = asleep ? ['websocket', 'websocket'] : ['websocket', 'polling'];
   const members = await Promise.all(
-    ['websocket', 'polling'].map((transport) => openMember(server, { path, namespace, transport, ...options })),
+    transports.map((transport) => openMember(server, { path, namespace, transport, ...options })),
   );
   return {
     /** Both are served as if nothing had happened, and have heard nothing of it. */

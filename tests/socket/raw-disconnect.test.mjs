@@ -29,7 +29,7 @@ async function assertHere(member) {
   assert.deepEqual(await member.ask('who'), [member.id, member.namespace]);
 }
 
-const rules = ({ revision, transport, member }) => {
+const rules = ({ revision, transport, asleep, member }) => {
   test('`1` with its namespace: the client leaves it, and no other', async () => {
     const chat = await member({ namespace: '/chat' });
     const custom = await chat.client.join('/custom');
@@ -105,7 +105,7 @@ const rules = ({ revision, transport, member }) => {
   });
 
   test('a client that closes its session leaves every namespace', async () => {
-    const others = await socketBystanders(server, { revision });
+    const others = await socketBystanders(server, { revision, asleep });
     const chat = await member({ namespace: '/chat' });
     const root = await chat.client.join('/');
     await chat.ask('join', 'room');

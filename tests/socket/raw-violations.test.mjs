@@ -91,9 +91,9 @@ const ours = {
   'an ACK without an id': [PARSE, '3[]'],
 };
 
-const rules = ({ revision, member }) => {
+const rules = ({ revision, asleep, member }) => {
   const check = (reason, messages) => async () => {
-    const others = await socketBystanders(server, { revision });
+    const others = await socketBystanders(server, { revision, asleep });
     const root = await member();
     const { client } = root;
     const chat = await client.join('/chat');
