@@ -1,5 +1,5 @@
 // Builds a Worker: cargo, wasm-bindgen, wasm-opt and esbuild, in worker-build's
-// hands, into the crate's own build/ directory; and copies the client library
+// hands, into the crate's own build/ directory; and copies the client libraries
 // for the pages in www/ out of node_modules. wrangler.toml calls this, so it
 // needs nobody to have prepared anything.
 //
@@ -75,16 +75,25 @@ function filesIn(name) {
   return readdirSync(path.join(root, name)).flatMap((child) => filesIn(`${name}/${child}`));
 }
 
-/** The pages load nothing from elsewhere, so the client library is served beside them. */
+/**
+ * The pages load nothing from elsewhere, so the client libraries are served beside
+ * them; that of Socket.IO where users expect it to be.
+ */
 function vendor() {
-  const from = path.join(root, 'node_modules', 'engine.io-client', 'dist');
-  const to = path.join(root, 'www', 'vendor');
+  copy('engine.io-client', 'vendor', ['engine.io.esm.min.js']);
+  copy('socket.io-client', 'socket.io', ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js']);
+}
+
+/** Copies files of an npm package, with their source maps, to a folder of the pages. */
+function copy(name, folder, files) {
+  const from = path.join(root, 'node_modules', name, 'dist');
+  const to = path.join(root, 'www', folder);
   mkdirSync(to, { recursive: true });
-  for (const name of ['engine.io.esm.min.js', 'engine.io.esm.min.js.map']) {
-    const contents = readFileSync(path.join(from, name));
-    const file = path.join(to, name);
+  for (const file of files.flatMap((file) => [file, `${file}.map`])) {
+    const contents = readFileSync(path.join(from, file));
+    const copied = path.join(to, file);
     // `wrangler dev` watches these: a file that is written reloads the pages.
-    if (!existsSync(file) || !readFileSync(file).equals(contents)) writeFileSync(file, contents);
+    if (!existsSync(copied) || !readFileSync(copied).equals(contents)) writeFileSync(copied, contents);
   }
 }
 

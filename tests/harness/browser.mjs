@@ -28,8 +28,8 @@ export async function startBrowser() {
 }
 
 /** A page that keeps what went wrong in it: `page.complaints`. */
-export async function openPage(browser, t) {
-  const page = await browser.newPage({ viewport: { width: 1000, height: 760 } });
+export async function openPage(browser, t, { viewport = { width: 1000, height: 760 }, ...options } = {}) {
+  const page = await browser.newPage({ viewport, ...options });
   page.complaints = [];
   page.on('pageerror', (error) => page.complaints.push(String(error)));
   page.on('console', (message) => {
