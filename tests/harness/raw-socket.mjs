@@ -115,6 +115,12 @@ class Client {
     return this.#wire.try(messages);
   }
 
+  /** A heartbeat of the session beneath: a ping of old clients, a pong of new ones. */
+  async beat() {
+    await this.#pause();
+    await this.#wire.beat();
+  }
+
   next(what = 'message', ms) {
     return this.#wire.next(what, ms);
   }
@@ -267,6 +273,10 @@ class WebSocketWire {
     this.send(messages);
   }
 
+  beat() {
+    this.peer.send(this.revision === 3 ? '2' : '3');
+  }
+
   async next(what, ms) {
     for (;;) {
       const frame = await this.peer.next(what, ms);
@@ -308,6 +318,10 @@ class PollingWire {
 
   async try(messages) {
     return this.session.post(encode(this.revision, this.#packets(messages)));
+  }
+
+  beat() {
+    return this.session.send(this.revision === 3 ? '2' : '3');
   }
 
   #packets(messages) {

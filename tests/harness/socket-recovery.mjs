@@ -30,3 +30,19 @@ export async function comeBack(open, namespace, auth) {
     missed.push(data);
   }
 }
+
+/** The member is gone without a word, and the server knows. */
+export async function lose({ logs }, member) {
+  await member.client.lose();
+  await logs.waitFor({ event: 'disconnected', socket: member.id });
+}
+
+/** It is somebody new: nothing of the old socket is there. */
+export async function assertFresh({ logs }, old, answer) {
+  assert.deepEqual(answer.missed, []);
+  assert.notEqual(answer.sid, old.id);
+  assert.notEqual(answer.pid, old.pid);
+  assert.deepEqual(await answer.member.ask('rooms'), [[]]);
+  const line = await logs.waitFor({ event: 'connected', socket: answer.sid });
+  assert.equal(line.recovered, false);
+}

@@ -102,6 +102,16 @@ const rules = ({ revision, transport, member }) => {
     assert.deepEqual(data, ['message-back', bytes(1), bytes(2), bytes(3)]);
   });
 
+  test('a heartbeat between a packet and its attachments is none of them', async () => {
+    const { client } = await member();
+    await client.send(`52-["message",${place(0)},${place(1)}]`);
+    await client.beat();
+    await client.send(bytes(1));
+    await client.beat();
+    await client.send(bytes(2));
+    assert.deepEqual((await client.packet()).data, ['message-back', bytes(1), bytes(2)]);
+  });
+
   test('no attachments: the packet is complete at once', differs('closes the session'), async () => {
     const { client } = await member();
     await client.send('50-["message",1]', '50-3["message-with-ack",2]', '60-99[]');

@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { eachWay, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
+import { differs } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
 
 const server = await startServer();
@@ -158,6 +159,24 @@ describe('a namespace that takes its time', { concurrency: true }, () => {
       await client.send('0/slow,', '0/chat,');
       assert.match(await client.next(), /^0\/chat,/);
       assert.match(await client.next(), /^0\/slow,/);
+    });
+
+    for (const [name, message] of [['an event', '2/slow,["message"]'], ['a DISCONNECT', '1/slow,']]) {
+      test(`${transport}: ${name} for it before the answer closes the session`, async () => {
+        const player = await openMember(server, { transport });
+        await player.client.send('0/slow,');
+        await player.client.try(message);
+        assert.deepEqual(await player.client.ended(), []);
+        await logs.waitFor({ event: 'disconnected', socket: player.id });
+      });
+    }
+
+    test(`${transport}: asked for twice, it closes the session`, differs('joins it twice'), async () => {
+      const player = await openMember(server, { transport });
+      await player.client.send('0/slow,');
+      await player.client.try('0/slow,');
+      assert.deepEqual(await player.client.ended(), []);
+      await logs.waitFor({ event: 'disconnected', socket: player.id });
     });
 
     test(`${transport}: a session that ends meanwhile joins nothing`, async () => {

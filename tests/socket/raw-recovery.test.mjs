@@ -1,35 +1,19 @@
-// Connection state recovery: offsets, what a client that comes back is told, and
-// who is not let back.
+// Connection state recovery: offsets, and what a client is told that comes back.
+// Who is not let back: raw-recovery-refused.test.mjs.
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { eachWay, encodePacket, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
+import { fetchRaw } from '../harness/raw-http.mjs';
+import { eachWay, encodePacket, freshNamespace } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { comeBack, heard, ticket } from '../harness/socket-recovery.mjs';
+import { comeBack, heard, lose, ticket } from '../harness/socket-recovery.mjs';
 import { differs, target, workerOnly } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
 
 const server = await startServer();
 after(() => server.stop());
 
 const { logs } = server;
 const path = '/recovery/';
-
-/** The member is gone, and the server knows. */
-async function lose(member) {
-  await member.client.lose();
-  await logs.waitFor({ event: 'disconnected', socket: member.id });
-}
-
-/** It is somebody new: nothing of the old socket is there. */
-async function assertFresh(old, answer) {
-  assert.deepEqual(answer.missed, []);
-  assert.notEqual(answer.sid, old.id);
-  assert.notEqual(answer.pid, old.pid);
-  assert.deepEqual(await answer.member.ask('rooms'), [[]]);
-  const line = await logs.waitFor({ event: 'connected', socket: answer.sid });
-  assert.equal(line.recovered, false);
-}
 
 const offsets = ({ open, member, asleep }) => {
   test('the answer to CONNECT has a `pid` beside the `sid`, in each namespace its own', async () => {
@@ -116,7 +100,7 @@ const recovering = ({ open, member }) => {
 
   test('who comes back has id, pid, rooms and data again', async () => {
     const { namespace, goes, holds } = await pair();
-    await lose(goes);
+    await lose(server, goes);
     const back = await comeBack(open, namespace, holds);
     assert.deepEqual([back.sid, back.pid, back.missed], [goes.id, goes.pid, []]);
     assert.deepEqual(await back.member.ask('rooms'), [['other room', 'room']]);
@@ -127,7 +111,7 @@ const recovering = ({ open, member }) => {
   test('the application learns of it, and its events come behind the answer', async () => {
     const root = await member();
     const holds = { pid: root.pid, offset: root.greeting.at(-1) };
-    await lose(root);
+    await lose(server, root);
     const back = await comeBack(open, '/', holds);
     assert.equal(back.sid, root.id);
     assert.deepEqual((await heard(back.member)).args, ['welcome', { recovered: true }]);
@@ -135,7 +119,7 @@ const recovering = ({ open, member }) => {
 
   test('what it has missed comes before the answer, in order, and nothing else', async () => {
     const { namespace, goes, stays, holds } = await pair();
-    await lose(goes);
+    await lose(server, goes);
     await stays.ask('cast', {}, 'to all', 1);
     await stays.ask('cast', { to: ['room'] }, 'to its room', { two: 2 });
     await stays.ask('cast', { to: ['elsewhere'] }, 'to another room');
@@ -163,7 +147,7 @@ const recovering = ({ open, member }) => {
 
   test('attachments of what it has missed come with it', async () => {
     const { namespace, goes, stays, holds } = await pair();
-    await lose(goes);
+    await lose(server, goes);
     const cast = ['cast', {}, 'bytes', { a: [Buffer.of(1, 2)] }, Buffer.alloc(0), Buffer.alloc(5_000, 7)];
     await stays.client.send(...encodePacket(2, { namespace, data: cast }));
     await stays.ask('cast', {}, 'after');
@@ -178,11 +162,11 @@ const recovering = ({ open, member }) => {
     await stays.ask('cast', {}, 'a');
     await stays.ask('cast', {}, 'b');
     const { offset } = await heard(goes);
-    await lose(goes);
+    await lose(server, goes);
     await stays.ask('cast', {}, 'c');
     const back = await comeBack(open, namespace, { pid: holds.pid, offset });
     assert.deepEqual(back.missed.map(([name]) => name), ['b', 'c']);
-    await lose(back.member);
+    await lose(server, back.member);
     const again = await comeBack(open, namespace, holds);
     assert.deepEqual(again.missed.map(([name]) => name), ['a', 'b', 'c']);
   });
@@ -192,7 +176,7 @@ const recovering = ({ open, member }) => {
     let away = goes;
     let { offset } = holds;
     for (const count of [0, 1, 0, 2, 3]) {
-      await lose(away);
+      await lose(server, away);
       for (let index = 0; index < count; index += 1) await stays.ask('cast', { to: ['room'] }, 'n', index);
       const back = await comeBack(open, namespace, { pid: holds.pid, offset });
       assert.deepEqual([back.sid, back.pid], [goes.id, goes.pid]);
@@ -208,7 +192,7 @@ const recovering = ({ open, member }) => {
     await goes.ask('leave', 'room');
     await goes.ask('join', 'late room');
     await goes.ask('set-data', ['new']);
-    await lose(goes);
+    await lose(server, goes);
     const back = await comeBack(open, namespace, holds);
     assert.deepEqual(await back.member.ask('rooms'), [['late room', 'other room']]);
     assert.deepEqual(await back.member.ask('get-data'), [['new']]);
@@ -216,7 +200,7 @@ const recovering = ({ open, member }) => {
 
   test('while it is away it is nowhere; when it is back it hears what is sent', async () => {
     const { namespace, goes, stays, holds } = await pair();
-    await lose(goes);
+    await lose(server, goes);
     const ids = async () => (await stays.ask('fetch', { from: 'server' }))[0].map(([id]) => id);
     assert.deepEqual(await ids(), [stays.id]);
     const back = await comeBack(open, namespace, holds);
@@ -225,13 +209,49 @@ const recovering = ({ open, member }) => {
     assert.deepEqual((await heard(back.member)).args, ['live']);
   });
 
+  test('after the client has closed its session, but left no namespace', async () => {
+    const { namespace, goes, holds } = await pair();
+    await goes.client.close();
+    const { reason } = await logs.waitFor({ event: 'disconnected', socket: goes.id });
+    assert.equal(reason, 'transport close');
+    assert.equal((await comeBack(open, namespace, holds)).sid, goes.id);
+  });
+
+  test('what other parts of the Worker have sent meanwhile is missed too', async () => {
+    const { namespace, goes, holds } = await pair();
+    await lose(server, goes);
+    const query = { path, namespace, to: 'room', event: 'from elsewhere' };
+    const sent = await fetchRaw(server, { method: 'POST', path: '/io-route/emit', query, body: '["é",1]' });
+    assert.equal(sent.status, 200);
+    const back = await comeBack(open, namespace, holds);
+    assert.deepEqual(back.missed.map((data) => data.slice(0, -1)), [['from elsewhere', 'é', 1]]);
+  });
+
+  test('several who were away together', async () => {
+    const { namespace, goes, stays, holds } = await pair();
+    const other = await member({ namespace });
+    const otherHolds = await ticket(other);
+    await lose(server, goes);
+    await lose(server, other);
+    await stays.ask('cast', { to: ['room'] }, 'for one');
+    await stays.ask('cast', {}, 'for both');
+    const names = ({ missed }) => missed.map(([name]) => name);
+    const [back, otherBack] = await Promise.all([
+      comeBack(open, namespace, holds),
+      comeBack(open, namespace, otherHolds),
+    ]);
+    assert.deepEqual([back.sid, names(back)], [goes.id, ['for one', 'for both']]);
+    assert.deepEqual([otherBack.sid, names(otherBack)], [other.id, ['for both']]);
+    assert.equal(back.missed.at(-1).at(-1), otherBack.missed.at(-1).at(-1));
+  });
+
   test('by another transport', async () => {
     const { namespace, goes, holds } = await pair();
-    await lose(goes);
+    await lose(server, goes);
     for (const transport of ['polling', 'websocket']) {
       const back = await comeBack(() => open({ transport }), namespace, holds);
       assert.equal(back.sid, goes.id);
-      await lose(back.member);
+      await lose(server, back.member);
     }
   });
 
@@ -240,7 +260,7 @@ const recovering = ({ open, member }) => {
     const [one, other] = [await client.join(freshNamespace()), await client.join(freshNamespace())];
     await one.ask('join', 'room');
     const holds = await ticket(one);
-    await lose(one);
+    await lose(server, one);
     const back = await comeBack(open, one.namespace, holds);
     assert.equal(back.sid, one.id);
     const fresh = await back.member.client.join(other.namespace);
@@ -250,7 +270,7 @@ const recovering = ({ open, member }) => {
   test('middlewares are not asked again', async () => {
     const guest = await member({ namespace: '/refuse', auth: { token: 'good' } });
     const holds = await ticket(guest);
-    await lose(guest);
+    await lose(server, guest);
     const back = await comeBack(open, '/refuse', holds);
     assert.equal(back.sid, guest.id);
   });
@@ -284,143 +304,12 @@ const recovering = ({ open, member }) => {
     await stays.ask('slow', 100, null);
     await stays.ask('cast', { to: ['room'], volatile: true }, 'volatile');
     const { data } = await next;
-    await lose(goes);
+    await lose(server, goes);
     await stays.ask('cast', { to: ['room'] }, 'three');
     const back = await comeBack(open, namespace, { pid: holds.pid, offset: data.at(-1) });
     assert.deepEqual(back.missed.map(([name]) => name), ['three']);
   });
 };
 
-const notRecovering = ({ open, member }) => {
-  /** One that left as `leave` says, and comes back as somebody new. */
-  const freshAfter = async (leave) => {
-    const namespace = freshNamespace();
-    const goes = await member({ namespace });
-    await goes.ask('join', 'room');
-    const holds = await ticket(goes);
-    await leave(goes);
-    await logs.waitFor({ event: 'disconnected', socket: goes.id });
-    await assertFresh(goes, await comeBack(open, namespace, holds));
-  };
-
-  test('not after the client has left the namespace', () =>
-    freshAfter((goes) => goes.client.send(`1${goes.namespace},`)));
-
-  test('not after the server has disconnected the socket', () =>
-    freshAfter(async (goes) => {
-      await goes.emit('leave-me');
-      await goes.client.expect(`1${goes.namespace},`);
-    }));
-
-  test('not after the server has disconnected the client', () =>
-    freshAfter((goes) => goes.emit('leave-me', true)));
-
-  const keeps = differs('does not tell it from a lost connection');
-  test('not after a packet that is none', keeps, () => freshAfter((goes) => goes.client.try('2[')));
-
-  const forgeries = {
-    'a pid that nobody has': { pid: 'x'.repeat(20) },
-    'an empty pid': { pid: '' },
-    'a pid that is a number': { pid: 1 },
-    'a pid that is an object': { pid: { $ne: null } },
-    'a pid that is very long': { pid: 'A'.repeat(100_000) },
-    'an offset that was never given': { offset: 'x'.repeat(7) },
-    'an empty offset': { offset: '' },
-    'an offset that is a number': { offset: 1 },
-    'an offset below zero': { offset: '-1' },
-    'an offset from the future': { offset: '9007199254740993' },
-    'an offset beyond all numbers': { offset: '9'.repeat(100) },
-    'an offset that is an object': { offset: [] },
-  };
-  for (const [name, forgery] of Object.entries(forgeries)) {
-    test(`${name}: somebody new`, async () => {
-      const namespace = freshNamespace();
-      const goes = await member({ namespace });
-      await goes.ask('join', 'room');
-      const holds = await ticket(goes);
-      await lose(goes);
-      await assertFresh(goes, await comeBack(open, namespace, { ...holds, ...forgery }));
-      const back = await comeBack(open, namespace, holds);
-      assert.equal(back.sid, goes.id, 'the right one still comes back');
-    });
-  }
-
-  test('what others know of a socket opens nothing: its id, its session, its pid in part', async () => {
-    const namespace = freshNamespace();
-    const goes = await member({ namespace });
-    await goes.ask('join', 'room');
-    const { pid, offset } = await ticket(goes);
-    await lose(goes);
-    const guesses = [goes.id, goes.client.sid, pid.slice(0, -1), `${pid}A`, ` ${pid}`, pid.toLowerCase(), `${pid}\u0000`];
-    for (const guess of guesses.filter((guess) => guess !== pid)) {
-      await assertFresh(goes, await comeBack(open, namespace, { pid: guess, offset }));
-    }
-  });
-
-  test('the pid of another namespace opens nothing', async () => {
-    const goes = await member({ namespace: freshNamespace() });
-    await goes.ask('join', 'room');
-    const holds = await ticket(goes);
-    await lose(goes);
-    await assertFresh(goes, await comeBack(open, freshNamespace(), holds));
-  });
-
-  test('a guess does nothing to somebody who is connected', async () => {
-    const namespace = freshNamespace();
-    const owner = await member({ namespace });
-    await owner.ask('join', 'room');
-    const { offset } = await ticket(owner);
-    for (const pid of [owner.id, owner.client.sid, owner.pid.slice(0, -1)]) {
-      await assertFresh(owner, await comeBack(open, namespace, { pid, offset }));
-    }
-    assert.deepEqual(await owner.ask('who'), [owner.id, namespace]);
-    assert.deepEqual(await owner.ask('rooms'), [['room']]);
-  });
-
-  test('who is somebody new must pass the middlewares', async () => {
-    const client = await open();
-    await client.send('0/refuse,{"pid":"forged","offset":"0"}');
-    await client.expect('4/refuse,{"message":"not authorized"}');
-  });
-
-  test('without recovery a pid means nothing', async () => {
-    const client = await open({ path: '/io/' });
-    await client.send('0/chat,{"pid":"a","offset":"b"}');
-    assert.match(await client.next(), /^0\/chat,\{"sid":"[^"]+"\}$/);
-  });
-};
-
 describe('offsets', () => eachWay(server, offsets, { path }));
 describe('coming back', () => eachWay(server, recovering, { path }));
-describe('not coming back', () => eachWay(server, notRecovering, { path }));
-
-describe('who comes back too late, here after one second', { concurrency: true }, () => {
-  const open = (options) => openClient(server, { path: '/recovery-short/', ...options });
-
-  for (const transport of ['websocket', 'polling']) {
-    test(`${transport}: is somebody new, and has missed nothing`, async () => {
-      const namespace = freshNamespace();
-      const options = { path: '/recovery-short/', namespace, transport };
-      const [goes, stays] = [await openMember(server, options), await openMember(server, options)];
-      await goes.ask('join', 'room');
-      const holds = await ticket(goes);
-      await lose(goes);
-      await stays.ask('cast', { to: ['room'] }, 'missed');
-      await delay(1_300);
-      await assertFresh(goes, await comeBack(open, namespace, holds));
-    });
-  }
-
-  test('a client of protocol 4 is always somebody new', async () => {
-    const old = await openMember(server, { path, revision: 3, namespace: '/chat' });
-    await old.ask('join', 'room');
-    await old.emit('message', 1);
-    await old.client.packet();
-    const { offset } = await ticket(await openMember(server, { path, namespace: '/chat' }));
-    await lose(old);
-    const client = await openClient(server, { path, revision: 3 });
-    const back = await client.join('/chat', { pid: old.id, offset });
-    assert.notEqual(back.id, old.id);
-    assert.deepEqual(await back.ask('rooms'), [[]]);
-  });
-});
