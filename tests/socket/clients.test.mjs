@@ -1,0 +1,54 @@
+// The stock JavaScript clients of every generation, by every transport; awake, and
+// with the object asleep between any two steps.
+
+import { after, describe, test } from 'node:test';
+import { join, libraries, packed, ways } from '../harness/socket-clients.mjs';
+import { scenarios } from '../harness/socket-scenarios.mjs';
+import { startServer } from '../harness/server.mjs';
+import { sleeping } from '../harness/target.mjs';
+
+// One for each manner: those who poll would keep the others awake.
+const [awake, asleep] = [await startServer(), await startServer()];
+after(() => Promise.all([awake.stop(), asleep.stop()]));
+
+// Asleep: those whose session is on a WebSocket. A poll that is held keeps its
+// object awake.
+const manners = [
+  { name: '', server: awake, ways, options: { concurrency: 4 }, pause: () => async () => {} },
+  {
+    name: ', asleep in between',
+    server: asleep,
+    ways: ways.filter(({ ends }) => ends === 'websocket'),
+    // Whoever puts the object to sleep does so under everyone in it.
+    options: { concurrency: 1, ...sleeping },
+    pause: (player) => () => asleep.sleep(player.sid),
+  },
+];
+
+for (const library of [...libraries, packed]) {
+  const path = library === packed ? '/msgpack/' : '/io/';
+  for (const { server, ...manner } of manners) {
+    for (const way of manner.ways) {
+      describe(`${library.name}, ${way.name}${manner.name}`, manner.options, () => {
+        for (const [name, run] of Object.entries(scenarios)) {
+          test(name, async (t) => {
+            const players = [];
+            const open = async (options) => {
+              const { transports } = way;
+              const player = await join(server, library, { path, transports, ...options });
+              players.push(player);
+              return player;
+            };
+            t.after(() => players.forEach((player) => player.close()));
+            const player = await open();
+            // By polling, clients 1.x encode what is not ASCII twice, and expect it so:
+            // they understand each other, and nobody else.
+            const misreads = library.name.endsWith('1.7') && way.ends === 'polling';
+            const pause = manner.pause(player);
+            await run({ player, open, server, path, pause, way, library, misreads });
+          });
+        }
+      });
+    }
+  }
+}
