@@ -58,7 +58,6 @@ async function clients() {
   await build(testWorker);
   const python = await ensurePython();
   const files = testFiles('tests')
-    .filter((file) => !file.startsWith('tests/socket/')) // Until the test Worker serves Socket.IO.
     .filter((file) => !file.startsWith('tests/browser/'));
   return node(files, { DORMOUSE_PYTHON: python });
 }
