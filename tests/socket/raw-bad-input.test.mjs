@@ -17,8 +17,9 @@ const BYTES = Buffer.of(1, 2, 3);
 const place = (num) => `{"_placeholder":true,"num":${num}}`;
 
 const FRAGMENTS = [
-  '0', '1', '2', '3', '4', '5', '6', '7', '51-', '61-', '50-', '59-', '/chat,', '/', '/chat', ',', '0', '12', '-1', '[', ']',
-  '["message"', '"message"', ',1', '{', '}', '{}', '[]', '""', place(0), place(9), '"disconnect"', '?a=1', 'null', '\\', '\\ud800',
+  '0', '1', '2', '3', '4', '5', '6', '7', '51-', '61-', '50-', '59-', '/chat,', '/', '/chat', ',',
+  '0', '12', '-1', '[', ']', '["message"', '"message"', ',1', '{', '}', '{}', '[]', '""',
+  place(0), place(9), '"disconnect"', '?a=1', 'null', '\\', '\\ud800',
   'é', '🦔', '\u0000', '\u2028', '\x1e', '1e999', '[[[[[[[[', '{"a":'.repeat(9), 'x'.repeat(2_000), '"cast",{"to":["a"]},"x"',
   '"join"', '"ask",5', '"set-data"', '"fetch",{}', '"cast",{"to":7}', '"typed"',
 ];
@@ -127,7 +128,8 @@ const rules = ({ revision, transport, open, member }) => {
   const normalizes = revision === 3 ? differs('normalizes names') : {};
   test('names of namespaces of every kind: "Invalid namespace"', normalizes, async () => {
     const others = await socketBystanders(server, { revision });
-    for (const name of ['/__proto__', '/constructor', '/🦔', '/"', '/\u0000', '/ ', '/../chat', '/%2F', '/[', `/${'x'.repeat(50_000)}`]) {
+    const names = ['/__proto__', '/constructor', '/🦔', '/"', '/\u0000', '/ ', '/../chat', '/%2F', '/['];
+    for (const name of [...names, `/${'x'.repeat(50_000)}`]) {
       const client = await open();
       if (revision === 3) await client.expect('0', '2["auth",{}]');
       await client.send(`0${name},`);
@@ -195,9 +197,10 @@ const rules = ({ revision, transport, open, member }) => {
     const namespace = freshNamespace();
     const player = await member({ namespace });
     const wrong = [null, -1, 1.5, 'text', [], {}, { to: 7 }, [[]], { to: ['a'], except: null }, true];
-    const names = ['join', 'leave', 'fetch', 'direct', 'typed', 'close-room', 'make-join', 'ask', 'slow', 'burst', 'later', 'cast'];
-    for (const name of names) {
-      await player.client.send(...[[], ...wrong.map((value) => [value, value])].map((args) => `2${player.prefix}${JSON.stringify([name, ...args])}`));
+    const names = ['join', 'leave', 'fetch', 'direct', 'typed', 'close-room', 'make-join'];
+    for (const name of [...names, 'ask', 'slow', 'burst', 'later', 'cast']) {
+      const events = [[name], ...wrong.map((value) => [name, value, value])];
+      await player.client.send(...events.map((event) => `2${player.prefix}${JSON.stringify(event)}`));
     }
     // Some of that is answered; the last answer is to this.
     await player.client.send(`2${player.prefix}999["echo-nothing"]`);
