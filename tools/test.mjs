@@ -57,8 +57,7 @@ async function wasm() {
 async function clients() {
   await build(testWorker);
   const python = await ensurePython();
-  const files = testFiles('tests')
-    .filter((file) => !file.startsWith('tests/browser/'));
+  const files = testFiles('tests').filter((file) => !file.startsWith('tests/browser/'));
   return node(files, { DORMOUSE_PYTHON: python });
 }
 

@@ -1,4 +1,4 @@
-//! Dormouse: an Engine.IO server for Cloudflare Workers that sleeps between
+//! Dormouse: a Socket.IO server for Cloudflare Workers that sleeps between
 //! messages.
 //!
 //! A server for stock clients of every generation, in Rust compiled to
@@ -8,11 +8,13 @@
 //! so there are no sticky sessions and there is nothing to share.
 //!
 //! ```
-//! use dormouse::engine::{Client, Engine, Message};
+//! use dormouse::{Server, Socket};
 //!
-//! fn app() -> Engine {
-//!     Engine::new().on_message(async |client: Client, message: Message| {
-//!         client.send(message).await
+//! fn app() -> Server {
+//!     Server::new().namespace("/", |namespace| {
+//!         namespace.on("message", async |socket: Socket, (room, text): (String, String)| {
+//!             socket.to(&room).emit("message", text).await
+//!         })
 //!     })
 //! }
 //!
@@ -20,10 +22,54 @@
 //! # fn main() {}
 //! ```
 //!
-//! Begin with [`engine::Engine`], which is the server, and [`engine::Client`],
-//! which handlers talk to. [`App`] puts several servers and the routes of the
-//! application into one Worker. What `wrangler.toml` has to say is in the
-//! README.
+//! # A guide
+//!
+//! [`Server`] has the namespaces and the options. In a [`Namespace`] are the
+//! handlers: functions, async or not, which say by the types of their arguments
+//! what they want to know. The event's arguments come as a tuple of your own
+//! types, [`Binary`] among them where bytes are meant; what the handler returns is
+//! the acknowledgement.
+//!
+//! ```
+//! use dormouse::{Binary, EmitError, Namespace, Server, Socket};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize, Serialize)]
+//! struct Photo {
+//!     title: String,
+//!     pixels: Binary,
+//! }
+//!
+//! fn photos(namespace: Namespace) -> Namespace {
+//!     namespace.on("photo", share)
+//! }
+//!
+//! /// How many have it now.
+//! async fn share(socket: Socket, (album, photo): (String, Photo)) -> Result<usize, EmitError> {
+//!     socket.join(&album).await?;
+//!     socket.to(&album).emit("photo", photo).await?;
+//!     Ok(socket.io().to(&album).fetch_sockets().await?.len())
+//! }
+//!
+//! let server = Server::new().namespace("/photos", photos);
+//! # let _ = server;
+//! ```
+//!
+//! A [`Socket`] is one client in one namespace: it is sent events, joins rooms,
+//! and keeps data. [`Socket::to`], [`Socket::broadcast`] and [`Io`] address many
+//! at once, as a [`Broadcast`]. [`Io::new`] does so from other routes of the
+//! Worker, from queues and from cron triggers.
+//!
+//! A client is asked for its credentials by [`Auth`] and refused by a
+//! [`Refusal`]; [`Namespace::middleware`] and [`Namespace::event_middleware`] check
+//! what all handlers want checked. [`Recovery`] keeps what clients miss while they
+//! are away. [`App`] puts several servers and the routes of the application into
+//! one Worker, and [`engine`] is the layer beneath, for applications that need
+//! messages and nothing else.
+//!
+//! All that is sent, kept and joined survives the object's sleep; what is in
+//! memory, as [`State`], statics and running tasks, does not. What
+//! `wrangler.toml` has to say is in the README.
 #![cfg_attr(
     test,
     allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
@@ -64,10 +110,11 @@ pub use options::{ConfigError, Cookie, Origins};
 pub use placement::Placement;
 pub use request::{Handshake, MAX_KEPT};
 
-/// The examples of the README, which `cargo test` runs.
+/// The examples of the README and the documents, which `cargo test` runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-struct Readme;
+#[doc = include_str!("../../docs/engine.io.md")]
+struct Documents;
 
 /// What the macros need. Not part of the interface.
 #[doc(hidden)]
@@ -104,7 +151,7 @@ pub mod private {
 /// `Dormouse`.
 ///
 /// Takes the path of a function without arguments that returns an [`App`], or
-/// an [`Engine`](engine::Engine) where that is all. It is called whenever an
+/// a [`Server`] or [`Engine`](engine::Engine) where that is all. It is called whenever an
 /// instance of the Worker starts, so it should do nothing but describe; an option
 /// that cannot be served keeps the Worker from starting, with a message that
 /// names the option and the remedy. Use it once, at the root of the crate.

@@ -470,7 +470,9 @@ impl Recovery {
     }
 
     /// The most bytes that the events kept in one object may have. Default:
-    /// 64 MiB. Past it the oldest go.
+    /// 64 MiB. Past it the oldest go. A client that has missed more than half of
+    /// what it can be sent at once, which is `max_buffered` or `max_unproven`,
+    /// starts anew.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
