@@ -205,11 +205,10 @@ export async function ensureBrowser() {
   return { chromium, chromedriver };
 }
 
-/** A Python with the clients of tests/python/requirements.txt; `undefined` if there is no such file. */
-export async function ensurePython() {
-  const requirements = path.join(root, 'tests', 'python', 'requirements.txt');
-  if (!existsSync(requirements)) return undefined;
-  const venv = path.join(root, '.venv');
+/** A Python with the clients that a file of tests/python names, in a folder of its own. */
+export async function ensurePython(file = 'requirements.txt', folder = '.venv') {
+  const requirements = path.join(root, 'tests', 'python', file);
+  const venv = path.join(root, folder);
   const python = path.join(venv, 'bin', 'python');
   const note = path.join(venv, '.requirements');
   const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex');
@@ -217,10 +216,10 @@ export async function ensurePython() {
   if (done()) return python;
   await withLock(cloneLock, 'setting up Python', async () => {
     if (done()) return;
-    say('setting up Python for the tests (.venv)');
+    say(`setting up Python for the tests (${folder})`);
     await createVenv(venv);
     const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements];
-    await run(python, args, { orElse: 'pip could not install tests/python/requirements.txt, see above' });
+    await run(python, args, { orElse: `pip could not install tests/python/${file}, see above` });
     writeFileSync(note, wanted);
   });
   return python;

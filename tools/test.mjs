@@ -57,8 +57,9 @@ async function wasm() {
 async function clients() {
   await build(testWorker);
   const python = await ensurePython();
+  const pythonOld = await ensurePython('requirements-old.txt', '.venv-old');
   const files = testFiles('tests').filter((file) => !file.startsWith('tests/browser/'));
-  return node(files, { DORMOUSE_PYTHON: python });
+  return node(files, { DORMOUSE_PYTHON: python, DORMOUSE_PYTHON_OLD: pythonOld });
 }
 
 async function browser() {

@@ -132,12 +132,20 @@ impl Shell {
     pub(super) fn deliver_all(&self, key: Key, messages: Vec<Message>) {
         let messages = messages.into_iter().map(|message| (key, message));
         self.undelivered.borrow_mut().extend(messages);
+        self.deliver_rest();
+    }
+
+    /// Delivers what is yet to be delivered.
+    pub(super) fn deliver_rest(&self) {
         loop {
             let next = self.undelivered.borrow_mut().pop_front();
             let Some((key, message)) = next else {
                 return;
             };
-            self.deliver(key, message);
+            if self.find(key) {
+                self.deliver(key, message);
+                self.touch(key);
+            }
         }
     }
 

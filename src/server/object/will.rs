@@ -232,12 +232,10 @@ impl Shell {
                     self.break_off(key, &namespace);
                 }
             }
-            for (key, message) in messages {
-                if self.find(key) {
-                    self.deliver_all(key, vec![message]);
-                    self.touch(key);
-                }
-            }
+            // All at once: the handler of one of them may panic again, and then the
+            // others are in the next will.
+            self.undelivered.borrow_mut().extend(messages);
+            self.deliver_rest();
         });
     }
 
