@@ -225,6 +225,17 @@ export async function ensurePython(file = 'requirements.txt', folder = '.venv') 
   return python;
 }
 
+/** The Rust client of tests/rust, built. It is written against the system's OpenSSL. */
+export async function ensureRustClient() {
+  const missing = !which('pkg-config') || (await capture('pkg-config', ['--exists', 'openssl'])) === undefined;
+  if (missing && process.platform === 'linux') await installWithApt(['pkg-config', 'libssl-dev'], 'for the Rust client');
+  const target = path.join(root, 'target', 'rust-client');
+  const manifest = path.join(root, 'tests', 'rust', 'Cargo.toml');
+  const args = ['build', '--quiet', '--locked', '--manifest-path', manifest, '--target-dir', target];
+  await run('cargo', args, { orElse: 'could not build the Rust client in tests/rust, see above' });
+  return path.join(target, 'debug', 'dormouse-rust-client');
+}
+
 async function createVenv(venv) {
   const create = async () => {
     rmSync(venv, { recursive: true, force: true });

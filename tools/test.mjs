@@ -7,14 +7,23 @@
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
 //
 // What the last two parts get from here, beside node_modules: tests/worker/build
-// (and build/ for the browser), CHROMIUM, and DORMOUSE_PYTHON, a Python with
-// what tests/python/requirements.txt names.
+// (and build/ for the browser), CHROMIUM, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD,
+// each a Python with what a tests/python/requirements*.txt names, and
+// DORMOUSE_RUST_CLIENT, the program of tests/rust.
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say, status } from './shell.mjs';
 import { build, playground, testWorker } from './build.mjs';
-import { ensureBrowser, ensureNpmPackages, ensurePython, ensureRust, modernNode, setUpBuild } from './setup.mjs';
+import {
+  ensureBrowser,
+  ensureNpmPackages,
+  ensurePython,
+  ensureRust,
+  ensureRustClient,
+  modernNode,
+  setUpBuild,
+} from './setup.mjs';
 
 const parts = { native, wasm, clients, browser };
 const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
@@ -58,8 +67,13 @@ async function clients() {
   await build(testWorker);
   const python = await ensurePython();
   const pythonOld = await ensurePython('requirements-old.txt', '.venv-old');
+  const rustClient = await ensureRustClient();
   const files = testFiles('tests').filter((file) => !file.startsWith('tests/browser/'));
-  return node(files, { DORMOUSE_PYTHON: python, DORMOUSE_PYTHON_OLD: pythonOld });
+  return node(files, {
+    DORMOUSE_PYTHON: python,
+    DORMOUSE_PYTHON_OLD: pythonOld,
+    DORMOUSE_RUST_CLIENT: rustClient,
+  });
 }
 
 async function browser() {
