@@ -5,8 +5,9 @@ use core::cell::RefCell;
 use core::fmt;
 use core::ops::Deref;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use dormouse_proto::socket::Args as Raw;
+use dormouse_proto::socket::{Args as Raw, placeholders};
 use serde::de::{
     self, DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
@@ -14,6 +15,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::encode;
+
+/// The most bytes of attachments that one event may have read more than once.
+/// Clients name each attachment once. Each further time is a copy, which costs
+/// the client some 30 bytes, and us as many as the attachment has.
+const MAX_REPEATED: usize = 1 << 20;
 
 /// Bytes among an event's arguments: they travel as an attachment, wherever they
 /// stand within other values.
@@ -127,13 +133,34 @@ fn attachment(num: usize) -> Option<Vec<u8>> {
 struct Reading;
 
 impl Reading {
-    fn new(attachments: &[Vec<u8>]) -> Option<Self> {
-        if attachments.is_empty() {
-            return None;
+    fn new(args: &Raw<'_>) -> Result<Self, ArgsError> {
+        let attachments = args.attachments();
+        if repeated(args) > MAX_REPEATED {
+            return Err(ArgsError {
+                place: None,
+                message: "attachments are named too often".to_owned(),
+            });
         }
+        // Pushed even if there are none: those of a reading around this one are
+        // not ours.
         ATTACHMENTS.with_borrow_mut(|readings| readings.push(attachments.to_vec()));
-        Some(Self)
+        Ok(Self)
     }
+}
+
+/// How many bytes would be read again that were read already.
+fn repeated(args: &Raw<'_>) -> usize {
+    let attachments = args.attachments();
+    if attachments.is_empty() {
+        return 0;
+    }
+    let mut seen = BTreeSet::new();
+    placeholders(args.json())
+        .into_iter()
+        .filter_map(|placeholder| placeholder.num)
+        .filter(|num| !seen.insert(*num))
+        .filter_map(|num| attachments.get(num))
+        .fold(0, |sum, bytes| sum.saturating_add(bytes.len()))
 }
 
 impl Drop for Reading {
@@ -241,7 +268,17 @@ impl Args {
 ///
 /// A tuple or an array is several arguments, `()` is none, and everything else is
 /// one. So a list as a single argument is a `Vec` or a slice, or an array in a
-/// tuple: `([1, 2],)`.
+/// tuple: `([1, 2],)`. To serde the null of a `serde_json::Value` is the same as
+/// `()`: a value that may be null goes into a tuple too.
+///
+/// ```no_run
+/// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
+/// socket.emit("point", (1, 2)).await?; // on("point", (x, y) => …)
+/// socket.emit("list", vec![1, 2]).await?; // on("list", ([x, y]) => …)
+/// socket.emit("list", ([1, 2],)).await?; // the same
+/// socket.emit("now", ()).await // on("now", () => …)
+/// # }
+/// ```
 pub trait Arguments {
     /// The JSON array, with the event's name first, and the attachments.
     #[doc(hidden)]
@@ -270,6 +307,17 @@ impl Arguments for &Args {
 ///
 /// One that is missing is read as nothing, which is fine for an `Option`; what
 /// there is more of is ignored.
+///
+/// ```no_run
+/// # fn example(args: dormouse::Args) -> Result<(), dormouse::ArgsError> {
+/// let (room, text, urgent): (String, String, Option<bool>) = args.parse()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// JSON nested deeper than 128 levels is an error where it is read. So is an
+/// event that names the same attachments over and over: past 1 MiB of what was
+/// there already.
 pub trait FromArgs: Sized {
     /// Reads them. Of an event, the first item is the name.
     #[doc(hidden)]
@@ -291,14 +339,17 @@ impl FromArgs for () {
 /// Which argument of an event is not what it should be, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgsError {
-    /// The first is 1.
-    place: usize,
+    /// The first is 1; `None` if it is all of them together.
+    place: Option<usize>,
     message: String,
 }
 
 impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "argument {}: {}", self.place, self.message)
+        match self.place {
+            Some(place) => write!(f, "argument {place}: {}", self.message),
+            None => write!(f, "arguments: {}", self.message),
+        }
     }
 }
 
@@ -355,7 +406,7 @@ macro_rules! tuple_from_args {
                     }
                 }
 
-                let _reading = Reading::new(args.attachments());
+                let _reading = Reading::new(args)?;
                 let mut place = 0;
                 let mut deserializer = serde_json::Deserializer::from_str(args.json());
                 let tuple = deserializer.deserialize_seq(Tuple {
@@ -364,7 +415,7 @@ macro_rules! tuple_from_args {
                     items: core::marker::PhantomData,
                 });
                 tuple.map_err(|error| ArgsError {
-                    place,
+                    place: Some(place),
                     message: describe(&error),
                 })
             }
@@ -389,3 +440,6 @@ fn describe(error: &serde_json::Error) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests;
