@@ -447,3 +447,6 @@ macro_rules! serialize_as_text {
 }
 
 serialize_as_text!(super::EmitError super::ArgsError crate::client::SessionError crate::client::SendError);
+
+#[cfg(test)]
+mod tests;

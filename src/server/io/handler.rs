@@ -255,3 +255,6 @@ handler!(A B C D E);
 handler!(A B C D E F);
 handler!(A B C D E F G);
 handler!(A B C D E F G H);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+use core::fmt::Debug;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::super::{Arguments, Binary};
+use super::*;
+
+const FIRST: &str = r#"{"_placeholder":true,"num":0}"#;
+const SECOND: &str = r#"{"_placeholder":true,"num":1}"#;
+
+fn check(value: impl Arguments + Debug, expect: &str) {
+    let sent = value.encode(None).unwrap();
+    assert_eq!(sent.json(), format!("[{expect}]"), "{value:?}");
+    let comma = if expect.is_empty() { "" } else { "," };
+    let sent = value.encode(Some("é\"")).unwrap();
+    assert_eq!(
+        sent.json(),
+        format!(r#"["é\""{comma}{expect}]"#),
+        "{value:?}"
+    );
+}
+
+#[derive(Debug, Serialize)]
+struct Unit;
+
+#[derive(Debug, Serialize)]
+struct Newtype((i32, i32));
+
+#[derive(Debug, Serialize)]
+struct Point(i32, i32);
+
+#[derive(Debug, Serialize)]
+struct Named {
+    x: i32,
+}
+
+#[derive(Debug, Serialize)]
+enum Choice {
+    Nothing,
+    One(i32),
+    Two(i32, i32),
+    Named { x: i32 },
+}
+
+#[derive(Debug, Serialize)]
+enum Verdict {
+    Ok(i32),
+    Err(i32),
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_tuple_or_an_array_is_several_arguments() {
+    check((1, "2", [3]), r#"1,"2",[3]"#);
+    check([1, 2], "1,2");
+    check(("a",), r#""a""#);
+    let borrowed = &(1, 2);
+    check(borrowed, "1,2");
+    check(Box::new((1, 2)), "1,2");
+    check(((1, 2),), "[1,2]");
+    check(((), ()), "null,null");
+    check((Vec::<i32>::new(),), "[]");
+    check(([0; 0],), "[]");
+    // Brackets at the ends are only taken off once.
+    check(([1], [2]), "[1],[2]");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn nothing_is_no_argument() {
+    check((), "");
+    check([0; 0], "");
+    // Which serde cannot tell from `()`.
+    check(Value::Null, "");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn everything_else_is_one_argument() {
+    check(1, "1");
+    check(-1.5, "-1.5");
+    check(f64::NAN, "null");
+    check(u64::MAX, "18446744073709551615");
+    check(true, "true");
+    check('"', r#""\"""#);
+    check("a\u{2028}😀\u{1}", "\"a\u{2028}😀\\u0001\"");
+    check("a".to_owned(), r#""a""#);
+    check(None::<(i32, i32)>, "null");
+    check(Some((1, 2)), "[1,2]");
+    check(vec![1, 2], "[1,2]");
+    check(&[1, 2][..], "[1,2]");
+    check(BTreeMap::from([(1, "a")]), r#"{"1":"a"}"#);
+    check(Unit, "null");
+    check(Newtype((1, 2)), "[1,2]");
+    check(Point(1, 2), "[1,2]");
+    check(Named { x: 1 }, r#"{"x":1}"#);
+    check(Choice::Nothing, r#""Nothing""#);
+    check(Choice::One(1), r#"{"One":1}"#);
+    check(Choice::Two(1, 2), r#"{"Two":[1,2]}"#);
+    check(Choice::Named { x: 1 }, r#"{"Named":{"x":1}}"#);
+    check(json!([1, {"a": null}]), r#"[1,{"a":null}]"#);
+    check((Value::Null,), "null");
+    check(RawValue::from_string("[1, 2]".into()).unwrap(), "[1, 2]");
+    // Only what a handler returns is taken apart.
+    check(Ok::<i32, i32>(1), r#"{"Ok":1}"#);
+    check(Err::<i32, i32>(1), r#"{"Err":1}"#);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn bytes_are_attachments_wherever_they_stand() {
+    #[derive(Debug, Serialize)]
+    struct Photo {
+        title: &'static str,
+        pixels: Option<Binary>,
+    }
+
+    let photo = Photo {
+        title: "a",
+        pixels: Some(Binary(vec![1, 2])),
+    };
+    let sent = (vec![photo], BTreeMap::from([("b", Binary::default())]))
+        .encode(Some("photos"))
+        .unwrap();
+    assert_eq!(
+        sent.json(),
+        format!(r#"["photos",[{{"title":"a","pixels":{FIRST}}}],{{"b":{SECOND}}}]"#)
+    );
+    assert_eq!(sent.attachments(), [vec![1, 2], vec![]]);
+
+    let sent = Binary(vec![3]).encode(None).unwrap();
+    assert_eq!(sent.json(), format!("[{FIRST}]"));
+    assert_eq!(sent.attachments(), [[3]]);
+
+    // Numbers stay numbers: only who asks for it sends binary.
+    check(vec![1_u8, 2], "[1,2]");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_came_can_be_read_again() {
+    let value = ("a".to_owned(), vec![Binary(vec![1]), Binary(vec![2, 3])]);
+    let sent = value.encode(Some("event")).unwrap();
+    assert_eq!(super::super::FromArgs::from_args(&sent, true), Ok(value));
+}
+
+/// Fails half-way.
+#[derive(Debug)]
+struct Broken;
+
+impl Serialize for Broken {
+    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("broken"))
+    }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_cannot_be_json_is_an_error() {
+    let error = |sent: Result<Raw<'static>, Error>| sent.unwrap_err().to_string();
+    assert_eq!(error(Broken.encode(None)), "broken");
+    assert_eq!(error((1, Broken).encode(Some("a"))), "broken");
+    assert_eq!(
+        error(BTreeMap::from([(vec![1], 1)]).encode(None)),
+        "key must be a string"
+    );
+    let keys = BTreeMap::from([(Binary(vec![1]), 1)]);
+    assert_eq!(error(keys.encode(None)), "key must be a string");
+}
+
+fn replies(value: impl Serialize + Debug, expect: &str) {
+    let replied = Replied::with(&value);
+    assert_eq!(replied.args.json(), format!("[{expect}]"), "{value:?}");
+    assert_eq!(replied.failed, None, "{value:?}");
+}
+
+fn fails<E: Serialize + Debug>(error: E, expect: &str, log: &str) {
+    let value = Err::<i32, E>(error);
+    let replied = Replied::with(&value);
+    assert_eq!(
+        replied.args.json(),
+        format!(r#"[{{"error":{expect}}}]"#),
+        "{value:?}"
+    );
+    assert_eq!(replied.failed.as_deref(), Some(log), "{value:?}");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_a_handler_returns_is_acknowledged() {
+    replies((), "");
+    replies(1, "1");
+    replies((1, "a"), r#"1,"a""#);
+    replies(None::<i32>, "null");
+    replies(Ok::<(), Failed>(()), "");
+    replies(Ok::<_, Failed>(1), "1");
+    replies(Ok::<_, Failed>((1, [2])), "1,[2]");
+    replies(Ok::<_, Failed>([1, 2]), "1,2");
+    replies(Ok::<_, Failed>([0; 0]), "");
+    replies(Ok::<_, Failed>(vec![1, 2]), "[1,2]");
+    replies(Ok::<_, Failed>(Some((1, 2))), "[1,2]");
+    replies(Ok::<_, Failed>(Named { x: 1 }), r#"{"x":1}"#);
+    replies(Choice::One(1), r#"{"One":1}"#);
+    // An application's own type is no `Result`, whatever it calls its variants.
+    replies(Verdict::Ok(1), r#"{"Ok":1}"#);
+    replies(Verdict::Err(1), r#"{"Err":1}"#);
+    // Only the outer one is the handler's.
+    replies(Ok::<_, Failed>(Ok::<i32, i32>(1)), r#"{"Ok":1}"#);
+    replies(Ok::<_, Failed>(Err::<i32, i32>(1)), r#"{"Err":1}"#);
+    replies((Err::<i32, i32>(1),), r#"{"Err":1}"#);
+    replies(Some(Err::<i32, i32>(1)), r#"{"Err":1}"#);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_is_acknowledged_may_have_attachments() {
+    let replied = Replied::with(&Ok::<_, Failed>((1, Binary(vec![2]))));
+    assert_eq!(replied.args.json(), format!("[1,{FIRST}]"));
+    assert_eq!(replied.args.attachments(), [[2]]);
+    let replied = Replied::with(&Err::<(), _>(Binary(vec![3])));
+    assert_eq!(replied.args.json(), format!(r#"[{{"error":{FIRST}}}]"#));
+    assert_eq!(replied.args.attachments(), [[3]]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn an_error_is_acknowledged_as_an_object() {
+    fails("no", r#""no""#, "no");
+    fails("say \"é\"", r#""say \"é\"""#, "say \"é\"");
+    fails(Failed::new("no"), r#""no""#, "no");
+    fails(7, "7", "7");
+    fails((), "null", "null");
+    fails((1, 2), "[1,2]", "[1,2]");
+    fails(Named { x: 1 }, r#"{"x":1}"#, r#"{"x":1}"#);
+    fails(Choice::Nothing, r#""Nothing""#, "Nothing");
+    fails(Err::<i32, i32>(1), r#"{"Err":1}"#, r#"{"Err":1}"#);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_cannot_be_acknowledged_is_a_failure() {
+    for replied in [
+        Replied::with(&Broken),
+        Replied::with(&(Binary(vec![1]), Broken)),
+        Replied::with(&Ok::<_, Failed>(Broken)),
+        Replied::with(&Err::<(), _>(Broken)),
+        Replied::error("broken"),
+    ] {
+        assert_eq!(replied.args.json(), r#"[{"error":"broken"}]"#);
+        assert!(replied.args.attachments().is_empty());
+        assert_eq!(replied.failed.as_deref(), Some("broken"));
+    }
+    assert_eq!(
+        Replied::error("a \"b\"").args.json(),
+        r#"[{"error":"a \"b\""}]"#
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn every_error_becomes_a_failure() {
+    fn read(text: &str) -> Result<i32, Failed> {
+        Ok(text.parse::<i32>()?)
+    }
+    assert_eq!(read("1"), Ok(1));
+    let failed = read("one").unwrap_err();
+    assert_eq!(failed.to_string(), "invalid digit found in string");
+    assert_eq!(
+        serde_json::to_string(&failed).unwrap(),
+        r#""invalid digit found in string""#
+    );
+}
