@@ -26,6 +26,8 @@ mod reason;
 mod recovery;
 mod rooms;
 mod settings;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 pub use acks::{Acks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, placeholders};
