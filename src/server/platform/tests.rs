@@ -371,11 +371,13 @@ fn sockets_are_taken_over_with_their_tag() {
          }",
     );
     assert!(state.sockets().is_empty());
-    state.accept(&socket(), "one").unwrap();
-    state.accept(&socket(), "other").unwrap();
+    let tags = |tag: &str| [tag.to_owned(), "both".to_owned()];
+    state.accept(&socket(), &tags("one")).unwrap();
+    state.accept(&socket(), &tags("other")).unwrap();
     assert_eq!(state.sockets().len(), 2);
     assert_eq!(state.sockets_tagged("one").len(), 1);
+    assert_eq!(state.sockets_tagged("both").len(), 2);
     assert_eq!(state.sockets_tagged("none").len(), 0);
     state.set_own("full", &true.into());
-    assert!(state.accept(&socket(), "one").is_err());
+    assert!(state.accept(&socket(), &tags("one")).is_err());
 }

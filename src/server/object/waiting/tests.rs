@@ -1,6 +1,7 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
+use crate::engine::Engine;
 use crate::in_browser::{js, js_async, request};
 
 const URL: &str = "https://example.com/engine.io/?EIO=4&transport=polling";
