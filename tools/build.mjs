@@ -49,7 +49,7 @@ export async function build(crate = playground, { force = false } = {}) {
  * in. A panic still tells its message and the place in the source.
  */
 async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
-  const flags = ['-Oz', '--all-features', '--strip-debug', '--strip-producers'];
+  const flags = ['-Os', '--all-features', '--strip-debug', '--strip-producers'];
   await run(wasmOpt, [...flags, file, '-o', file], { orElse: `could not strip ${file}` });
 }
 

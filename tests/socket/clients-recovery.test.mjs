@@ -94,6 +94,22 @@ describe('the newest client', { concurrency: true }, () => {
     assert.deepEqual(await ada.ask('rooms'), [[]]);
   });
 
+  test('that does not come back is told to the application, once', sleeping, async (t) => {
+    const room = freshRoom();
+    const ada = await member(t, { path: '/recovery-short/', room });
+    const { id } = ada;
+    ada.close();
+    ada.socket.io.engine.close();
+    const left = await member(t, { path: '/recovery-short/', room, transports: ['websocket'] });
+    const lost = left.id;
+    left.socket.io.reconnection(false);
+    left.socket.io.engine.close();
+    const line = await server.logs.waitFor({ event: 'expired', socket: lost });
+    assert.deepEqual([line.namespace, line.rooms.sort(), line.data], ['/', [lost, room].sort(), { name: 'ada' }]);
+    assert.equal(server.logs.find({ event: 'expired', socket: lost }).length, 1);
+    assert.deepEqual(server.logs.find({ event: 'expired', socket: id }), [], 'who left on purpose does not expire');
+  });
+
   test('that was disconnected by the application is somebody new', async (t) => {
     const ada = await member(t, { room: freshRoom() });
     const { id } = ada;

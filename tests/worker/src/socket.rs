@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dormouse::{
-    Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Failed, Handshake, Io,
+    Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Expired, Failed, Handshake, Io,
     JoinRequest, Level, Namespace, Parser, Reason, Recovered, Recovery, Refusal, RemoteSocket,
     Server, Socket, sleep,
 };
@@ -152,6 +152,15 @@ fn common(namespace: Namespace, _recovers: bool) -> Namespace {
                 "event": "disconnected",
                 "socket": socket.id(),
                 "reason": reason.as_str(),
+            }));
+        })
+        .on_expired(|expired: Expired| {
+            tell(json!({
+                "event": "expired",
+                "socket": expired.id(),
+                "namespace": expired.namespace(),
+                "rooms": expired.rooms().collect::<Vec<_>>(),
+                "data": expired.data::<Value>().ok().flatten(),
             }));
         })
         .on_fallback(async |socket: Socket, event: EventName, args: Args| {
