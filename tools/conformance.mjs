@@ -1,6 +1,6 @@
-// `npm run conformance`: an Engine.IO echo on port 3000 for the protocol's
-// published test suites, which know this address and these timings: the test
-// Worker at /engine.io/, until it is stopped.
+// `npm run conformance`: a server on port 3000 for the protocols' published test
+// suites, which know this address and these timings: the test Worker, an Engine.IO
+// echo at /engine.io/ and Socket.IO at /socket.io/, until it is stopped.
 
 import { fileURLToPath } from 'node:url';
 import { main, say } from './shell.mjs';
@@ -20,7 +20,8 @@ async function prepare() {
 async function serveHere() {
   const { start } = await import('../tests/harness/worker.mjs');
   const server = await start({ port });
-  say(`the echo is at http://${host}:${port}/engine.io/ (Ctrl+C stops it)`);
+  const url = `http://${host}:${port}`;
+  say(`${url}/engine.io/ is an echo, ${url}/socket.io/ speaks Socket.IO (Ctrl+C stops it)`);
   process.once('SIGINT', async () => {
     await server.stop();
     process.exit();

@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Disconnects the client. What was sent before still arrives. The reason
-    /// that [`on_disconnect`](Engine::on_disconnect) is told is "forced close".
+    /// that [`on_disconnect`](crate::engine::Engine::on_disconnect) is told is "forced close".
     pub async fn disconnect(&self) {
         self.shell.close(self.sid.key());
     }
@@ -158,7 +158,7 @@ impl Client {
     }
 
     /// Runs a task beside the handlers, until it is done, the client is gone, or
-    /// [`task_limit`](Engine::task_limit) has passed. The object stays awake
+    /// [`task_limit`](crate::engine::Engine::task_limit) has passed. The object stays awake
     /// that long.
     ///
     /// ```no_run

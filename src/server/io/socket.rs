@@ -266,6 +266,11 @@ impl Socket {
         self.io().except(self.id())
     }
 
+    /// The other sockets of the namespace that are in this very object.
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
+    }
+
     /// All sockets of the namespace, this one among them; and any other
     /// namespace of the server.
     pub fn io(&self) -> Io {
