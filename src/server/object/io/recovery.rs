@@ -39,8 +39,9 @@ pub(super) struct Log {
     last: Cell<u64>,
     /// The newest of those that are not stored any more.
     pruned: Cell<u64>,
-    count: Cell<u64>,
-    bytes: Cell<u64>,
+    /// How many are stored, and with how many bytes. Not known before they are
+    /// looked through: most instances sleep again before that.
+    stored: Cell<Option<(u64, u64)>>,
     since_look: Cell<u32>,
 }
 
@@ -93,26 +94,21 @@ impl Log {
     fn open(state: &ObjectState) -> Self {
         for statement in [
             "CREATE TABLE IF NOT EXISTS dormouse_events \
-             (place INTEGER PRIMARY KEY, namespace TEXT, bytes BLOB, at INTEGER)",
+             (place INTEGER PRIMARY KEY, namespace TEXT, bytes BLOB)",
             "CREATE TABLE IF NOT EXISTS dormouse_sockets \
              (pid TEXT PRIMARY KEY, namespace TEXT, session TEXT, definition INTEGER, \
              bytes BLOB, lost INTEGER) WITHOUT ROWID",
-            "CREATE TABLE IF NOT EXISTS dormouse_pruned (one INTEGER PRIMARY KEY, place INTEGER)",
+            // Two numbers: PRUNED and LOOKED.
+            "CREATE TABLE IF NOT EXISTS dormouse_numbers (name INTEGER PRIMARY KEY, value INTEGER)",
         ] {
             run(state, statement, &[]);
         }
-        let events = run(
-            state,
-            "SELECT COUNT(*), SUM(LENGTH(bytes)), MAX(place) FROM dormouse_events",
-            &[],
-        );
-        let pruned = run(state, "SELECT MAX(place) FROM dormouse_pruned", &[]);
-        let pruned = number(pruned.first(), 0);
+        let last = run(state, "SELECT MAX(place) FROM dormouse_events", &[]);
+        let pruned = read_number(state, PRUNED);
         Self {
-            count: Cell::new(number(events.first(), 0)),
-            bytes: Cell::new(number(events.first(), 1)),
-            last: Cell::new(number(events.first(), 2).max(pruned)),
+            last: Cell::new(number(last.first(), 0).max(pruned)),
             pruned: Cell::new(pruned),
+            stored: Cell::new(None),
             since_look: Cell::new(0),
         }
     }
@@ -129,14 +125,16 @@ impl Log {
         let bytes = postcard::to_allocvec(noted).unwrap_or_default();
         run(
             state,
-            "INSERT INTO dormouse_events VALUES (?, ?, ?, ?)",
-            &[value(place), namespace.into(), blob(&bytes), value(now)],
+            "INSERT INTO dormouse_events VALUES (?, ?, ?)",
+            &[value(place), namespace.into(), blob(&bytes)],
         );
         self.last.set(place);
-        self.count.set(self.count.get() + 1);
-        self.bytes.set(self.bytes.get() + bytes.len() as u64);
+        let stored = self.stored.get();
+        let stored = stored.map(|(count, size)| (count + 1, size + bytes.len() as u64));
+        self.stored.set(stored);
         let due = self.since_look.replace(self.since_look.get() + 1) >= LOOK_EVERY;
-        let too_many = self.count.get() > limits.max_events || self.bytes.get() > limits.max_bytes;
+        let too_many = stored
+            .is_some_and(|(count, size)| count > limits.max_events || size > limits.max_bytes);
         if due || too_many {
             self.prune(state, limits);
         }
@@ -146,56 +144,43 @@ impl Log {
     /// Forgets events that are too old, and the oldest where there are too many.
     fn prune(&self, state: &ObjectState, limits: &Recovery) {
         self.since_look.set(0);
-        let now = platform::now();
-        let oldest = now
-            .as_millis()
-            .saturating_sub(millis(limits.max_disconnection));
-        let rows = run(
-            state,
-            "SELECT MAX(place) FROM dormouse_events WHERE at < ?",
-            &[value(oldest)],
-        );
-        let mut up_to = number(rows.first(), 0);
-        // A tenth at once, so that it is not done for each event.
-        let most = limits.max_events - limits.max_events / 10;
-        if self.count.get() > limits.max_events {
-            up_to = up_to.max(self.place_before_last(state, most));
+        let (count, size) = self.stored.get().unwrap_or_else(|| look_through(state));
+        let mut up_to = self.expired(state, limits);
+        // A tenth more at once, so that it is not done for each event.
+        if count > limits.max_events {
+            let keep = limits.max_events - limits.max_events / 10;
+            up_to = up_to.max(place_before_last(state, keep));
         }
-        if self.bytes.get() > limits.max_bytes {
-            let keep = self.count.get() * limits.max_bytes / self.bytes.get().max(1);
-            up_to = up_to.max(self.place_before_last(state, keep - keep / 10));
+        if size > limits.max_bytes {
+            let keep = count * limits.max_bytes / size.max(1);
+            up_to = up_to.max(place_before_last(state, keep - keep / 10));
         }
+        self.forget(state, up_to);
+        self.stored.set(Some(if up_to == 0 {
+            (count, size)
+        } else {
+            look_through(state)
+        }));
+    }
+
+    /// The newest event that is too old. Places grow with the clock, so that no
+    /// other event has to be looked at.
+    fn expired(&self, state: &ObjectState, limits: &Recovery) -> u64 {
+        let now = platform::now().as_millis();
+        let oldest = now.saturating_sub(millis(limits.max_disconnection)) * PARTS;
+        let find = "SELECT MAX(place) FROM dormouse_events WHERE place < ?";
+        number(run(state, find, &[value(oldest)]).first(), 0)
+    }
+
+    fn forget(&self, state: &ObjectState, up_to: u64) {
         if up_to == 0 {
             return;
         }
-        run(
-            state,
-            "DELETE FROM dormouse_events WHERE place <= ?",
-            &[value(up_to)],
-        );
-        run(
-            state,
-            "INSERT OR REPLACE INTO dormouse_pruned VALUES (1, ?)",
-            &[value(up_to)],
-        );
-        let rows = run(
-            state,
-            "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_events",
-            &[],
-        );
+        let forget = "DELETE FROM dormouse_events WHERE place <= ?";
+        run(state, forget, &[value(up_to)]);
         self.pruned.set(self.pruned.get().max(up_to));
-        self.count.set(number(rows.first(), 0));
-        self.bytes.set(number(rows.first(), 1));
-    }
-
-    /// The newest event but for so many.
-    fn place_before_last(&self, state: &ObjectState, count: u64) -> u64 {
-        let rows = run(
-            state,
-            "SELECT place FROM dormouse_events ORDER BY place DESC LIMIT 1 OFFSET ?",
-            &[value(count)],
-        );
-        number(rows.first(), 0)
+        write_number(state, PRUNED, self.pruned.get());
+        self.stored.set(None);
     }
 
     /// The events behind an offset that were for a socket; `None` if some of them
@@ -222,6 +207,34 @@ impl Log {
         });
         Some(noted.collect())
     }
+}
+
+/// How many events are stored, and with how many bytes.
+fn look_through(state: &ObjectState) -> (u64, u64) {
+    let find = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_events";
+    let rows = run(state, find, &[]);
+    (number(rows.first(), 0), number(rows.first(), 1))
+}
+
+/// The newest event but for so many.
+fn place_before_last(state: &ObjectState, count: u64) -> u64 {
+    let find = "SELECT place FROM dormouse_events ORDER BY place DESC LIMIT 1 OFFSET ?";
+    number(run(state, find, &[value(count)]).first(), 0)
+}
+
+/// The newest event that is not stored any more.
+const PRUNED: u32 = 1;
+/// When sockets were looked for last that were cut off without a word.
+const LOOKED: u32 = 2;
+
+fn read_number(state: &ObjectState, name: u32) -> u64 {
+    let find = "SELECT value FROM dormouse_numbers WHERE name = ?";
+    number(run(state, find, &[name.into()]).first(), 0)
+}
+
+fn write_number(state: &ObjectState, name: u32, number: u64) {
+    let write = "INSERT OR REPLACE INTO dormouse_numbers VALUES (?, ?)";
+    run(state, write, &[name.into(), value(number)]);
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -436,8 +449,8 @@ impl Shell {
     /// for which it is to be called again.
     pub(in crate::object) fn expire_lost(&self) -> Option<Timestamp> {
         let (recovery, log) = self.recovery()?;
-        self.find_lost();
-        log.prune(&self.state, recovery);
+        let look = self.find_lost(recovery.max_disconnection);
+        log.forget(&self.state, log.expired(&self.state, recovery));
         let now = platform::now();
         let oldest = now
             .as_millis()
@@ -462,19 +475,28 @@ impl Shell {
             }
         }
         let next = run(&self.state, "SELECT MIN(lost) FROM dormouse_sockets", &[]);
-        let next = next.first()?.get(0).as_f64()? as u64;
-        Some(Timestamp::from_millis(next) + recovery.max_disconnection)
+        let next = next.first().and_then(|row| row.get(0).as_f64());
+        let next =
+            next.map(|lost| Timestamp::from_millis(lost as u64) + recovery.max_disconnection);
+        next.into_iter().chain(look).min()
     }
 
     /// Sockets that were cut off without a word, as by a deploy, are lost from now
-    /// on.
-    fn find_lost(&self) {
-        let connected = run(
-            &self.state,
-            "SELECT pid, namespace, session FROM dormouse_sockets WHERE lost IS NULL",
-            &[],
-        );
-        for row in connected {
+    /// on. They are looked for now and then only, for that is to look at every
+    /// socket: the moment for which it is to be done again, where there are any.
+    fn find_lost(&self, every: Duration) -> Option<Timestamp> {
+        let any = "SELECT 1 FROM dormouse_sockets WHERE lost IS NULL LIMIT 1";
+        if run(&self.state, any, &[]).is_empty() {
+            return None;
+        }
+        let now = platform::now();
+        let due = Timestamp::from_millis(read_number(&self.state, LOOKED)) + every;
+        if now < due {
+            return Some(due);
+        }
+        write_number(&self.state, LOOKED, now.as_millis());
+        let find = "SELECT pid, namespace, session FROM dormouse_sockets WHERE lost IS NULL";
+        for row in run(&self.state, find, &[]) {
             let pid = row.get(0).as_string();
             let namespace = row.get(1).as_string().unwrap_or_default();
             let key = row.get(2).as_string().and_then(|it| key_from_tag(&it));
@@ -482,13 +504,11 @@ impl Shell {
                 self.find_socket(key, &namespace, |socket| socket.pid == pid) == Some(true)
             });
             if !is_there {
-                run(
-                    &self.state,
-                    "UPDATE dormouse_sockets SET lost = ? WHERE pid = ?",
-                    &[value(platform::now().as_millis()), row.get(0)],
-                );
+                let lose = "UPDATE dormouse_sockets SET lost = ? WHERE pid = ?";
+                run(&self.state, lose, &[value(now.as_millis()), row.get(0)]);
             }
         }
+        Some(now + every)
     }
 
     fn tell_of_expiry(&self, definition: u16, kept: Kept) {
