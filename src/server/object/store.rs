@@ -325,30 +325,31 @@ impl Shell {
             self.adopt(app().endpoint_at(&stored.path));
             asleep.add_stored(stored);
         }
-        let Some(session) = asleep
+        let entry = asleep
             .session
             .and_then(|session| self.revive(&session, &asleep.sockets))
-        else {
+            .and_then(|session| self.complete(session, asleep.content.as_deref()));
+        let Some(mut entry) = entry else {
             self.abandon(key, asleep.has_row, &asleep.sockets);
             return false;
         };
-        let mut entry = Entry::new(session);
-        self.fill(&mut entry, asleep.content.as_deref());
         entry.stored = asleep.has_row;
         entry.parked = asleep.has_row && entry.session.socket().is_some();
         self.admit_entry(key, entry, asleep.sockets);
         true
     }
 
-    /// Gives a session that was brought back what was kept besides it.
-    pub(super) fn fill(&self, entry: &mut Entry, content: Option<&[u8]>) {
+    /// A session that was brought back, with what was kept besides it. `None` if
+    /// what it cannot do without is missing, or of another version.
+    pub(super) fn complete(&self, session: Session, content: Option<&[u8]>) -> Option<Entry> {
         let content = content.and_then(|content| postcard::from_bytes(content).ok());
         let content: ReadContent = content.unwrap_or_default();
+        let mut entry = Entry::new(session);
         entry.data = content.data.map(Rc::from);
-        entry.io = self
-            .application()
-            .zip(content.io)
-            .and_then(|(application, io)| Io::restore(application, io));
+        if let Some(application) = self.application() {
+            entry.io = Some(Io::restore(application, content.io?)?);
+        }
+        Some(entry)
     }
 
     fn stored(&self, key: Key) -> Option<Stored> {

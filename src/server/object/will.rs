@@ -19,7 +19,6 @@ use worker::Env;
 
 use super::Shell;
 use super::commands::Command;
-use super::sessions::Entry;
 use super::waiting::Kind;
 use crate::app::app;
 use crate::engine::Refused;
@@ -241,9 +240,8 @@ impl Shell {
 
     fn inherit(&self, key: Key, session: &[u8], content: &[u8]) {
         let sockets = self.sockets_of(key);
-        if let Some(session) = self.revive(session, &sockets) {
-            let mut entry = Entry::new(session);
-            self.fill(&mut entry, Some(content));
+        let session = self.revive(session, &sockets);
+        if let Some(mut entry) = session.and_then(|session| self.complete(session, Some(content))) {
             entry.unsaved = true;
             entry.stored = true;
             self.admit_entry(key, entry, sockets);
