@@ -44,15 +44,20 @@ function guard({ handshake: { auth } }, next) {
   return next(refusal);
 }
 
+async function arrive(room) {
+  room.emit('arrived', list(await room.fetchSockets()));
+}
+
 function connect(socket, logs) {
   const { id, recovered } = socket;
-  const { name, rooms } = socket.handshake.auth;
+  const { name, rooms, announce } = socket.handshake.auth;
   if (!recovered) {
     socket.data = { name: name ?? null };
     if (Array.isArray(rooms)) socket.join(rooms);
   }
   const tell = (event, fields) => logs.write(JSON.stringify({ event, socket: id, ...fields }));
   tell('connected', { namespace: socket.nsp.name, recovered });
+  if (announce !== undefined) attempt(() => arrive(socket.nsp.to(announce)), 'arrival', tell);
   socket.on('disconnecting', (reason) => tell('disconnecting', { rooms: roomsOf(socket), reason }));
   socket.on('disconnect', (reason) => tell('disconnected', { reason }));
 

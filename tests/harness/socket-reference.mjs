@@ -23,7 +23,8 @@
 //   /tenant/<name>  by predicate: where auth.tenant is that name
 //
 // In every namespace a new socket joins the rooms of auth.rooms (an array), and its
-// data is { name: auth.name ?? null }. A recovered one keeps both.
+// data is { name: auth.name ?? null }. A recovered one keeps both. Where auth.announce
+// (a room) is set, that room hears `arrived`, with what `fetch` finds in it.
 //
 // Events, in every namespace (→ what the acknowledgement holds, where one is asked for):
 //   message (…args)              emits `message-back` with the same; never acknowledged

@@ -135,6 +135,20 @@ const rules = ({ open, member }) => {
     assert.deepEqual([line.namespace, line.recovered], ['/chat', false]);
   });
 
+  test('while it is told of the connection, the application meets the socket among the others', async () => {
+    const namespace = freshNamespace();
+    const first = await member({ namespace, auth: { rooms: ['a'] } });
+    const second = await member({ namespace, auth: { rooms: ['a'], announce: 'a', name: 'bob' } });
+    const there = [[first.id, ['a'], { name: null }], [second.id, ['a'], { name: 'bob' }]];
+    const sorted = there.map((one) => JSON.stringify(one)).toSorted().map((one) => JSON.parse(one));
+    await first.expect('arrived', sorted);
+    await second.expect('arrived', sorted);
+    assert.deepEqual(await first.ask('cast', { to: ['a'] }, 'x'), ['ok']);
+    await second.expect('x');
+    assert.deepEqual(await first.ask('direct', second.id, 'y'), ['ok']);
+    await second.expect('y');
+  });
+
   test('the handshake of a socket: query, URL, headers, address, time', async () => {
     const player = await member({ query: { color: 'é' }, headers: { 'x-hat': 'red' } });
     const [{ query, url, secure, has_address: hasAddress, headers, time }] = await player.ask('handshake');

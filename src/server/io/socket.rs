@@ -83,7 +83,8 @@ impl Socket {
         self.shell().param(self.key(), self.namespace(), name)
     }
 
-    /// Whether it is connected, and its client knows.
+    /// Whether it is connected: the middlewares have let it pass, and it has not
+    /// gone.
     pub fn is_connected(&self) -> bool {
         self.shell()
             .is_socket_connected(self.key(), self.namespace())

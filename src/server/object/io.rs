@@ -46,8 +46,10 @@ pub(super) struct Io {
 /// What there is to know of a client in a namespace, besides its socket.
 #[derive(Default)]
 struct Beside {
-    /// What is sent to the socket while its client does not know yet that it is
-    /// connected.
+    /// It has passed the middlewares: others see it, and what is sent to it comes
+    /// to it, although its client does not know yet that it is connected.
+    present: bool,
+    /// What is sent to the socket before its client knows.
     held: Vec<Rc<Outgoing>>,
     /// What is kept of the socket for recovery is no longer true.
     unkept: bool,
@@ -105,6 +107,23 @@ impl Io {
         let result = change(&mut beside);
         self.beside.push((namespace.to_owned(), beside));
         result
+    }
+
+    fn beside(&self, namespace: &str) -> Option<&Beside> {
+        let mut all = self.beside.iter();
+        all.find_map(|(name, beside)| (name == namespace).then_some(beside))
+    }
+
+    /// The sockets that are there for others.
+    fn present(&self) -> impl Iterator<Item = (&str, &socket::Socket)> {
+        let is_present = |namespace| self.beside(namespace).is_some_and(|it| it.present);
+        let sockets = self.client.sockets();
+        sockets.filter(move |(namespace, socket)| socket.is_connected() || is_present(namespace))
+    }
+
+    fn present_in(&self, namespace: &str) -> Option<&socket::Socket> {
+        let mut all = self.present();
+        all.find_map(|(name, socket)| (name == namespace).then_some(socket))
     }
 
     fn forget_beside(&mut self, namespace: &str) {
@@ -213,7 +232,16 @@ impl Shell {
         }
     }
 
-    /// A socket is let in or has gone: all its rooms at once.
+    /// A socket has passed the middlewares.
+    fn make_present(&self, key: Key, namespace: &str) {
+        self.with_io(key, |io| {
+            io.with_beside(namespace, |beside| beside.present = true)
+        });
+        let rooms = self.rooms_of(key, namespace).unwrap_or_default();
+        self.index_socket(key, namespace, &rooms, true);
+    }
+
+    /// A socket is there for others or has gone: all its rooms at once.
     fn index_socket(&self, key: Key, namespace: &str, rooms: &[String], is_in: bool) {
         self.reindex(|index| {
             for room in rooms {
@@ -233,11 +261,13 @@ impl Shell {
             rooms.iter().all(room_for)
         });
         // Where it was too many, some of them were entered all the same.
-        let entered = self.find_socket(key, namespace, |socket| {
+        let entered = self.with_io(key, |io| {
+            let socket = io.present_in(namespace)?;
             let entered = rooms.iter().filter(|room| socket.is_in(room));
-            entered.cloned().collect::<Vec<_>>()
+            Some(entered.cloned().collect::<Vec<_>>())
         });
-        self.index_socket(key, namespace, &entered.unwrap_or_default(), true);
+        let entered = entered.flatten().unwrap_or_default();
+        self.index_socket(key, namespace, &entered, true);
         self.keep(key, namespace);
         self.touch(key);
         joined == Some(true)
@@ -273,11 +303,7 @@ impl Shell {
     }
 
     pub(crate) fn is_socket_connected(&self, key: Key, namespace: &str) -> bool {
-        let connected = self.find_io(key, |io| {
-            let socket = io.client.socket(namespace);
-            socket.is_some_and(socket::Socket::is_connected)
-        });
-        connected == Some(true)
+        self.find_io(key, |io| io.present_in(namespace).is_some()) == Some(true)
     }
 
     /// Closes a session whose client has joined nothing in time.
@@ -320,8 +346,7 @@ impl Shell {
 
 impl Entry {
     fn index(&self, key: Key, rooms: &mut Rooms<Key>) {
-        let sockets = self.io.iter().flat_map(|io| io.client.sockets());
-        for (namespace, socket) in sockets.filter(|(_, socket)| socket.is_connected()) {
+        for (namespace, socket) in self.io.iter().flat_map(Io::present) {
             for room in &socket.rooms {
                 rooms.join(namespace, room, key);
             }

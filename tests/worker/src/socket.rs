@@ -70,6 +70,7 @@ struct Login {
     token: Option<String>,
     data: Option<Value>,
     tenant: Option<String>,
+    announce: Option<String>,
 }
 
 fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
@@ -124,6 +125,11 @@ async fn connect(socket: &Socket, login: &Login, recovered: Recovered) -> Result
         "namespace": socket.namespace(),
         "recovered": recovered.0,
     }));
+    if let Some(room) = &login.announce {
+        let room = socket.io().to(&**room);
+        let there = room.clone().fetch_sockets().await?;
+        room.emit("arrived", (list(&there),)).await?;
+    }
     Ok(())
 }
 

@@ -202,8 +202,7 @@ impl Joining {
                 }
             }
         }
-        let rooms = shell.rooms_of(key, namespace).unwrap_or_default();
-        shell.index_socket(key, namespace, &rooms, true);
+        shell.make_present(key, namespace);
         let Some(on_connect) = &self.handlers.on_connect else {
             return Ok(());
         };

@@ -191,8 +191,8 @@ impl Shell {
 
     fn remote(&self, key: Key, namespace: &str) -> Option<Remote> {
         self.find_io(key, |io| {
-            let socket = io.client.socket(namespace)?;
-            socket.is_connected().then(|| Remote {
+            let socket = io.present_in(namespace)?;
+            Some(Remote {
                 id: socket.id.clone(),
                 rooms: socket.rooms.clone(),
                 data: socket.data.clone(),
