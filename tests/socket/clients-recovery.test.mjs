@@ -26,7 +26,8 @@ const losses = {
 };
 
 async function member(t, { path = '/recovery/', room, transports = ['websocket'], delay = 100 } = {}) {
-  const reconnecting = { reconnection: true, reconnectionDelay: delay, reconnectionDelayMax: delay };
+  // Left to chance, a client that is to come too late may come in time.
+  const reconnecting = { reconnection: true, reconnectionDelay: delay, reconnectionDelayMax: delay, randomizationFactor: 0 };
   const player = await join(server, newest, { path, transports, ...reconnecting, auth: { name: 'ada' } });
   t.after(() => player.close());
   player.listen('news');
