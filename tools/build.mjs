@@ -3,7 +3,7 @@
 // for the pages in www/ out of node_modules. wrangler.toml calls this, so it
 // needs nobody to have prepared anything.
 //
-//   node tools/build.mjs [--force] [the crate's directory, `.` by default]
+//   node tools/build.mjs [--force] [--names] [the crate's directory, `.` by default]
 //
 // cargo knows what has to be compiled again, but worker-build goes through the
 // other steps each time. So the outcome is noted down with a digest of all that
@@ -18,15 +18,15 @@ import { setUpBuild } from './setup.mjs';
 export const playground = '.';
 export const testWorker = 'tests/worker';
 
-/** Builds the crate in this directory for release, if anything changed. */
-export async function build(crate = playground, { force = false } = {}) {
+/** Builds the crate in this directory for release, if anything changed; with the functions' names for a profiler. */
+export async function build(crate = playground, { force = false, names = false } = {}) {
   const { workerBuild, env } = await setUpBuild();
   if (crate === playground) vendor();
 
   const out = path.join(root, crate, 'build');
   const note = path.join(out, '.digest');
   const name = crate === playground ? 'the Worker' : `the Worker in ${crate}`;
-  const wanted = await digest(crate);
+  const wanted = `${await digest(crate)}${names ? ' names' : ''}`;
   const outputs = ['index.js', 'index_bg.wasm'].map((file) => path.join(out, file));
   const current = [...outputs, note].every(existsSync) && readFileSync(note, 'utf8') === wanted;
   if (current && !force) {
@@ -40,16 +40,30 @@ export async function build(crate = playground, { force = false } = {}) {
     env: { ...env, RUST_BACKTRACE: '0' },
     orElse: `could not build ${name}, see above`,
   });
-  await strip(path.join(out, 'index_bg.wasm'), env);
+  if (!names) await strip(path.join(out, 'index_bg.wasm'), env);
   writeFileSync(note, wanted);
 }
+
+/** What cargo and wasm-bindgen use of WebAssembly, and every engine of today knows. */
+const FEATURES = [
+  'bulk-memory',
+  'bulk-memory-opt',
+  'exception-handling',
+  'extended-const',
+  'multivalue',
+  'mutable-globals',
+  'nontrapping-float-to-int',
+  'reference-types',
+  'sign-ext',
+];
 
 /**
  * Takes the functions' names out, a seventh of the whole: worker-build leaves them
  * in. A panic still tells its message and the place in the source.
  */
 async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
-  const flags = ['-Os', '--all-features', '--strip-debug', '--strip-producers'];
+  const features = FEATURES.map((feature) => `--enable-${feature}`);
+  const flags = ['-Os', ...features, '--strip-debug', '--strip-producers'];
   await run(wasmOpt, [...flags, file, '-o', file], { orElse: `could not strip ${file}` });
 }
 
@@ -102,6 +116,6 @@ if (isMain(import.meta)) {
     const args = process.argv.slice(2);
     const crates = args.filter((arg) => !arg.startsWith('--'));
     const crate = path.relative(root, path.resolve(crates[0] ?? root)) || playground;
-    await build(crate, { force: args.includes('--force') });
+    await build(crate, { force: args.includes('--force'), names: args.includes('--names') });
   });
 }

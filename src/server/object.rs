@@ -24,6 +24,7 @@ use core::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
+use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{
     ConnId, Format, Frame, Open, Refusal, Revision, Session, jsonp::JsonpIndex,
 };
@@ -74,6 +75,8 @@ pub(crate) struct Shell {
     paired: Cell<Option<Revision>>,
     /// How many events are being worked on, one within the other.
     depth: Cell<u32>,
+    /// The time at which they began, once somebody has asked for it.
+    moment: Cell<Option<Timestamp>>,
     /// Sessions that they changed, and that are to be settled at the end.
     touched: RefCell<Vec<Key>>,
     /// Messages that came in one payload and are yet to be delivered.
@@ -99,6 +102,7 @@ impl Object {
             awake: Cell::new(false),
             paired: Cell::new(None),
             depth: Cell::new(0),
+            moment: Cell::new(None),
             touched: RefCell::default(),
             undelivered: RefCell::default(),
             rows: Rows::new(&state),
@@ -172,9 +176,7 @@ impl Shell {
             Frame::from(&*bytes)
         };
         self.event(|| {
-            let message = self.with(key, |session| {
-                session.handle_frame(platform::now(), conn, frame)
-            });
+            let message = self.with(key, |session| session.handle_frame(self.now(), conn, frame));
             self.drain(key);
             if let Some(message) = message.flatten() {
                 self.deliver(key, message);
@@ -261,7 +263,7 @@ impl Shell {
             revision,
             b64,
         };
-        let (now, settings) = (platform::now(), endpoint.options.session_settings());
+        let (now, settings) = (self.now(), endpoint.options.session_settings());
         let session = if http::is_upgrade(&request) {
             Session::open_websocket(now, settings, open, conn)
         } else {
@@ -274,7 +276,7 @@ impl Shell {
     }
 
     fn handle_upgrade(&self, key: Key, conn: ConnId) {
-        match self.with(key, |session| session.handle_upgrade(platform::now(), conn)) {
+        match self.with(key, |session| session.handle_upgrade(self.now(), conn)) {
             Some(Ok(())) => self.accept(key, conn, None),
             Some(Err(refusal)) => self.waiting.refuse(conn, refusal),
             None => self.waiting.refuse(conn, Refusal::UnknownSid),
@@ -284,15 +286,13 @@ impl Shell {
 
     fn handle_poll(&self, key: Key, conn: ConnId) {
         let format = self.waiting.query(conn, format).unwrap_or_default();
-        self.with(key, |session| {
-            session.handle_poll(platform::now(), conn, format)
-        });
+        self.with(key, |session| session.handle_poll(self.now(), conn, format));
         self.touch(key);
         self.waiting.watch(conn, key);
     }
 
     fn handle_post(&self, key: Key, conn: ConnId) {
-        if self.with(key, |session| session.handle_post(platform::now(), conn)) == Some(true) {
+        if self.with(key, |session| session.handle_post(self.now(), conn)) == Some(true) {
             self.waiting.read_body(conn, key);
         }
         self.touch(key);
@@ -300,7 +300,7 @@ impl Shell {
 
     /// The body of a `POST` is here, or is not to be had.
     fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, waiting::NoBody>) {
-        let now = platform::now();
+        let now = self.now();
         self.find(key);
         let messages = self.with(key, |session| match &body {
             Ok(body) => {
@@ -344,7 +344,7 @@ impl Shell {
 
     fn handle_timeout(&self, key: Key) {
         self.tell_sign_of_life(key);
-        self.with(key, |session| session.handle_timeout(platform::now()));
+        self.with(key, |session| session.handle_timeout(self.now()));
         self.handle_join_timeout(key);
         self.touch(key);
     }

@@ -72,13 +72,23 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn accept(this: &Socket) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = send)]
-    fn send_text(this: &Socket, text: &JsString) -> Result<(), JsValue>;
+    fn send_text(this: &Socket, text: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = send)]
+    fn send_string(this: &Socket, text: &JsString) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = send)]
     fn send_bytes(this: &Socket, bytes: &Uint8Array) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     fn serialize_attachment(this: &Socket, bytes: &Uint8Array) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
+
+    /// A thing of the platform that we gave a number: a property that holds it as
+    /// long as the object is awake.
+    type Numbered;
+    #[wasm_bindgen(method, getter, catch, js_name = dormouse)]
+    fn number(this: &Numbered) -> Result<f64, JsValue>;
+    #[wasm_bindgen(method, setter, catch, js_name = dormouse)]
+    fn set_number(this: &Numbered, number: f64) -> Result<(), JsValue>;
 
     /// A request, for what browsers' requests do not have.
     type ServerRequest;
@@ -196,17 +206,16 @@ pub(crate) async fn read_at_most(
     }
 }
 
-/// The property that holds the number we gave a thing of the platform, as long
-/// as the object is awake.
-const NUMBER: &str = "dormouse";
-
+/// The number we gave a thing of the platform. What has none is no number in
+/// JavaScript's sense.
 pub(crate) fn number_of(thing: &JsValue) -> Option<u64> {
-    Some(Reflect::get(thing, &NUMBER.into()).ok()?.as_f64()? as u64)
+    let number = thing.unchecked_ref::<Numbered>().number().ok()?;
+    (number >= 0.0).then_some(number as u64)
 }
 
 pub(crate) fn set_number_of(thing: &JsValue, number: u64) {
     // A plain property: it can always be set.
-    let _ = Reflect::set(thing, &NUMBER.into(), &JsValue::from_f64(number as f64));
+    let _ = thing.unchecked_ref::<Numbered>().set_number(number as f64);
 }
 
 /// A Durable Object's own state.
@@ -311,7 +320,9 @@ pub(crate) trait SocketExt {
     fn set_number(&self, conn: ConnId);
     /// Takes a WebSocket into use without letting the object sleep.
     fn accept_awake(&self);
-    fn send_text(&self, text: &JsString);
+    fn send_text(&self, text: &str);
+    /// Sends a text that is the runtime's own.
+    fn send_string(&self, text: &JsString);
     fn send_bytes(&self, bytes: &[u8]);
     /// Sends bytes that are the runtime's own, and that nobody changes.
     fn send_array(&self, bytes: &Uint8Array);
@@ -337,8 +348,12 @@ impl SocketExt for WebSocket {
         let _ = self.unchecked_ref::<Socket>().accept();
     }
 
-    fn send_text(&self, text: &JsString) {
+    fn send_text(&self, text: &str) {
         let _ = self.unchecked_ref::<Socket>().send_text(text);
+    }
+
+    fn send_string(&self, text: &JsString) {
+        let _ = self.unchecked_ref::<Socket>().send_string(text);
     }
 
     fn send_bytes(&self, bytes: &[u8]) {

@@ -184,9 +184,7 @@ impl Shell {
     /// A client sends faster than the application works.
     pub(super) fn overrun(&self, key: Key) {
         self.log(Level::Warn, "overrun", key, &[]);
-        self.with(key, |session| {
-            session.close(platform::now(), Flush::Nothing)
-        });
+        self.with(key, |session| session.close(self.now(), Flush::Nothing));
         self.touch(key);
     }
 

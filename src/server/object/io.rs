@@ -174,7 +174,7 @@ impl Shell {
             return;
         };
         let protocol = Protocol::from(revision);
-        let client = Client::open(platform::now(), application.settings, protocol);
+        let client = Client::open(self.now(), application.settings, protocol);
         let io = Io::new(client, handshake.keep());
         self.with_entry(key, |entry| entry.io = Some(io));
     }
@@ -308,7 +308,7 @@ impl Shell {
 
     /// Closes a session whose client has joined nothing in time.
     pub(super) fn handle_join_timeout(&self, key: Key) {
-        let late = self.with_io(key, |io| io.client.handle_timeout(platform::now()));
+        let late = self.with_io(key, |io| io.client.handle_timeout(self.now()));
         if late == Some(true) {
             self.end_io(key, Reason::ForcedServerClose);
         }

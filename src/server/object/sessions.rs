@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{
     Cause, ConnId, Data, Deadline, Flush, Frame, Output, Reason, Revision, Session, Transport,
 };
 use futures::future::AbortHandle;
-use js_sys::JsString;
 use web_sys::WebSocket;
 
 use super::Shell;
@@ -164,7 +164,7 @@ impl Shell {
         if !self.find(key) {
             return false;
         }
-        let now = platform::now();
+        let now = self.now();
         if self.with(key, |session| session.is_in_doubt(now)) == Some(true) {
             self.tell_sign_of_life(key);
             self.with(key, |session| session.handle_timeout(now));
@@ -189,7 +189,7 @@ impl Shell {
         }
         let open = self.with(key, |session| {
             let open = session.transport().is_some();
-            session.close(platform::now(), Flush::All);
+            session.close(self.now(), Flush::All);
             open
         });
         self.touch(key);
@@ -264,7 +264,21 @@ impl Shell {
             };
             self.settle(key);
         }
+        if self.depth.get() == 0 {
+            self.moment.set(None);
+        }
         result
+    }
+
+    /// The time. It stands still while an event is worked on, and to ask the
+    /// platform for it costs as much as to decode a message.
+    pub(super) fn now(&self) -> Timestamp {
+        if self.depth.get() == 0 {
+            return platform::now();
+        }
+        let now = self.moment.get().unwrap_or_else(platform::now);
+        self.moment.set(Some(now));
+        now
     }
 
     /// After a change: sees that the session is settled.
@@ -481,7 +495,7 @@ pub(super) fn retire(socket: &WebSocket, code: u16) {
 
 fn transmit(socket: &WebSocket, frame: &Frame<'_>) {
     match frame {
-        Frame::Text(text) => socket.send_text(&JsString::from(&**text)),
+        Frame::Text(text) => socket.send_text(text),
         Frame::Binary(bytes) => socket.send_bytes(bytes),
     }
 }

@@ -47,13 +47,17 @@ struct Will {
 
 /// Code of the application that is running.
 struct Running {
-    /// What the objects can be called by from there.
-    env: Env,
-    /// For `connect`, `message` and so on: whose.
-    session: Option<(Weak<Shell>, Key)>,
+    whose: Whose,
     /// The handshake that depends on it.
     conn: Option<ConnId>,
     event: &'static str,
+}
+
+enum Whose {
+    /// `connect`, `message` and so on.
+    Session(Weak<Shell>, Key),
+    /// The front's, with what the objects can be called by from there.
+    Front(Env),
 }
 
 thread_local! {
@@ -92,8 +96,7 @@ pub(super) fn running(
     event: &'static str,
 ) -> impl Drop {
     begin(Running {
-        env: shell.env.clone(),
-        session: Some((Rc::downgrade(shell), key)),
+        whose: Whose::Session(Rc::downgrade(shell), key),
         conn,
         event,
     })
@@ -104,8 +107,7 @@ pub(super) fn running(
 pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
     install_hook();
     begin(Running {
-        env: env.clone(),
-        session: None,
+        whose: Whose::Front(env.clone()),
         conn: None,
         event: "fetch",
     })
@@ -133,15 +135,18 @@ fn handle_panic(message: &str) {
         return;
     };
     let fields = [("handler", running.event), ("message", message)];
-    match running
-        .session
-        .and_then(|(shell, key)| Some((shell.upgrade()?, key)))
-    {
-        Some((shell, key)) => shell.log(Level::Error, "handler panicked", key, &fields),
-        None => log(Level::Error, Level::Error, "handler panicked", &fields),
-    }
+    let env = match running.whose {
+        Whose::Session(shell, key) => shell.upgrade().map(|shell| {
+            shell.log(Level::Error, "handler panicked", key, &fields);
+            shell.env.clone()
+        }),
+        Whose::Front(env) => {
+            log(Level::Error, Level::Error, "handler panicked", &fields);
+            Some(env)
+        }
+    };
     for shell in shells.iter().filter(|shell| shell.is_in_use()) {
-        shell.call(&running.env);
+        shell.call(env.as_ref().unwrap_or(&shell.env));
     }
 }
 

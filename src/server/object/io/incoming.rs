@@ -10,7 +10,6 @@ use crate::io::{Ack, Call, EventContext, EventFn, Handlers, Rejection, Replied, 
 use crate::log::Level;
 use crate::object::Shell;
 use crate::object::handlers::Turn;
-use crate::platform;
 use crate::sid::Key;
 
 /// An event on its way to the application.
@@ -75,7 +74,7 @@ impl Shell {
     /// Closes a client's session, and says why its sockets are disconnected.
     pub(super) fn end_io(&self, key: Key, reason: Reason) {
         self.with_io(key, |io| io.ended = Some(reason));
-        self.with(key, |session| session.close(platform::now(), Flush::All));
+        self.with(key, |session| session.close(self.now(), Flush::All));
         self.touch(key);
     }
 }

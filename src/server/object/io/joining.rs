@@ -12,7 +12,6 @@ use super::recovery::Recovered;
 use crate::io::{Call, ConnectContext, Handlers, JoinRequest, Refusal, Socket};
 use crate::log::Level;
 use crate::object::Shell;
-use crate::platform;
 use crate::query;
 use crate::request::KeptHandshake;
 use crate::sid::Key;
@@ -133,7 +132,7 @@ impl Shell {
         let held = self.with_io(key, |io| {
             io.with_beside(namespace, |beside| core::mem::take(&mut beside.held))
         });
-        let now = platform::now();
+        let now = self.now();
         for outgoing in held.unwrap_or_default() {
             let outgoing: &Outgoing = &outgoing;
             self.transmit_all(key, outgoing, now);

@@ -8,7 +8,6 @@ use dormouse_proto::socket::{self, Reason};
 use crate::io::{Call, DisconnectContext, DisconnectFn, Socket};
 use crate::log::Level;
 use crate::object::Shell;
-use crate::platform;
 use crate::sid::Key;
 
 impl Shell {
@@ -139,7 +138,7 @@ impl Shell {
         }
         let sent_away = self.with_io(key, |io| io.client.disconnect(namespace));
         if let Some((socket, encoded)) = sent_away.flatten() {
-            self.transmit_all(key, &encoded.into(), platform::now());
+            self.transmit_all(key, &encoded.into(), self.now());
             self.lose(key, namespace, socket, Reason::ServerNamespaceDisconnect);
         }
     }

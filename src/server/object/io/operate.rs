@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::outgoing::Letter;
 use crate::object::Shell;
-use crate::platform;
 use crate::sid::Key;
 
 /// Whom an operation is for.
@@ -118,8 +117,9 @@ impl Shell {
     fn emit(&self, target: &Target, args: &Args<'_>) -> usize {
         let parser = self.parser();
         let offset = self.note(target, args);
-        let letter = Letter::new(parser, &target.namespace, None, args, offset);
         let sockets = self.select(target);
+        let letter = Letter::new(parser, &target.namespace, None, args, offset);
+        let letter = letter.for_many(sockets.len());
         self.post_all(&sockets, &letter, target.flags.volatile);
         sockets.len()
     }
@@ -131,7 +131,7 @@ impl Shell {
         }
         let offset = self.note_for(namespace, id, args);
         let letter = Letter::new(self.parser(), namespace, None, args, offset);
-        self.post(key, &letter, false, platform::now())
+        self.post(key, &letter, false, self.now())
     }
 
     /// The same, and waits for its acknowledgement.
@@ -171,6 +171,7 @@ impl Shell {
     ) -> Answer {
         let expected = self.expect_acks(namespace, sockets.iter().copied());
         let letter = Letter::new(self.parser(), namespace, Some(expected.id), args, None);
+        let letter = letter.for_many(sockets.len());
         self.post_all(sockets, &letter, false);
         let waiting = expected.wait(limit).await;
         Answer::Acks {
@@ -181,7 +182,7 @@ impl Shell {
     }
 
     fn post_all(&self, sockets: &[Key], letter: &Letter<'_>, volatile: bool) {
-        let now = platform::now();
+        let now = self.now();
         self.event(|| {
             for key in sockets {
                 self.post(*key, letter, volatile, now);

@@ -12,17 +12,20 @@ use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
 use crate::object::Shell;
-use crate::platform::{self, SocketExt as _};
+use crate::object::sessions::Entry;
+use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
 /// The most bytes held for a socket that does not know yet that it is connected.
 /// One past it is refused: its handler sends without end.
 const MAX_HELD: usize = 4 << 20;
 
-/// A packet as it is sent to many: in the runtime's own strings, so that each of
-/// its messages crosses over once.
+/// A packet as it is sent.
 pub(super) struct Outgoing {
     parts: Vec<Part>,
+    /// To many, and therefore in the runtime's own strings: each of its messages
+    /// crosses over once.
+    shared: bool,
 }
 
 struct Part {
@@ -39,6 +42,7 @@ impl From<Encoded> for Outgoing {
         });
         Self {
             parts: parts.collect(),
+            shared: false,
         }
     }
 }
@@ -51,19 +55,40 @@ impl Outgoing {
 
 impl Part {
     /// Sends it as this frame, which was made of it.
-    fn send(&self, socket: &WebSocket, frame: &Frame<'_>) {
+    fn send(&self, socket: &WebSocket, frame: &Frame<'_>, shared: bool) {
         match (frame, &self.message) {
-            (Frame::Text(text), Prepared::Text(_)) => {
+            (Frame::Text(text), Prepared::Text(_)) if shared => {
                 let value = self.value.get_or_init(|| JsString::from(&**text).into());
-                socket.send_text(value.unchecked_ref());
+                socket.send_string(value.unchecked_ref());
             }
-            (Frame::Binary(bytes), Prepared::Binary(content)) if bytes.len() == content.len() => {
+            (Frame::Binary(bytes), Prepared::Binary(content))
+                if shared && bytes.len() == content.len() =>
+            {
                 let value = self.value.get_or_init(|| Uint8Array::from(&**bytes).into());
                 socket.send_array(value.unchecked_ref());
             }
-            (Frame::Text(text), Prepared::Binary(_)) => socket.send_text(&JsString::from(&**text)),
+            (Frame::Text(text), _) => socket.send_text(text),
             (Frame::Binary(bytes), _) => socket.send_bytes(bytes),
         }
+    }
+}
+
+impl Entry {
+    /// Sends a packet: whether the session is still open, and whether it has
+    /// nothing more to say.
+    fn transmit(&mut self, outgoing: &Outgoing, now: Timestamp) -> (bool, bool) {
+        let mut settled = true;
+        for part in &outgoing.parts {
+            match self.session.send_prepared(now, &part.message) {
+                Some((conn, frame)) => {
+                    if let Some(socket) = self.socket(conn) {
+                        part.send(socket, &frame, outgoing.shared);
+                    }
+                }
+                None => settled = false,
+            }
+        }
+        (self.session.transport().is_some(), settled)
     }
 }
 
@@ -75,6 +100,7 @@ pub(super) struct Letter<'a> {
     ack: Option<u32>,
     args: &'a Args<'a>,
     offset: Option<Offset>,
+    shared: bool,
     /// For clients that know of offsets, and for those that do not.
     encoded: [OnceCell<Rc<Outgoing>>; 2],
 }
@@ -93,7 +119,16 @@ impl<'a> Letter<'a> {
             ack,
             args,
             offset,
+            shared: false,
             encoded: [OnceCell::new(), OnceCell::new()],
+        }
+    }
+
+    /// The same for so many sockets.
+    pub(super) fn for_many(self, count: usize) -> Self {
+        Self {
+            shared: count > 1,
+            ..self
         }
     }
 
@@ -114,16 +149,30 @@ impl<'a> Letter<'a> {
                 args: self.args,
                 offset: offset.as_deref(),
             };
-            Rc::new(packet.encode(protocol, self.parser).into())
+            let encoded = packet.encode(protocol, self.parser);
+            Rc::new(Outgoing {
+                shared: self.shared,
+                ..encoded.into()
+            })
         })
     }
+}
+
+/// What becomes of an event for one socket.
+enum Posted<'a> {
+    /// The client does not know of the socket yet.
+    Hold(&'a Rc<Outgoing>),
+    /// The client may be gone.
+    Doubt(&'a Rc<Outgoing>),
+    /// It is sent: whether the session is still open, and has nothing more to say.
+    Done(bool, bool),
 }
 
 /// Sending.
 impl Shell {
     /// Sends a packet to a session's client. `false` if it has gone.
     pub(super) fn send_packet(&self, key: Key, encoded: Encoded) -> bool {
-        self.transmit_all(key, &encoded.into(), platform::now())
+        self.transmit_all(key, &encoded.into(), self.now())
     }
 
     /// Sends an event to one socket of those in memory, or keeps it until its
@@ -135,21 +184,32 @@ impl Shell {
         volatile: bool,
         now: Timestamp,
     ) -> bool {
-        let socket = self.with_io(key, |io| {
-            let socket = io.client.socket(letter.namespace)?;
-            Some((io.client.protocol(), socket.is_connected()))
+        let posted = self.with_entry(key, |entry| {
+            let client = &entry.io.as_ref()?.client;
+            let socket = client.socket(letter.namespace)?;
+            let outgoing = letter.encoded(client.protocol());
+            Some(if !socket.is_connected() {
+                Posted::Hold(outgoing)
+            } else if volatile && !entry.session.is_ready() {
+                Posted::Done(true, true)
+            } else if entry.session.is_in_doubt(now) {
+                Posted::Doubt(outgoing)
+            } else {
+                let (open, settled) = entry.transmit(outgoing, now);
+                Posted::Done(open, settled)
+            })
         });
-        let Some((protocol, connected)) = socket.flatten() else {
-            return false;
-        };
-        let outgoing = letter.encoded(protocol);
-        if !connected {
-            return self.hold(key, letter.namespace, outgoing);
+        match posted.flatten() {
+            None => false,
+            Some(Posted::Hold(outgoing)) => self.hold(key, letter.namespace, outgoing),
+            Some(Posted::Doubt(outgoing)) => self.transmit_all(key, outgoing, now),
+            Some(Posted::Done(open, settled)) => {
+                if !settled {
+                    self.touch(key);
+                }
+                open
+            }
         }
-        if volatile && self.with(key, |session| session.is_ready()) != Some(true) {
-            return true;
-        }
-        self.transmit_all(key, outgoing, now)
     }
 
     fn hold(&self, key: Key, namespace: &str, outgoing: &Rc<Outgoing>) -> bool {
@@ -166,29 +226,23 @@ impl Shell {
         held == Some(true)
     }
 
+    /// Sends a packet to a session, whatever it is that it says.
     pub(super) fn transmit_all(&self, key: Key, outgoing: &Outgoing, now: Timestamp) -> bool {
         if self.with(key, |session| session.is_in_doubt(now)) == Some(true) {
-            self.tell_sign_of_life(key);
-            self.with(key, |session| session.handle_timeout(now));
-            self.touch(key);
+            self.resolve_doubt(key, now);
         }
-        let mut settled = true;
-        let open = self.with_entry(key, |entry| {
-            for part in &outgoing.parts {
-                match entry.session.send_prepared(now, &part.message) {
-                    Some((conn, frame)) => {
-                        if let Some(socket) = entry.socket(conn) {
-                            part.send(socket, &frame);
-                        }
-                    }
-                    None => settled = false,
-                }
-            }
-            entry.session.transport().is_some()
-        });
+        let sent = self.with_entry(key, |entry| entry.transmit(outgoing, now));
+        let (open, settled) = sent.unwrap_or((false, true));
         if !settled {
             self.touch(key);
         }
-        open == Some(true)
+        open
+    }
+
+    /// Finds out whether a client is still there of which nothing was heard.
+    fn resolve_doubt(&self, key: Key, now: Timestamp) {
+        self.tell_sign_of_life(key);
+        self.with(key, |session| session.handle_timeout(now));
+        self.touch(key);
     }
 }
