@@ -19,6 +19,7 @@ mod args;
 mod client;
 mod decoder;
 mod error;
+mod json;
 mod msgpack;
 mod packet;
 mod parser;

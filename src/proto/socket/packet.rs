@@ -4,12 +4,10 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
-use core::fmt;
 
-use serde::de::{Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
+use super::json::outline;
 use super::{Args, ParseError, Parser};
 use crate::engine::{MESSAGE, Prepared, Revision};
 
@@ -256,11 +254,7 @@ pub(super) fn decode_connect<'a>(
     payload: Option<&'a str>,
 ) -> Result<ClientPacket<'a>, ParseError> {
     if let Some(payload) = payload {
-        let is_object = payload.trim_start().starts_with('{');
-        validate(payload)?;
-        if !is_object {
-            return Err(ParseError::Payload);
-        }
+        expect_start(payload, b'{')?;
     }
     Ok(ClientPacket::Connect {
         namespace,
@@ -294,10 +288,7 @@ pub(super) fn decode_ack<'a>(
     id: Option<u64>,
     json: Cow<'a, str>,
 ) -> Result<ClientPacket<'a>, ParseError> {
-    validate(&json)?;
-    if !json.trim_start().starts_with('[') {
-        return Err(ParseError::Payload);
-    }
+    expect_start(&json, b'[')?;
     let id = id.ok_or(ParseError::AckId)?;
     Ok(ClientPacket::Ack {
         namespace,
@@ -306,41 +297,19 @@ pub(super) fn decode_ack<'a>(
     })
 }
 
-/// Reads through a JSON text of any depth without building anything.
-fn validate(json: &str) -> Result<(), ParseError> {
-    serde_json::from_str::<IgnoredAny>(json)
-        .map(drop)
-        .map_err(|_| ParseError::Json)
+/// Reads through a JSON text, which has to begin with this.
+fn expect_start(json: &str, start: u8) -> Result<(), ParseError> {
+    match outline(json) {
+        Some(outline) if outline.start == start => Ok(()),
+        Some(_) => Err(ParseError::Payload),
+        None => Err(ParseError::Json),
+    }
 }
 
 /// The first item of an array, while the whole array is read through.
 fn read_name(json: &str) -> Result<Cow<'_, str>, ParseError> {
-    let is_array = json.trim_start().starts_with('[');
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let name = deserializer.deserialize_seq(EventVisitor);
-    match name.and_then(|name| deserializer.end().map(|()| name)) {
-        Ok(name) => name_of(name.get()),
-        Err(error) if error.is_data() || !is_array => validate(json).and(Err(ParseError::Payload)),
-        Err(_) => Err(ParseError::Json),
-    }
-}
-
-struct EventVisitor;
-
-impl<'de> Visitor<'de> for EventVisitor {
-    type Value = &'de RawValue;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let name = items
-            .next_element()?
-            .ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(name)
-    }
+    let outline = outline(json).ok_or(ParseError::Json)?;
+    name_of(outline.first.ok_or(ParseError::Payload)?)
 }
 
 /// A string, or a number as it is written.

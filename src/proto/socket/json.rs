@@ -1,0 +1,231 @@
+//! Reading through JSON: whether a text is some, and where its first item stands.
+//!
+//! Nothing is built and nothing is recursive: how deep a text is nested is up to
+//! its sender. Strings are looked through many bytes at a time, since they are
+//! what large messages consist of.
+
+use alloc::vec::Vec;
+
+/// What has been seen of a valid JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outline<'a> {
+    /// What it begins with: `{` is an object, `[` an array.
+    pub(super) start: u8,
+    /// The first item of an array that is not empty.
+    pub(super) first: Option<&'a str>,
+}
+
+/// Reads through a text. `None` if it is no JSON.
+///
+/// A lone surrogate is let through where it is escaped: it is no text of ours,
+/// but of JavaScript's.
+pub(super) fn outline(text: &str) -> Option<Outline<'_>> {
+    let bytes = text.as_bytes();
+    let mut at = skip_space(bytes, 0);
+    let start = *bytes.get(at)?;
+    let mut open = Nesting::default();
+    let (mut first_start, mut first_end) = (None, None);
+    loop {
+        // A value begins here.
+        match bytes.get(at)? {
+            b'[' => {
+                at = skip_space(bytes, at + 1);
+                if bytes.get(at) != Some(&b']') {
+                    open.push(false);
+                    first_start = first_start.or(Some(at));
+                    continue;
+                }
+                at += 1;
+            }
+            b'{' => {
+                at = skip_space(bytes, at + 1);
+                if bytes.get(at) != Some(&b'}') {
+                    open.push(true);
+                    at = key_end(bytes, at)?;
+                    continue;
+                }
+                at += 1;
+            }
+            _ => at = scalar_end(bytes, at)?,
+        }
+        // A value has ended, and with it perhaps others around it.
+        while let Some(is_object) = open.innermost() {
+            if open.depth == 1 {
+                first_end = first_end.or(Some(at));
+            }
+            at = skip_space(bytes, at);
+            match (bytes.get(at)?, is_object) {
+                (b',', false) => {
+                    at = skip_space(bytes, at + 1);
+                    break;
+                }
+                (b',', true) => {
+                    at = key_end(bytes, skip_space(bytes, at + 1))?;
+                    break;
+                }
+                (b']', false) | (b'}', true) => {
+                    at += 1;
+                    open.pop();
+                }
+                _ => return None,
+            }
+        }
+        if open.depth == 0 {
+            let is_over = skip_space(bytes, at) == bytes.len();
+            let first = first_start
+                .zip(first_end)
+                .filter(|_| start == b'[')
+                .and_then(|(start, end)| text.get(start..end));
+            return is_over.then_some(Outline { start, first });
+        }
+    }
+}
+
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value behind a key begins.
+fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if bytes.get(at) != Some(&b'"') {
+        return None;
+    }
+    let colon = skip_space(bytes, string_end(bytes, at)?);
+    (bytes.get(colon) == Some(&b':')).then(|| skip_space(bytes, colon + 1))
+}
+
+/// Where a value ends that holds no others.
+fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let word = match bytes.get(at)? {
+        b'"' => return string_end(bytes, at),
+        b'-' | b'0'..=b'9' => return number_end(bytes, at),
+        b't' => "true",
+        b'f' => "false",
+        b'n' => "null",
+        _ => return None,
+    };
+    let rest = bytes.get(at..)?;
+    rest.starts_with(word.as_bytes()).then_some(at + word.len())
+}
+
+fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
+    at = match bytes.get(at)? {
+        b'0' => at + 1,
+        _ => digits_end(bytes, at)?,
+    };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits_end(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let is_signed = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+        at = digits_end(bytes, at + 1 + usize::from(is_signed))?;
+    }
+    Some(at)
+}
+
+/// Where digits end, of which there is one at least.
+fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    (at > start).then_some(at)
+}
+
+/// Where the string ends whose quote is at `start`, behind its last quote.
+fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        at += plain_len(bytes.get(at..)?);
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at = escape_end(bytes, at + 1)?,
+            _ => return None,
+        }
+    }
+}
+
+fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+        b'u' => {
+            let digits = bytes.get(at + 1..at + 5)?;
+            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 5)
+        }
+        _ => None,
+    }
+}
+
+/// How many bytes stand for themselves in a string: those before a quote, a
+/// backslash or a control character.
+pub(super) fn plain_len(bytes: &[u8]) -> usize {
+    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+    let plain = blocks.iter().take_while(|block| is_plain(block)).count() * BLOCK;
+    let rest = bytes.get(plain..).unwrap_or_default();
+    let is_plain = |byte: &&u8| **byte >= 0x20 && !matches!(byte, b'"' | b'\\');
+    plain + rest.iter().take_while(is_plain).count()
+}
+
+/// How many bytes are looked at together.
+const BLOCK: usize = 32;
+
+/// Whether there is neither quote nor backslash nor control character: eight bytes
+/// in one number, whose highest bits tell. Where one of them is set by a carry,
+/// another is by right.
+fn is_plain(block: &[u8; BLOCK]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGHEST: u64 = ONES << 7;
+    let (words, _) = block.as_chunks::<8>();
+    let found = words.iter().fold(0, |found, word| {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * b'"' as u64);
+        let backslash = word ^ (ONES * b'\\' as u64);
+        found
+            | (quote.wrapping_sub(ONES) & !quote)
+            | (backslash.wrapping_sub(ONES) & !backslash)
+            | (word.wrapping_sub(ONES * 0x20) & !word)
+    });
+    found & HIGHEST == 0
+}
+
+/// What is open around a value, a bit each: arrays are 0 and objects 1.
+#[derive(Default)]
+struct Nesting {
+    depth: usize,
+    /// The innermost ones, the last of them lowest.
+    bits: u64,
+    /// Those around them, 64 in each.
+    outer: Vec<u64>,
+}
+
+impl Nesting {
+    const BITS: usize = u64::BITS as usize;
+
+    fn push(&mut self, is_object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(Self::BITS) {
+            self.outer.push(self.bits);
+        }
+        self.bits = self.bits << 1 | u64::from(is_object);
+        self.depth += 1;
+    }
+
+    fn pop(&mut self) {
+        self.depth -= 1;
+        self.bits >>= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(Self::BITS) {
+            self.bits = self.outer.pop().unwrap_or_default();
+        }
+    }
+
+    /// Whether the innermost is an object; `None` if nothing is open.
+    fn innermost(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.bits & 1 == 1)
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
