@@ -1,8 +1,7 @@
-use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::json;
+use super::{json, push_decimal};
 
 /// What a server tells a new client about the session: the content of the
 /// [`Open`](super::ServerPacket::Open) packet.
@@ -49,15 +48,31 @@ impl Handshake<'_> {
     /// The handshake as JSON: exactly these five keys, in the specification's
     /// order, without white space.
     pub fn to_json(&self) -> String {
-        let mut json = String::from("{\"sid\":");
-        json::push_string(self.sid, &mut json);
-        json.push_str(&format!(
-            ",\"upgrades\":[{}],\"pingInterval\":{},\"pingTimeout\":{},\"maxPayload\":{}}}",
-            if self.upgrades { "\"websocket\"" } else { "" },
-            self.ping_interval.as_millis(),
-            self.ping_timeout.as_millis(),
-            self.max_payload,
-        ));
+        let mut json = String::new();
+        self.push_json(&mut json);
         json
     }
+
+    /// Appends [`to_json`](Self::to_json).
+    pub(super) fn push_json(&self, out: &mut String) {
+        // The names and numbers of usual settings take less than a hundred bytes.
+        out.reserve(self.sid.len() + 128);
+        out.push_str("{\"sid\":");
+        json::push_string(self.sid, out);
+        out.push_str(",\"upgrades\":[");
+        if self.upgrades {
+            out.push_str("\"websocket\"");
+        }
+        out.push_str("],\"pingInterval\":");
+        push_decimal(millis(self.ping_interval), out);
+        out.push_str(",\"pingTimeout\":");
+        push_decimal(millis(self.ping_timeout), out);
+        out.push_str(",\"maxPayload\":");
+        push_decimal(self.max_payload, out);
+        out.push('}');
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

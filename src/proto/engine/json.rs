@@ -5,7 +5,7 @@ use alloc::string::String;
 /// Appends `text` as a JSON string literal that is also a JavaScript one:
 /// escaped as `JSON.stringify` does, and U+2028 and U+2029 too, which older
 /// JavaScript takes for line ends.
-pub(super) fn push_string(text: &str, out: &mut String) {
+pub(crate) fn push_string(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         match character {

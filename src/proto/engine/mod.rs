@@ -20,6 +20,7 @@
 
 mod base64;
 mod data;
+mod decimal;
 mod error;
 mod handshake;
 mod json;
@@ -33,8 +34,10 @@ mod settings;
 mod test_client;
 
 pub use data::{Body, Data, Frame};
+pub(crate) use decimal::push_decimal;
 pub use error::ParseError;
 pub use handshake::Handshake;
+pub(crate) use json::push_string;
 pub use outcome::{Answer, ConnId, Output, Reason, Refusal};
 pub use packet::{ClientPacket, Revision, ServerPacket};
 pub use payload::{

@@ -200,6 +200,11 @@ impl<'a> ServerPacket<'a> {
     /// A binary message of revision 4 is its own frame and passes through
     /// uncopied; everything else is written into one new buffer.
     pub fn encode(self, revision: Revision, b64: bool) -> Frame<'a> {
+        if let Self::Open(handshake) = &self {
+            let mut frame = String::from(PacketType::Open.to_char());
+            handshake.push_json(&mut frame);
+            return Frame::from(frame);
+        }
         let (kind, data) = self.into_parts();
         encode_frame(revision, b64, kind, data)
     }

@@ -11,6 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Part;
+use crate::engine::decimal::{each_digit, push_decimal};
 use crate::engine::packet::{push_binary, push_text, text_len};
 use crate::engine::{ClientPacket, Data, ParseError, Revision};
 
@@ -95,7 +96,7 @@ pub(super) fn encode_text(packets: &[Part<'_>]) -> String {
         .sum();
     let mut payload = String::with_capacity(len);
     for (kind, data) in packets {
-        payload.extend(digits(utf16_len(data)).map(|digit| char::from(b'0' + digit)));
+        push_decimal(utf16_len(data) as u64, &mut payload);
         payload.push(COLON);
         push_text(Revision::V3, *kind, data, &mut payload);
     }
@@ -110,7 +111,7 @@ pub(super) fn encode_binary(packets: &[Part<'_>]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(len);
     for (kind, data) in packets {
         payload.push(if data.is_binary() { BINARY } else { STRING });
-        payload.extend(digits(1 + data.len()));
+        each_digit(1 + data.len() as u64, &mut |digit| payload.push(digit));
         payload.push(END_OF_LENGTH);
         match data {
             Data::Text(text) => {
@@ -129,12 +130,4 @@ fn utf16_len(data: &Data<'_>) -> usize {
         Data::Text(text) => 1 + text.chars().map(char::len_utf16).sum::<usize>(),
         Data::Binary(_) => text_len(Revision::V3, data),
     }
-}
-
-/// The decimal digits of a number, 0 to 9 each, the most significant first.
-fn digits(number: usize) -> impl Iterator<Item = u8> {
-    let highest = number.checked_ilog10().unwrap_or(0);
-    (0..=highest)
-        .rev()
-        .map(move |place| (number / 10_usize.pow(place) % 10) as u8)
 }
