@@ -7,6 +7,8 @@ use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::json::{number_end, string_end};
+
 /// The arguments of an event or an acknowledgement: a JSON array, as text. In it,
 /// `{"_placeholder":true,"num":i}` stands for an attachment. The first item of
 /// an event's is its name.
@@ -137,7 +139,7 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
             }
             b',' => (key, expects_key) = (Key::None, matches!(open.last(), Some(Some(_)))),
             b'"' => {
-                let end = string_end(bytes, at);
+                let end = string_end(bytes, at).unwrap_or(bytes.len());
                 if expects_key {
                     key = json.get(at..end).map_or(Key::None, read_key);
                     expects_key = false;
@@ -157,7 +159,7 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
                 key = Key::None;
             }
             b'-' | b'0'..=b'9' => {
-                let end = number_end(bytes, at);
+                let end = number_end(bytes, at).unwrap_or(at + 1);
                 if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
                     object.num = json.get(at..end).and_then(|number| number.parse().ok());
                 }
@@ -183,23 +185,4 @@ fn read_key(quoted: &str) -> Key {
         "num" => Key::Num,
         _ => Key::None,
     }
-}
-
-/// Where the string that begins at `start` ends, its quotes counted.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-fn number_end(bytes: &[u8], start: usize) -> usize {
-    let rest = bytes.get(start..).unwrap_or_default();
-    let is_part = |byte: &u8| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9');
-    start + rest.iter().take_while(|byte| is_part(byte)).count()
 }

@@ -59,7 +59,8 @@ pub const TOO_MANY_NAMESPACES: &str = "Too many namespaces";
 ///
 /// // … the application lets it in …
 /// let packet = client.accept("/chat").unwrap();
-/// assert_eq!(packet.messages[0].data(), Data::from("0/chat,{\"sid\":\"an id\"}"));
+/// let mut messages = packet.messages().map(|message| message.data());
+/// assert_eq!(messages.next(), Some(Data::from("0/chat,{\"sid\":\"an id\"}")));
 ///
 /// // … and the client has something to say.
 /// let Ok(Some(Incoming::Event { namespace, name, args, .. })) =

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::packet::{Header, decode_text};
+use super::packet::{decode_complete, read_head};
 use super::{ClientPacket, ParseError, Parser, Protocol, placeholders};
 use crate::engine::Data;
 
@@ -45,7 +45,7 @@ pub struct Decoder {
 /// A packet and what has come of its attachments.
 #[derive(Debug, Serialize, Deserialize)]
 struct Pending {
-    /// Decoded already, and once more when all is there.
+    /// Read through already. It is decoded when all is there.
     text: String,
     attachments: Vec<Vec<u8>>,
     expected: usize,
@@ -86,19 +86,34 @@ impl Decoder {
         if self.pending.take().is_some() {
             return Err(ParseError::UnexpectedText);
         }
-        // What is borrowed stays borrowed.
-        let header = match &text {
-            Cow::Borrowed(text) => decode_text(protocol, text, limits.attachments)?,
-            Cow::Owned(text) => decode_owned(protocol, text, limits)?,
-        };
-        if header.attachments == 0 {
-            return Ok(Some(header.packet));
+        match text {
+            // What is borrowed stays borrowed.
+            Cow::Borrowed(text) => self.handle_lent(protocol, limits, text),
+            Cow::Owned(text) => {
+                let packet = self.handle_lent(protocol, limits, &text)?;
+                Ok(packet.map(ClientPacket::into_owned))
+            }
+        }
+    }
+
+    fn handle_lent<'a>(
+        &mut self,
+        protocol: Protocol,
+        limits: Limits,
+        text: &'a str,
+    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
+        let head = read_head(text, limits.attachments)?;
+        let expected = head.attachments;
+        let packet = head.into_packet(protocol)?;
+        if expected == 0 {
+            return Ok(Some(packet));
         }
         self.pending = Some(Pending {
-            attachments: Vec::new(),
-            expected: header.attachments,
+            text: String::from(text),
+            // The number is not more than is allowed, but nothing has come yet.
+            attachments: Vec::with_capacity(expected.min(4)),
+            expected,
             bytes: text.len(),
-            text: text.into_owned(),
         });
         Ok(None)
     }
@@ -119,23 +134,10 @@ impl Decoder {
             self.pending = Some(pending);
             return Ok(None);
         }
-        let mut packet = decode_owned(protocol, &pending.text, limits)?.packet;
-        packet.set_attachments(pending.attachments);
+        let packet = decode_complete(protocol, pending.text, pending.attachments)?;
         check_placeholders(&packet)?;
         Ok(Some(packet))
     }
-}
-
-fn decode_owned(
-    protocol: Protocol,
-    text: &str,
-    limits: Limits,
-) -> Result<Header<'static>, ParseError> {
-    let header = decode_text(protocol, text, limits.attachments)?;
-    Ok(Header {
-        packet: header.packet.into_owned(),
-        attachments: header.attachments,
-    })
 }
 
 /// The way of [`Parser::JSON`].

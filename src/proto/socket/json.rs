@@ -81,6 +81,15 @@ pub(super) fn outline(text: &str) -> Option<Outline<'_>> {
     }
 }
 
+/// The first item of an array that has been read through before, if it is neither
+/// an array nor an object.
+pub(super) fn first_scalar(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let open = skip_space(bytes, 0);
+    let start = skip_space(bytes, open + 1);
+    text.get(start..scalar_end(bytes, start)?)
+}
+
 fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
         at += 1;
@@ -99,19 +108,19 @@ fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// Where a value ends that holds no others.
 fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let word = match bytes.get(at)? {
-        b'"' => return string_end(bytes, at),
-        b'-' | b'0'..=b'9' => return number_end(bytes, at),
-        b't' => "true",
-        b'f' => "false",
-        b'n' => "null",
-        _ => return None,
-    };
     let rest = bytes.get(at..)?;
-    rest.starts_with(word.as_bytes()).then_some(at + word.len())
+    match rest.first()? {
+        b'"' => string_end(bytes, at),
+        b'-' | b'0'..=b'9' => number_end(bytes, at),
+        b't' => (rest.first_chunk() == Some(b"true")).then_some(at + 4),
+        b'n' => (rest.first_chunk() == Some(b"null")).then_some(at + 4),
+        b'f' => (rest.first_chunk() == Some(b"false")).then_some(at + 5),
+        _ => None,
+    }
 }
 
-fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
+/// Where the number ends that begins at `start`.
+pub(super) fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
     at = match bytes.get(at)? {
         b'0' => at + 1,
@@ -137,7 +146,7 @@ fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
 }
 
 /// Where the string ends whose quote is at `start`, behind its last quote.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
         at += plain_len(bytes.get(at..)?);
@@ -162,34 +171,57 @@ fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// How many bytes stand for themselves in a string: those before a quote, a
 /// backslash or a control character.
-pub(super) fn plain_len(bytes: &[u8]) -> usize {
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let plain = blocks.iter().take_while(|block| is_plain(block)).count() * BLOCK;
-    let rest = bytes.get(plain..).unwrap_or_default();
-    let is_plain = |byte: &&u8| **byte >= 0x20 && !matches!(byte, b'"' | b'\\');
-    plain + rest.iter().take_while(is_plain).count()
+fn plain_len(bytes: &[u8]) -> usize {
+    let mut plain = 0;
+    loop {
+        // Most strings are short, and end in one of the first words. In long ones
+        // it is faster to look at several words together.
+        for _ in 0..BLOCK / WORD {
+            let rest = bytes.get(plain..).unwrap_or_default();
+            let Some(word) = rest.first_chunk() else {
+                return plain + rest.iter().take_while(|byte| is_plain(**byte)).count();
+            };
+            let found = special_bytes(word);
+            if found != 0 {
+                return plain + found.trailing_zeros() as usize / 8;
+            }
+            plain += WORD;
+        }
+        let (blocks, _) = bytes.get(plain..).unwrap_or_default().as_chunks();
+        plain += BLOCK * blocks.iter().take_while(|block| are_plain(block)).count();
+    }
 }
 
-/// How many bytes are looked at together.
-const BLOCK: usize = 32;
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
+}
 
-/// Whether there is neither quote nor backslash nor control character: eight bytes
-/// in one number, whose highest bits tell. Where one of them is set by a carry,
-/// another is by right.
-fn is_plain(block: &[u8; BLOCK]) -> bool {
+/// The bytes of a word.
+const WORD: usize = 8;
+/// The bytes of several.
+const BLOCK: usize = 4 * WORD;
+
+fn are_plain(block: &[u8; BLOCK]) -> bool {
+    let (words, _) = block.as_chunks::<WORD>();
+    words
+        .iter()
+        .map(special_bytes)
+        .fold(0, |all, found| all | found)
+        == 0
+}
+
+/// The quotes, backslashes and control characters in a word: the highest bit of
+/// each such byte. A carry may set that of bytes behind the first, and of no others.
+fn special_bytes(word: &[u8; WORD]) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGHEST: u64 = ONES << 7;
-    let (words, _) = block.as_chunks::<8>();
-    let found = words.iter().fold(0, |found, word| {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        found
-            | (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word)
-    });
-    found & HIGHEST == 0
+    let word = u64::from_le_bytes(*word);
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let found = (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    found & HIGHEST
 }
 
 /// What is open around a value, a bit each: arrays are 0 and objects 1.

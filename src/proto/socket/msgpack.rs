@@ -7,7 +7,6 @@
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString as _};
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
@@ -39,9 +38,7 @@ pub(super) fn decode_message<'a>(
 }
 
 pub(super) fn encode_message(packet: &ServerPacket<'_>, protocol: Protocol) -> Encoded {
-    Encoded {
-        messages: vec![Prepared::Binary(encode(packet, protocol))],
-    }
+    Encoded::alone(Prepared::Binary(encode(packet, protocol)))
 }
 
 /// Reads a packet.

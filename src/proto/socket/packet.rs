@@ -1,15 +1,15 @@
 //! Packets: what a client sends is decoded, what a server sends is encoded.
 
 use alloc::borrow::Cow;
-use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
+use core::iter;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::outline;
+use super::json::{first_scalar, outline};
 use super::{Args, ParseError, Parser};
-use crate::engine::{MESSAGE, Prepared, Revision};
+use crate::engine::{MESSAGE, Prepared, Revision, push_decimal, push_string};
 
 /// The generations of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,19 +98,18 @@ impl ClientPacket<'_> {
 
     /// The same packet, owned.
     pub fn into_owned(self) -> ClientPacket<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         match self {
             Self::Connect {
                 namespace,
                 query,
                 auth,
             } => ClientPacket::Connect {
-                namespace: owned(namespace),
+                namespace: own_namespace(namespace),
                 query: query.map(owned),
                 auth: auth.map(owned),
             },
             Self::Disconnect { namespace } => ClientPacket::Disconnect {
-                namespace: owned(namespace),
+                namespace: own_namespace(namespace),
             },
             Self::Event {
                 namespace,
@@ -118,7 +117,7 @@ impl ClientPacket<'_> {
                 name,
                 args,
             } => ClientPacket::Event {
-                namespace: owned(namespace),
+                namespace: own_namespace(namespace),
                 ack,
                 name: owned(name),
                 args: args.into_owned(),
@@ -128,7 +127,7 @@ impl ClientPacket<'_> {
                 id,
                 args,
             } => ClientPacket::Ack {
-                namespace: owned(namespace),
+                namespace: own_namespace(namespace),
                 id,
                 args: args.into_owned(),
             },
@@ -144,19 +143,18 @@ impl ClientPacket<'_> {
     }
 }
 
-/// A packet as its text has it: one with attachments is not complete yet.
-pub(super) struct Header<'a> {
-    pub(super) packet: ClientPacket<'a>,
+/// A packet as its text has it, and what stands before the JSON in it.
+pub(super) struct Head<'a> {
+    kind: char,
     /// How many attachments are to follow.
     pub(super) attachments: usize,
+    namespace: Cow<'a, str>,
+    id: Option<u64>,
+    json: &'a str,
 }
 
 /// `<type>[<n>-][/namespace,][id][json]`
-pub(super) fn decode_text<'a>(
-    protocol: Protocol,
-    text: &'a str,
-    max_attachments: usize,
-) -> Result<Header<'a>, ParseError> {
+pub(super) fn read_head(text: &str, max_attachments: usize) -> Result<Head<'_>, ParseError> {
     let mut chars = text.chars();
     let kind = chars.next().ok_or(ParseError::UnknownType)?;
     let rest = chars.as_str();
@@ -167,27 +165,85 @@ pub(super) fn decode_text<'a>(
         _ => return Err(ParseError::UnknownType),
     };
     let (namespace, rest) = read_namespace(rest);
-    let (id, payload) = read_id(rest)?;
-    let packet = match kind {
-        '0' => {
-            let (namespace, query) = split_query(protocol, namespace);
-            decode_connect(namespace, query, Some(payload).filter(|it| !it.is_empty()))?
-        }
-        '1' if payload.is_empty() => ClientPacket::Disconnect { namespace },
-        '1' => return Err(ParseError::Payload),
-        '2' | '5' => {
-            let (namespace, _) = split_query(protocol, namespace);
-            decode_event(namespace, id, Cow::Borrowed(payload))?
-        }
-        _ => {
-            let (namespace, _) = split_query(protocol, namespace);
-            decode_ack(namespace, id, Cow::Borrowed(payload))?
-        }
-    };
-    Ok(Header {
-        packet,
+    let (id, json) = read_id(rest)?;
+    Ok(Head {
+        kind,
         attachments,
+        namespace,
+        id,
+        json,
     })
+}
+
+impl<'a> Head<'a> {
+    /// The packet, once all of its JSON has been read through.
+    pub(super) fn into_packet(self, protocol: Protocol) -> Result<ClientPacket<'a>, ParseError> {
+        let Self {
+            kind,
+            namespace,
+            id,
+            json,
+            ..
+        } = self;
+        if kind == '1' {
+            return match json {
+                "" => Ok(ClientPacket::Disconnect { namespace }),
+                _ => Err(ParseError::Payload),
+            };
+        }
+        let (namespace, query) = split_query(protocol, namespace);
+        match kind {
+            '0' => decode_connect(namespace, query, Some(json).filter(|it| !it.is_empty())),
+            '2' | '5' => decode_event(namespace, id, Cow::Borrowed(json)),
+            _ => decode_ack(namespace, id, Cow::Borrowed(json)),
+        }
+    }
+}
+
+/// Decodes a packet whose attachments have all come now: its text has been
+/// [read through](Head::into_packet) before them.
+pub(super) fn decode_complete(
+    protocol: Protocol,
+    mut text: String,
+    attachments: Vec<Vec<u8>>,
+) -> Result<ClientPacket<'static>, ParseError> {
+    let head = read_head(&text, attachments.len())?;
+    let (namespace, _) = split_query(protocol, head.namespace);
+    let (kind, id, namespace) = (head.kind, head.id, own_namespace(namespace));
+    let name = match kind {
+        '5' => {
+            let name = first_scalar(head.json).ok_or(ParseError::Payload)?;
+            Some(name_of(name)?.into_owned())
+        }
+        _ => None,
+    };
+    text.drain(..text.len() - head.json.len());
+    let args = Args::new(text, attachments);
+    match name {
+        Some(name) => Ok(ClientPacket::Event {
+            namespace,
+            ack: id,
+            name: Cow::Owned(name),
+            args,
+        }),
+        None => Ok(ClientPacket::Ack {
+            namespace,
+            id: id.ok_or(ParseError::AckId)?,
+            args,
+        }),
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
+}
+
+/// Most sockets are in the root, whose name need not be copied.
+fn own_namespace(namespace: Cow<'_, str>) -> Cow<'static, str> {
+    match &*namespace {
+        "/" => Cow::Borrowed("/"),
+        _ => owned(namespace),
+    }
 }
 
 fn read_count(text: &str, max: usize) -> Result<(usize, &str), ParseError> {
@@ -380,8 +436,28 @@ pub enum ServerPacket<'a> {
 /// the attachments behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
-    /// In this order.
-    pub messages: Vec<Prepared>,
+    first: Prepared,
+    attachments: Vec<Prepared>,
+}
+
+impl Encoded {
+    /// A packet that takes one message.
+    pub(super) fn alone(message: Prepared) -> Self {
+        Self {
+            first: message,
+            attachments: Vec::new(),
+        }
+    }
+
+    /// The messages, in this order.
+    pub fn messages(&self) -> impl Iterator<Item = &Prepared> {
+        iter::once(&self.first).chain(&self.attachments)
+    }
+
+    /// The first message, and those that follow it.
+    pub fn into_parts(self) -> (Prepared, Vec<Prepared>) {
+        (self.first, self.attachments)
+    }
 }
 
 impl ServerPacket<'_> {
@@ -447,17 +523,30 @@ impl ServerPacket<'_> {
     /// The JSON of a packet that has no arguments.
     pub(super) fn payload(&self, protocol: Protocol) -> Option<String> {
         match (self, protocol) {
-            (Self::Connect { sid, pid, .. }, Protocol::V5) => Some(match pid {
-                Some(pid) => format!(r#"{{"sid":{},"pid":{}}}"#, quoted(sid), quoted(pid)),
-                None => format!(r#"{{"sid":{}}}"#, quoted(sid)),
-            }),
-            (Self::ConnectError { message, data, .. }, Protocol::V5) => Some(match data {
-                Some(data) => format!(r#"{{"message":{},"data":{data}}}"#, quoted(message)),
-                None => format!(r#"{{"message":{}}}"#, quoted(message)),
-            }),
+            (Self::Connect { sid, pid, .. }, Protocol::V5) => {
+                let mut json = String::with_capacity(sid.len() + pid.map_or(0, str::len) + 24);
+                json.push_str("{\"sid\":");
+                push_string(sid, &mut json);
+                if let Some(pid) = pid {
+                    json.push_str(",\"pid\":");
+                    push_string(pid, &mut json);
+                }
+                json.push('}');
+                Some(json)
+            }
+            (Self::ConnectError { message, data, .. }, Protocol::V5) => {
+                let mut json = String::from("{\"message\":");
+                push_string(message, &mut json);
+                if let Some(data) = data {
+                    json.push_str(",\"data\":");
+                    json.push_str(data);
+                }
+                json.push('}');
+                Some(json)
+            }
             // Clients of protocol 4 know one value: the data, or else the message.
             (Self::ConnectError { message, data, .. }, Protocol::V4) => {
-                Some(data.map_or_else(|| quoted(message), |data| data.to_string()))
+                Some(data.map_or_else(|| quoted(message), String::from))
             }
             (
                 Self::Connect { .. }
@@ -486,7 +575,7 @@ fn text(
     frame.push(MESSAGE);
     frame.push(kind);
     if !attachments.is_empty() {
-        frame.push_str(&attachments.len().to_string());
+        push_decimal(attachments.len() as u64, &mut frame);
         frame.push('-');
     }
     if namespace != "/" {
@@ -494,24 +583,25 @@ fn text(
         frame.push(',');
     }
     if let Some(id) = id {
-        frame.push_str(&id.to_string());
+        push_decimal(id, &mut frame);
     }
     match (last, json.strip_suffix(']')) {
         (Some(last), Some(open)) => {
             frame.push_str(open);
             frame.push(',');
-            frame.push_str(&quoted(last));
+            push_string(last, &mut frame);
             frame.push(']');
         }
         (Some(_), None) | (None, _) => frame.push_str(json),
     }
-    let mut messages = Vec::with_capacity(1 + attachments.len());
-    messages.push(Prepared::Text(frame));
-    messages.extend(attachments.iter().cloned().map(Prepared::Binary));
-    Encoded { messages }
+    Encoded {
+        first: Prepared::Text(frame),
+        attachments: attachments.iter().cloned().map(Prepared::Binary).collect(),
+    }
 }
 
 pub(super) fn quoted(text: &str) -> String {
-    // A string can always be written as JSON.
-    serde_json::to_string(text).unwrap_or_default()
+    let mut json = String::with_capacity(text.len() + 2);
+    push_string(text, &mut json);
+    json
 }

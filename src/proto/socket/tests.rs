@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits {
 
 /// What a server's packet is on the wire, without the type of a message in front.
 fn wire(encoded: &Encoded) -> Vec<Data<'_>> {
-    encoded.messages.iter().map(|it| it.data()).collect()
+    encoded.messages().map(|it| it.data()).collect()
 }
 
 fn open(protocol: Protocol) -> Client {

@@ -36,13 +36,22 @@ struct Part {
 
 impl From<Encoded> for Outgoing {
     fn from(encoded: Encoded) -> Self {
-        let parts = encoded.messages.into_iter().map(|message| Part {
+        let (first, attachments) = encoded.into_parts();
+        let mut parts = Vec::with_capacity(1 + attachments.len());
+        parts.push(Part::from(first));
+        parts.extend(attachments.into_iter().map(Part::from));
+        Self {
+            parts,
+            shared: false,
+        }
+    }
+}
+
+impl From<Prepared> for Part {
+    fn from(message: Prepared) -> Self {
+        Self {
             message,
             value: OnceCell::new(),
-        });
-        Self {
-            parts: parts.collect(),
-            shared: false,
         }
     }
 }
