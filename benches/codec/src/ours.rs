@@ -8,7 +8,7 @@ use dormouse_proto::engine::{
     encode_payload,
 };
 use dormouse_proto::socket::{
-    self, Args, ClientPacket as Packet, Decoder, Encoded, Limits, Parser, Protocol,
+    self, Args, ClientPacket as Packet, Decoder, Encoded, Limits, ParseError, Parser, Protocol,
 };
 
 use crate::inputs::{Auth, Content, Message, User};
@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits {
 
 pub fn decode_text(revision: Revision, frame: &str) -> usize {
     let packet = ClientPacket::decode(revision, Frame::from(frame));
-    size_of_packet(black_box(&packet.expect("it is a packet")))
+    size_of_packet(black_box(&packet).as_ref().expect("it is a packet"))
 }
 
 pub fn encode_text(revision: Revision, text: &str) -> usize {
@@ -40,7 +40,7 @@ pub fn encode(revision: Revision, packet: ServerPacket<'_>) -> usize {
 
 pub fn decode_body(revision: Revision, body: &Body<'_>) -> usize {
     decode_payload(revision, body)
-        .map(|packet| size_of_packet(black_box(&packet.expect("it is a packet"))))
+        .map(|packet| size_of_packet(black_box(&packet).as_ref().expect("it is a packet")))
         .sum()
 }
 
@@ -83,51 +83,38 @@ impl Client {
         }
     }
 
-    fn take<'a>(&mut self, data: Data<'a>) -> Option<Packet<'a>> {
-        self.decoder
-            .decode(Protocol::V5, self.parser, LIMITS, data)
-            .expect("it is a packet")
+    fn take<'a>(&mut self, data: Data<'a>) -> Result<Option<Packet<'a>>, ParseError> {
+        self.decoder.decode(Protocol::V5, self.parser, LIMITS, data)
     }
 
-    fn packet<'a>(&mut self, message: &'a Message) -> Packet<'a> {
-        let mut packet = match &*message.text {
-            "" => None,
-            text => self.take(Data::from(text)),
+    fn packet<'a>(&mut self, message: &'a Message) -> Result<Option<Packet<'a>>, ParseError> {
+        let Some((last, first)) = message.attachments.split_last() else {
+            return self.take(Data::from(&*message.text));
         };
-        for attachment in &message.attachments {
-            packet = self.take(Data::from(&**attachment));
+        if !message.text.is_empty() {
+            self.take(Data::from(&*message.text))?;
         }
-        packet.expect("it is complete")
+        for attachment in first {
+            self.take(Data::from(&**attachment))?;
+        }
+        self.take(Data::from(&**last))
     }
 
     /// Decodes a packet, up to the event's name: the rest is valid JSON.
     pub fn decode(&mut self, message: &Message) -> usize {
         let packet = self.packet(message);
-        match black_box(&packet) {
-            Packet::Connect {
-                namespace, auth, ..
-            } => namespace.len() + auth.as_ref().map_or(0, |auth| auth.len()),
-            Packet::Disconnect { namespace } => namespace.len(),
-            Packet::Event {
-                namespace,
-                ack,
-                name,
-                args,
-            } => namespace.len() + ack.unwrap_or(0) as usize + name.len() + args.bytes(),
-            Packet::Ack {
-                namespace,
-                id,
-                args,
-            } => namespace.len() + *id as usize + args.bytes(),
+        match black_box(&packet).as_ref().expect("it is a packet") {
+            None => panic!("it is complete"),
+            Some(packet) => size(packet),
         }
     }
 
     /// Decodes a packet, and its arguments into the types of a handler.
     pub fn decode_args<T: FromArgs + Size>(&mut self, message: &Message) -> usize {
         let (args, named) = match self.packet(message) {
-            Packet::Event { args, .. } => (args, true),
-            Packet::Ack { args, .. } => (args, false),
-            Packet::Connect { .. } | Packet::Disconnect { .. } => panic!("it has no arguments"),
+            Ok(Some(Packet::Event { args, .. })) => (args, true),
+            Ok(Some(Packet::Ack { args, .. })) => (args, false),
+            packet => panic!("it has no arguments: {packet:?}"),
         };
         let values = T::from_args(&args, named).expect("the arguments fit");
         black_box(&values).size()
@@ -135,14 +122,35 @@ impl Client {
 
     /// Decodes a CONNECT packet, and what the client says of itself.
     pub fn decode_auth(&mut self, message: &Message) -> usize {
-        let Packet::Connect {
+        let Ok(Some(Packet::Connect {
             auth: Some(auth), ..
-        } = self.packet(message)
+        })) = self.packet(message)
         else {
             panic!("it connects");
         };
         let auth: Auth = serde_json::from_str(&auth).expect("it fits");
         black_box(&auth).token.len()
+    }
+}
+
+/// What there is to see of a packet.
+fn size(packet: &Packet<'_>) -> usize {
+    match packet {
+        Packet::Connect {
+            namespace, auth, ..
+        } => namespace.len() + auth.as_ref().map_or(0, |auth| auth.len()),
+        Packet::Disconnect { namespace } => namespace.len(),
+        Packet::Event {
+            namespace,
+            ack,
+            name,
+            args,
+        } => namespace.len() + ack.unwrap_or(0) as usize + name.len() + args.bytes(),
+        Packet::Ack {
+            namespace,
+            id,
+            args,
+        } => namespace.len() + *id as usize + args.bytes(),
     }
 }
 
@@ -210,7 +218,7 @@ pub fn encode_connect(namespace: &str, sid: &str, parser: Parser) -> usize {
 /// The frames that go to a WebSocket.
 fn size_of_frames(encoded: &Encoded) -> usize {
     let size = |message: &Prepared| message.frame(Revision::V4, false).len();
-    black_box(encoded).messages.iter().map(size).sum()
+    black_box(encoded).messages().map(size).sum()
 }
 
 /// How much has been read into an application's types.
