@@ -585,7 +585,8 @@ fn text(
     if let Some(id) = id {
         push_decimal(id, &mut frame);
     }
-    match (last, json.strip_suffix(']')) {
+    // A client's own arguments may have white space behind them.
+    match (last, json.trim_end().strip_suffix(']')) {
         (Some(last), Some(open)) => {
             frame.push_str(open);
             frame.push(',');

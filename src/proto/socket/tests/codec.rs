@@ -300,6 +300,12 @@ fn what_a_server_sends() {
         with_offset,
         with_offset,
     );
+    let spaced = Args::new("[\"a\",1]\r\n", vec![]);
+    check(
+        event("/", None, &spaced, Some("77")),
+        with_offset,
+        with_offset,
+    );
     let ack = |args| ServerPacket::Ack {
         namespace: "/",
         id: 9,
