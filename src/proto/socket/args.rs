@@ -94,6 +94,17 @@ struct Object {
     num: Option<usize>,
 }
 
+impl Object {
+    /// Of two equal keys the later one counts, whatever its value is.
+    fn forget(&mut self, key: Key) {
+        match key {
+            Key::None => {}
+            Key::Placeholder => self.is_placeholder = false,
+            Key::Num => self.num = None,
+        }
+    }
+}
+
 /// What the next token means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
@@ -143,8 +154,9 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
                 if expects_key {
                     key = json.get(at..end).map_or(Key::None, read_key);
                     expects_key = false;
-                } else if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
-                    object.num = None;
+                    if let Some(Some(object)) = open.last_mut() {
+                        object.forget(key);
+                    }
                 }
                 at = end;
                 continue;
@@ -152,9 +164,6 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
             b't' | b'f' | b'n' => {
                 if let (Key::Placeholder, Some(Some(object))) = (key, open.last_mut()) {
                     object.is_placeholder = *byte == b't';
-                }
-                if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
-                    object.num = None;
                 }
                 key = Key::None;
             }

@@ -226,6 +226,10 @@ fn placeholders_must_name_an_attachment() {
         (r#"{"_\u0070laceholder":true,"num":9}"#, false),
         (r#"{"_placeholder":false,"num":9}"#, true),
         (r#"{"_placeholder":1,"num":9}"#, true),
+        (r#"{"_placeholder":true,"_placeholder":1,"num":9}"#, true),
+        (r#"{"_placeholder":true,"_placeholder":{},"num":9}"#, true),
+        (r#"{"_placeholder":true,"num":0,"num":[]}"#, false),
+        (r#"{"_placeholder":true,"num":0,"num":{"num":0}}"#, false),
         (r#"["_placeholder",true,"num",9]"#, true),
         (r#"{"a":"{\"_placeholder\":true,\"num\":9}"}"#, true),
     ] {
