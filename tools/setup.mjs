@@ -191,6 +191,13 @@ async function ensureNativeLibraries(name) {
   if (packages.length > 0) await installWithApt(packages, `to build ${name}`);
 }
 
+/** A C++ compiler, which builds libFuzzer. */
+export async function ensureCompiler() {
+  if (!which('c++', 'g++', 'clang++') && process.platform === 'linux') {
+    await installWithApt(['g++', 'libc6-dev'], 'to build the fuzzer');
+  }
+}
+
 /** A browser for the tests, and the driver that goes with it. */
 export async function ensureBrowser() {
   const find = () => ({

@@ -1,0 +1,207 @@
+// `npm run fuzz -- --seconds N [--target name]`: the targets of fuzz/, one after
+// another, for so many seconds altogether (60 unless told). It ends with an error
+// where one of them has found something, and says how to see that again:
+// `npm run fuzz -- --target name --replay file`.
+//
+// What is found on the way is kept in target/fuzz/corpus, where the next run goes
+// on. `npm run fuzz -- --keep` puts the best of that into fuzz/corpus, which
+// `cargo test -p dormouse-proto --test corpus` replays.
+//
+// The fuzzer is libFuzzer, built along; the instrumentation is the stable
+// compiler's own. So a C++ compiler is all that may be missing.
+
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { Failure, capture, isMain, main, root, run, say } from './shell.mjs';
+import { ensureCompiler, ensureRust } from './setup.mjs';
+import { keepBest } from './corpus.mjs';
+
+const target = path.join(root, 'target', 'fuzz');
+const seeds = (name) => path.join(root, 'fuzz', 'corpus', name);
+const corpus = (name) => path.join(target, 'corpus', name);
+const findings = (name) => path.join(target, 'findings', name);
+
+// What makes coverage visible to libFuzzer.
+const instrumentation = [
+  '-Cpasses=sancov-module',
+  ...['level=4', 'inline-8bit-counters', 'pc-table', 'trace-compares'].map(
+    (option) => `-Cllvm-args=-sanitizer-coverage-${option}`,
+  ),
+  '-Ccodegen-units=1',
+];
+
+// An input that takes longer than this, or more memory, is a finding.
+const limits = ['-timeout=10', '-rss_limit_mb=1024', '-max_len=1000', '-len_control=20'];
+
+const PROGRESS = 10_000;
+
+/** Builds the fuzzer. Resolves to its program. */
+async function buildFuzzer() {
+  await ensureRust([]);
+  await ensureCompiler();
+  const host = /^host: (.*)$/m.exec((await capture('rustc', ['-vV'])) ?? '')?.[1];
+  if (!host) throw new Failure('rustc does not say what it runs on');
+  const manifest = path.join(root, 'fuzz', 'Cargo.toml');
+  const args = ['build', '--release', '--quiet', '--locked', '--manifest-path', manifest];
+  // With a target named, the flags are not for build scripts and macros.
+  await run('cargo', [...args, '--target', host, '--target-dir', target], {
+    env: { CARGO_ENCODED_RUSTFLAGS: instrumentation.join('\x1f'), RUSTFLAGS: undefined },
+    orElse: 'could not build the fuzzer, see above',
+  });
+  return path.join(target, host, 'release', 'dormouse-fuzz');
+}
+
+/** The targets, as fuzz/targets/mod.rs lists them. */
+function targetNames() {
+  const list = readFileSync(path.join(root, 'fuzz', 'targets', 'mod.rs'), 'utf8');
+  return [...list.matchAll(/^ {4}\("([a-z_]+)",/gm)].map(([, name]) => name);
+}
+
+/** Starts libFuzzer on one target. Resolves to its exit status and the lines it wrote. */
+function start(fuzzer, name, args, onLine) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(fuzzer, args, {
+      cwd: root,
+      env: { ...process.env, DORMOUSE_FUZZ_TARGET: name },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    const stop = () => child.kill();
+    process.on('exit', stop);
+    const lines = [];
+    let rest = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop();
+      for (const line of parts) {
+        lines.push(line);
+        // What is said before the end is progress; a finding is among the last.
+        if (lines.length > 500) lines.shift();
+        onLine?.(line);
+      }
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      process.off('exit', stop);
+      resolve({ code: code ?? 128, lines });
+    });
+  });
+}
+
+/** `#193027 NEW cov: 2244 ft: 10724 corp: 2050/37Kb …`, as numbers. */
+function readProgress(line) {
+  const match = /^#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)\//.exec(line);
+  if (!match) return undefined;
+  const [runs, coverage, , inputs] = [match[1], match[3], match[4], match[5]].map(Number);
+  return { event: match[2], runs, coverage, inputs };
+}
+
+/** Lets one target run for so long. */
+async function fuzz(fuzzer, name, seconds) {
+  for (const directory of [corpus(name), findings(name)]) mkdirSync(directory, { recursive: true });
+  const directories = [corpus(name), seeds(name)].filter(existsSync);
+  const found = new Set(readdirSync(findings(name)));
+  const args = [
+    ...limits,
+    `-max_total_time=${seconds}`,
+    `-dict=${path.join(root, 'fuzz', 'dictionary')}`,
+    `-artifact_prefix=${findings(name)}${path.sep}`,
+    '-print_final_stats=1',
+    ...directories,
+  ];
+  say(`${name}: ${seconds} s`);
+  const began = Date.now();
+  let [first, last, shown] = [undefined, undefined, began];
+  const { code, lines } = await start(fuzzer, name, args, (line) => {
+    const progress = readProgress(line);
+    if (!progress) return;
+    last = progress;
+    if (progress.event === 'INITED') first = progress;
+    if (Date.now() - shown < PROGRESS) return;
+    shown = Date.now();
+    const { runs, coverage, inputs } = progress;
+    say(`${name}: ${Math.round((shown - began) / 1000)} s, ${runs} runs, coverage ${coverage}, ${inputs} inputs`);
+  });
+  const runs = Number(/^stat::number_of_executed_units:\s*(\d+)/m.exec(lines.join('\n'))?.[1] ?? last?.runs ?? 0);
+  const elapsed = (Date.now() - began) / 1000;
+  const news = readdirSync(findings(name)).filter((file) => !found.has(file));
+  if (code !== 0) console.error(tail(lines).join('\n'));
+  return { name, code, runs, perSecond: Math.round(runs / elapsed), first, last, news };
+}
+
+/** What went wrong, without the progress before it and the dictionary behind it. */
+function tail(lines) {
+  const from = lines.findIndex((line) => /panicked at|^==\d+==|ERROR: libFuzzer/.test(line));
+  return lines.slice(Math.max(from, 0)).filter((line) => !/^#\d|^stat::|^###|^".*# Uses/.test(line));
+}
+
+function summary(results) {
+  const growth = (result, key) => `${result.first?.[key] ?? 0} → ${result.last?.[key] ?? 0}`;
+  const rows = results.map((result) => [
+    result.name,
+    String(result.runs),
+    String(result.perSecond),
+    growth(result, 'coverage'),
+    growth(result, 'inputs'),
+    result.code === 0 ? 'none' : result.news.join(' ') || `exit status ${result.code}`,
+  ]);
+  const table = [['target', 'runs', 'per second', 'coverage', 'inputs', 'findings'], ...rows];
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+  return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n');
+}
+
+/** Runs one input again, and shows all that it has to say. */
+async function replay(fuzzer, name, file) {
+  if (!existsSync(file)) throw new Failure(`there is no file ${file}`);
+  const { code } = await start(fuzzer, name, ['-timeout=10', file], (line) => console.error(line));
+  if (code !== 0) throw new Failure(`${file} makes ${name} fail`);
+}
+
+async function fuzzAll(options) {
+  const all = targetNames();
+  const names = options.target ? [options.target] : all;
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown) throw new Failure(`there is no target "${unknown}": ${all.join(', ')}`);
+  const seconds = Number(options.seconds ?? 60);
+  if (!(seconds > 0)) throw new Failure('--seconds wants a number');
+  if (options.replay && !options.target) throw new Failure('--replay wants a --target');
+
+  const fuzzer = await buildFuzzer();
+  if (options.replay) return replay(fuzzer, options.target, path.resolve(options.replay));
+  if (options.keep) {
+    for (const name of names) {
+      const merge = (args) => start(fuzzer, name, args);
+      await keepBest({ name, from: corpus(name), to: seeds(name), scratch: target, merge });
+    }
+    return undefined;
+  }
+  const results = [];
+  for (const name of names) {
+    results.push(await fuzz(fuzzer, name, Math.max(1, Math.floor(seconds / names.length))));
+  }
+  console.log(`\n${summary(results)}\n`);
+  return complain(results.filter(({ code }) => code !== 0));
+}
+
+/** Says how to see each finding again. */
+function complain(failed) {
+  if (failed.length === 0) return;
+  for (const { name, news } of failed) {
+    for (const file of news) {
+      const relative = path.relative(root, path.join(findings(name), file));
+      console.log(`npm run fuzz -- --target ${name} --replay ${relative}`);
+    }
+  }
+  throw new Failure(`${failed.map(({ name }) => name).join(', ')}: see above; a finding that is mended belongs into fuzz/corpus`);
+}
+
+if (isMain(import.meta)) {
+  await main(() => {
+    const string = { type: 'string' };
+    const { values } = parseArgs({
+      options: { seconds: string, target: string, replay: string, keep: { type: 'boolean' } },
+    });
+    return fuzzAll(values);
+  });
+}
