@@ -60,11 +60,11 @@ function targetNames() {
 }
 
 /** Starts libFuzzer on one target. Resolves to its exit status and the lines it wrote. */
-function start(fuzzer, name, args, onLine) {
+function start(fuzzer, name, args, { env, onLine } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(fuzzer, args, {
       cwd: root,
-      env: { ...process.env, DORMOUSE_FUZZ_TARGET: name },
+      env: { ...process.env, ...env, DORMOUSE_FUZZ_TARGET: name },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     const stop = () => child.kill();
@@ -113,7 +113,7 @@ async function fuzz(fuzzer, name, seconds) {
   say(`${name}: ${seconds} s`);
   const began = Date.now();
   let [first, last, shown] = [undefined, undefined, began];
-  const { code, lines } = await start(fuzzer, name, args, (line) => {
+  const onLine = (line) => {
     const progress = readProgress(line);
     if (!progress) return;
     last = progress;
@@ -122,7 +122,8 @@ async function fuzz(fuzzer, name, seconds) {
     shown = Date.now();
     const { runs, coverage, inputs } = progress;
     say(`${name}: ${Math.round((shown - began) / 1000)} s, ${runs} runs, coverage ${coverage}, ${inputs} inputs`);
-  });
+  };
+  const { code, lines } = await start(fuzzer, name, args, { onLine });
   const runs = Number(/^stat::number_of_executed_units:\s*(\d+)/m.exec(lines.join('\n'))?.[1] ?? last?.runs ?? 0);
   const elapsed = (Date.now() - began) / 1000;
   const news = readdirSync(findings(name)).filter((file) => !found.has(file));
@@ -151,10 +152,13 @@ function summary(results) {
   return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n');
 }
 
-/** Runs one input again, and shows all that it has to say. */
+/** Runs one input again, and shows step by step what it does. */
 async function replay(fuzzer, name, file) {
   if (!existsSync(file)) throw new Failure(`there is no file ${file}`);
-  const { code } = await start(fuzzer, name, ['-timeout=10', file], (line) => console.error(line));
+  const { code } = await start(fuzzer, name, ['-timeout=10', file], {
+    env: { DORMOUSE_FUZZ_TRACE: '1' },
+    onLine: (line) => console.error(line),
+  });
   if (code !== 0) throw new Failure(`${file} makes ${name} fail`);
 }
 

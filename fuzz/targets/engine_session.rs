@@ -11,8 +11,9 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Format, Open, Output, Revision, Session, Settings};
 
 use self::model::Model;
-pub(super) use self::step::{Conns, Effects, Step, apply, outputs, read_settings, read_step};
+pub(super) use self::step::{Conns, Step, apply, outputs, read_settings, read_step};
 use super::bytes::Bytes;
+use super::trace;
 
 /// When a session begins: late enough for a clock to go back.
 pub(super) const BEGIN: u64 = 1_000_000_000;
@@ -33,56 +34,68 @@ pub(super) fn run(data: &[u8]) {
             _ => Session::open_websocket(now, settings, open, ConnId(0)),
         }
     };
+    trace(&(settings, open));
     let mut model = Model::new(settings, open, flags & 4 != 0);
     let (mut awake, mut asleep) = (begin(), begin());
     model.check_opened(outputs(&mut awake));
     outputs(&mut asleep);
 
     let mut now = BEGIN;
+    let mut saved = awake.snapshot();
+    awake.take_changed();
     while !bytes.is_empty() {
         let step = read_step(&mut bytes, &mut now, &model.conns());
+        trace(&(now, &step));
         let mut effects = apply(&mut awake, &step, now);
-        asleep = sleep(&asleep, settings);
-        assert_eq!(
-            effects,
-            apply(&mut asleep, &step, now),
-            "sleep changes nothing: {step:?}"
-        );
+        let same = apply(&mut asleep, &step, now);
+        assert_eq!(effects, same, "sleep changes nothing: {step:?}");
         if let Step::Evict = step {
-            // What no WebSocket carries is gone, and neither of them has heard of it.
-            awake = evict(&awake, settings, &model, &mut effects);
-            asleep = evict(&asleep, settings, &model, &mut Effects::default());
+            awake = evict(&awake.snapshot(), settings, &model);
+            effects.outputs = outputs(&mut awake);
+            asleep = evict(&asleep.snapshot(), settings, &model);
+            outputs(&mut asleep);
         }
+        trace(&effects);
         model.handle(&step, now, effects);
         model.compare(&awake);
-        check_deadline(&awake, settings, now);
-        assert_eq!(
-            awake.snapshot(),
-            asleep.snapshot(),
-            "sleep loses nothing: {step:?}"
-        );
+
+        let snapshot = awake.snapshot();
+        assert_eq!(snapshot, asleep.snapshot(), "sleep loses nothing: {step:?}");
+        asleep = sleep(&snapshot, settings);
+        assert_eq!(asleep.next_deadline(), awake.next_deadline());
+        check_deadline(sleep(&snapshot, settings), now);
+        if awake.take_changed() {
+            saved = snapshot;
+        } else if snapshot != saved {
+            check_saved([&saved, &snapshot].map(|it| evict(it, settings, &model)));
+        }
     }
 }
 
-fn sleep(session: &Session, settings: Settings) -> Session {
-    let snapshot = session.snapshot();
-    let restored = Session::restore(&snapshot, settings, |_| true).expect("a snapshot");
-    assert_eq!(restored.snapshot(), snapshot);
-    assert_eq!(restored.next_deadline(), session.next_deadline());
-    restored
+fn sleep(snapshot: &[u8], settings: Settings) -> Session {
+    Session::restore(snapshot, settings, |_| true).expect("a snapshot")
 }
 
 /// The object was evicted: WebSockets outlive that, requests do not.
-fn evict(session: &Session, settings: Settings, model: &Model, effects: &mut Effects) -> Session {
+fn evict(snapshot: &[u8], settings: Settings, model: &Model) -> Session {
     let is_there = |conn| model.is_socket(conn);
-    let mut left = Session::restore(&session.snapshot(), settings, is_there).expect("a snapshot");
-    effects.outputs.extend(outputs(&mut left));
-    left
+    Session::restore(snapshot, settings, is_there).expect("a snapshot")
+}
+
+/// A session that said it need not be saved again has lost nothing its client
+/// could miss.
+fn check_saved(mut sessions: [Session; 2]) {
+    let [saved, latest] = sessions.each_mut().map(|session| {
+        let place = (session.transport(), session.socket());
+        // Long ago nobody was silent for too long.
+        let step = Step::Poll(ConnId(u64::MAX), Format::Any);
+        (place, apply(session, &step, 0))
+    });
+    assert_eq!(saved, latest, "what was saved is all there is");
 }
 
 /// Whoever wakes up when he is asked to is not asked for the same moment again.
-fn check_deadline(session: &Session, settings: Settings, now: u64) {
-    let mut session = sleep(session, settings);
+fn check_deadline(mut session: Session, now: u64) {
     let Some(deadline) = session.next_deadline() else {
         return;
     };

@@ -6,6 +6,9 @@
 //! and reads, and what is to come of it, is written here from the specifications
 //! and not with the code under test.
 
+use std::fmt::Debug;
+use std::sync::OnceLock;
+
 mod bytes;
 mod engine_packet;
 mod engine_payload;
@@ -32,3 +35,11 @@ pub const ALL: [Target; 8] = [
     ("socket_msgpack", socket_msgpack::run),
     ("socket_packet", socket_packet::run),
 ];
+
+/// Says what is done, where one input alone is run to be understood.
+fn trace(step: &dyn Debug) {
+    static IS_ON: OnceLock<bool> = OnceLock::new();
+    if *IS_ON.get_or_init(|| std::env::var_os("DORMOUSE_FUZZ_TRACE").is_some()) {
+        eprintln!("{step:?}");
+    }
+}

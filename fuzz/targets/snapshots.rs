@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::bytes::{Bytes, text};
 use super::engine_session::{Conns, apply, outputs, read_settings, read_step};
+use super::trace;
 
 pub(super) fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
@@ -46,6 +47,7 @@ fn check_session(snapshot: &[u8], mut steps: Bytes<'_>) {
             socket: session.socket(),
         };
         let step = read_step(&mut steps, &mut now, &conns);
+        trace(&(now, &step));
         apply(&mut session, &step, now);
         let again = session.snapshot();
         session = Session::restore(&again, settings, |_| true).expect("a snapshot of its own");

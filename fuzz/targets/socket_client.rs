@@ -13,6 +13,7 @@ use dormouse_proto::socket::{Client, Encoded, Incoming, Parser, Protocol, Settin
 use self::crowd::Crowd;
 use self::model::{Model, Said};
 use super::bytes::{Bytes, text};
+use super::trace;
 
 const CLIENTS: usize = 3;
 const NAMESPACES: [&str; 5] = ["/", "/a", "/b", "/c", "/d"];
@@ -38,23 +39,10 @@ pub(super) fn run(data: &[u8]) {
         let who = bytes.below(CLIENTS);
         let end = &mut ends[who];
         end.step(&mut bytes, who, &mut crowd);
-        end.asleep = sleep(&end.asleep, settings);
+        end.sleep();
         end.model.compare(&end.awake, settings);
-        assert_eq!(
-            end.awake.snapshot(),
-            end.asleep.snapshot(),
-            "sleep loses nothing"
-        );
         crowd.step(&mut bytes);
     }
-}
-
-fn sleep(client: &Client, settings: Settings) -> Client {
-    let snapshot = client.snapshot();
-    let restored = Client::restore(&snapshot, settings).expect("a snapshot");
-    assert_eq!(restored.snapshot(), snapshot);
-    assert_eq!(restored.next_deadline(), client.next_deadline());
-    restored
 }
 
 /// One client: as it is, as it sleeps, and as it should be.
@@ -63,6 +51,8 @@ struct End {
     protocol: Protocol,
     awake: Client,
     asleep: Client,
+    /// What was saved when it last said that it must be.
+    saved: Vec<u8>,
     model: Model,
     joined: u32,
 }
@@ -75,14 +65,28 @@ impl End {
             protocol,
             awake: open(),
             asleep: open(),
+            saved: Vec::new(),
             model: Model::new(settings, protocol),
             joined: 0,
+        }
+    }
+
+    fn sleep(&mut self) {
+        let snapshot = self.awake.snapshot();
+        assert_eq!(snapshot, self.asleep.snapshot(), "sleep loses nothing");
+        self.asleep = Client::restore(&snapshot, self.settings).expect("a snapshot");
+        assert_eq!(self.asleep.next_deadline(), self.awake.next_deadline());
+        if self.awake.take_changed() {
+            self.saved = snapshot;
+        } else {
+            assert_eq!(snapshot, self.saved, "what was saved is all there is");
         }
     }
 
     /// Does the same to both, which must answer the same.
     fn both<T: PartialEq + std::fmt::Debug>(&mut self, mut act: impl FnMut(&mut Client) -> T) -> T {
         let result = act(&mut self.awake);
+        trace(&result);
         assert_eq!(result, act(&mut self.asleep), "sleep changes nothing");
         result
     }
@@ -168,6 +172,7 @@ impl End {
         let expected = self.model.message(data.borrowed());
         let awake = self.awake.handle_message(data.borrowed());
         let asleep = self.asleep.handle_message(data.borrowed());
+        trace(&(&data, &awake));
         assert_eq!(awake, asleep, "sleep changes nothing");
         match (awake, expected) {
             (Ok(Some(Incoming::Reply(packet))), Ok(Some(model::Expected::Refusal(said)))) => {

@@ -4,6 +4,7 @@ use dormouse_proto::engine::Data;
 use dormouse_proto::socket::{ClientPacket, Decoder, Limits, ParseError, Parser, Protocol};
 
 use super::bytes::{Bytes, text};
+use super::trace;
 
 /// What has come of a packet, by the book.
 #[derive(Default)]
@@ -39,6 +40,7 @@ pub(super) fn run(data: &[u8]) {
         let lent = decoder.decode(protocol, Parser::JSON, limits, data.borrowed());
         let lent = lent.map(|packet| packet.map(ClientPacket::into_owned));
         let slept = asleep.decode(protocol, Parser::JSON, limits, data.clone().into_owned());
+        trace(&(&data, &lent));
         assert_eq!(lent, slept, "sleep changes nothing");
         check(protocol, limits, &mut model, &data, lent);
         assert_eq!(decoder.is_pending(), model.missing > 0);
