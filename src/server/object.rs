@@ -157,6 +157,7 @@ impl Object {
         self.0.look_around();
         self.0.clock.handle_alarm();
         self.0.restore_all();
+        self.0.recall_server();
         self.0.handle_timeouts();
     }
 }

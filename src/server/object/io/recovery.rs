@@ -19,6 +19,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 use super::Target;
 use super::outgoing::Letter;
+use crate::app::app;
 use crate::io::{Call, ExpireContext, Recovery};
 use crate::log::Level;
 use crate::object::Shell;
@@ -91,18 +92,20 @@ fn value(number: u64) -> JsValue {
 }
 
 impl Log {
-    fn open(state: &ObjectState) -> Self {
+    fn open(state: &ObjectState, path: &str) -> Self {
         for statement in [
             "CREATE TABLE IF NOT EXISTS dormouse_events \
              (place INTEGER PRIMARY KEY, namespace TEXT, bytes BLOB)",
             "CREATE TABLE IF NOT EXISTS dormouse_sockets \
              (pid TEXT PRIMARY KEY, namespace TEXT, session TEXT, definition INTEGER, \
              bytes BLOB, lost INTEGER) WITHOUT ROWID",
-            // Two numbers: PRUNED and LOOKED.
+            // What has a name: PRUNED, LOOKED and SERVER.
             "CREATE TABLE IF NOT EXISTS dormouse_numbers (name INTEGER PRIMARY KEY, value INTEGER)",
         ] {
             run(state, statement, &[]);
         }
+        let remember = "INSERT OR IGNORE INTO dormouse_numbers VALUES (?, ?)";
+        run(state, remember, &[SERVER.into(), path.into()]);
         let last = run(state, "SELECT MAX(place) FROM dormouse_events", &[]);
         let pruned = read_number(state, PRUNED);
         Self {
@@ -226,6 +229,8 @@ fn place_before_last(state: &ObjectState, count: u64) -> u64 {
 const PRUNED: u32 = 1;
 /// When sockets were looked for last that were cut off without a word.
 const LOOKED: u32 = 2;
+/// The path of the server that all this is of: text, in a column that takes it.
+const SERVER: u32 = 3;
 
 fn read_number(state: &ObjectState, name: u32) -> u64 {
     let find = "SELECT value FROM dormouse_numbers WHERE name = ?";
@@ -246,8 +251,24 @@ impl Shell {
     /// What recovery is set to, where it is on, and what is stored for it.
     fn recovery(&self) -> Option<(&Recovery, &Log)> {
         let recovery = self.application()?.recovery.as_ref()?;
-        let log = self.io.log.get_or_init(|| Log::open(&self.state));
+        let path = &self.endpoint()?.options.path;
+        let log = self.io.log.get_or_init(|| Log::open(&self.state, path));
         Some((recovery, log))
+    }
+
+    /// Finds out whose server this is when no session can tell: all have gone, and
+    /// only what is kept of them is here.
+    pub(in crate::object) fn recall_server(&self) {
+        if self.endpoint().is_some() {
+            return;
+        }
+        let find = "SELECT value FROM dormouse_numbers WHERE name = ?";
+        let rows = run(&self.state, find, &[SERVER.into()]);
+        let path = rows.first().and_then(|row| row.get(0).as_string());
+        self.adopt(
+            path.and_then(|path| app().endpoint_at(&path).cloned())
+                .as_ref(),
+        );
     }
 
     /// Stores an event before it is sent. One that may be lost is not stored, and
