@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { eachWay, freshNamespace, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket-bystander.mjs';
+import { sleeping } from '../harness/target.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -135,9 +136,24 @@ const rules = ({ revision, transport, asleep, member }) => {
       const chat = await member({ namespace: '/chat' });
       const root = await chat.client.join('/');
       await chat.ask('join', 'room');
+      await root.ask('join', 'other room');
       await chat.client.lose();
       await assertGone(chat, /^transport (close|error)$/, ['room']);
-      await assertGone(root, /^transport (close|error)$/);
+      await assertGone(root, /^transport (close|error)$/, ['other room']);
+    });
+
+    // While the application hears of one socket, the others must not be found again.
+    test('none of them is there any more', sleeping, async () => {
+      const namespaces = [freshNamespace(), freshNamespace()];
+      const goes = await member({ namespace: namespaces[0] });
+      const sockets = [goes, await goes.client.join(namespaces[1])];
+      const witnesses = await Promise.all(namespaces.map((namespace) => member({ namespace })));
+      await server.sleep(goes.client.sid);
+      await goes.client.lose();
+      for (const socket of sockets) await assertGone(socket, /^transport (close|error)$/, []);
+      for (const witness of witnesses) {
+        assert.deepEqual(await witness.ask('fetch', { from: 'server' }), [[[witness.id, [], { name: null }]]]);
+      }
     });
   }
 };

@@ -20,14 +20,18 @@ impl Shell {
         let Some((reason, sockets)) = ended else {
             return;
         };
-        for (namespace, socket) in sockets {
-            if socket.is_connected() {
-                self.lose(key, &namespace, socket, reason);
-            } else {
-                // The application is still thinking about it.
-                self.with_io(key, |io| io.gone.push((namespace.into(), socket)));
+        // As one event: the session must not be forgotten when the handlers of its
+        // first socket have returned.
+        self.event(|| {
+            for (namespace, socket) in sockets {
+                if socket.is_connected() {
+                    self.lose(key, &namespace, socket, reason);
+                } else {
+                    // The application is still thinking about it.
+                    self.with_io(key, |io| io.gone.push((namespace.into(), socket)));
+                }
             }
-        }
+        });
     }
 
     /// A socket that was connected is no longer.
