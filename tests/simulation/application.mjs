@@ -1,0 +1,47 @@
+// What the application was told, by the lines that it writes: who is there, and
+// who has gone. Each coming has one going, and nobody goes who was not there.
+
+export class ApplicationView {
+  #here = new Map();
+
+  constructor(violation) {
+    this.violation = violation;
+  }
+
+  /** A line on the console. */
+  hears(line) {
+    if (!line.startsWith('{"event"')) return;
+    const { event, socket, recovered } = JSON.parse(line);
+    if (event === 'connected') this.#connected(socket, recovered);
+    else if (event === 'disconnecting') this.#step(socket, 'here', 'going', event);
+    else if (event === 'disconnected') this.#step(socket, 'going', 'gone', event);
+    else if (event === 'expired') this.#step(socket, 'gone', 'expired', event);
+  }
+
+  #connected(socket, recovered) {
+    const before = this.#here.get(socket);
+    const isFine = recovered ? before === 'gone' || before === 'cut off' : before !== 'here';
+    if (!isFine) this.violation(`socket ${socket} came, and was ${before}`);
+    this.#here.set(socket, 'here');
+  }
+
+  #step(socket, from, to, event) {
+    const before = this.#here.get(socket);
+    if (before !== from && before !== 'cut off') this.violation(`the application was told of ${socket}: ${event}, and it was ${before}`);
+    this.#here.set(socket, to);
+  }
+
+  /** An object was cut off without a word: its sockets may have gone or not. */
+  cutOff(object) {
+    // The last character of these is partly of what follows.
+    const beginning = Buffer.from(object, 'hex').toString('base64url').slice(0, 42);
+    for (const [socket, state] of this.#here) {
+      if (state !== 'expired' && socket.includes(beginning)) this.#here.set(socket, 'cut off');
+    }
+  }
+
+  /** Those of whose going it was never told. */
+  get stillHere() {
+    return [...this.#here].filter(([, state]) => state === 'here' || state === 'going').map(([socket]) => socket);
+  }
+}

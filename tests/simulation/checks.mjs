@@ -1,0 +1,70 @@
+// What must hold when everybody has got what is due, when nobody does anything, and
+// when everybody has gone.
+
+const INTERVAL = 25_000;
+
+/** Nothing went wrong for a while: everybody is connected and has got everything. */
+export function checkSettled(world) {
+  const { oracle, players } = world;
+  oracle.checkDelivered();
+  for (const { spec } of unanswered(world).filter(({ spec }) => spec.method === 'POST' || spec.isHandshake)) {
+    oracle.violation(`${spec.method ?? 'GET'} ${spec.path} was never answered`);
+  }
+  for (const player of players) checkPlayer(world, player);
+}
+
+function checkPlayer({ oracle }, player) {
+  const { client } = player;
+  if (!client.isOpen) return player.violation(`could not connect again: ${client.session?.state}`);
+  for (const place of client.places.values()) {
+    if (place.wanted && !place.isConnected && !place.expectsRefusal) player.violation(`is not in ${place.namespace}`);
+  }
+  if (oracle.excuses.storage) return undefined;
+  for (const { data, place, isFragile } of client.unanswered) {
+    const isExcused = (isFragile && oracle.excuses.panicked) || player.known.get(place.namespace)?.isExcused;
+    if (!isExcused && data[0] !== 'panic') player.violation(`${data[0]} in ${place.namespace} was never answered`);
+  }
+  for (const { value } of player.echoesDue) player.violation(`never got the echo of ${JSON.stringify(value).slice(0, 100)}`);
+  return undefined;
+}
+
+/** Nobody said anything for so long: nothing but heartbeats woke the objects. */
+export function checkIdle(world, before, duration) {
+  const { oracle, players } = world;
+  const polls = players.some(({ client }) => client.session?.transport === 'polling');
+  for (const [index, host] of world.platform.objects.entries()) {
+    const alarms = host.counts.alarms - (before[index] ?? 0);
+    // One for each ping interval, and what recovery has to forget.
+    const most = Math.ceil(duration / INTERVAL) + 4;
+    if (alarms > most) oracle.violation(`object ${host.name} was woken by ${alarms} alarms in ${duration / 1_000} s`);
+    if (host.incarnation && !polls && !host.canSleep) oracle.violation(`object ${host.name} could not sleep`);
+  }
+}
+
+/** A panic takes the application's own requests with it that were waiting in the same isolate. */
+function unanswered({ oracle }) {
+  return oracle.unansweredRequests.filter(({ spec }) => !(spec.isRoute && oracle.excuses.panicked));
+}
+
+/** Everybody has gone: there is nothing left of them. */
+export function checkNothingLeft(world) {
+  const { oracle } = world;
+  if (!oracle.excuses.panicked && !oracle.excuses.storage) {
+    for (const socket of oracle.application.stillHere) oracle.violation(`the application was never told that ${socket} has gone`);
+  }
+  const open = unanswered(world).length;
+  if (open > 0) oracle.violation(`${open} requests were never answered`);
+  for (const host of world.platform.objects) {
+    const where = `object ${host.name}`;
+    for (const table of ['dormouse_saved', 'dormouse_sockets', 'dormouse_events']) {
+      const [row] = host.storage.look(`SELECT COUNT(*) AS rows FROM ${table}`);
+      if (row?.rows > 0) oracle.violation(`${where} has ${row.rows} rows left in ${table}`);
+    }
+    if (host.links.size > 0) oracle.violation(`${where} has ${host.links.size} WebSockets left`);
+    if (host.hasAlarm) oracle.violation(`${where} has an alarm left`);
+    if (host.incarnation && !host.canSleep) {
+      const { pending, timers, sockets } = host.incarnation;
+      oracle.violation(`${where} cannot sleep: ${pending.size} requests, ${timers.size} timers, ${sockets.size} WebSockets`);
+    }
+  }
+}

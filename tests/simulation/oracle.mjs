@@ -1,0 +1,201 @@
+// What must hold, judged from outside: from what clients have sent, what they were
+// told and when. A message is known by its number; whom it may reach and whom it
+// must follows from what each socket had asked for, and been granted, meanwhile.
+
+import { ApplicationView } from './application.mjs';
+import { Membership } from './membership.mjs';
+
+/** A poll is answered by the next heartbeat, which an alarm may bring late. */
+const LONGEST_POLL = 45_000 + 62_000;
+/** Anything else is answered at once, or when an upgrade is out of the way. */
+const LONGEST_REQUEST = 2_500;
+
+export class Oracle {
+  violations = [];
+  sockets = new Map();
+  #casts = new Map();
+  #requests = new Set();
+  /** What was excused, and why: none of it may be judged as strictly. */
+  excuses = { storage: false, panicked: false, crashed: false };
+  counts = { sessions: 0, casts: 0, received: 0, asked: 0, recovered: 0, requests: 0 };
+
+  constructor(world) {
+    this.world = world;
+    this.application = new ApplicationView((message) => this.violation(message));
+  }
+
+  get #now() {
+    return this.world.loop.now;
+  }
+
+  violation(message) {
+    this.world.trace(`VIOLATION: ${message}`);
+    this.violations.push(message);
+  }
+
+  // Requests.
+
+  requestArrived(network, exchange) {
+    this.counts.requests += 1;
+    this.#requests.add(exchange);
+  }
+
+  requestAnswered(network, exchange, status) {
+    this.#requests.delete(exchange);
+    const took = this.#now - exchange.arrivedAt;
+    const isPoll = exchange.spec.method === undefined && exchange.spec.path.includes('sid=');
+    const limit = isPoll ? LONGEST_POLL : LONGEST_REQUEST + (exchange.spec.longest ?? 0);
+    if (took > limit) this.violation(`${network.name}: ${exchange.spec.path} was answered after ${took} ms`);
+    if (status >= 500 && !this.world.faults.excuses5xx(exchange)) {
+      this.violation(`${network.name}: ${exchange.spec.path} was answered with ${status}`);
+    }
+  }
+
+  /** Requests that the server still holds, and whose clients wait for them. */
+  get unansweredRequests() {
+    return [...this.#requests].filter((exchange) => !exchange.cut);
+  }
+
+  // Sockets.
+
+  joined(player, place, recovered) {
+    const known = this.sockets.get(place.id);
+    if (recovered) {
+      this.counts.recovered += 1;
+      if (!known || known.player !== player || known.isOver) {
+        this.violation(`${player.name} recovered socket ${place.id}, which is not its own`);
+      }
+      if (known) known.offlineSince = undefined;
+      return known;
+    }
+    // Of protocol 4, ids follow from the session's.
+    if (known && !(known.isOver && known.player === player)) this.violation(`the socket id ${place.id} was given out twice`);
+    const socket = new KnownSocket(player, place, this.#now);
+    this.sockets.set(place.id, socket);
+    return socket;
+  }
+
+  /** It is gone for good. */
+  over(socket) {
+    if (socket) Object.assign(socket, { isOver: true, overAt: this.#now });
+  }
+
+  // Messages.
+
+  /** A message to many: its number, which goes along with it. */
+  sent(cast) {
+    const number = this.#casts.size + 1;
+    this.counts.casts += 1;
+    this.#casts.set(number, { ...cast, number, sentAt: this.#now, handledBy: Infinity });
+    return number;
+  }
+
+  /** The server has dealt with it, by now at the latest. */
+  handled(number) {
+    const cast = this.#casts.get(number);
+    cast.handledBy = Math.min(cast.handledBy, this.#now);
+  }
+
+  received(socket, number, { namespace, content, isMissed = false }) {
+    const cast = this.#casts.get(number);
+    const where = `${socket.player.name} in ${namespace}`;
+    if (!cast) return this.violation(`${where} got message ${number}, which nobody sent`);
+    this.counts.received += 1;
+    this.handled(number);
+    if (cast.namespace !== namespace) this.violation(`${where} got message ${number} of ${cast.namespace}`);
+    if (!isEqual(cast.content, content)) this.violation(`${where} got message ${number} changed`);
+    if (!socket.mayReceive(cast, this.#now)) {
+      this.violation(`${where} got message ${number}, which was not for it: ${describe(cast)}`);
+    }
+    if (socket.received.has(number) && !socket.isExcused) {
+      this.violation(`${where} got message ${number} twice`);
+    }
+    socket.received.add(number);
+    this.#checkOrder(socket, cast, where, isMissed);
+    return undefined;
+  }
+
+  #checkOrder(socket, cast, where) {
+    if (cast.series === undefined) return;
+    const last = socket.last.get(cast.series) ?? 0;
+    if (cast.number < last && !socket.isExcused) {
+      this.violation(`${where} got message ${cast.number} of ${cast.series} after ${last}`);
+    }
+    socket.last.set(cast.series, Math.max(last, cast.number));
+  }
+
+  /** At the end: who is still there has got everything that it had to. */
+  checkDelivered() {
+    if (this.excuses.storage) return;
+    for (const cast of this.#casts.values()) {
+      if (cast.volatile || cast.handledBy === Infinity) continue;
+      for (const socket of this.sockets.values()) this.#checkReceived(socket, cast);
+    }
+  }
+
+  #checkReceived(socket, cast) {
+    if (socket.isOver || socket.isExcused || socket.received.has(cast.number)) return;
+    if (!socket.mustReceive(cast)) return;
+    this.violation(`${socket.player.name} never got message ${cast.number}: ${describe(cast)}`);
+  }
+}
+
+/** A socket that a client was told of, through all its recoveries. */
+class KnownSocket {
+  received = new Set();
+  last = new Map();
+  isOver = false;
+  /** It may lose something from now on, get it twice or out of order. */
+  isExcused = false;
+
+  constructor(player, place, now) {
+    Object.assign(this, { player, id: place.id, namespace: place.namespace });
+    this.askedAt = place.askedAt;
+    this.since = now;
+    this.rooms = new Membership();
+  }
+
+  excuse() {
+    this.isExcused = true;
+  }
+
+  #mayBeIn(room, from, to) {
+    return room === this.id || this.rooms.mayBeIn(room, from, to);
+  }
+
+  #isIn(room, from, to) {
+    return room === this.id || this.rooms.isIn(room, from, to);
+  }
+
+  #isWhere(cast) {
+    return cast.namespace === this.namespace && cast.path === this.player.options.path;
+  }
+
+  mayReceive(cast, now) {
+    if (!this.#isWhere(cast) || cast.butFor === this.id || now < this.askedAt) return false;
+    const from = cast.sentAt;
+    const isMeant = cast.to.length === 0 || cast.to.some((room) => this.#mayBeIn(room, from, now));
+    return isMeant && !cast.except.some((room) => this.#isIn(room, from, now));
+  }
+
+  mustReceive(cast) {
+    if (!this.#isWhere(cast) || cast.butFor === this.id || cast.sentAt < this.since) return false;
+    const { sentAt: from, handledBy: to } = cast;
+    const isMeant = cast.to.length === 0 || cast.to.some((room) => this.#isIn(room, from, to));
+    return isMeant && !cast.except.some((room) => this.#mayBeIn(room, from, to));
+  }
+}
+
+function describe({ from, namespace, to, except, sentAt, handledBy }) {
+  return `from ${from} in ${namespace}, to [${to}] but for [${except}], at ${Math.floor(sentAt)}–${Math.floor(handledBy)}`;
+}
+
+/** Whether two values are the same as JSON with bytes in it. */
+export function isEqual(a, b) {
+  if (Buffer.isBuffer(a) || Buffer.isBuffer(b)) return Buffer.isBuffer(a) && Buffer.isBuffer(b) && a.equals(b);
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => isEqual(item, b[i]));
+  if (a === null || typeof a !== 'object') return a === b;
+  if (b === null || typeof b !== 'object' || Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => isEqual(a[key], b[key]));
+}

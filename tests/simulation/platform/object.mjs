@@ -1,0 +1,268 @@
+// A Durable Object: what the platform keeps of it, and the one incarnation of it
+// that is awake, if any. Whatever an incarnation sends leaves when its writes are
+// safe, and not before: the output gate.
+
+import { ServerSocket } from './websocket.mjs';
+import { Storage } from './storage.mjs';
+
+/** After so long without an event an object that can sleep does. */
+const SLEEP_AFTER = 10_000;
+const ALARM_RETRY = 2_000;
+
+export class ObjectHost {
+  links = new Set();
+  pair = null;
+  incarnation;
+  #gate = [];
+  #alarm;
+  #sleeping;
+  /** What the simulation counts. */
+  counts = { alarms: 0, wakes: 0, events: 0 };
+
+  constructor(platform, id) {
+    this.platform = platform;
+    this.id = id;
+    this.storage = new Storage({
+      fails: (word) => this.platform.faults.storageFails(this, word),
+      onWrite: () => this.platform.loop.after(this.platform.faults.commitDelay(), () => this.#commit()),
+      onAlarm: (at) => this.planAlarm(at),
+    });
+  }
+
+  /** The incarnation that is awake, made if there is none. */
+  awake() {
+    if (this.incarnation) return this.incarnation;
+    const { platform } = this;
+    const isolate = platform.isolateOf(this);
+    const incarnation = { host: this, isolate, timers: new Set(), pending: new Set(), sockets: new Set(), dead: false };
+    this.incarnation = incarnation;
+    this.counts.wakes += 1;
+    platform.context = incarnation;
+    platform.trace(`object ${this.name} awakes`);
+    const { Dormouse } = isolate.exports;
+    incarnation.instance = new Dormouse(this.#state(), platform.env);
+    incarnation.free = isolate.lastRegistered;
+    return incarnation;
+  }
+
+  /** Something happens in the object. What it throws is told, and no more. */
+  event(run) {
+    const incarnation = this.awake();
+    this.platform.context = incarnation;
+    this.counts.events += 1;
+    this.#planSleep();
+    try {
+      return run(incarnation.instance, incarnation);
+    } catch (error) {
+      this.platform.uncaught(error);
+      return Promise.reject(error);
+    }
+  }
+
+  #state() {
+    return {
+      id: { toString: () => this.id },
+      storage: this.storage.face(),
+      acceptWebSocket: (socket, tags = []) => {
+        const link = ServerSocket.linkOf(socket);
+        Object.assign(link, { object: this, isHibernating: true, tags: [...tags] });
+        this.links.add(link);
+      },
+      getWebSockets: (tag) => {
+        const links = [...this.links].filter((link) => link.isHibernating);
+        return links.filter((link) => tag === undefined || link.tags.includes(tag)).map((link) => link.server());
+      },
+      setWebSocketAutoResponse: (pair) => (this.pair = pair ?? null),
+      getWebSocketAutoResponse: () => this.pair,
+      getWebSocketAutoResponseTimestamp: (socket) => {
+        const { answeredAt } = ServerSocket.linkOf(socket);
+        return answeredAt === null ? null : new Date(answeredAt);
+      },
+      waitUntil: () => {},
+    };
+  }
+
+  // Requests.
+
+  fetch(request) {
+    return new Promise((resolve, reject) => {
+      let incarnation;
+      const waiting = { reject };
+      const settle = (act) => {
+        if (!incarnation.pending.delete(waiting) || incarnation.dead) return;
+        this.output(act);
+      };
+      const answer = this.event((instance, awake) => {
+        incarnation = awake;
+        awake.pending.add(waiting);
+        return instance.fetch(request);
+      });
+      Promise.resolve(answer).then(
+        (response) => settle(() => resolve(response)),
+        (error) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  // WebSockets.
+
+  /** A frame of a client, or its end, has arrived. */
+  receive(link, frame) {
+    if (link.ended) return;
+    if (frame.data === undefined) return this.#receiveEnd(link, frame);
+    if (link.isHibernating) {
+      if (frame.data === this.pair?.request) return this.#answerByItself(link);
+      const data = typeof frame.data === 'string' ? frame.data : bufferOf(frame.data);
+      this.event((instance) => instance.webSocketMessage(link.server(), data));
+      return;
+    }
+    const data = typeof frame.data === 'string' ? frame.data : bufferOf(frame.data);
+    this.event(() => link.server().dispatch('message', { data }));
+  }
+
+  #answerByItself(link) {
+    link.answeredAt = this.platform.time();
+    link.emit({ data: this.pair.response });
+  }
+
+  #receiveEnd(link, { close, lost }) {
+    const socket = link.server();
+    if (!link.isHibernating) {
+      this.event(() => socket.dispatch(lost ? 'error' : 'close', { code: close }));
+    } else if (lost === 'error') {
+      this.event((instance) => instance.webSocketError(socket));
+    } else {
+      this.event((instance) => instance.webSocketClose(socket, close));
+    }
+    link.ended = !link.closing || lost !== undefined;
+    // What the object says in answer is still on its way through the gate.
+    this.platform.output(this, () => {
+      link.ended = true;
+    });
+    this.links.delete(link);
+    this.incarnation?.sockets.delete(link);
+    if (!link.closing) this.platform.unanswered(link);
+  }
+
+  /** A WebSocket that is to be kept awake. */
+  acceptAwake(link) {
+    link.object = this;
+    this.incarnation.sockets.add(link);
+    this.links.add(link);
+  }
+
+  // The output gate.
+
+  output(act) {
+    if (this.storage.dirty || this.#gate.length > 0) this.#gate.push(act);
+    else act();
+  }
+
+  #commit() {
+    if (!this.storage.dirty) return;
+    if (this.platform.faults.commitFails(this)) {
+      this.crash('its writes failed');
+      return;
+    }
+    this.platform.context = this.incarnation;
+    this.storage.commit();
+    if (this.incarnation) this.incarnation.inAlarm = false;
+    for (const act of this.#gate.splice(0)) act();
+  }
+
+  // The alarm.
+
+  planAlarm(at) {
+    const { platform } = this;
+    platform.loop.cancel(this.#alarm);
+    this.#alarm = undefined;
+    if (at === null) return;
+    const due = platform.trueTime(at) + platform.faults.alarmDelay(this);
+    this.#alarm = platform.loop.at(due, () => this.#ring());
+  }
+
+  get hasAlarm() {
+    return this.storage.alarm !== null;
+  }
+
+  #ring() {
+    this.#alarm = undefined;
+    this.storage.takeAlarm();
+    this.counts.alarms += 1;
+    this.platform.trace(`object ${this.name} alarm`);
+    this.ringOnce();
+    if (this.platform.faults.alarmTwice(this)) {
+      this.platform.loop.after(50, () => this.ringOnce());
+    }
+  }
+
+  ringOnce() {
+    const incarnation = this.awake();
+    incarnation.inAlarm = true;
+    const rung = this.event((instance) => instance.alarm());
+    Promise.resolve(rung).then(
+      () => {
+        if (!this.storage.dirty) incarnation.inAlarm = false;
+      },
+      () => this.#ringAgain(),
+    );
+  }
+
+  #ringAgain() {
+    this.platform.loop.after(ALARM_RETRY, () => this.ringOnce());
+  }
+
+  // Sleep, and worse.
+
+  get canSleep() {
+    const { incarnation } = this;
+    if (!incarnation || this.storage.dirty || this.#gate.length > 0) return false;
+    return incarnation.pending.size === 0 && incarnation.timers.size === 0 && incarnation.sockets.size === 0;
+  }
+
+  #planSleep() {
+    const { loop } = this.platform;
+    loop.cancel(this.#sleeping);
+    this.#sleeping = loop.after(SLEEP_AFTER, () => {
+      this.#sleeping = undefined;
+      if (this.canSleep) this.sleep();
+      else if (this.incarnation) this.#planSleep();
+    });
+  }
+
+  /** The incarnation is forgotten; its WebSockets hibernate. */
+  sleep() {
+    this.platform.trace(`object ${this.name} sleeps`);
+    this.#forget();
+    for (const link of this.links) link.forgetServer();
+  }
+
+  /** It ends without warning: what is not safe is lost, and every connection cut. */
+  crash(why) {
+    this.platform.trace(`object ${this.name} is cut off: ${why}`);
+    this.platform.crashed(this);
+    const { incarnation } = this;
+    this.storage.rollback();
+    this.#gate = [];
+    if (incarnation?.inAlarm) this.#ringAgain();
+    if (incarnation) this.#forget();
+    for (const link of this.links) link.drop();
+    this.links.clear();
+    this.pair = null;
+    for (const waiting of incarnation?.pending ?? []) waiting.reject(new Error('The object was reset.'));
+    // A write that was taken back may have set another alarm.
+    this.planAlarm(this.storage.alarm);
+  }
+
+  #forget() {
+    const { incarnation } = this;
+    incarnation.dead = true;
+    this.incarnation = undefined;
+    for (const timer of incarnation.timers) this.platform.clearTimeout(timer);
+    if (this.platform.faults.isCollected()) incarnation.free?.();
+  }
+}
+
+function bufferOf(bytes) {
+  return Uint8Array.from(bytes).buffer;
+}

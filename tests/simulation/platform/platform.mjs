@@ -1,0 +1,194 @@
+// The platform: isolates that run the Worker, the objects, and the clock that both
+// see. One call at a time, as everything in the simulation.
+
+import { createHash } from 'node:crypto';
+import { Isolate } from './isolate.mjs';
+import { ObjectHost } from './object.mjs';
+
+export class Platform {
+  #offset = 0;
+  #objects = new Map();
+  #isolates = [];
+  #timers = new Map();
+  #lastTimer = 0;
+  /** Who is being run: an incarnation of an object, or a request of the front. */
+  context;
+
+  /**
+   * `faults` decides what goes wrong, `random` is named streams of numbers, and
+   * `hears` is told what is seen: `trace`, `violation`, `line`, `crashed`, `panicked`.
+   */
+  constructor({ program, loop, random, faults, hears, isolates = 1 }) {
+    Object.assign(this, { program, loop, random, faults, hears, isolateCount: isolates });
+    this.env = { DORMOUSE: this.#namespace() };
+    this.#start();
+  }
+
+  #start() {
+    this.#isolates = Array.from({ length: this.isolateCount }, () => new Isolate(this.program, this));
+  }
+
+  trace(line) {
+    this.hears.trace(line);
+  }
+
+  violation(message) {
+    this.hears.violation(message);
+  }
+
+  console(level, line) {
+    this.hears.line(level, line);
+  }
+
+  /** An exception that nobody caught: a panic, mostly. */
+  uncaught(error) {
+    this.hears.panicked(error);
+  }
+
+  crashed(host) {
+    this.hears.crashed(host);
+  }
+
+  // Time and chance.
+
+  /** The time as the Worker is told it. */
+  time() {
+    return Math.floor(this.loop.now + this.#offset);
+  }
+
+  trueTime(time) {
+    return time - this.#offset;
+  }
+
+  /** The clock of the platform is set. */
+  jump(by) {
+    this.trace(`the clock jumps by ${by} ms`);
+    this.#offset += by;
+    for (const host of this.#objects.values()) host.planAlarm(host.storage.alarm);
+  }
+
+  randomBytes(bytes) {
+    for (let i = 0; i < bytes.length; i += 1) bytes[i] = Math.floor(this.random.server() * 256);
+    return bytes;
+  }
+
+  setTimeout(run, delay = 0) {
+    const { context } = this;
+    const id = (this.#lastTimer += 1);
+    const entry = this.loop.after(Math.max(0, delay), () => {
+      this.clearTimeout(id);
+      this.runIn(context, run);
+    });
+    this.#timers.set(id, { context, entry });
+    context.timers.add(id);
+    return id;
+  }
+
+  /** Calls back whoever asked for it, if it is there. */
+  runIn(context, run) {
+    if (!context || context.dead) return;
+    this.context = context;
+    context.isolate.guarded(run);
+  }
+
+  clearTimeout(id) {
+    const timer = this.#timers.get(id);
+    if (!timer) return;
+    this.#timers.delete(id);
+    this.loop.cancel(timer.entry);
+    timer.context.timers.delete(id);
+  }
+
+  // Objects.
+
+  get objects() {
+    return [...this.#objects.values()];
+  }
+
+  #object(id) {
+    let host = this.#objects.get(id);
+    if (!host) {
+      host = new ObjectHost(this, id);
+      host.name = `${this.#objects.size}`;
+      this.#objects.set(id, host);
+    }
+    return host;
+  }
+
+  isolateOf(host) {
+    return this.#isolates[parseInt(host.id.slice(0, 4), 16) % this.#isolates.length];
+  }
+
+  #namespace() {
+    const known = new Set();
+    const id = (hex) => {
+      known.add(hex);
+      return { toString: () => hex, hex };
+    };
+    return {
+      idFromName: (name) => id(createHash('sha256').update(name).digest('hex')),
+      newUniqueId: () => id(Buffer.from(this.randomBytes(new Uint8Array(32))).toString('hex')),
+      idFromString: (hex) => {
+        if (!known.has(hex)) throw new TypeError('Invalid Durable Object ID');
+        return id(hex);
+      },
+      get: ({ hex }) => ({ fetch: (request) => this.#call(hex, request) }),
+    };
+  }
+
+  /** A request on its way to an object. */
+  #call(hex, request) {
+    const caller = this.context;
+    return new Promise((resolve, reject) => {
+      const settle = (act) => (value) => {
+        this.context = caller;
+        if (!caller?.dead) act(value);
+      };
+      const passed = request.passedOn();
+      this.loop.after(this.faults.hop(), () => {
+        this.#object(hex).fetch(passed).then(settle(resolve), settle(reject));
+      });
+    });
+  }
+
+  acceptAwake(link) {
+    this.context.host.acceptAwake(link);
+  }
+
+  output(host, act) {
+    if (host) host.output(act);
+    else act();
+  }
+
+  /** A client has closed, and the object has not answered. */
+  unanswered(link) {
+    this.violation('a WebSocket that its client closed was not closed in answer');
+    link.drop();
+  }
+
+  // The front.
+
+  /** A request of a client: the promise of its response. */
+  fetch(request) {
+    const isolate = this.#isolates[Math.floor(this.random.platform() * this.#isolates.length)];
+    this.context = { isolate, timers: new Set(), dead: false };
+    const Front = isolate.exports.default;
+    try {
+      return Promise.resolve(new Front({ waitUntil() {} }, this.env).fetch(request));
+    } catch (error) {
+      this.uncaught(error);
+      return Promise.reject(error);
+    }
+  }
+
+  /** A new version of the Worker, or of the runtime: every object is cut off. */
+  redeploy() {
+    this.trace('the Worker is deployed anew');
+    for (const host of this.#objects.values()) host.crash('deployed anew');
+    this.#start();
+  }
+
+  end() {
+    for (const host of this.#objects.values()) host.storage.close();
+  }
+}

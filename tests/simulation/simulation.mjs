@@ -1,0 +1,199 @@
+// One run: a world with a platform, clients, and what goes wrong, from one seed.
+// First everybody is busy and things go wrong; then nothing goes wrong any more, and
+// all that is due must come; then everybody is idle; then everybody leaves, and
+// nothing may be left of them.
+
+import { createHash } from 'node:crypto';
+import { Faults, chooseFaults } from './faults.mjs';
+import { checkIdle, checkNothingLeft, checkSettled } from './checks.mjs';
+import { Loop } from './platform/loop.mjs';
+import { Oracle } from './oracle.mjs';
+import { Platform } from './platform/platform.mjs';
+import { Player } from './player.mjs';
+import { Random } from './random.mjs';
+import { NAMESPACES, act } from './workload.mjs';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+/** Nobody has to wait longer for anything when nothing goes wrong. */
+const SETTLED_AFTER = 30 * SECOND;
+
+/**
+ * Runs a seed: `{ violations, trace, hash, steps, sessions, … }`. With `keepTrace`
+ * its lines are kept; `sleep` is 'never' or 'always' for pairs of runs that must
+ * not differ, which have no other faults.
+ */
+export async function simulate(program, seed, options = {}) {
+  const world = new World(program, seed, options);
+  try {
+    await world.run();
+  } finally {
+    world.platform.end();
+  }
+  return world.result();
+}
+
+class World {
+  #hash = createHash('sha256');
+  #lines = [];
+  #isLeaving = false;
+  #uncaught = 0;
+
+  constructor(program, seed, { keepTrace = false, sleep, onLine }) {
+    Object.assign(this, { seed, keepTrace, sleep, onLine });
+    this.random = new Random(seed);
+    this.loop = new Loop();
+    this.start = this.loop.now;
+    this.oracle = new Oracle(this);
+    const kinds = chooseFaults(this.random);
+    this.faults = new Faults(this, sleep ? new Set() : kinds, { sleep });
+    this.platform = new Platform({
+      program,
+      loop: this.loop,
+      random: this.random,
+      faults: this.faults,
+      hears: {
+        trace: (line) => this.trace(line),
+        violation: (text) => this.oracle.violation(text),
+        line: (level, line) => {
+          this.trace(`${level}: ${line}`);
+          this.oracle.application.hears(line);
+        },
+        panicked: (error) => this.#panicked(error),
+        crashed: (host) => this.faults.crashed(host),
+      },
+      isolates: this.random.pick('profile', [1, 1, 2]),
+    });
+    this.trace(`seed ${seed}, faults: ${[...this.faults.kinds].join(', ') || 'none'}${sleep ? `, sleep ${sleep}` : ''}`);
+    this.#makePlayers();
+  }
+
+  #makePlayers() {
+    const pick = (values) => this.random.pick('players', values);
+    const paths = pick([['/io/'], ['/io/'], ['/recovery/'], ['/recovery/'], ['/io/', '/recovery/']]);
+    const count = this.random.integer('players', 2, 7);
+    this.players = Array.from({ length: count }, (_, index) => {
+      const player = new Player(this, `c${index}`, {
+        path: pick(paths),
+        revision: pick([4, 4, 4, 3]),
+        mode: pick(['websocket', 'polling', 'upgrade']),
+        binaryPosts: pick([true, false]),
+        chunked: pick([true, false, false]),
+        network: { delays: pick([[1, 3], [5, 80], [100, 600]]) },
+      });
+      for (const namespace of NAMESPACES) {
+        if (namespace === '/' || this.random.chance('players', 0.5)) player.client.place(namespace).wanted = true;
+      }
+      return player;
+    });
+  }
+
+  trace(line) {
+    const text = `${((this.loop.now - this.start) / SECOND).toFixed(3).padStart(9)} ${line}`;
+    this.#hash.update(text);
+    if (this.keepTrace) this.#lines.push(text);
+    this.onLine?.(text);
+  }
+
+  // What the faults ask for.
+
+  /** Whoever is there, and whoever comes while it lasts or soon after. */
+  excuseSessions(reason, duration = 0) {
+    for (const player of this.players ?? []) player.excuse(reason);
+    this.excusedUntil = this.loop.now + duration + 90 * SECOND;
+  }
+
+  excuseStale() {
+    for (const player of this.players) player.excuseStale();
+  }
+
+  panic() {
+    const open = this.players.filter(({ client }) => client.isOpen && client.place('/').isConnected);
+    if (open.length === 0) return;
+    const player = this.random.pick('fault panics', open);
+    this.trace(`${player.name} makes a handler panic`);
+    this.#uncaught += 1;
+    player.client.emit('/', ['panic']);
+  }
+
+  #panicked(error) {
+    this.trace(`uncaught: ${error}`);
+    this.oracle.excuses.panicked = true;
+    if (this.#uncaught === 0) this.oracle.violation(`an exception that nobody caught: ${error.stack ?? error}`);
+  }
+
+  // Players come and go.
+
+  playerClosed(player) {
+    if (this.#isLeaving) return;
+    const delay = this.random.pick(`deeds ${player.name}`, [300, 1_500, 4_000, 45_000]);
+    const most = this.faults.isActive ? delay : Math.min(delay, 2_000);
+    this.loop.after(most, () => this.#connect(player));
+  }
+
+  #connect(player) {
+    if (this.#isLeaving) return;
+    player.connect();
+    if (this.excusedUntil > this.loop.now) player.excuse('what went wrong before it came');
+  }
+
+  #keepBusy(player, end) {
+    const delay = this.random.pick(`deeds ${player.name}`, [1, 20, 300, 3_000, 15_000]);
+    if (this.loop.now + delay > end) return;
+    this.loop.after(delay, () => {
+      act(player);
+      this.#keepBusy(player, end);
+    });
+  }
+
+  // The phases.
+
+  async run() {
+    const busy = this.random.pick('profile', [20, 60, 120]) * SECOND;
+    const end = this.loop.now + busy;
+    for (const player of this.players) {
+      this.loop.after(this.random.between('players', 0, 4 * SECOND), () => this.#connect(player));
+      this.#keepBusy(player, end);
+    }
+    this.faults.plan(busy);
+    await this.#pass(busy);
+    this.trace('from here on, nothing goes wrong');
+    this.faults.isActive = false;
+    await this.#pass(2 * MINUTE + SETTLED_AFTER);
+    checkSettled(this);
+    const before = this.platform.objects.map(({ counts }) => counts.alarms);
+    await this.#pass(3 * MINUTE);
+    checkIdle(this, before, 3 * MINUTE);
+    this.#leave();
+    await this.#pass(9 * MINUTE);
+    checkNothingLeft(this);
+  }
+
+  #pass(duration) {
+    return this.loop.runUntil(this.loop.now + duration, () => this.faults.afterStep());
+  }
+
+  #leave() {
+    this.trace('everybody leaves');
+    this.#isLeaving = true;
+    for (const player of this.players) {
+      player.excuse('leaving');
+      if (this.random.chance('players', 0.5)) player.client.session?.close();
+      else player.network.cutAll();
+    }
+  }
+
+  result() {
+    const { violations, counts } = this.oracle;
+    return {
+      seed: this.seed,
+      violations,
+      lines: this.#lines,
+      hash: this.#hash.digest('hex'),
+      steps: this.loop.steps,
+      faults: [...this.faults.kinds],
+      transcripts: this.players.map(({ transcript }) => transcript),
+      ...counts,
+    };
+  }
+}
