@@ -109,6 +109,13 @@ const rules = ({ revision, asleep, member }) => {
   for (const [name, [reason, ...messages]] of Object.entries(violations)) {
     test(name, check(reason, messages));
   }
+  test('what comes behind that, in the same payload, is heard no more', async () => {
+    const { client } = await member();
+    await client.try('2/custom,["message"]', '0/chat,', '2/chat,["message"]');
+    assert.deepEqual(await client.ended(), []);
+    await (await member()).nothing();
+    assert.deepEqual(logs.find({ event: 'join', sid: client.sid, namespace: '/chat' }), []);
+  });
   for (const [name, [reason, ...messages]] of Object.entries(ours)) {
     test(name, differs('has no such rule'), check(reason, messages));
   }

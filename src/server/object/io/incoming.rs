@@ -27,7 +27,12 @@ impl Shell {
     /// A session of a Socket.IO client brought a message.
     pub(in crate::object) fn handle_io_message(&self, key: Key, data: Data<'_>) {
         let bytes = data.len();
-        match self.with_io(key, |io| io.client.handle_message(data)) {
+        let handled = self.with_io(key, |io| {
+            // What came in one payload with the message that ended the session.
+            let is_open = io.ended.is_none();
+            is_open.then(|| io.client.handle_message(data))
+        });
+        match handled.flatten() {
             Some(Ok(Some(incoming))) => self.handle_incoming(key, incoming, bytes),
             Some(Ok(None)) | None => {}
             Some(Err(violation)) => self.handle_violation(key, violation),
