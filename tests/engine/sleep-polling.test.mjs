@@ -167,6 +167,15 @@ for (const revision of [3, 4]) {
       peer.close();
     });
 
+    test('cut off before what it took is saved, it is over, and gets nothing twice', async () => {
+      const session = await open();
+      await session.send('4hello');
+      await nap(session);
+      assert.deepEqual(await session.poll(), ['4hello']);
+      await server.cut(session.sid);
+      await assertClosed(session);
+    });
+
     test('an empty body closes it', async () => {
       const session = await open();
       await nap(session);

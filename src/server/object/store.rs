@@ -145,7 +145,13 @@ impl Shell {
                 self.with_entry(key, |entry| entry.unsaved = false);
                 self.drop_row(key);
             }
-            Some((Some(_), _) | (None, false)) => self.clock.save_soon(self, SAVE_AFTER),
+            Some((Some(_), _)) => self.clock.save_soon(self, SAVE_AFTER),
+            Some((None, false)) => {
+                // It is not what is stored any more. Were the object lost now, its
+                // client would go on with what it was, and neither would know.
+                self.drop_row(key);
+                self.clock.save_soon(self, SAVE_AFTER);
+            }
             None => {}
         }
     }
