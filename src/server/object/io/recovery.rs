@@ -34,6 +34,9 @@ const LOOK_EVERY: u32 = 100;
 /// gone.
 const PARTS: u64 = 1_000;
 
+/// What is as old as it may be is too old a moment later.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// What this instance knows of the events that are stored.
 pub(super) struct Log {
     /// The newest event's.
@@ -175,6 +178,13 @@ impl Log {
         number(run(state, find, &[value(oldest)]).first(), 0)
     }
 
+    /// When the newest event that is stored will be too old, and so all of them.
+    fn last_expires(&self, limits: &Recovery) -> Option<Timestamp> {
+        let noted = Timestamp::from_millis(self.last.get() / PARTS);
+        let at = noted + limits.max_disconnection + MOMENT;
+        (at > platform::now()).then_some(at)
+    }
+
     fn forget(&self, state: &ObjectState, up_to: u64) {
         if up_to == 0 {
             return;
@@ -282,7 +292,11 @@ impl Shell {
             filter: target.filter.clone(),
             args: args.clone().into_owned(),
         };
-        Some(log.append(&self.state, recovery, &target.namespace, &noted))
+        let offset = log.append(&self.state, recovery, &target.namespace, &noted);
+        // Nobody else may wake the object to forget it.
+        let forgotten = platform::now() + recovery.max_disconnection;
+        self.clock.arm_at(self, forgotten + MOMENT);
+        Some(offset)
     }
 
     /// The same for an event to one socket.
@@ -499,7 +513,10 @@ impl Shell {
         let next = next.first().and_then(|row| row.get(0).as_f64());
         let next =
             next.map(|lost| Timestamp::from_millis(lost as u64) + recovery.max_disconnection);
-        next.into_iter().chain(look).min()
+        next.into_iter()
+            .chain(look)
+            .chain(log.last_expires(recovery))
+            .min()
     }
 
     /// Sockets that were cut off without a word, as by a deploy, are lost from now
