@@ -1,0 +1,96 @@
+// The built test Worker on workerd, with a meter in front of it.
+
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
+import { COMPATIBILITY_DATE } from '../harness/worker.mjs';
+
+const tests = fileURLToPath(new URL('../', import.meta.url));
+const NAME = 'metered';
+const OBJECT = 'Dormouse';
+const SCRIPTS = ['cost/runtime/entry.mjs', 'cost/runtime/clock.mjs', 'cost/runtime/ledger.mjs', 'worker/build/index.js'];
+const WASM = 'worker/build/index_bg.wasm';
+
+/** Starts it; with `realTime`, nothing is simulated and nothing accelerated. */
+export async function startMetered({ realTime = false } = {}) {
+  const runtime = new Miniflare(
+    convertV4MiniflareOptions({
+      host: '127.0.0.1',
+      log: new Log(LogLevel.NONE),
+      logRequests: false,
+      handleStructuredLogs: ({ level, message }) => level === 'error' && console.error(message),
+      workers: [
+        {
+          name: NAME,
+          compatibilityDate: COMPATIBILITY_DATE,
+          bindings: { REAL_TIME: realTime },
+          modules: [...SCRIPTS.map((name) => module('ESModule', name)), module('CompiledWasm', WASM)],
+          modulesRoot: tests,
+          durableObjects: { DORMOUSE: { className: OBJECT, useSQLite: true } },
+          unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
+        },
+      ],
+    }),
+  );
+  try {
+    await runtime.ready;
+    return new Metered(runtime, await runtime.unsafeGetDirectURL(NAME));
+  } catch (error) {
+    await runtime.dispose();
+    throw error;
+  }
+}
+
+function module(type, name) {
+  const file = path.join(tests, name);
+  return { type, path: file, contents: readFileSync(file, type === 'ESModule' ? 'utf8' : undefined) };
+}
+
+class Metered {
+  #runtime;
+
+  constructor(runtime, { origin }) {
+    this.#runtime = runtime;
+    this.url = origin;
+    this.wsUrl = origin.replace('http', 'ws');
+  }
+
+  async #ask(what, object, query = {}) {
+    const answer = await fetch(`${this.url}/meter/${what}?${new URLSearchParams({ object, ...query })}`);
+    if (!answer.ok) throw new Error(`the meter: ${await answer.text()}`);
+    return answer.json();
+  }
+
+  /** What the meter of an object shows. The object sleeps on. */
+  state(object) {
+    return this.#ask('state', object);
+  }
+
+  /** Moves the time on. */
+  jump(to) {
+    return this.#ask('jump', '', { to });
+  }
+
+  /** Lets the object have the timers and the alarm that are due. */
+  fire(object) {
+    return this.#ask('fire', object);
+  }
+
+  /** Puts an object to sleep, by its id in hexadecimal; its WebSockets stay. */
+  async sleep(id) {
+    await this.#runtime.unsafeEvictDurableObject(NAME, OBJECT, { id, webSockets: 'hibernate' });
+  }
+
+  /** Breaks all the WebSockets of an object, which hears nothing of it. */
+  async cut(object) {
+    const { id } = await this.state(object);
+    // Only an object that is awake can be cut.
+    await this.fire(object);
+    await this.#runtime.unsafeEvictDurableObject(NAME, OBJECT, { id, webSockets: 'close' });
+  }
+
+  stop() {
+    return this.#runtime.dispose();
+  }
+}

@@ -1,0 +1,181 @@
+// The built Worker with a meter in front of it. Its Durable Object class is the
+// one that users deploy; every call that the platform makes to it, and every call
+// by which it spends something, goes through here and is noted down.
+//
+// Requests below /meter/ are the harness's: they move the time and read the meter.
+// A client's request names the object it wants to be in by the query `object`.
+
+import Built, { Dormouse as BuiltObject } from '../../worker/build/index.js';
+import { Timers, isReal, jump, never, time, translate, wallTime } from './clock.mjs';
+import { Ledger } from './ledger.mjs';
+
+const METER = '/meter/';
+
+const ledgers = new Map();
+/** The ledgers by the names that the harness gives to its objects. */
+const named = new Map();
+/** Requests to the Worker, and the time it took to pass them on. */
+const front = { requests: 0, cpu: 0 };
+
+/** The object that was called last: what is asked of the platform now, it asks. */
+let current;
+
+const timers = new Timers(
+  () => current,
+  (ledger, more) => {
+    if (ledger) ledger.timers += more;
+  },
+);
+
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (...message) {
+  if (current) current.counts.sent += 1;
+  return send.apply(this, message);
+};
+
+export default {
+  async fetch(request, env, context) {
+    const url = new URL(request.url);
+    if (url.pathname.startsWith(METER)) {
+      return Response.json((await meter(url, env)) ?? null);
+    }
+    const worker = new Built(context, placing(env, url.searchParams.get('object')));
+    front.requests += 1;
+    const began = wallTime();
+    const response = worker.fetch(request);
+    front.cpu += wallTime() - began;
+    return response;
+  },
+};
+
+/** The Worker's bindings, by which new sessions get into the object of that name. */
+function placing(env, object) {
+  const objects = env.DORMOUSE;
+  const idFromName = (name) => {
+    // The name ends with the shard, which is chosen at random.
+    const id = objects.idFromName(name.replace(/\S+$/, object));
+    named.set(object, ledgerOf(id));
+    return id;
+  };
+  return {
+    DORMOUSE: {
+      idFromName,
+      idFromString: (id) => objects.idFromString(id),
+      newUniqueId: () => objects.newUniqueId(),
+      get: (id) => objects.get(id),
+    },
+  };
+}
+
+function ledgerOf(id) {
+  const key = id.toString();
+  if (!ledgers.has(key)) ledgers.set(key, new Ledger(key));
+  return ledgers.get(key);
+}
+
+async function meter(url, env) {
+  const ledger = named.get(url.searchParams.get('object'));
+  switch (url.pathname.slice(METER.length)) {
+    case 'jump': {
+      const by = jump(Number(url.searchParams.get('to')));
+      for (const each of ledgers.values()) each.pass(by);
+      return undefined;
+    }
+    case 'fire': {
+      const object = env.DORMOUSE.get(env.DORMOUSE.idFromString(ledger.id));
+      await object.fetch(url);
+      return undefined;
+    }
+    default:
+      return { now: time(), timer: timers.next(ledger), front, ...ledger.report() };
+  }
+}
+
+/** The Durable Object, with everything that comes in and goes out counted. */
+export class Dormouse {
+  constructor(state, env) {
+    this.ledger = ledgerOf(state.id);
+    watch(state, this.ledger);
+    this.ledger.counts.wakes += 1;
+    this.inner = this.#enter(() => new BuiltObject(state, env));
+  }
+
+  #enter(run) {
+    current = this.ledger;
+    return this.ledger.measure(run);
+  }
+
+  async fetch(request) {
+    if (new URL(request.url).pathname.startsWith(METER)) return this.#fire();
+    this.ledger.counts.fetches += 1;
+    this.ledger.requests += 1;
+    try {
+      return await this.#enter(() => this.inner.fetch(request));
+    } finally {
+      this.ledger.requests -= 1;
+    }
+  }
+
+  /** What the simulated time has brought. */
+  #fire() {
+    this.#enter(() => timers.run(this.ledger));
+    if (this.ledger.alarm !== null && this.ledger.alarm <= time()) this.alarm();
+    return new Response();
+  }
+
+  alarm() {
+    this.ledger.alarm = null;
+    this.ledger.counts.alarms += 1;
+    this.#enter(() => this.inner.alarm());
+  }
+
+  webSocketMessage(socket, message) {
+    this.ledger.counts.messages += 1;
+    this.#enter(() => this.inner.webSocketMessage(socket, message));
+  }
+
+  webSocketClose(socket, code, reason, wasClean) {
+    this.ledger.counts.closes += 1;
+    this.#enter(() => this.inner.webSocketClose(socket, code, reason, wasClean));
+  }
+
+  webSocketError(socket, error) {
+    this.ledger.counts.closes += 1;
+    this.#enter(() => this.inner.webSocketError(socket, error));
+  }
+}
+
+/** Puts the meter between an object and the platform. */
+function watch(state, ledger) {
+  const { storage } = state;
+  const { sql } = storage;
+  replace(state, 'getWebSocketAutoResponseTimestamp', (original, socket) => translate(original(socket)));
+  replace(state, 'setWebSocketAutoResponse', (original, pair) => {
+    ledger.paired = pair.request;
+    original(pair);
+  });
+  replace(storage, 'setAlarm', (original, at) => {
+    ledger.alarm = Number(at);
+    ledger.counts.alarmsSet += 1;
+    return ledger.call(original(isReal ? at : never()));
+  });
+  replace(storage, 'getAlarm', async (original) => {
+    const alarm = await ledger.call(original());
+    return isReal ? alarm : ledger.alarm;
+  });
+  replace(sql, 'exec', (original, ...args) => {
+    const cursor = original(...args);
+    ledger.cursors.push(cursor);
+    return cursor;
+  });
+  for (const name of ['get', 'put', 'delete', 'list', 'deleteAlarm', 'deleteAll']) {
+    replace(storage, name, () => {
+      throw new Error(`${name} is not counted yet`);
+    });
+  }
+}
+
+function replace(target, name, replacement) {
+  const original = target[name].bind(target);
+  Object.defineProperty(target, name, { value: (...args) => replacement(original, ...args) });
+}

@@ -1,0 +1,88 @@
+// What one object has done that is billed. It is kept beside the object, where
+// sleep does not reach it.
+
+import { wallTime } from './clock.mjs';
+
+export class Ledger {
+  constructor(id) {
+    /** The object's id, in hexadecimal. */
+    this.id = id;
+    /** When the alarm goes off. */
+    this.alarm = null;
+    /** The heartbeat that the runtime answers by itself. */
+    this.paired = null;
+    /** Requests that are not answered yet. */
+    this.requests = 0;
+    /** Timers that have not gone off yet. */
+    this.timers = 0;
+    /** Calls to storage that have not returned yet. */
+    this.storage = 0;
+    /** Cursors whose rows are not counted yet. */
+    this.cursors = [];
+    this.counts = {
+      // The object was made, or woken from its sleep.
+      wakes: 0,
+      // What it was called for.
+      fetches: 0,
+      messages: 0,
+      closes: 0,
+      alarms: 0,
+      // Rows; setting the alarm writes one, too.
+      alarmsSet: 0,
+      rowsWritten: 0,
+      rowsRead: 0,
+      // Messages that went out, which are free.
+      sent: 0,
+      // Milliseconds of wall time in which it was running.
+      running: 0,
+      // Milliseconds of simulated time in which it could not sleep.
+      held: 0,
+    };
+  }
+
+  /** Whether it could not go to sleep now, however long nothing happens. */
+  get isBusy() {
+    return this.requests + this.timers + this.storage > 0;
+  }
+
+  /** Time passes without anything happening. */
+  pass(ms) {
+    if (this.isBusy) this.counts.held += ms;
+  }
+
+  /** Runs something of the object's, and counts for how long. */
+  measure(run) {
+    const began = wallTime();
+    try {
+      return run();
+    } finally {
+      this.counts.running += wallTime() - began;
+    }
+  }
+
+  /** A call to storage: the object runs on until it returns. */
+  async call(promise) {
+    this.storage += 1;
+    const began = wallTime();
+    try {
+      return await promise;
+    } finally {
+      this.storage -= 1;
+      this.counts.running += wallTime() - began;
+    }
+  }
+
+  report() {
+    this.#countRows();
+    const { id, alarm, paired, requests, storage, isBusy, counts } = this;
+    return { id, alarm, paired, requests, storage, isBusy, counts };
+  }
+
+  // A cursor knows its rows once they have been taken from it.
+  #countRows() {
+    for (const cursor of this.cursors.splice(0)) {
+      this.counts.rowsWritten += cursor.rowsWritten;
+      this.counts.rowsRead += cursor.rowsRead;
+    }
+  }
+}

@@ -1,0 +1,163 @@
+// One object and its clients, for as long as one likes: whatever comes next is what
+// happens next, and the time in between is skipped. When nothing is to come for ten
+// seconds and nothing keeps the object awake, it is put to sleep, as the platform
+// would do it.
+
+import { setImmediate as breathe } from 'node:timers/promises';
+import { openClient } from './clients.mjs';
+
+const SLEEP_AFTER = 10_000;
+export const PING_INTERVAL = 25_000;
+
+/** Clients do not all come at once. More phases than these change nothing but the time it takes. */
+const PHASES = 5;
+const PARALLEL = 64;
+
+export class Simulation {
+  #server;
+  #object;
+  #path;
+  #isSocketIo;
+  #state;
+  #isAsleep = false;
+  clients = [];
+  /** Clients of revision 3, and when the next ping of theirs is due. */
+  #groups = [];
+
+  constructor(server, { object, path, isSocketIo = false }) {
+    this.#server = server;
+    this.#object = object;
+    this.#path = path;
+    this.#isSocketIo = isSocketIo;
+  }
+
+  get now() {
+    return this.#state.now;
+  }
+
+  /** Opens clients throughout one ping interval. */
+  async open(crowds) {
+    for (let phase = 0; phase < PHASES; phase += 1) {
+      for (const crowd of crowds) {
+        const share = Math.floor(crowd.count / PHASES) + (phase < crowd.count % PHASES ? 1 : 0);
+        if (share > 0) await this.#openGroup(crowd, share);
+      }
+      if (this.clients.length > 0) await this.run(PING_INTERVAL / PHASES);
+    }
+  }
+
+  async #openGroup({ revision, transport }, count) {
+    const options = {
+      revision,
+      transport,
+      path: this.#path,
+      object: this.#object,
+      isSocketIo: this.#isSocketIo,
+    };
+    this.#isAsleep = false;
+    const group = [];
+    while (group.length < count) {
+      const some = Math.min(PARALLEL, count - group.length);
+      group.push(...(await Promise.all(Array.from({ length: some }, () => openClient(this.#server, options)))));
+    }
+    this.clients.push(...group);
+    await this.settle();
+    if (revision === 3) this.#groups.push({ clients: group, due: this.now + PING_INTERVAL });
+  }
+
+  /** Goes on for that long, and says what it was that was spent meanwhile. */
+  async run(ms) {
+    const before = { ...this.#state };
+    const end = this.now + ms;
+    for (let next = this.#next(); next <= end; next = this.#next()) {
+      await this.#skipTo(next);
+      await this.#happen();
+    }
+    await this.#skipTo(end);
+    return difference(before, await this.settle());
+  }
+
+  #next() {
+    const { alarm, timer } = this.#state;
+    return Math.min(alarm ?? Infinity, timer ?? Infinity, ...this.#groups.map(({ due }) => due));
+  }
+
+  async #skipTo(moment) {
+    if (moment <= this.now) return;
+    if (!this.#isAsleep && !this.#state.isBusy && moment - this.now >= SLEEP_AFTER) {
+      await this.#server.sleep(this.#state.id);
+      this.#isAsleep = true;
+    }
+    await this.#server.jump(moment);
+    this.#state.now = moment;
+  }
+
+  /** What is due now, on either side. */
+  async #happen() {
+    const { alarm, timer } = this.#state;
+    if (Math.min(alarm ?? Infinity, timer ?? Infinity) <= this.now) {
+      await this.#server.fire(this.#object);
+    }
+    for (const group of this.#groups.filter(({ due }) => due <= this.now)) {
+      group.due += PING_INTERVAL;
+      for (const client of group.clients) client.beat();
+    }
+    await this.settle();
+  }
+
+  /** Waits until everything that was sent has been received, and what it led to as well. */
+  async settle() {
+    for (let patience = 0; ; patience += 1) {
+      const state = await this.#server.state(this.#object);
+      const lost = this.clients.find(({ failure }) => failure);
+      if (lost) throw lost.failure;
+      if (this.#isSettled(state)) {
+        const wakes = this.#state?.counts.wakes ?? 0;
+        if (state.counts.wakes > wakes) this.#isAsleep = false;
+        this.#state = state;
+        return state;
+      }
+      if (patience > 5_000) throw new Error(`not settled: ${JSON.stringify({ ...state, ...this.#totals() })}`);
+      await breathe();
+    }
+  }
+
+  #totals() {
+    const totals = { received: 0, sent: 0, polls: 0, isQuiet: true };
+    for (const { received, sent, polls, isQuiet } of this.clients) {
+      totals.received += received;
+      totals.sent += sent;
+      totals.polls += polls;
+      totals.isQuiet &&= isQuiet;
+    }
+    return totals;
+  }
+
+  #isSettled({ requests, storage, counts }) {
+    const { received, sent, polls, isQuiet } = this.#totals();
+    if (!isQuiet || requests !== polls || storage > 0) return false;
+    if (polls > 0) return true;
+    // What the object did not see the runtime has answered.
+    return received === counts.sent + sent - counts.messages;
+  }
+
+  /** All of them are gone. */
+  async close() {
+    const isPolling = this.clients.some(({ polls }) => polls > 0);
+    for (const client of this.clients) client.close();
+    // A poll that is let go of takes its session along; a WebSocket would be missed.
+    if (!isPolling) await this.#server.cut(this.#object);
+  }
+}
+
+/** What was spent between two readings. */
+function difference(before, after) {
+  const counts = { ...after.counts };
+  for (const [name, count] of Object.entries(before.counts)) counts[name] -= count;
+  return {
+    ...counts,
+    time: after.now - before.now,
+    workerRequests: after.front.requests - before.front.requests,
+    workerCpu: after.front.cpu - before.front.cpu,
+  };
+}
