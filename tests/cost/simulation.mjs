@@ -20,6 +20,10 @@ export class Simulation {
   #isSocketIo;
   #state;
   #isAsleep = false;
+  /** When the object was last called. What the runtime answers by itself is no call. */
+  #lastCall = 0;
+  /** For how long the object has been in memory, be it idle. */
+  #inMemory = 0;
   clients = [];
   /** Clients of revision 3, and when the next ping of theirs is due. */
   #groups = [];
@@ -54,7 +58,6 @@ export class Simulation {
       object: this.#object,
       isSocketIo: this.#isSocketIo,
     };
-    this.#isAsleep = false;
     const group = [];
     while (group.length < count) {
       const some = Math.min(PARALLEL, count - group.length);
@@ -65,16 +68,28 @@ export class Simulation {
     if (revision === 3) this.#groups.push({ clients: group, due: this.now + PING_INTERVAL });
   }
 
-  /** Goes on for that long, and says what it was that was spent meanwhile. */
+  /** What is spent while something is done. */
+  async spent(action) {
+    const before = this.#reading();
+    await action();
+    return difference(before, this.#reading());
+  }
+
+  /** Goes on for that long. */
   async run(ms) {
-    const before = { ...this.#state };
     const end = this.now + ms;
     for (let next = this.#next(); next <= end; next = this.#next()) {
       await this.#skipTo(next);
       await this.#happen();
     }
     await this.#skipTo(end);
-    return difference(before, await this.settle());
+    await this.settle();
+  }
+
+  #reading() {
+    const { now, front, counts } = this.#state;
+    const { requests, cpu } = front;
+    return { time: now, ...counts, inMemory: this.#inMemory, workerRequests: requests, workerCpu: cpu };
   }
 
   #next() {
@@ -84,7 +99,9 @@ export class Simulation {
 
   async #skipTo(moment) {
     if (moment <= this.now) return;
-    if (!this.#isAsleep && !this.#state.isBusy && moment - this.now >= SLEEP_AFTER) {
+    const sleepsAt = this.#state.isBusy ? Infinity : this.#lastCall + SLEEP_AFTER;
+    if (!this.#isAsleep) this.#inMemory += Math.min(moment, sleepsAt) - this.now;
+    if (!this.#isAsleep && sleepsAt <= moment) {
       await this.#server.sleep(this.#state.id);
       this.#isAsleep = true;
     }
@@ -112,14 +129,20 @@ export class Simulation {
       const lost = this.clients.find(({ failure }) => failure);
       if (lost) throw lost.failure;
       if (this.#isSettled(state)) {
-        const wakes = this.#state?.counts.wakes ?? 0;
-        if (state.counts.wakes > wakes) this.#isAsleep = false;
-        this.#state = state;
-        return state;
+        this.#update(state);
+        return;
       }
       if (patience > 5_000) throw new Error(`not settled: ${JSON.stringify({ ...state, ...this.#totals() })}`);
       await breathe();
     }
+  }
+
+  #update(state) {
+    if (calls(state.counts) > calls(this.#state?.counts)) {
+      this.#isAsleep = false;
+      this.#lastCall = state.now;
+    }
+    this.#state = state;
   }
 
   #totals() {
@@ -150,14 +173,13 @@ export class Simulation {
   }
 }
 
+/** Whatever an object is awake for. A timer keeps it so before it goes off. */
+export function calls(counts = {}) {
+  const { fetches = 0, messages = 0, closes = 0, alarms = 0 } = counts;
+  return fetches + messages + closes + alarms;
+}
+
 /** What was spent between two readings. */
 function difference(before, after) {
-  const counts = { ...after.counts };
-  for (const [name, count] of Object.entries(before.counts)) counts[name] -= count;
-  return {
-    ...counts,
-    time: after.now - before.now,
-    workerRequests: after.front.requests - before.front.requests,
-    workerCpu: after.front.cpu - before.front.cpu,
-  };
+  return Object.fromEntries(Object.entries(after).map(([name, count]) => [name, count - before[name]]));
 }

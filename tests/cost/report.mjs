@@ -1,0 +1,61 @@
+// The figures as tables.
+
+import { HOUR, billed, month } from './prices.mjs';
+
+const transports = { websocket: 'WebSocket', polling: 'polling' };
+
+/** Whom a row is about. */
+export function title({ server, transport, revisions }) {
+  return `${server}, revision ${revisions.join(' and ')}, ${transports[transport]}`;
+}
+
+/** What one object with such clients does in an hour. */
+export function hourly(results) {
+  const head = ['in an hour, one object of', 'clients', 'woken', 'requests', 'messages', 'alarms', 'rows', 'awake'];
+  const rows = results.map(({ scenario, spent }) => {
+    const inAnHour = (count) => grouped((count / spent.time) * HOUR);
+    const { rowsWritten, awake } = billed(spent);
+    return [
+      title(scenario),
+      grouped(scenario.count),
+      ...[spent.wakes, spent.fetches, spent.messages, spent.alarms, rowsWritten].map(inAnHour),
+      `${inAnHour(awake / 1000)} s`,
+    ];
+  });
+  return table(head, rows);
+}
+
+/** What a million such clients cost in a month. */
+export function monthly(results) {
+  const head = ['in a month, a million of', 'in one object', 'requests', 'rows', 'awake', 'Worker', 'together', '(10 s more)'];
+  const rows = results.map(({ scenario, spent }) => {
+    const { requests, rows, duration, worker, total, pessimistic } = month(spent, scenario.count);
+    const dollars = [requests, rows, duration, worker, total, pessimistic].map((sum) => `$${grouped(sum)}`);
+    return [title(scenario), grouped(scenario.count), ...dollars];
+  });
+  return table(head, rows);
+}
+
+/** What a thousand messages by WebSocket write. */
+export function talked(talks) {
+  const head = ['a thousand messages by WebSocket', 'alarms', 'rows for alarms', 'other rows', 'rows read'];
+  const rows = talks.map(({ server, spent }) => [
+    server,
+    ...[spent.alarms, spent.alarmsSet, spent.rowsWritten, spent.rowsRead].map(grouped),
+  ]);
+  return table(head, rows);
+}
+
+function grouped(number) {
+  const digits = number > 0 && number < 100 && !Number.isInteger(number) ? 2 : 0;
+  return number.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** As Markdown, so that it can be put into a document as it is. */
+function table(head, rows) {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column].length)));
+  const pad = (cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]));
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(head.map(pad)), line(rule), ...rows.map((row) => line(row.map(pad)))].join('\n');
+}

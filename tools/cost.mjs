@@ -1,0 +1,91 @@
+// `npm run cost`: what idle clients are billed for, counted on the real runtime;
+// see docs/cost.md. Fails if a rule is broken or a goal is missed.
+//
+//   --quick    a sample, in less than a minute
+
+import { isDeepStrictEqual } from 'node:util';
+import { Failure, capture, isMain, main, root, run, say } from './shell.mjs';
+import { build, testWorker } from './build.mjs';
+import { ensureNpmPackages, modernNode } from './setup.mjs';
+
+/** Files that neither the clients nor the runtime can open for anything else. */
+const SPARE_FILES = 1_000;
+const LARGEST = 10_000;
+/** The runtime opens two files for each WebSocket. */
+const FILES = 2;
+
+async function cost({ quick }) {
+  const count = await import('../tests/cost/scenarios.mjs');
+  const rules = await import('../tests/cost/rules.mjs');
+  const report = await import('../tests/cost/report.mjs');
+  const { startMetered } = await import('../tests/cost/metered.mjs');
+
+  const scenarios = quick ? count.quickScenarios() : count.allScenarios(await largest());
+  const broken = [];
+  const note = (whom, sentences) => broken.push(...sentences.map((sentence) => `${whom}: ${sentence}`));
+  const realTime = quick ? undefined : countRealTime(startMetered);
+  realTime?.catch(() => {});
+
+  const results = [];
+  const talks = [];
+  const metered = await startMetered();
+  try {
+    for (const scenario of scenarios) {
+      const name = `${report.title(scenario)}, ${scenario.count} in one object`;
+      say(name);
+      const spent = await count.spend(metered, scenario);
+      results.push({ scenario, spent });
+      note(name, [...rules.broken(scenario, spent), ...rules.missed(scenario, spent)]);
+    }
+    for (const server of count.talking) {
+      say(`${server}, a thousand messages`);
+      const talk = await count.talk(metered, server);
+      talks.push(talk);
+      note(server, rules.brokenByMessages(talk));
+    }
+  } finally {
+    await metered.stop();
+  }
+  console.log(`\n${report.hourly(results)}\n\n${report.monthly(results)}\n\n${report.talked(talks)}\n`);
+  note('real time', (await realTime) ?? []);
+  if (broken.length > 0) throw new Failure(`too much is spent\n  ${broken.join('\n  ')}`);
+  say('no rule is broken and no goal missed');
+}
+
+/** The simulation against the clock on the wall: how they differ. */
+async function countRealTime(startMetered) {
+  const { countRealTime: spend, expected } = await import('../tests/cost/real-time.mjs');
+  const metered = await startMetered({ realTime: true });
+  try {
+    const revisions = [3, 4];
+    const spent = await Promise.all(revisions.map((revision) => spend(metered, revision)));
+    return revisions.flatMap((revision, index) => {
+      const counted = JSON.stringify(spent[index]);
+      say(`in real time, three ping intervals of ten clients of revision ${revision}: ${counted}`);
+      if (isDeepStrictEqual(spent[index], expected(revision))) return [];
+      return [`the simulation has ${JSON.stringify(expected(revision))}, not ${counted}`];
+    });
+  } finally {
+    await metered.stop();
+  }
+}
+
+/** How many WebSockets this machine lets the runtime have at once. */
+async function largest() {
+  const limit = Number(await capture('sh', ['-c', 'ulimit -Hn']));
+  const most = Number.isFinite(limit) ? Math.floor((limit - SPARE_FILES) / FILES / 100) * 100 : LARGEST;
+  if (most >= LARGEST) return LARGEST;
+  if (most < LARGEST) say(`${limit} open files are enough for ${most} clients in one object, not for ${LARGEST}`);
+  return Math.max(most, SPARE_FILES);
+}
+
+if (isMain(import.meta)) {
+  await main(async () => {
+    const args = process.argv.slice(2);
+    if (args.includes('--counting')) return cost({ quick: args.includes('--quick') });
+    await ensureNpmPackages();
+    await build(testWorker);
+    // Miniflare wants a newer Node than the one that may have started this.
+    await run(await modernNode(), [`${root}/tools/cost.mjs`, '--counting', ...args], { orElse: 'too much is spent, see above' });
+  });
+}
