@@ -31,10 +31,47 @@ pub(super) struct Clock {
 enum Alarm {
     #[default]
     Unknown,
-    /// Somebody is asking the platform. The earliest moment that is wanted.
-    Asking(Timestamp),
+    /// Somebody is asking the platform.
+    Asking(Wanted),
     None,
     At(Timestamp),
+}
+
+/// The alarm that is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    /// When it is to go off, if it has to be set.
+    at: Timestamp,
+    /// One that is set already will do, if it goes off by then.
+    latest: Timestamp,
+}
+
+impl Wanted {
+    fn exactly(at: Timestamp) -> Self {
+        Self { at, latest: at }
+    }
+
+    /// Heartbeats wait for the pulse that is to come anyway. Otherwise a session
+    /// that is out of step, because it polls or was pinged for itself, would have
+    /// a row written, and have everybody looked at by its own time.
+    fn for_session(shell: &Shell, deadline: Deadline) -> Self {
+        let Deadline { at, cause } = deadline;
+        let endpoint = shell.endpoint();
+        let latest = match cause {
+            Cause::Heartbeat => endpoint.map_or(at, |endpoint| {
+                at.max(platform::now() + endpoint.options.settings.ping_interval)
+            }),
+            Cause::Upgrade | Cause::Farewell | Cause::Application => at,
+        };
+        Self { at, latest }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            at: self.at.min(other.at),
+            latest: self.latest.min(other.latest),
+        }
+    }
 }
 
 impl Clock {
@@ -70,7 +107,7 @@ impl Clock {
             (None, Some(deadline)) => {
                 self.forget_soon(key);
                 if !self.held.get() {
-                    self.arm_alarm(shell, deadline.at);
+                    self.arm_alarm(shell, Wanted::for_session(shell, deadline));
                 }
             }
             (None, None) => {
@@ -102,7 +139,7 @@ impl Clock {
         };
         if shell.sleeps() {
             let pulse = platform::now() + endpoint.options.settings.ping_interval;
-            self.arm_alarm(shell, first.max(pulse));
+            self.arm_alarm(shell, Wanted::exactly(first.max(pulse)));
         } else {
             arm_timer(shell, Which::All, first);
         }
@@ -111,7 +148,7 @@ impl Clock {
     /// Wakes the object at a moment that has to do with no session in particular.
     pub(super) fn arm_at(&self, shell: &Shell, at: Timestamp) {
         if shell.sleeps() {
-            self.arm_alarm(shell, at);
+            self.arm_alarm(shell, Wanted::exactly(at));
         } else {
             arm_timer(shell, Which::All, at);
         }
@@ -125,16 +162,16 @@ impl Clock {
         due.map(|(key, _)| *key).collect()
     }
 
-    fn arm_alarm(&self, shell: &Shell, at: Timestamp) {
+    fn arm_alarm(&self, shell: &Shell, wanted: Wanted) {
         match self.alarm.get() {
-            Alarm::At(set) if set <= at => {}
+            Alarm::At(set) if set <= wanted.latest => {}
             Alarm::At(_) | Alarm::None => {
-                self.alarm.set(Alarm::At(at));
-                shell.state.set_alarm(at);
+                self.alarm.set(Alarm::At(wanted.at));
+                shell.state.set_alarm(wanted.at);
             }
-            Alarm::Asking(wanted) => self.alarm.set(Alarm::Asking(wanted.min(at))),
+            Alarm::Asking(others) => self.alarm.set(Alarm::Asking(others.and(wanted))),
             Alarm::Unknown => {
-                self.alarm.set(Alarm::Asking(at));
+                self.alarm.set(Alarm::Asking(wanted));
                 let me = shell.me.clone();
                 platform::spawn(Box::pin(async move {
                     if let Some(shell) = me.upgrade() {
