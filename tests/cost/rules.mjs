@@ -22,7 +22,8 @@ const noRows = {
 };
 
 function bySocket({ server, revisions }) {
-  if (server.includes('recovery') || revisions.length > 1) return [onePulse];
+  if (server.includes('recovery')) return [onePulseAndLooks];
+  if (revisions.length > 1) return [onePulse];
   return revisions[0] === 3 ? [noWake, noRows] : [onePulse, noMessages, noRows];
 }
 
@@ -34,6 +35,18 @@ const noWake = {
 const onePulse = {
   rule: 'an object is woken once in a ping interval at most, however many idle clients of revision 4 it has',
   holds: (spent) => spent.alarms <= intervals(spent) && spent.wakes <= calls(spent),
+};
+
+/** How often an object with recovery looks for clients that were lost without a word. */
+const LOOK_EVERY = 120_000;
+
+const onePulseAndLooks = {
+  rule: 'recovery wakes an object once in two minutes at most, besides its pulses',
+  holds: (spent) => {
+    const looks = Math.ceil(spent.time / LOOK_EVERY);
+    // Each look is noted down, and has the alarm set once more.
+    return spent.alarms <= intervals(spent) + looks && spent.rowsWritten <= looks && spent.messages === 0;
+  },
 };
 
 const noMessages = {

@@ -29,7 +29,7 @@ function idle(server, transport, revisions, count, time = minutes(count)) {
 /** A sample of all, which takes half a minute. */
 export function quickScenarios() {
   return [
-    idle('Engine.IO', 'websocket', [3], 100),
+    idle('Engine.IO', 'websocket', [3], 100, 20),
     idle('Engine.IO', 'websocket', [4], 100),
     idle('Socket.IO', 'websocket', [3], 100, 20),
     idle('Socket.IO', 'websocket', [4], 100, 20),
@@ -51,7 +51,7 @@ export function allScenarios(largest) {
     idle('Socket.IO, recovery on', 'websocket', [4], 100),
     ...[3, 4].flatMap((revision) => [
       idle('Engine.IO', 'polling', [revision], 1),
-      idle('Engine.IO', 'polling', [revision], 100, 20),
+      idle('Engine.IO', 'polling', [revision], 100, 10),
       idle('Engine.IO', 'polling', [revision], 1_000, 2.5),
     ]),
     idle('Socket.IO', 'polling', [4], 100, 10),
@@ -69,8 +69,8 @@ function simulate(metered, server) {
 export async function spend(metered, { server, crowds, time }) {
   const simulation = simulate(metered, server);
   await simulation.open(crowds);
-  // The heartbeats find their rhythm.
-  await simulation.run(MINUTE);
+  // The heartbeats find their rhythm, and what recovery keeps of the beginning is forgotten.
+  await simulation.run(server.includes('recovery') ? 5 * MINUTE : MINUTE);
   const spent = await simulation.spent(() => simulation.run(time));
   await simulation.close();
   return spent;
