@@ -73,10 +73,11 @@ async function countRealTime(startMetered) {
 /** How many WebSockets this machine lets the runtime have at once. */
 async function largest() {
   const limit = Number(await capture('sh', ['-c', 'ulimit -Hn']));
-  const most = Number.isFinite(limit) ? Math.floor((limit - SPARE_FILES) / FILES / 100) * 100 : LARGEST;
-  if (most >= LARGEST) return LARGEST;
-  if (most < LARGEST) say(`${limit} open files are enough for ${most} clients in one object, not for ${LARGEST}`);
-  return Math.max(most, SPARE_FILES);
+  const most = Math.floor((limit - SPARE_FILES) / FILES / 100) * 100;
+  // Where there is no limit, it is no number.
+  if (!(most < LARGEST)) return LARGEST;
+  say(`${limit} open files are enough for ${most} clients in one object, not for ${LARGEST}`);
+  return most;
 }
 
 if (isMain(import.meta)) {
@@ -86,6 +87,7 @@ if (isMain(import.meta)) {
     await ensureNpmPackages();
     await build(testWorker);
     // Miniflare wants a newer Node than the one that may have started this.
-    await run(await modernNode(), [`${root}/tools/cost.mjs`, '--counting', ...args], { orElse: 'too much is spent, see above' });
+    const again = [`${root}/tools/cost.mjs`, '--counting', ...args];
+    await run(await modernNode(), again, { orElse: 'it did not end well, see above' });
   });
 }

@@ -19,7 +19,8 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: Infinity });
 export async function openClient(server, { revision, transport, path, object, isSocketIo }) {
   const query = { EIO: revision, transport, object };
   const options = { revision, path, query, joins: isSocketIo && revision === 4 };
-  const client = transport === 'polling' ? new PollingClient(server, options) : new SocketClient(server, options);
+  const Kind = transport === 'polling' ? PollingClient : SocketClient;
+  const client = new Kind(server, options);
   await client.opened;
   return client;
 }
@@ -30,6 +31,8 @@ class Client {
   received = 0;
   /** Packets that were sent. */
   sent = 0;
+  /** We have closed it; whatever happens to it now is no failure. */
+  isClosed = false;
   /** Why this client is no longer idle. */
   failure = null;
 
@@ -84,6 +87,7 @@ class SocketClient extends Client {
     this.socket.terminate();
   }
 
+  /** How many requests of it the server is to hold. */
   get polls() {
     return 0;
   }
@@ -101,7 +105,7 @@ class PollingClient extends Client {
 
   constructor(server, options) {
     super(options);
-    Object.assign(this, { url: server.url, path: options.path, query: options.query, isOpen: true });
+    Object.assign(this, { url: server.url, path: options.path, query: options.query });
     this.#poll();
   }
 
@@ -113,7 +117,7 @@ class PollingClient extends Client {
   }
 
   close() {
-    this.isOpen = false;
+    this.isClosed = true;
     this.held?.destroy();
   }
 
@@ -127,9 +131,9 @@ class PollingClient extends Client {
   }
 
   async #poll() {
-    while (this.isOpen) {
+    while (!this.isClosed) {
       this.isPolling = true;
-      const answer = await this.#request('GET').catch((error) => this.#end(error));
+      const answer = await this.#request('GET').catch(this.fail);
       this.isPolling = false;
       if (!answer) return;
       for (const packet of decode(this.revision, answer)) {
@@ -141,14 +145,9 @@ class PollingClient extends Client {
 
   async #post() {
     while (this.#queue.length > 0) {
-      await this.#request('POST', encode(this.revision, [this.#queue[0]])).catch((error) => this.#end(error));
+      await this.#request('POST', encode(this.revision, [this.#queue[0]])).catch(this.fail);
       this.#queue.shift();
     }
-  }
-
-  #end(error) {
-    if (this.isOpen) this.fail(error);
-    this.isOpen = false;
   }
 
   #request(method, body) {

@@ -9,7 +9,9 @@ import { COMPATIBILITY_DATE } from '../harness/worker.mjs';
 const tests = fileURLToPath(new URL('../', import.meta.url));
 const NAME = 'metered';
 const OBJECT = 'Dormouse';
-const SCRIPTS = ['cost/runtime/entry.mjs', 'cost/runtime/clock.mjs', 'cost/runtime/ledger.mjs', 'worker/build/index.js'];
+// The first one is where the runtime begins.
+const METER = ['entry', 'clock', 'ledger'].map((name) => `cost/runtime/${name}.mjs`);
+const SCRIPT = 'worker/build/index.js';
 const WASM = 'worker/build/index_bg.wasm';
 
 /** Starts it; with `realTime`, nothing is simulated and nothing accelerated. */
@@ -25,7 +27,10 @@ export async function startMetered({ realTime = false } = {}) {
           name: NAME,
           compatibilityDate: COMPATIBILITY_DATE,
           bindings: { REAL_TIME: realTime },
-          modules: [...SCRIPTS.map((name) => module('ESModule', name)), module('CompiledWasm', WASM)],
+          modules: [
+            ...[...METER, SCRIPT].map((name) => module('ESModule', name)),
+            module('CompiledWasm', WASM),
+          ],
           modulesRoot: tests,
           durableObjects: { DORMOUSE: { className: OBJECT, useSQLite: true } },
           unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],

@@ -11,14 +11,16 @@ export function title({ server, transport, revisions }) {
 
 /** What one object with such clients does in an hour. */
 export function hourly(results) {
-  const head = ['in an hour, one object of', 'clients', 'woken', 'requests', 'messages', 'alarms', 'rows', 'awake'];
+  const [whom, ...what] = ['in an hour, one object of', 'clients', 'woken', 'requests', 'messages'];
+  const head = [whom, ...what, 'alarms', 'rows written', 'read', 'awake'];
   const rows = results.map(({ scenario, spent }) => {
     const inAnHour = (count) => grouped((count / spent.time) * HOUR);
-    const { rowsWritten, awake } = billed(spent);
+    const { rowsWritten, rowsRead, awake } = billed(spent);
     return [
       title(scenario),
       grouped(scenario.count),
-      ...[spent.wakes, spent.fetches, spent.messages, spent.alarms, rowsWritten].map(inAnHour),
+      ...[spent.wakes, spent.fetches, spent.messages, spent.alarms].map(inAnHour),
+      ...[rowsWritten, rowsRead].map(inAnHour),
       `${inAnHour(awake / 1000)} s`,
     ];
   });
@@ -27,7 +29,8 @@ export function hourly(results) {
 
 /** What a million such clients cost in a month. */
 export function monthly(results) {
-  const head = ['in a month, a million of', 'in one object', 'requests', 'rows', 'awake', 'Worker', 'together', '(10 s more)'];
+  const [whom, ...parts] = ['in a month, a million of', 'in one object', 'requests', 'rows', 'awake'];
+  const head = [whom, ...parts, 'Worker', 'together', '(10 s more)'];
   const rows = results.map(({ scenario, spent }) => {
     const { requests, rows, duration, worker, total, pessimistic } = month(spent, scenario.count);
     const dollars = [requests, rows, duration, worker, total, pessimistic].map((sum) => `$${grouped(sum)}`);
@@ -56,6 +59,6 @@ function table(head, rows) {
   const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column].length)));
   const pad = (cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]));
   const line = (cells) => `| ${cells.join(' | ')} |`;
-  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [line(head.map(pad)), line(rule), ...rows.map((row) => line(row.map(pad)))].join('\n');
+  const rule = widths.map((width, column) => `${'-'.repeat(width - 1)}${column === 0 ? '-' : ':'}`);
+  return [head.map(pad), rule, ...rows.map((row) => row.map(pad))].map(line).join('\n');
 }

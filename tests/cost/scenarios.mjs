@@ -83,7 +83,11 @@ const TALKERS = 10;
 /** What clients say by turns: echoes, and in Socket.IO acknowledgements and broadcasts. */
 const said = {
   'Engine.IO': ['hello'],
-  'Socket.IO': ['2["message","hello"]', '21["message-with-ack","hello"]', '22["cast",{"to":[]},"news","hello"]'],
+  'Socket.IO': [
+    '2["message","hello"]',
+    '21["message-with-ack","hello"]',
+    '22["cast",{"to":[]},"news","hello"]',
+  ],
   'Socket.IO, recovery on': ['2["message","hello"]'],
 };
 

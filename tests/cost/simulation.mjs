@@ -12,6 +12,8 @@ export const PING_INTERVAL = 25_000;
 /** Clients do not all come at once. More phases than these change nothing but the time it takes. */
 const PHASES = 5;
 const PARALLEL = 64;
+/** How often the meter is read before something must be wrong: many seconds. */
+const PATIENCE = 20_000;
 
 export class Simulation {
   #server;
@@ -61,7 +63,8 @@ export class Simulation {
     const group = [];
     while (group.length < count) {
       const some = Math.min(PARALLEL, count - group.length);
-      group.push(...(await Promise.all(Array.from({ length: some }, () => openClient(this.#server, options)))));
+      const opening = Array.from({ length: some }, () => openClient(this.#server, options));
+      group.push(...(await Promise.all(opening)));
     }
     this.clients.push(...group);
     await this.settle();
@@ -132,9 +135,13 @@ export class Simulation {
         this.#update(state);
         return;
       }
-      if (patience > 5_000) throw new Error(`not settled: ${JSON.stringify({ ...state, ...this.#totals() })}`);
+      if (patience > PATIENCE) this.#giveUp(state);
       await breathe();
     }
+  }
+
+  #giveUp(state) {
+    throw new Error(`it does not come to rest: ${JSON.stringify({ ...state, ...this.#totals() })}`);
   }
 
   #update(state) {
