@@ -13,7 +13,7 @@ const NAME = 'dormouse';
 const OBJECT = 'Dormouse';
 
 // The server saves a polling session at the latest 500 ms after its last change.
-const SAVED_AFTER = 500;
+export const SAVED_AFTER = 500;
 
 /** The test Worker (tests/worker), or another build with the same object class. */
 export async function start({ build = 'tests/worker/build', port = 0, assets } = {}) {

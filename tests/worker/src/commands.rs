@@ -120,6 +120,8 @@ pub(crate) async fn run(client: &Client, text: &str) -> Result<(), Failed> {
             sleep(Duration::from_millis(10)).await;
             panic!("asked to, later");
         }
+        "cmd:hang" => core::future::pending().await,
+        "cmd:block" => client.send(block(number as u32).to_string()).await?,
         "cmd:error" => return Err(Failed::Asked),
         "cmd:slow" => {
             sleep(Duration::from_millis(number as u64)).await;
@@ -135,6 +137,14 @@ pub(crate) async fn run(client: &Client, text: &str) -> Result<(), Failed> {
         _ => client.send("unknown command").await?,
     }
     Ok(())
+}
+
+/// Keeps the processor to itself for so many million rounds. Counted, for the clock
+/// stands still meanwhile.
+pub(crate) fn block(rounds: u32) -> u32 {
+    (0..rounds.saturating_mul(1_000_000)).fold(1, |sum, round| {
+        core::hint::black_box(sum ^ round).wrapping_mul(0x0100_0193)
+    })
 }
 
 async fn session(client: &Client, what: &str, text: String) -> Result<(), Failed> {

@@ -13,8 +13,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::commands;
+
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 5] {
+pub(crate) fn servers() -> [Server; 6] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -26,6 +28,7 @@ pub(crate) fn servers() -> [Server; 5] {
         server("/recovery/").recovery(Recovery::default()),
         server("/recovery-short/").recovery(short),
         server("/msgpack/").parser(Parser::MSGPACK),
+        server("/limited/").task_limit(Duration::from_secs(1)),
     ]
 }
 
@@ -264,6 +267,8 @@ fn acks(namespace: Namespace) -> Namespace {
         })
         .on("fail", |(text,): (String,)| Err::<(), _>(Failed::new(text)))
         .on("panic", || -> () { panic!("asked to") })
+        .on("hang", async || core::future::pending::<()>().await)
+        .on("block", |(rounds,): (u32,)| commands::block(rounds))
         .on("slow", async |(millis, value): (u64, Value)| {
             sleep(Duration::from_millis(millis)).await;
             value

@@ -1,0 +1,269 @@
+// The built Worker on workerd itself, without Miniflare around it: for tests that
+// kill the runtime, start it again on the same storage and port, abort objects, or
+// read how much memory it takes. The face is that of server.mjs, and:
+//
+//   pid               of workerd
+//   abort(sid)        the session's object is broken off: what it has in memory is gone
+//   kill()            SIGKILL to workerd: nothing of ours runs any more
+//   restart()         the same port and, with `storage`, the same rows
+//   memory()          resident bytes of workerd
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import workerd from 'workerd';
+import { Logs } from './logs.mjs';
+import { delay, within } from './wait.mjs';
+import { COMPATIBILITY_DATE, SAVED_AFTER, objectId } from './worker.mjs';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const HOST = '127.0.0.1';
+
+/** `storage`: rows are kept on disk, and so outlive the process. */
+export async function startWorkerd({ build = 'tests/worker/build', storage = false } = {}) {
+  const runtime = new Runtime(path.resolve(root, build), storage);
+  try {
+    await runtime.restart();
+    return runtime;
+  } catch (error) {
+    await runtime.stop();
+    throw error;
+  }
+}
+
+class Runtime {
+  logs = new Logs();
+  host = HOST;
+  port = 0;
+  #directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-workerd-'));
+  #storage;
+  #controlPort;
+  #process;
+
+  constructor(build, storage) {
+    this.#storage = storage;
+    mkdirSync(path.join(this.#directory, 'storage'));
+    for (const file of ['index.js', 'index_bg.wasm']) {
+      const built = path.join(build, file);
+      if (!existsSync(built)) throw new Error(`${built} is missing: npm test builds it`);
+      copyFileSync(built, path.join(this.#directory, file));
+    }
+    writeFileSync(path.join(this.#directory, 'entry.js'), ENTRY);
+    writeFileSync(path.join(this.#directory, 'control.js'), CONTROL);
+    endWithParent(this);
+  }
+
+  get url() {
+    return `http://${HOST}:${this.port}`;
+  }
+
+  get wsUrl() {
+    return `ws://${HOST}:${this.port}`;
+  }
+
+  get pid() {
+    return this.#process?.pid;
+  }
+
+  async restart() {
+    const file = path.join(this.#directory, 'config.capnp');
+    writeFileSync(file, configuration(this.#directory, this.#storage, this.port));
+    const args = ['serve', '--experimental', '--control-fd=3', file];
+    const env = { ...process.env, TZ: 'UTC' };
+    this.#process = spawn(workerd.default ?? workerd, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env });
+    const trouble = [];
+    this.#read(this.#process.stdout, trouble);
+    this.#read(this.#process.stderr, trouble);
+    const exited = once(this.#process, 'exit').then(([code]) => {
+      throw new Error(`workerd ended with ${code}: ${trouble.join('\n')}`);
+    });
+    exited.catch(() => {});
+    const ports = await within(Promise.race([listening(this.#process.stdio[3]), exited]), 'workerd', 60_000);
+    this.port = ports.get('http');
+    this.#controlPort = ports.get('control');
+  }
+
+  /** One JSON object for each line that was logged; what is none is the runtime's own. */
+  #read(stream, trouble) {
+    createInterface({ input: stream }).on('line', (line) => {
+      const message = structured(line) ?? line;
+      if (trouble.length < 50) trouble.push(message);
+      this.logs.write(message);
+    });
+  }
+
+  async #control(what) {
+    const options = { method: 'POST', body: JSON.stringify(what) };
+    const answer = await fetch(`http://${HOST}:${this.#controlPort}/`, options);
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error(`${what.what}: ${text}`);
+    return text === 'true';
+  }
+
+  sleep(sid) {
+    return this.#control({ what: 'evict', id: objectId(sid), webSockets: 'hibernate' });
+  }
+
+  cut(sid) {
+    return this.#control({ what: 'evict', id: objectId(sid), webSockets: 'close' });
+  }
+
+  abort(sid) {
+    return this.#control({ what: 'abort', id: objectId(sid) });
+  }
+
+  settled() {
+    return delay(SAVED_AFTER + 200);
+  }
+
+  memory() {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
+  }
+
+  async kill() {
+    const ending = this.#process;
+    this.#process = undefined;
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    const exited = once(ending, 'exit');
+    ending.kill('SIGKILL');
+    await exited;
+  }
+
+  async stop() {
+    await this.kill();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** The ports that workerd tells on its control pipe, once it has all of them. */
+function listening(pipe) {
+  const ports = new Map();
+  return new Promise((resolve) => {
+    createInterface({ input: pipe }).on('line', (line) => {
+      const { event, socket, port } = JSON.parse(line);
+      if (event === 'listen') ports.set(socket, port);
+      if (ports.size === 2) resolve(ports);
+    });
+  });
+}
+
+function structured(line) {
+  try {
+    return JSON.parse(line).message;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whoever started these tests may be killed: then nobody wants the runtime any more. */
+function endWithParent(runtime) {
+  const parent = process.ppid;
+  const watch = () => process.ppid !== parent && runtime.stop().finally(() => process.exit(1));
+  setInterval(watch, 1_000).unref();
+  process.once('exit', () => runtime.pid && process.kill(runtime.pid, 'SIGKILL'));
+}
+
+const ABORT = 'dormouse-test-abort';
+
+/** The built Worker, and objects that can be told to break off. */
+const ENTRY = `
+export { default } from 'index.js';
+import { Dormouse as Built } from 'index.js';
+
+export class Dormouse {
+  constructor(state, env) {
+    this.state = state;
+    this.built = new Built(state, env);
+  }
+
+  fetch(request) {
+    if (request.headers.has('${ABORT}')) this.state.abort('${ABORT}');
+    return this.built.fetch(request);
+  }
+
+  webSocketMessage(socket, message) {
+    return this.built.webSocketMessage(socket, message);
+  }
+
+  webSocketClose(socket, code, reason, wasClean) {
+    return this.built.webSocketClose(socket, code, reason, wasClean);
+  }
+
+  webSocketError(socket, error) {
+    return this.built.webSocketError(socket, error);
+  }
+
+  alarm(info) {
+    return this.built.alarm(info);
+  }
+}
+`;
+
+/** What does to objects what the platform does: beside the Worker, and not in it. */
+const CONTROL = `
+import unsafe from 'workerd:unsafe';
+
+const verbs = {
+  evict: (object, webSockets) => unsafe.evict(object, { webSockets }),
+  abort: (object) => object.fetch('http://object/', { headers: { '${ABORT}': 'now' } }),
+};
+
+export default {
+  async fetch(request, env) {
+    const { what, id, webSockets } = await request.json();
+    try {
+      await verbs[what](env.DORMOUSE.get(env.DORMOUSE.idFromString(id)), webSockets);
+    } catch ({ message }) {
+      if (/not currently running/.test(message)) return new Response('false');
+      if (!message.includes('${ABORT}')) return new Response(message, { status: 500 });
+    }
+    return new Response('true');
+  },
+};
+`;
+
+function configuration(directory, storage, port) {
+  const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
+  return `
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  logging = (structuredLogging = true),
+  services = [
+    ${storage ? disk : ''}
+    (name = "dormouse", worker = .dormouse),
+    (name = "control", worker = .control),
+  ],
+  sockets = [
+    (name = "http", address = "${HOST}:${port}", http = (), service = "dormouse"),
+    (name = "control", address = "${HOST}:0", http = (), service = "control"),
+  ],
+);
+
+const dormouse :Workerd.Worker = (
+  compatibilityDate = "${COMPATIBILITY_DATE}",
+  modules = [
+    (name = "entry.js", esModule = embed "entry.js"),
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
+  ],
+  durableObjectNamespaces = [(className = "Dormouse", uniqueKey = "dormouse-tests", enableSql = true)],
+  durableObjectStorage = ${storage ? '(localDisk = "storage")' : '(inMemory = void)'},
+  bindings = [(name = "DORMOUSE", durableObjectNamespace = "Dormouse")],
+);
+
+const control :Workerd.Worker = (
+  compatibilityDate = "${COMPATIBILITY_DATE}",
+  compatibilityFlags = ["unsafe_module"],
+  modules = [(name = "control.js", esModule = embed "control.js")],
+  bindings = [
+    (name = "DORMOUSE", durableObjectNamespace = (className = "Dormouse", serviceName = "dormouse")),
+  ],
+);
+`;
+}
