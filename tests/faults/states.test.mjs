@@ -1,11 +1,11 @@
 // Whatever happens to its object, in whatever state a session is: its client goes on
 // as if nothing had been, or learns clearly that it is over, and may begin anew.
-// One test after the other: each strikes the object under all its sessions.
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { assertAlive, assertClosed, assertError } from '../harness/expect.mjs';
-import { breaks, faults } from '../harness/faults.mjs';
+import { faults, inEveryState } from '../harness/faults.mjs';
+import { encode } from '../harness/payload.mjs';
 import { openPolling, openSession } from '../harness/raw-session.mjs';
 import { workerOnly } from '../harness/target.mjs';
 import { startWorkerd } from '../harness/workerd.mjs';
@@ -13,202 +13,228 @@ import { startWorkerd } from '../harness/workerd.mjs';
 const server = workerOnly.skip ? undefined : await startWorkerd({ storage: true });
 after(() => server?.stop());
 
-// A server of Socket.IO would keep both revisions in one object; here each session
-// may have an object of its own, and a fault is that of one of them.
 const path = '/sleepy/';
 
-/** A session in another object, which hears nothing of it all but for a killed runtime. */
-async function elsewhere(sid, options) {
-  for (;;) {
-    const peer = await openSession(server, { path, ...options });
-    if (peer.sid.slice(0, 43) !== sid.slice(0, 43)) return peer;
-    peer.close();
-  }
+function ways(revision) {
+  return {
+    ...workerOnly,
+    body: (...packets) => encode(revision, packets),
+    polling: () => openPolling(server, { revision, path }),
+    websocket: () => openSession(server, { revision, path }),
+  };
 }
 
-/** Polls until the session is over: every answer on the way is one that clients know. */
-async function runsOut(session) {
-  for (let rounds = 0; rounds < 10; rounds += 1) {
-    const answer = await session.get();
-    if (answer.status !== 200) return assertError(answer, 1);
-  }
-  return assert.fail('the session never ends');
+async function assertEchoes(peer, frame) {
+  peer.send(frame);
+  assert.equal(await peer.next(), frame);
+}
+
+/** A poll that has certainly reached the server, for a later request has been answered. */
+async function holdPoll(session) {
+  const { request, response } = session.start();
+  const sent = new Promise((resolve) => request.once('finish', resolve));
+  const ended = response.then(({ status }) => status, ({ code }) => code);
+  await sent;
+  await openPolling(server, { path });
+  return { ended };
+}
+
+/** It goes on, or is unknown: both are clear. */
+async function assertGoesOnOrEnds(session, body) {
+  const answer = await session.post(body('4hello'));
+  if (answer.status !== 200) return assertError(answer, 1);
+  return assert.deepEqual(await session.poll(), ['4hello']);
+}
+
+/** What an object may sleep in. */
+const quiet = {
+  'polling, between two polls: goes on with what was buffered': async ({ polling }) => {
+    const session = await polling();
+    const packets = ['4one', Buffer.of(1, 2), '4three'];
+    await session.send(...packets);
+    const check = async () => {
+      assert.deepEqual(await session.collect(3), packets);
+      await assertAlive(session);
+    };
+    return { sid: session.sid, check };
+  },
+
+  'WebSocket: goes on, or its connection breaks': async ({ websocket }) => {
+    const peer = await websocket();
+    await assertEchoes(peer, '4before');
+    const check = async (goesOn) => {
+      if (goesOn) return assertEchoes(peer, '4after');
+      return assert.equal((await peer.end()).code, 1006);
+    };
+    return { sid: peer.sid, check };
+  },
+
+  'upgraded: goes on, or its connection breaks and polling is over too': async ({ polling }) => {
+    const session = await polling();
+    const peer = await session.upgraded();
+    await assertEchoes(peer, '4before');
+    const check = async (goesOn) => {
+      if (!goesOn) {
+        await peer.end();
+        return assertClosed(session);
+      }
+      await assertEchoes(peer, '4after');
+      return assertError(await session.get(), 3);
+    };
+    return { sid: session.sid, check };
+  },
+
+  'closing: the news is fetched, once, and the session is over': async ({ polling }) => {
+    const session = await polling();
+    await session.send('4last', '4cmd:close');
+    const check = async () => {
+      assert.deepEqual(await session.poll(), ['4last', '1']);
+      await assertClosed(session);
+    };
+    return { sid: session.sid, check };
+  },
+
+  'closed by its client: stays closed': async ({ polling }) => {
+    const session = await polling();
+    await session.send('1');
+    const check = async () => {
+      // The poll that a client may have sent before its close is still answered.
+      const answer = await session.get();
+      if (answer.status === 200) assert.equal(answer.text.at(-1), '6');
+      await assertClosed(session);
+    };
+    return { sid: session.sid, check };
+  },
+};
+
+/** What keeps an object awake. */
+const busy = {
+  'with a poll held: the poll ends, and the session goes on or is unknown': async ({ polling, body }) => {
+    const session = await polling();
+    await session.send('4one');
+    await server.settled();
+    assert.deepEqual(await session.poll(), ['4one']);
+    const { ended } = await holdPoll(session);
+    const check = async () => {
+      // The runtime's own answer: code of ours did not live to give one.
+      assert.ok([500, 'ECONNRESET'].includes(await ended), `${await ended}`);
+      await assertGoesOnOrEnds(session, body);
+    };
+    return { sid: session.sid, check };
+  },
+
+  'probing, before the probe: polling goes on': async ({ polling }) => {
+    const session = await polling();
+    await session.send('4buffered');
+    const peer = await session.upgrade();
+    return { sid: session.sid, check: () => assertPollingGoesOn(session, peer) };
+  },
+
+  'probing, after the probe: polling goes on': async ({ polling }) => {
+    const session = await polling();
+    await session.send('4buffered');
+    const peer = await session.upgrade();
+    peer.send('2probe');
+    assert.equal(await peer.next(), '3probe');
+    return { sid: session.sid, check: () => assertPollingGoesOn(session, peer) };
+  },
+
+  'with a handler that is running: the event is lost, and nothing else': async ({ polling }) => {
+    const session = await polling();
+    await session.send('4cmd:slow 60000 lost', '4kept');
+    const check = async () => {
+      assert.deepEqual(await session.poll(), ['4kept']);
+      await assertAlive(session);
+    };
+    return { sid: session.sid, check };
+  },
+};
+
+async function assertPollingGoesOn(session, peer) {
+  await peer.end();
+  const packets = await session.poll();
+  assert.deepEqual(packets.filter((packet) => packet !== '6'), ['4buffered']);
+  await assertAlive(session);
+  const next = await session.upgrade();
+  next.send('2probe');
+  assert.equal(await next.next(), '3probe');
+  next.send('5');
+  await assertEchoes(next, '4upgraded');
 }
 
 for (const revision of [3, 4]) {
-  const polling = () => openPolling(server, { revision, path });
-  const websocket = () => openSession(server, { revision, path });
+  const context = ways(revision);
+  const { polling, websocket, body } = context;
 
-  const assertNewBegins = async () => {
-    await assertAlive(await polling());
-    const peer = await websocket();
-    peer.send('4new');
-    assert.equal(await peer.next(), '4new');
-    peer.close();
-  };
+  // One after the other: what hits an object hits all of its sessions.
+  for (const [name, fault] of Object.entries(faults)) {
+    const states = fault.waits ? quiet : { ...quiet, ...busy };
+    inEveryState(server, `revision ${revision}, ${name}`, fault, states, context);
 
-  for (const [name, { sockets, strike }] of Object.entries(faults)) {
-    const hit = ({ sid }) => strike(server, sid);
-
-    describe(`revision ${revision}, ${name}`, workerOnly, () => {
-      test('polling, between two polls: goes on with what was buffered', async () => {
-        const session = await polling();
-        await session.send('4one', Buffer.of(1, 2), '4three');
-        await server.settled();
-        await hit(session);
-        assert.deepEqual(await session.collect(3), ['4one', Buffer.of(1, 2), '4three']);
-        await assertAlive(session);
-        await assertNewBegins();
-      });
-
-      test('WebSocket: goes on, or the connection breaks', async () => {
-        const peer = await websocket();
-        peer.send('4before');
-        assert.equal(await peer.next(), '4before');
-        await hit(peer);
-        if (sockets) {
-          peer.send('4after');
-          assert.equal(await peer.next(), '4after');
-          peer.close();
-        } else {
-          assert.equal((await peer.end()).code, 1006);
-        }
-        await assertNewBegins();
-      });
-
-      test('upgraded: goes on, or the connection breaks and polling is over too', async () => {
-        const session = await polling();
-        const peer = await session.upgraded();
-        peer.send('4before');
-        assert.equal(await peer.next(), '4before');
-        await server.settled();
-        await hit(session);
-        if (sockets) {
-          peer.send('4after');
-          assert.equal(await peer.next(), '4after');
-          assertError(await session.get(), 3);
-          peer.close();
-        } else {
-          await peer.end();
-          await assertClosed(session);
-        }
-      });
-
-      test('closing: the news is fetched once, and the session is over', async () => {
-        const session = await polling();
-        await session.send('4last', '4cmd:close');
-        await server.settled();
-        await hit(session);
-        assert.deepEqual(await session.poll(), ['4last', '1']);
-        await assertClosed(session);
-      });
-
-      test('closed: stays closed', async () => {
-        const session = await polling();
-        await server.settled();
-        await session.send('1');
-        await server.settled();
-        await hit(session);
-        await runsOut(session);
-      });
-
-      test('a moment after the handshake: goes on, or is unknown', async () => {
-        const session = await polling();
-        await hit(session);
-        const answer = await session.post(revision === 4 ? '4hello' : '6:4hello');
-        if (answer.status === 200) assert.deepEqual(await session.poll(), ['4hello']);
-        else assertError(answer, 1);
-        await assertNewBegins();
-      });
+    test(`revision ${revision}, ${name}: new sessions begin`, workerOnly, async () => {
+      await assertAlive(await polling());
+      await assertEchoes(await websocket(), '4new');
     });
-  }
 
-  for (const [name, { strike }] of Object.entries(breaks)) {
-    describe(`revision ${revision}, with a poll held, ${name}`, workerOnly, () => {
-      test('the poll is answered or breaks; then the session goes on, or is unknown', async () => {
-        const session = await polling();
-        await session.send('4one');
-        assert.deepEqual(await session.poll(), ['4one']);
-        await server.settled();
-        const held = session.get().then(({ status, text }) => [status, text], (error) => [error.code]);
-        // So that the poll has certainly come before the fault.
-        await session.send('4two');
-        assert.match(String((await held)[1]), /4two/);
-        const next = session.get().then(({ status }) => status, ({ code }) => code);
-        await strike(server, session.sid);
-        if (name === 'cut off') {
-          // Whoever evicts an object waits for its requests: this one is still served.
-          await session.send('4three');
-          assert.equal(await next, 200);
-          return assertAlive(session);
-        }
-        assert.ok([500, 'ECONNRESET'].includes(await next), `${await next}`);
-        const answer = await session.post(revision === 4 ? '4three' : '6:4three');
-        if (answer.status === 200) assert.deepEqual(await session.poll(), ['4three']);
-        else assertError(answer, 1);
-        return assertNewBegins();
-      });
-    });
-  }
-
-  test(`revision ${revision}, asleep with a poll held: not before it is answered`, workerOnly, async () => {
-    const session = await polling();
-    const held = session.poll();
-    const asleep = server.sleep(session.sid);
-    await session.send('4hello');
-    assert.deepEqual(await held, ['4hello']);
-    assert.equal(await asleep, true);
-    await assertAlive(session);
-  });
-
-  for (const [name, { sockets, strike }] of Object.entries(faults)) {
-    for (const probed of [false, true]) {
-      const when = probed ? 'after the probe' : 'before the probe';
-      test(`revision ${revision}, probing, ${when}, ${name}: polling goes on, or all is over`, workerOnly, async () => {
-        const session = await polling();
-        await session.send('4buffered');
-        await server.settled();
-        const peer = await session.upgrade();
-        if (probed) {
-          peer.send('2probe');
-          assert.equal(await peer.next(), '3probe');
-        }
-        const struck = strike(server, session.sid);
-        if (sockets) {
-          // It does not sleep before the upgrade is done.
-          if (!probed) peer.send('2probe');
-          if (!probed) assert.equal(await peer.next(), '3probe');
-          assert.ok((await session.poll()).includes('4buffered'));
-          peer.send('5');
-          peer.send('4upgraded');
-          assert.equal(await peer.next(), '4upgraded');
-          assert.equal(await struck, true);
-          peer.send('4awake');
-          assert.equal(await peer.next(), '4awake');
-          peer.close();
-          return;
-        }
-        await struck;
-        await peer.end();
-        const packets = await session.poll();
-        assert.deepEqual(packets.filter((packet) => packet !== '6'), ['4buffered']);
-        await assertAlive(session);
+    if (name !== 'killed with the runtime') {
+      test(`revision ${revision}, ${name}: another object hears nothing of it`, workerOnly, async () => {
+        const struck = await websocket();
+        const other = await elsewhere(struck.sid, websocket);
+        const numbers = Array.from({ length: 50 }, (_, index) => `4${index}`);
+        for (const number of numbers.slice(0, 25)) other.send(number);
+        const striking = fault.strike(server, [struck.sid]);
+        for (const number of numbers.slice(25)) other.send(number);
+        await striking;
+        for (const number of numbers) assert.equal(await other.next(), number);
       });
     }
   }
 
-  for (const [name, { strike }] of Object.entries(faults)) {
-    if (name === 'killed with the runtime') continue;
-    test(`revision ${revision}, ${name}: a session in another object hears nothing of it`, workerOnly, async () => {
-      const peer = await websocket();
-      const other = await elsewhere(peer.sid, { revision });
-      const numbers = Array.from({ length: 50 }, (_, index) => `4${index}`);
-      for (const number of numbers.slice(0, 25)) other.send(number);
-      const struck = strike(server, peer.sid);
-      for (const number of numbers.slice(25)) other.send(number);
-      await struck;
-      for (const number of numbers) assert.equal(await other.next(), number);
-      other.close();
+  describe(`revision ${revision}, before anything is saved`, workerOnly, () => {
+    for (const [name, { strike, waits }] of Object.entries(faults)) {
+      if (waits) continue;
+      test(`${name}: the session goes on, or is unknown`, async () => {
+        const session = await polling();
+        await strike(server, [session.sid]);
+        await assertGoesOnOrEnds(session, body);
+        await assertAlive(await polling());
+      });
+    }
+  });
+
+  describe(`revision ${revision}, sleep has to wait`, workerOnly, () => {
+    test('for a poll that is held', async () => {
+      const session = await polling();
+      await server.settled();
+      const held = session.poll();
+      const asleep = server.sleep(session.sid);
+      await session.send('4hello');
+      assert.deepEqual(await held, ['4hello']);
+      assert.equal(await asleep, true);
+      await assertGoesOnOrEnds(session, body);
     });
+
+    test('for an upgrade, which is completed', async () => {
+      const session = await polling();
+      await session.send('4buffered');
+      await server.settled();
+      const peer = await session.upgrade();
+      const asleep = server.sleep(session.sid);
+      peer.send('2probe');
+      assert.equal(await peer.next(), '3probe');
+      assert.ok((await session.poll()).includes('4buffered'));
+      peer.send('5');
+      await assertEchoes(peer, '4upgraded');
+      assert.equal(await asleep, true);
+      await assertEchoes(peer, '4awake');
+    });
+  });
+}
+
+/** A session that is not in the object of this one. */
+async function elsewhere(sid, open) {
+  for (;;) {
+    const peer = await open();
+    if (peer.sid.slice(0, 43) !== sid.slice(0, 43)) return peer;
   }
 }
