@@ -160,15 +160,20 @@ impl Shell {
     /// keeps the object awake and there is nothing to fear yet; and what was too
     /// large for an attachment.
     pub(super) fn save_all(&self) {
-        let unsaved: Vec<Key> = self
+        let unsaved: Vec<(Key, bool)> = self
             .entries
             .borrow()
             .iter()
             .filter(|(_, entry)| entry.unsaved && !entry.connecting)
-            .filter(|(_, entry)| entry.session.waiting_poll().is_none())
-            .map(|(key, _)| *key)
+            .map(|(key, entry)| (*key, entry.session.waiting_poll().is_some()))
             .collect();
-        for key in unsaved {
+        let (held, unsaved): (Vec<_>, Vec<_>) = unsaved.into_iter().partition(|(_, held)| *held);
+        for (key, _) in held {
+            // An object that breaks off would take up the session as it was long
+            // ago, with messages that its client has had.
+            self.drop_row(key);
+        }
+        for (key, _) in unsaved {
             let saving = self.with_entry(key, |entry| {
                 let on_socket = entry.session.socket().is_some();
                 entry.unsaved = false;
