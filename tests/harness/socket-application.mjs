@@ -21,7 +21,7 @@ export function attachSocketApplication(io, logs, { recovers }) {
   io.of('/chat').on('connection', connects());
   io.of('/refuse').use(guard).on('connection', connects());
   io.of('/slow')
-    .use((_, next) => setTimeout(next, 100))
+    .use(({ handshake }, next) => setTimeout(next, handshake.auth.delay ?? 100))
     .on('connection', connects());
   io.of(/^\/dynamic-[^/]+$/).on('connection', connects());
   io.of((name, auth, next) => next(null, isOwnTenant(name, auth)))

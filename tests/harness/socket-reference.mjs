@@ -18,7 +18,7 @@
 //   /chat           greets with nothing
 //   /refuse         refused unless auth.token is "good": "not authorized", with the data
 //                   { content: "Please retry later" } where auth.data is set
-//   /slow           takes 100 ms to connect
+//   /slow           takes 100 ms to connect, or auth.delay
 //   /dynamic-<id>   by pattern: one or more characters other than `/`
 //   /tenant/<name>  by predicate: where auth.tenant is that name
 //

@@ -51,7 +51,7 @@ fn server(path: &str) -> Server {
         .namespace("/slow", move |namespace| {
             handlers(namespace).on_connect(
                 async |socket: Socket, auth: Auth<Login>, recovered: Recovered| {
-                    sleep(Duration::from_millis(100)).await;
+                    sleep(Duration::from_millis(auth.0.delay.unwrap_or(100))).await;
                     connect(&socket, &auth.0, recovered).await
                 },
             )
@@ -74,6 +74,7 @@ struct Login {
     data: Option<Value>,
     tenant: Option<String>,
     announce: Option<String>,
+    delay: Option<u64>,
 }
 
 fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
