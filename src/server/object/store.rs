@@ -346,7 +346,12 @@ impl Shell {
         };
         entry.stored = asleep.has_row;
         entry.parked = asleep.has_row && entry.session.socket().is_some();
+        let joining: Vec<String> = entry.joining().collect();
         self.admit_entry(key, entry, asleep.sockets);
+        for namespace in joining {
+            // The handler that was to decide it went with the object's memory.
+            self.break_off(key, &namespace);
+        }
         true
     }
 

@@ -19,6 +19,7 @@ use worker::Env;
 
 use super::Shell;
 use super::commands::Command;
+use super::sessions::Entry;
 use super::waiting::Kind;
 use crate::app::app;
 use crate::engine::Refused;
@@ -232,7 +233,10 @@ impl Shell {
                 self.take_up_request(conn, kind, refused);
             }
             for (key, namespace) in joining {
-                if self.find(key) {
+                let is_joining =
+                    |entry: &mut Entry| entry.joining().any(|other| other == namespace);
+                // Restoring has broken off what was restored just now.
+                if self.find(key) && self.with_entry(key, is_joining) == Some(true) {
                     self.break_off(key, &namespace);
                 }
             }
