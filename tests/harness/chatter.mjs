@@ -6,6 +6,7 @@ import { Player } from './socket-clients.mjs';
 import { within } from './wait.mjs';
 
 const LONGEST_RETURN = 30_000;
+const LOST = Symbol('lost');
 
 export class Chatter {
   /** Numbers that this one has said, and those of them that were acknowledged. */
@@ -15,6 +16,7 @@ export class Chatter {
   heard = new Map();
   connections = 0;
   recoveries = 0;
+  #away = true;
   #back = Promise.withResolvers();
 
   constructor(server, library, { name, room, transports, path = '/recovery/' }) {
@@ -24,7 +26,7 @@ export class Chatter {
     const { socket } = this.player;
     socket.on('chat', (speaker, number) => this.#hear(speaker, number));
     socket.on('connect', () => this.#enter().catch(this.#back.reject));
-    socket.on('disconnect', () => (this.#back = Promise.withResolvers()));
+    socket.on('disconnect', () => this.#leave());
   }
 
   get isRecoverable() {
@@ -37,12 +39,26 @@ export class Chatter {
   }
 
   async #enter() {
-    const { resolve } = this.#back;
     this.connections += 1;
     if (this.player.socket.recovered) this.recoveries += 1;
     // Who starts anew is in no room.
-    else await this.player.ask('join', this.room);
-    resolve();
+    else if ((await this.#ask('join', this.room)) === LOST) return;
+    this.#away = false;
+    this.#back.resolve();
+  }
+
+  #leave() {
+    if (this.#away) return;
+    this.#away = true;
+    this.#back = Promise.withResolvers();
+  }
+
+  /** The acknowledgement, or that there will be none. */
+  #ask(...event) {
+    const acknowledged = this.player.ask(...event);
+    const lost = new Promise((resolve) => this.player.socket.once('disconnect', () => resolve(LOST)));
+    acknowledged.catch(() => {});
+    return Promise.race([acknowledged, lost]);
   }
 
   /** Says something until `count` more have been acknowledged, whatever happens meanwhile. */
@@ -50,15 +66,10 @@ export class Chatter {
     const enough = this.acknowledged.length + count;
     while (this.acknowledged.length < enough) {
       const number = (this.said += 1);
-      const acknowledged = this.player.ask('cast', { to: [this.room] }, 'chat', this.name, number);
-      const lost = new Promise((resolve) => this.player.socket.once('disconnect', () => resolve('lost')));
+      const answer = await this.#ask('cast', { to: [this.room] }, 'chat', this.name, number);
       // Who is cut off does not know whether it has been heard.
-      if ((await Promise.race([acknowledged, lost])) === 'lost') {
-        acknowledged.catch(() => {});
-        await this.returned();
-      } else {
-        this.acknowledged.push(number);
-      }
+      if (answer === LOST) await this.returned();
+      else this.acknowledged.push(number);
     }
   }
 

@@ -1,0 +1,72 @@
+// What happens to a server in its life besides clients, one after the other: a handler
+// panics, objects sleep, are cut off and break off, other parts of the Worker call.
+
+import assert from 'node:assert/strict';
+import { fetchRaw } from '../harness/raw-http.mjs';
+import { openMember } from '../harness/raw-socket.mjs';
+import { openSession } from '../harness/raw-session.mjs';
+
+const namespace = '/chat';
+
+/** Each with how often it comes, in seconds on average. */
+export const chores = [
+  { every: 10, run: panic },
+  { every: 5, run: emit },
+  { every: 15, run: sleep },
+  { every: 20, run: cut },
+  { every: 60, run: breakOff },
+];
+
+async function panic(world) {
+  const member = await openMember(world.server, { path: '/io/', namespace });
+  await member.emit('panic');
+  world.count('panics');
+  assert.deepEqual(await member.ask('message-with-ack', 1), [1]);
+  await member.client.close();
+}
+
+async function emit({ server, count }) {
+  const query = { path: '/io/', namespace, event: 'news', to: 'red' };
+  const answer = await fetchRaw(server, { method: 'POST', path: '/io-route/emit', query, body: '["x"]' });
+  assert.equal(answer.status, 200, answer.text);
+  count('routes');
+}
+
+/** On a path where nobody polls: a poll keeps its object awake. */
+async function sleep({ server, count }) {
+  const peer = await openSession(server, { path: '/websocket/' });
+  for (let round = 0; round < 3; round += 1) {
+    await server.sleep(peer.sid);
+    peer.send(`4${round}`);
+    assert.equal(await peer.next(), `4${round}`);
+  }
+  peer.close();
+  count('sleeps');
+}
+
+async function cut({ server, count }) {
+  const peer = await openSession(server, { path: '/websocket/' });
+  await server.cut(peer.sid);
+  assert.equal((await peer.end()).code, 1006);
+  count('cuts');
+}
+
+/** The object of those that recover. */
+async function breakOff({ server, count }) {
+  const member = await openMember(server, { path: '/recovery/', namespace });
+  await server.abort(member.client.sid);
+  await member.client.ended();
+  count('aborts');
+}
+
+/** The sockets that the server knows of on a path, in every namespace that visitors join. */
+export async function socketsOn(server, path, spaces = ['/', namespace]) {
+  const ask = async (name) => {
+    const query = { path, namespace: name };
+    const answer = await fetchRaw(server, { method: 'POST', path: '/io-route/fetch', query, body: '' });
+    assert.equal(answer.status, 200, answer.text);
+    return JSON.parse(answer.text).length;
+  };
+  const counts = await Promise.all(spaces.map(ask));
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,163 @@
+// The soak itself, which tools/soak.mjs starts: visitors come and go for so many
+// minutes while handlers panic and objects sleep, are cut off and break off. Memory and
+// sessions are sampled; in the end everybody leaves, and nothing may be left of them.
+//
+// Writes target/soak.json and target/soak.svg; fails where an invariant does not hold:
+// every acknowledgement comes, messages keep their order, nothing is answered with 5xx,
+// the log has no error but that of the panics that were asked for, memory does not grow
+// without bound (trend.mjs), and no session outlives its client.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { SEED, pick, random as generator } from '../harness/random.mjs';
+import { delay } from '../harness/wait.mjs';
+import { startWorkerd } from '../harness/workerd.mjs';
+import { chart } from './chart.mjs';
+import { chores, socketsOn } from './chores.mjs';
+import { BOUND, trend } from './trend.mjs';
+import { visits } from './visitors.mjs';
+
+const MEBI = 2 ** 20;
+// Longer than it takes a session to time out whose client vanished, and a pulse more.
+const LONGEST_GOODBYE = 120_000;
+
+const { values: given } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '60' },
+    clients: { type: 'string', default: '40' },
+    seed: { type: 'string', default: String(SEED) },
+    target: { type: 'string', default: fileURLToPath(new URL('../../target', import.meta.url)) },
+  },
+});
+const minutes = Number(given.minutes);
+const clients = Number(given.clients);
+if (!(minutes > 0) || !(clients > 0)) throw new Error('--minutes and --clients are numbers over 0');
+
+const server = await startWorkerd({ storage: true });
+const random = generator(Number(given.seed));
+const began = Date.now();
+const ends = began + minutes * 60_000;
+const every = Math.min(5_000, (minutes * 60_000) / 24);
+
+const counts = {};
+const failures = [];
+const samples = [];
+let sessions = 0;
+let present = 0;
+let visitors = 0;
+
+function count(what) {
+  counts[what] = (counts[what] ?? 0) + 1;
+}
+
+function fail(message) {
+  count('failures');
+  if (failures.length < 100) failures.push({ at: seconds(), message });
+  console.error(`✖ ${seconds().toFixed(0)} s: ${message}`);
+}
+
+const seconds = () => (Date.now() - began) / 1_000;
+const isOver = () => Date.now() >= ends;
+
+/** One visitor after the other. */
+async function seat() {
+  await delay(random() * 5_000);
+  while (!isOver()) {
+    const name = `visitor ${(visitors += 1)}`;
+    present += 1;
+    const world = { server, random, name, count, fail, panics: () => counts.panics ?? 0 };
+    await pick(random, visits)(world).catch((error) => fail(`${name}: ${tell(error)}`));
+    present -= 1;
+    count('visits');
+  }
+}
+
+async function work() {
+  const due = chores.map(({ every: seconds_, run }) => ({ run, every: seconds_ * 1_000, at: Date.now() + seconds_ * 500 }));
+  while (!isOver()) {
+    for (const chore of due.filter(({ at }) => at <= Date.now())) {
+      chore.at += chore.every;
+      await chore.run({ server, count, fail }).catch((error) => fail(`${chore.run.name}: ${tell(error)}`));
+    }
+    await delay(200);
+  }
+}
+
+function tell(error) {
+  const refusal = error.refusal ? ` ${error.refusal.message ?? error.refusal} ${tellContext(error.refusal)}` : '';
+  return `${error.message.split('\n')[0]}${refusal}`;
+}
+
+const tellContext = ({ description, context }) => String(context?.status ?? description ?? '');
+
+/** What the server has logged since the last time; then it is forgotten. */
+function readLog() {
+  const { logs } = server;
+  for (const { event, level, ...more } of logs.events.splice(0)) {
+    if (event === 'connect') sessions += 1;
+    if (event === 'disconnect') sessions -= 1;
+    if (level === 'warn') count(`warning: ${event}`);
+    if (level === 'error' && event === 'handler panicked') count('panics in the log');
+    else if (level === 'error') fail(`the log has ${event}: ${JSON.stringify(more)}`);
+  }
+  logs.lines.length = 0;
+}
+
+async function watch() {
+  while (!isOver()) {
+    await delay(every);
+    readLog();
+    samples.push({ at: seconds(), memory: server.memory(), sessions, present });
+    const { memory } = samples.at(-1);
+    console.log(`${seconds().toFixed(0).padStart(5)} s  ${(memory / MEBI).toFixed(1)} MiB  ${sessions} sessions  ${present} visitors`);
+  }
+}
+
+/** Everybody has left: until the server has noticed, or it never will. */
+async function emptied() {
+  const until = Date.now() + LONGEST_GOODBYE;
+  let left;
+  do {
+    await delay(500);
+    const all = ['/io/', '/msgpack/', '/recovery/'].map((path_) => socketsOn(server, path_));
+    left = (await Promise.all(all)).reduce((sum, some) => sum + some, 0);
+  } while (left > 0 && Date.now() < until);
+  return left;
+}
+
+function report(left) {
+  const { level, slopePerHour, growth, isBounded } = trend(samples);
+  if (!isBounded) fail(`memory has grown by ${(growth * 100).toFixed(1)} % in the second half`);
+  if (left > 0) fail(`${left} sockets have outlived their clients`);
+  if (counts['panics in the log'] !== counts.panics) {
+    fail(`${counts['panics in the log']} panics in the log, ${counts.panics} were asked for`);
+  }
+  const memory = { level, slopePerHour, growth, bound: BOUND, peak: Math.max(...samples.map((it) => it.memory)) };
+  const result = { minutes, clients, seed: given.seed, memory, counts, failures, left, samples };
+  mkdirSync(given.target, { recursive: true });
+  writeFileSync(path.join(given.target, 'soak.json'), `${JSON.stringify(result, null, 2)}\n`);
+  const points = (of) => samples.map((sample) => [sample.at / 60, of(sample)]);
+  const panels = [
+    { title: 'Resident memory of workerd', unit: 'MiB', points: points((it) => it.memory / MEBI) },
+    { title: 'Sessions that the server knows', unit: 'count', points: points((it) => it.sessions) },
+  ];
+  writeFileSync(path.join(given.target, 'soak.svg'), chart(panels));
+  console.log(counts);
+  console.log(
+    `memory: ${(level / MEBI).toFixed(1)} MiB, ${(slopePerHour / MEBI).toFixed(1)} MiB per hour,`,
+    `${(growth * 100).toFixed(1)} % in the second half (at most ${BOUND * 100} %)`,
+  );
+  console.log(failures.length === 0 ? 'ok' : `${counts.failures} failures`);
+}
+
+try {
+  await Promise.all([watch(), work(), ...Array.from({ length: clients }, seat)]);
+  const left = await emptied();
+  readLog();
+  report(left);
+} finally {
+  await server.stop();
+}
+process.exit(failures.length === 0 ? 0 : 1);

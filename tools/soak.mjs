@@ -1,0 +1,17 @@
+// `npm run soak -- --minutes 60`: a server on workerd under clients that come and go,
+// for a long time (tests/soak/run.mjs). Its memory is drawn in target/soak.svg.
+
+import { isMain, main, root, run } from './shell.mjs';
+import { build, testWorker } from './build.mjs';
+import { ensureNpmPackages, modernNode } from './setup.mjs';
+
+async function soak(args) {
+  await ensureNpmPackages();
+  await build(testWorker);
+  const options = { orElse: 'the soak has failed, see above and target/soak.json' };
+  await run(await modernNode(), [`${root}/tests/soak/run.mjs`, ...args], options);
+}
+
+if (isMain(import.meta)) {
+  await main(() => soak(process.argv.slice(2)));
+}
