@@ -48,15 +48,18 @@ impl Handshake<'_> {
     /// The handshake as JSON: exactly these five keys, in the specification's
     /// order, without white space.
     pub fn to_json(&self) -> String {
-        let mut json = String::new();
+        let mut json = String::with_capacity(self.capacity());
         self.push_json(&mut json);
         json
     }
 
+    /// Room enough for a packet with it: names and numbers take a hundred bytes.
+    pub(super) fn capacity(&self) -> usize {
+        self.sid.len() + 128
+    }
+
     /// Appends [`to_json`](Self::to_json).
     pub(super) fn push_json(&self, out: &mut String) {
-        // The names and numbers of usual settings take less than a hundred bytes.
-        out.reserve(self.sid.len() + 128);
         out.push_str("{\"sid\":");
         json::push_string(self.sid, out);
         out.push_str(",\"upgrades\":[");

@@ -201,7 +201,8 @@ impl<'a> ServerPacket<'a> {
     /// uncopied; everything else is written into one new buffer.
     pub fn encode(self, revision: Revision, b64: bool) -> Frame<'a> {
         if let Self::Open(handshake) = &self {
-            let mut frame = String::from(PacketType::Open.to_char());
+            let mut frame = String::with_capacity(handshake.capacity());
+            frame.push(PacketType::Open.to_char());
             handshake.push_json(&mut frame);
             return Frame::from(frame);
         }

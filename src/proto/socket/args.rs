@@ -117,6 +117,12 @@ enum Key {
 /// they end. No recursion: how deep a text is nested is up to its sender.
 pub fn placeholders(json: &str) -> Vec<Placeholder> {
     let mut found = Vec::new();
+    each_placeholder(json, &mut |placeholder| found.push(placeholder));
+    found
+}
+
+/// The same, given out one by one.
+pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
     // Arrays have no object to be read.
     let mut open: Vec<Option<Object>> = Vec::new();
     let mut key = Key::None;
@@ -141,7 +147,7 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
                 if let Some(Some(object)) = open.pop()
                     && object.is_placeholder
                 {
-                    found.push(Placeholder {
+                    found(Placeholder {
                         range: object.start..at + 1,
                         num: object.num,
                     });
@@ -180,7 +186,6 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
         }
         at += 1;
     }
-    found
 }
 
 fn read_key(quoted: &str) -> Key {

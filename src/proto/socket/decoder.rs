@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::args::each_placeholder;
 use super::packet::{decode_complete, read_head};
-use super::{ClientPacket, ParseError, Parser, Protocol, placeholders};
+use super::{ClientPacket, ParseError, Parser, Protocol};
 use crate::engine::Data;
 
 /// What is allowed of one packet.
@@ -104,10 +105,11 @@ impl Decoder {
     ) -> Result<Option<ClientPacket<'a>>, ParseError> {
         let head = read_head(text, limits.attachments)?;
         let expected = head.attachments;
-        let packet = head.into_packet(protocol)?;
+        let packet = head.into_packet(protocol);
         if expected == 0 {
-            return Ok(Some(packet));
+            return packet.map(Some);
         }
+        packet?;
         self.pending = Some(Pending {
             text: String::from(text),
             // The number is not more than is allowed, but nothing has come yet.
@@ -167,10 +169,12 @@ pub(super) fn check_placeholders(packet: &ClientPacket<'_>) -> Result<(), ParseE
         return Ok(());
     };
     let count = args.attachments().len();
-    let fits = |num: Option<usize>| num.is_some_and(|num| num < count);
-    if placeholders(args.json()).iter().all(|it| fits(it.num)) {
-        Ok(())
-    } else {
-        Err(ParseError::Placeholder)
+    let mut all_fit = true;
+    each_placeholder(args.json(), &mut |placeholder| {
+        all_fit &= placeholder.num.is_some_and(|num| num < count);
+    });
+    match all_fit {
+        true => Ok(()),
+        false => Err(ParseError::Placeholder),
     }
 }

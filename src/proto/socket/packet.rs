@@ -1,7 +1,7 @@
 //! Packets: what a client sends is decoded, what a server sends is encoded.
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::iter;
 
@@ -148,7 +148,7 @@ pub(super) struct Head<'a> {
     kind: char,
     /// How many attachments are to follow.
     pub(super) attachments: usize,
-    namespace: Cow<'a, str>,
+    namespace: &'a str,
     id: Option<u64>,
     json: &'a str,
 }
@@ -187,13 +187,20 @@ impl<'a> Head<'a> {
         } = self;
         if kind == '1' {
             return match json {
-                "" => Ok(ClientPacket::Disconnect { namespace }),
+                "" => Ok(ClientPacket::Disconnect {
+                    namespace: Cow::Borrowed(namespace),
+                }),
                 _ => Err(ParseError::Payload),
             };
         }
         let (namespace, query) = split_query(protocol, namespace);
+        let namespace = Cow::Borrowed(namespace);
         match kind {
-            '0' => decode_connect(namespace, query, Some(json).filter(|it| !it.is_empty())),
+            '0' => decode_connect(
+                namespace,
+                query.map(Cow::Borrowed),
+                Some(json).filter(|it| !it.is_empty()),
+            ),
             '2' | '5' => decode_event(namespace, id, Cow::Borrowed(json)),
             _ => decode_ack(namespace, id, Cow::Borrowed(json)),
         }
@@ -209,7 +216,7 @@ pub(super) fn decode_complete(
 ) -> Result<ClientPacket<'static>, ParseError> {
     let head = read_head(&text, attachments.len())?;
     let (namespace, _) = split_query(protocol, head.namespace);
-    let (kind, id, namespace) = (head.kind, head.id, own_namespace(namespace));
+    let (kind, id, namespace) = (head.kind, head.id, own_namespace(namespace.into()));
     let name = match kind {
         '5' => {
             let name = first_scalar(head.json).ok_or(ParseError::Payload)?;
@@ -260,32 +267,18 @@ fn read_count(text: &str, max: usize) -> Result<(usize, &str), ParseError> {
 }
 
 /// The comma may be missing where nothing follows.
-fn read_namespace(text: &str) -> (Cow<'_, str>, &str) {
-    if !text.starts_with('/') {
-        return (Cow::Borrowed("/"), text);
+fn read_namespace(text: &str) -> (&str, &str) {
+    match text.starts_with('/') {
+        true => text.split_once(',').unwrap_or((text, "")),
+        false => ("/", text),
     }
-    let (namespace, rest) = text.split_once(',').unwrap_or((text, ""));
-    (Cow::Borrowed(namespace), rest)
 }
 
 /// Protocol 4: `/admin?token=1`.
-fn split_query(
-    protocol: Protocol,
-    namespace: Cow<'_, str>,
-) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
-    match (protocol, &namespace) {
-        (Protocol::V4, Cow::Borrowed(text)) => match text.split_once('?') {
-            Some((name, query)) => (Cow::Borrowed(name), Some(Cow::Borrowed(query))),
-            None => (namespace, None),
-        },
-        (Protocol::V4, Cow::Owned(text)) => match text.split_once('?') {
-            Some((name, query)) => (
-                Cow::Owned(name.to_string()),
-                Some(Cow::Owned(query.to_string())),
-            ),
-            None => (namespace, None),
-        },
-        (Protocol::V5, _) => (namespace, None),
+fn split_query(protocol: Protocol, namespace: &str) -> (&str, Option<&str>) {
+    match (protocol, namespace.split_once('?')) {
+        (Protocol::V4, Some((name, query))) => (name, Some(query)),
+        (Protocol::V4, None) | (Protocol::V5, _) => (namespace, None),
     }
 }
 
