@@ -15,7 +15,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::decoder::{Decoder, Limits};
-use super::packet::{Encoded, decode_ack, decode_connect, decode_event, quoted};
+use super::packet::{Encoded, decode_ack, decode_connect, decode_event};
 use super::{ClientPacket, ParseError, Protocol, ServerPacket};
 use crate::engine::{Data, Prepared};
 
@@ -297,6 +297,11 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// A string of any length as JSON. It can always be written.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A number, whole ones without a point as JavaScript has them.

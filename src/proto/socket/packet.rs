@@ -594,7 +594,7 @@ fn text(
     }
 }
 
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let mut json = String::with_capacity(text.len() + 2);
     push_string(text, &mut json);
     json
