@@ -11,7 +11,7 @@ import { modernNode } from '../setup.mjs';
 const workspace = path.join(root, 'benches', 'codec');
 
 /** Seconds for each side of each benchmark, and how often all of them are run. */
-const FULL = { rounds: 3, warmUp: 0.05, measurement: 0.2, samples: 20 };
+const FULL = { rounds: 3, warmUp: 0.05, measurement: 0.15, samples: 15 };
 const QUICK = { rounds: 1, warmUp: 0.02, measurement: 0.08, samples: 10 };
 
 /** Whom a benchmark compares with, by the first word of its name. */
