@@ -119,7 +119,8 @@ async function benchJavaScript(quick) {
 /** The results as text, one table for each peer. */
 export function codecTable(results) {
   const lines = [];
-  for (const [peer, rows] of Map.groupBy(results, ({ peer_name }) => peer_name)) {
+  for (const peer of new Set(results.map(({ peer_name }) => peer_name))) {
+    const rows = results.filter(({ peer_name }) => peer_name === peer);
     lines.push('', `${'ours'.padStart(10)}${'peer'.padStart(10)}${'ratio'.padStart(8)}  ${peer}, in ns`);
     for (const { name, ours, peer: theirs, ratio } of rows) {
       const numbers = [ours, theirs].map((number) => number.toFixed(number < 100 ? 1 : 0).padStart(10));
