@@ -9,7 +9,7 @@ import { build, testWorker } from './build.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
 /** Files that neither the clients nor the runtime can open for anything else. */
-const SPARE_FILES = 1_000;
+const SPARE_FILES = 2_000;
 const LARGEST = 10_000;
 /** The runtime opens two files for each WebSocket. */
 const FILES = 2;

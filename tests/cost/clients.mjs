@@ -31,7 +31,7 @@ class Client {
   received = 0;
   /** Packets that were sent. */
   sent = 0;
-  /** We have closed it; whatever happens to it now is no failure. */
+  /** It is about to be closed; whatever happens to it now is no failure. */
   isClosed = false;
   /** Why this client is no longer idle. */
   failure = null;
@@ -83,7 +83,6 @@ class SocketClient extends Client {
   }
 
   close() {
-    this.isClosed = true;
     this.socket.terminate();
   }
 
@@ -117,7 +116,6 @@ class PollingClient extends Client {
   }
 
   close() {
-    this.isClosed = true;
     this.held?.destroy();
   }
 

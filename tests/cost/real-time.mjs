@@ -29,7 +29,10 @@ export async function countRealTime(metered, revision) {
     return Object.fromEntries(spent.map((name) => [name, after[name] - before[name]]));
   } finally {
     clearInterval(beats);
-    for (const client of clients) client.close();
+    for (const client of clients) {
+      client.isClosed = true;
+      client.close();
+    }
   }
 }
 

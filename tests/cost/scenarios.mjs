@@ -11,11 +11,8 @@ const servers = {
   'Socket.IO, recovery on': { path: '/recovery/', isSocketIo: true },
 };
 
-/** Many in one object take long to simulate: the hour is counted in a part of it. */
-function minutes(count) {
-  if (count > 1_000) return 5;
-  return count > 100 ? 20 : 60;
-}
+/** One interval is like the other: the hour is counted in a part of it. */
+const minutes = (count) => (count > 1_000 ? 5 : 20);
 
 function idle(server, transport, revisions, count, time = minutes(count)) {
   const crowds = revisions.map((revision, index) => ({
@@ -29,11 +26,11 @@ function idle(server, transport, revisions, count, time = minutes(count)) {
 /** A sample of all, which takes half a minute. */
 export function quickScenarios() {
   return [
-    idle('Engine.IO', 'websocket', [3], 100, 20),
-    idle('Engine.IO', 'websocket', [4], 100),
-    idle('Socket.IO', 'websocket', [3], 100, 20),
-    idle('Socket.IO', 'websocket', [4], 100, 20),
-    idle('Socket.IO', 'websocket', [4, 3], 10, 20),
+    idle('Engine.IO', 'websocket', [3], 100),
+    idle('Engine.IO', 'websocket', [4], 100, 60),
+    idle('Socket.IO', 'websocket', [3], 100),
+    idle('Socket.IO', 'websocket', [4], 100),
+    idle('Socket.IO', 'websocket', [4, 3], 10),
     idle('Engine.IO', 'polling', [3], 10, 10),
     idle('Engine.IO', 'polling', [4], 10, 10),
   ];
@@ -51,10 +48,10 @@ export function allScenarios(largest) {
     idle('Socket.IO, recovery on', 'websocket', [4], 100),
     ...[3, 4].flatMap((revision) => [
       idle('Engine.IO', 'polling', [revision], 1),
-      idle('Engine.IO', 'polling', [revision], 100, 10),
+      idle('Engine.IO', 'polling', [revision], 100, 5),
       idle('Engine.IO', 'polling', [revision], 1_000, 2.5),
     ]),
-    idle('Socket.IO', 'polling', [4], 100, 10),
+    idle('Socket.IO', 'polling', [4], 100, 5),
   ];
 }
 

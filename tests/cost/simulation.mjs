@@ -174,9 +174,11 @@ export class Simulation {
   /** All of them are gone. */
   async close() {
     const isPolling = this.clients.some(({ polls }) => polls > 0);
-    for (const client of this.clients) client.close();
-    // A poll that is let go of takes its session along; a WebSocket would be missed.
+    for (const client of this.clients) client.isClosed = true;
+    // Else thousands of WebSockets would tell the object that they are gone. A poll
+    // that is let go of takes its session along.
     if (!isPolling) await this.#server.cut(this.#object);
+    for (const client of this.clients) client.close();
   }
 }
 
