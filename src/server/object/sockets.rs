@@ -8,7 +8,7 @@
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::LATE_POLL;
-use js_sys::{Array, Map, Object, Reflect};
+use js_sys::{Array, Function, Map, Object, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
 
@@ -18,9 +18,14 @@ use crate::engine::sleep;
 use crate::platform::{self, ObjectState, SocketExt};
 
 /// Properties of the object's state: the WebSockets that are kept awake, by tag,
-/// and what listens to them. As with requests, they outlive the wasm instance.
+/// and what they have brought while nobody listened. As with requests, they outlive
+/// the wasm instance.
 const AWAKE: &str = "dormouseSockets";
-const LISTENER: &str = "dormouseListener";
+const UNHEARD: &str = "dormouseUnheard";
+/// Puts an event there: no code of an instance that is gone.
+const KEEPER: &str = "dormouseKeeper";
+
+const EVENTS: [&str; 3] = ["message", "close", "error"];
 
 /// The tag of WebSockets that belong to no session.
 const REJECTED: &str = "";
@@ -28,26 +33,55 @@ const REJECTED: &str = "";
 pub(super) struct Sockets {
     state: ObjectState,
     awake: Map,
-    listener: Object,
-    _handler: Closure<dyn FnMut(JsValue)>,
+    unheard: Array,
+    keeper: Function,
+    listener: Closure<dyn FnMut(JsValue)>,
 }
 
 impl Sockets {
     pub(super) fn new(state: &ObjectState, shell: Weak<Shell>) -> Self {
-        let handler = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+        let listener = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
             if let Some(shell) = shell.upgrade() {
                 handle_event(&shell, &event);
             }
         });
-        let listener: Object = own(state, LISTENER, Object::new);
-        // The listeners that an earlier instance has added call this one.
-        let _ = Reflect::set(&listener, &"handleEvent".into(), handler.as_ref());
-        Self {
+        let unheard: Array = own(state, UNHEARD, Array::new);
+        let keeper = own(state, KEEPER, || {
+            let push: Function = Reflect::get(&unheard, &"push".into())
+                .unwrap_or_default()
+                .unchecked_into();
+            push.bind0(&unheard)
+        });
+        let sockets = Self {
             state: state.clone(),
             awake: own(state, AWAKE, Map::new),
+            unheard,
+            keeper,
             listener,
-            _handler: handler,
+        };
+        sockets.listen(&sockets.keeper, sockets.listener.as_ref().unchecked_ref());
+        sockets
+    }
+
+    /// This instance is about to end. Its listener would break any WebSocket that
+    /// called it afterwards, so that something else listens until the next one does.
+    pub(super) fn hand_over(&self) {
+        self.listen(self.listener.as_ref().unchecked_ref(), &self.keeper);
+    }
+
+    fn listen(&self, before: &Function, now: &Function) {
+        for socket in self.all_awake() {
+            for event in EVENTS {
+                // Neither fails for a function.
+                let _ = socket.remove_event_listener_with_callback(event, before);
+                let _ = socket.add_event_listener_with_callback(event, now);
+            }
         }
+    }
+
+    /// What WebSockets that are kept awake have brought while nobody listened.
+    pub(super) fn take_unheard(&self) -> Vec<JsValue> {
+        core::iter::from_fn(|| (self.unheard.length() > 0).then(|| self.unheard.shift())).collect()
     }
 
     /// Takes a WebSocket into use, so that it outlives sleep.
@@ -62,9 +96,10 @@ impl Sockets {
     /// Takes a WebSocket into use in an object that never sleeps.
     pub(super) fn accept_awake(&self, socket: &WebSocket, tag: &str) {
         socket.accept_awake();
-        for event in ["message", "close", "error"] {
-            // It fails for no listener that is an object.
-            let _ = socket.add_event_listener_with_callback(event, self.listener.unchecked_ref());
+        for event in EVENTS {
+            // It fails for no function.
+            let listener = self.listener.as_ref().unchecked_ref();
+            let _ = socket.add_event_listener_with_callback(event, listener);
         }
         self.tagged_awake(tag).push(socket);
     }
@@ -109,13 +144,15 @@ impl Sockets {
 
     pub(super) fn all(&self) -> Vec<WebSocket> {
         let mut all = self.state.sockets();
+        all.append(&mut self.all_awake());
+        all
+    }
+
+    fn all_awake(&self) -> Vec<WebSocket> {
+        let mut all = Vec::new();
         self.awake.for_each(&mut |sockets, _| {
-            all.extend(
-                sockets
-                    .unchecked_ref::<Array>()
-                    .iter()
-                    .map(JsCast::unchecked_into),
-            );
+            let sockets = sockets.unchecked_ref::<Array>().iter();
+            all.extend(sockets.map(JsCast::unchecked_into::<WebSocket>));
         });
         all
     }
@@ -147,7 +184,7 @@ fn own<T: JsCast>(state: &ObjectState, name: &str, make: impl FnOnce() -> T) -> 
 }
 
 /// What the runtime calls a hibernating WebSocket's object for by itself.
-fn handle_event(shell: &Rc<Shell>, event: &JsValue) {
+pub(super) fn handle_event(shell: &Rc<Shell>, event: &JsValue) {
     let property = |name: &str| Reflect::get(event, &name.into()).unwrap_or_default();
     let Ok(socket) = property("target").dyn_into::<WebSocket>() else {
         return;

@@ -20,6 +20,7 @@ use worker::Env;
 use super::Shell;
 use super::commands::Command;
 use super::sessions::Entry;
+use super::sockets::handle_event;
 use super::waiting::Kind;
 use crate::app::app;
 use crate::engine::Refused;
@@ -131,6 +132,7 @@ fn handle_panic(message: &str) {
     let shells: Vec<Rc<Shell>> = shells.iter().filter_map(Weak::upgrade).collect();
     for shell in &shells {
         shell.write_will(conn);
+        shell.sockets.hand_over();
     }
     let Some(running) = running else {
         return;
@@ -245,6 +247,11 @@ impl Shell {
             self.undelivered.borrow_mut().extend(messages);
             self.deliver_rest();
         });
+        if let Some(shell) = self.me.upgrade() {
+            for event in self.sockets.take_unheard() {
+                handle_event(&shell, &event);
+            }
+        }
     }
 
     fn inherit(&self, key: Key, session: &[u8], content: &[u8]) {
