@@ -180,6 +180,11 @@ class Client {
     return { sid: `${namespace}#${this.sid}` };
   }
 
+  /** What carries it by WebSocket, for tests that mistreat it. */
+  get peer() {
+    return this.#wire.peer;
+  }
+
   /** The server has ended the session; what it sent before that and nobody took. */
   ended() {
     return this.#wire.ended();
