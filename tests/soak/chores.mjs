@@ -44,17 +44,19 @@ async function sleep({ server, count }) {
   count('sleeps');
 }
 
-async function cut({ server, count }) {
+async function cut({ server, count, forget }) {
   const peer = await openSession(server, { path: '/websocket/' });
   await server.cut(peer.sid);
+  forget(peer.sid);
   assert.equal((await peer.end()).code, 1006);
   count('cuts');
 }
 
 /** The object of those that recover. */
-async function breakOff({ server, count }) {
+async function breakOff({ server, count, forget }) {
   const member = await openMember(server, { path: '/recovery/', namespace });
   await server.abort(member.client.sid);
+  forget(member.client.sid);
   await member.client.ended();
   count('aborts');
 }

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SEED, pick, random as generator } from '../harness/random.mjs';
 import { delay } from '../harness/wait.mjs';
+import { objectId } from '../harness/worker.mjs';
 import { startWorkerd } from '../harness/workerd.mjs';
 import { chart } from './chart.mjs';
 import { chores, socketsOn } from './chores.mjs';
@@ -44,7 +45,7 @@ const every = Math.min(5_000, (minutes * 60_000) / 24);
 const counts = {};
 const failures = [];
 const samples = [];
-let sessions = 0;
+const sessions = new Set();
 let present = 0;
 let visitors = 0;
 
@@ -79,7 +80,7 @@ async function work() {
   while (!isOver()) {
     for (const chore of due.filter(({ at }) => at <= Date.now())) {
       chore.at += chore.every;
-      await chore.run({ server, count, fail }).catch((error) => fail(`${chore.run.name}: ${tell(error)}`));
+      await chore.run({ server, count, fail, forget }).catch((error) => fail(`${chore.run.name}: ${tell(error)}`));
     }
     await delay(200);
   }
@@ -96,8 +97,8 @@ const tellContext = ({ description, context }) => String(context?.status ?? desc
 function readLog() {
   const { logs } = server;
   for (const { event, level, ...more } of logs.events.splice(0)) {
-    if (event === 'connect') sessions += 1;
-    if (event === 'disconnect') sessions -= 1;
+    if (event === 'connect') sessions.add(more.sid);
+    if (event === 'disconnect') sessions.delete(more.sid);
     if (level === 'warn') count(`warning: ${event}`);
     if (level === 'error' && event === 'handler panicked') count('panics in the log');
     else if (level === 'error') fail(`the log has ${event}: ${JSON.stringify(more)}`);
@@ -105,13 +106,19 @@ function readLog() {
   logs.lines.length = 0;
 }
 
+/** Its object is gone without a word, and its WebSockets with it. */
+function forget(sid) {
+  readLog();
+  for (const other of sessions) if (objectId(other) === objectId(sid)) sessions.delete(other);
+}
+
 async function watch() {
   while (!isOver()) {
     await delay(every);
     readLog();
-    samples.push({ at: seconds(), memory: server.memory(), sessions, present });
+    samples.push({ at: seconds(), memory: server.memory(), sessions: sessions.size, present });
     const { memory } = samples.at(-1);
-    console.log(`${seconds().toFixed(0).padStart(5)} s  ${(memory / MEBI).toFixed(1)} MiB  ${sessions} sessions  ${present} visitors`);
+    console.log(`${seconds().toFixed(0).padStart(5)} s  ${(memory / MEBI).toFixed(1)} MiB  ${sessions.size} sessions  ${present} visitors`);
   }
 }
 
@@ -130,6 +137,7 @@ async function emptied() {
 function report(left) {
   const { level, slopePerHour, growth, isBounded } = trend(samples);
   if (!isBounded) fail(`memory has grown by ${(growth * 100).toFixed(1)} % in the second half`);
+  if (sessions.size > 0) fail(`${sessions.size} sessions have outlived their clients`);
   if (left > 0) fail(`${left} sockets have outlived their clients`);
   if (counts['panics in the log'] !== counts.panics) {
     fail(`${counts['panics in the log']} panics in the log, ${counts.panics} were asked for`);
