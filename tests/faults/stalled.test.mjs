@@ -1,0 +1,49 @@
+// Clients that stop reading under a broadcast: their sessions end by the bound on what
+// is sent without a sign of life (`max_unproven`, 16 MiB). Those that read hear it all.
+
+import { after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { freshNamespace, openMember } from '../harness/raw-socket.mjs';
+import { workerOnly } from '../harness/target.mjs';
+import { startWorkerd } from '../harness/workerd.mjs';
+
+const server = workerOnly.skip ? undefined : await startWorkerd();
+after(() => server?.stop());
+
+const MEBI = 2 ** 20;
+const SIZE = 900_000;
+const ROUNDS = Math.ceil((60 * MEBI) / SIZE);
+const STALLED = 8;
+// Eight times the 60 MiB would be 480. What garbage there is comes on top of the bound.
+const MOST_MEMORY = 240 * MEBI;
+
+test('60 MiB to a room in which eight do not read', workerOnly, async () => {
+  const namespace = freshNamespace();
+  const enter = (options) => openMember(server, { namespace, ...options });
+  const speaker = await enter();
+  const healthy = [await enter(), await enter(), await enter(), await enter({ transport: 'polling' })];
+  const stalled = await Promise.all(Array.from({ length: STALLED }, () => enter()));
+  for (const member of [...healthy, ...stalled]) await member.ask('join', 'room');
+  for (const { client } of stalled) client.peer.socket.pause();
+
+  const before = server.memory();
+  let most = 0;
+  const bytes = Buffer.alloc(SIZE, 7);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const heard = healthy.map((member) => member.receives('news', round, bytes));
+    await speaker.emit('cast', { to: ['room'] }, 'news', round, bytes);
+    await Promise.all(heard);
+    most = Math.max(most, server.memory());
+  }
+
+  for (const { client, id } of stalled) {
+    assert.equal(await server.logs.reason(client.sid), 'transport error');
+    await server.logs.waitFor({ event: 'disconnected', socket: id });
+  }
+  assert.equal(server.logs.find({ event: 'disconnected' }).length, STALLED, 'nobody else is gone');
+  assert.ok(most - before < MOST_MEMORY, `memory grew by ${Math.round((most - before) / MEBI)} MiB`);
+  for (const member of [speaker, ...healthy]) await member.nothing();
+  for (const { client } of stalled) client.peer.destroy();
+  const rest = await speaker.ask('fetch', { from: 'server', in: ['room'] });
+  assert.deepEqual(rest[0].map(([id]) => id).sort(), healthy.map(({ id }) => id).sort());
+});
