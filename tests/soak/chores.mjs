@@ -19,9 +19,10 @@ export const chores = [
 
 async function panic(world) {
   const member = await openMember(world.server, { path: '/io/', namespace });
-  await member.emit('panic');
   world.count('panics');
+  await member.emit('panic');
   assert.deepEqual(await member.ask('message-with-ack', 1), [1]);
+  world.count('panics that are over');
   await member.client.close();
 }
 
@@ -38,7 +39,9 @@ async function sleep({ server, count }) {
   for (let round = 0; round < 3; round += 1) {
     await server.sleep(peer.sid);
     peer.send(`4${round}`);
-    assert.equal(await peer.next(), `4${round}`);
+    let frame;
+    do frame = await peer.next(); while (frame === '2');
+    assert.equal(frame, `4${round}`);
   }
   peer.close();
   count('sleeps');

@@ -62,13 +62,16 @@ function fail(message) {
 const seconds = () => (Date.now() - began) / 1_000;
 const isOver = () => Date.now() >= ends;
 
+/** Grows when a panic begins and when it is over: the same twice says that there was none. */
+const panics = () => (counts.panics ?? 0) + (counts['panics that are over'] ?? 0);
+
 /** One visitor after the other. */
 async function seat() {
   await delay(random() * 5_000);
   while (!isOver()) {
     const name = `visitor ${(visitors += 1)}`;
     present += 1;
-    const world = { server, random, name, count, fail, panics: () => counts.panics ?? 0 };
+    const world = { server, random, name, count, fail, panics };
     await pick(random, visits)(world).catch((error) => fail(`${name}: ${tell(error)}`));
     present -= 1;
     count('visits');
@@ -86,12 +89,14 @@ async function work() {
   }
 }
 
-function tell(error) {
-  const refusal = error.refusal ? ` ${error.refusal.message ?? error.refusal} ${tellContext(error.refusal)}` : '';
-  return `${error.message.split('\n')[0]}${refusal}`;
+/** What went wrong, in one line. */
+function tell({ message, refusal, actual, expected, stack }) {
+  const short = (value) => (JSON.stringify(value, (_, it) => it?.stack ?? it) ?? '').slice(0, 200);
+  const where = /at (?!async Promise).*tests\/soak\/[^)]*/.exec(stack)?.[0] ?? '';
+  const compared = expected === undefined ? '' : ` ${short(actual)} instead of ${short(expected)}`;
+  const refused = refusal ? ` ${refusal.message ?? refusal} ${refusal.context?.status ?? refusal.description ?? ''}` : '';
+  return `${message.split('\n')[0]}${compared}${refused} ${where}`;
 }
-
-const tellContext = ({ description, context }) => String(context?.status ?? description ?? '');
 
 /** What the server has logged since the last time; then it is forgotten. */
 function readLog() {
