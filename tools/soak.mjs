@@ -5,10 +5,14 @@ import { isMain, main, root, run } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
+// Milliseconds that anything may take, on a machine that has other things to do.
+const PATIENCE = 60_000;
+
 async function soak(args) {
   await ensureNpmPackages();
   await build(testWorker);
-  const options = { orElse: 'the soak has failed, see above and target/soak.json' };
+  const env = { DORMOUSE_TEST_PATIENCE: String(PATIENCE) };
+  const options = { env, orElse: 'the soak has failed, see above and target/soak.json' };
   await run(await modernNode(), [`${root}/tests/soak/run.mjs`, ...args], options);
 }
 

@@ -1,6 +1,7 @@
 // Waiting, always with an end: a test that hangs says what it waited for.
 
-export const PATIENCE = 8_000;
+/** In milliseconds; where much else goes on at the same time, more is needed. */
+export const PATIENCE = Number(process.env.DORMOUSE_TEST_PATIENCE ?? 8_000);
 
 /** `promise`, or an error that names `what` after `ms` milliseconds. */
 export function within(promise, what, ms = PATIENCE) {

@@ -165,6 +165,12 @@ function report(left) {
   console.log(failures.length === 0 ? 'ok' : `${counts.failures} failures`);
 }
 
+// The oldest client falls into an endless recursion when it is closed while it connects.
+process.on('uncaughtException', (error) => {
+  if (/node_modules\/socket\.io-client-1\//.test(error.stack)) count('errors within socket.io-client 1.7');
+  else fail(tell(error));
+});
+
 try {
   await Promise.all([watch(), work(), ...Array.from({ length: clients }, seat)]);
   const left = await emptied();
