@@ -17,7 +17,7 @@ function checkPlayer({ oracle }, player) {
   const { client } = player;
   if (!client.isOpen) return player.violation(`could not connect again: ${client.session?.state}`);
   for (const place of client.places.values()) {
-    if (place.wanted && !place.isConnected && !place.expectsRefusal) player.violation(`is not in ${place.namespace}`);
+    if (place.wanted && !place.isConnected && !place.expectsRefusal && !player.isScrambled) player.violation(`is not in ${place.namespace}`);
   }
   if (oracle.excuses.storage) return undefined;
   for (const { data, place, isFragile } of client.unanswered) {

@@ -101,7 +101,6 @@ export class Faults {
     this.world.oracle.excuses.crashed = true;
     this.world.oracle.application.cutOff(host.id);
     this.world.excuseSessions('a crash');
-    this.world.excuseStale(host);
   }
 
   // What happens by itself.

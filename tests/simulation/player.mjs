@@ -4,9 +4,6 @@ import { SocketClient } from './client/socket.mjs';
 import { Network } from './client/network.mjs';
 import { isEqual } from './oracle.mjs';
 
-/** How long a session by polling may be ahead of what is stored of it. */
-const SAVED_AFTER = 600;
-
 export class Player {
   /** By namespace: the socket that it has, or may come back to. */
   known = new Map();
@@ -26,7 +23,7 @@ export class Player {
       event: (place, args, answer, isMissed) => this.#event(place, args, answer, isMissed),
       closed: (reason, session) => this.#closed(reason, session),
       duplicated: () => this.#scramble(),
-      violation: (text) => this.#isScrambled || this.violation(text),
+      violation: (text) => this.isScrambled || this.violation(text),
     });
   }
 
@@ -61,15 +58,8 @@ export class Player {
     for (const socket of this.known.values()) if (!socket.isOver) socket.excuse();
   }
 
-  get #isScrambled() {
+  get isScrambled() {
     return this.client.session?.isScrambled === true;
-  }
-
-  /** Its object was cut off: what a session by polling has just done was not saved. */
-  excuseStale() {
-    const { session } = this.client;
-    if (session?.transport !== 'polling' || session.state === 'closed') return;
-    if (this.world.loop.now - this.network.lastServed < SAVED_AFTER) this.#scramble();
   }
 
   // What its client tells.
@@ -80,7 +70,7 @@ export class Player {
     if (!recovered) oracle.over(before);
     const socket = oracle.joined(this, place, recovered);
     if (!socket) return;
-    if (this.#isScrambled) socket.excuse();
+    if (this.isScrambled) socket.excuse();
     socket.gotMissed = undefined;
     this.known.set(place.namespace, socket);
     place.wasRecovered = recovered;
@@ -95,8 +85,12 @@ export class Player {
   #left(place, reason) {
     const socket = this.known.get(place.namespace);
     if (reason === 'session closed' && this.recovers) return;
-    if (reason === 'sent away' && !socket?.isSentAway && !this.#isScrambled) this.violation(`was sent away from ${place.namespace}`);
+    if (reason === 'sent away' && !socket?.isSentAway && !this.isScrambled) this.violation(`was sent away from ${place.namespace}`);
     this.world.oracle.over(socket);
+    if (reason === 'sent away') {
+      const delay = this.world.random.between(`deeds ${this.name}`, 1_000, 4_000);
+      this.world.loop.after(delay, () => this.client.join(place.namespace));
+    }
   }
 
   #refused(place, error) {
@@ -105,7 +99,7 @@ export class Player {
       place.wanted = false;
       return;
     }
-    if (!this.world.oracle.excuses.panicked && !this.#isScrambled) this.violation(`refused in ${place.namespace}: ${JSON.stringify(error)}`);
+    if (!this.world.oracle.excuses.panicked && !this.isScrambled) this.violation(`refused in ${place.namespace}: ${JSON.stringify(error)}`);
   }
 
   #closed(reason, session) {
@@ -179,6 +173,6 @@ export class Player {
   }
 
   #hasCome(value) {
-    if (!this.#later.delete(value) && !this.#isScrambled) this.violation(`${value} came later, and nobody asked for it, or twice`);
+    if (!this.#later.delete(value) && !this.isScrambled) this.violation(`${value} came later, and nobody asked for it, or twice`);
   }
 }

@@ -2,6 +2,9 @@
 
 import { simulate } from './simulation.mjs';
 
+// An object that is cut off rejects what nobody waits for any more.
+process.on('unhandledRejection', () => {});
+
 const FIRST = 1;
 const PROGRESS_EVERY = 10_000;
 
@@ -15,7 +18,6 @@ export async function runOne(program, { seed }) {
 
 /** Runs seed after seed, for so many seconds or so many seeds. */
 export async function runMany(program, { seconds = 60, seeds, from = FIRST }) {
-  process.on('unhandledRejection', () => {});
   const started = performance.now();
   const elapsed = () => performance.now() - started;
   const results = [];

@@ -103,10 +103,6 @@ class World {
     this.excusedUntil = this.loop.now + duration + 90 * SECOND;
   }
 
-  excuseStale() {
-    for (const player of this.players) player.excuseStale();
-  }
-
   panic() {
     const open = this.players.filter(({ client }) => client.isOpen && client.place('/').isConnected);
     if (open.length === 0) return;
@@ -119,6 +115,8 @@ class World {
   #panicked(error) {
     this.trace(`uncaught: ${error}`);
     this.oracle.excuses.panicked = true;
+    // A body of unknown length that is being read is lost with the instance.
+    for (const player of this.players) if (player.options.chunked) player.excuse('a panic while it sent');
     if (this.#uncaught === 0) this.oracle.violation(`an exception that nobody caught: ${error.stack ?? error}`);
   }
 

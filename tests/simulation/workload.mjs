@@ -283,7 +283,8 @@ function fetchSockets(player, place, choices) {
   const to = choices.some(ROOMS, 0.3);
   ask(player, place, ['fetch', { from: 'server', to }], ([list], at) => {
     const ids = list.map(([id]) => id);
-    const isHere = (socket) => !socket.isOver && !socket.player.recovers && socket.since <= at && isBeside(player, place, socket);
+    const isAlive = (socket) => !socket.isOver && !socket.player.recovers && !socket.player.client.session.isExcused;
+    const isHere = (socket) => isAlive(socket) && socket.since <= at && isBeside(player, place, socket);
     for (const socket of oracle.sockets.values()) {
       const isMember = to.length === 0 || to.some((room) => socket.rooms.isIn(room, at, loop.now));
       if (isHere(socket) && isMember && !ids.includes(socket.id)) return `${socket.id} is missing`;
@@ -311,7 +312,6 @@ function beSentAway(player, place, choices) {
   if (close) player.expectClose();
   else expectAway(player.known.get(place.namespace));
   player.client.emit(place.namespace, ['leave-me', close]);
-  player.world.loop.after(choices.integer(1_000, 4_000), () => player.client.join(place.namespace));
 }
 
 /** What its client says meanwhile is for a namespace that it is not in: that ends the session. */
@@ -321,13 +321,12 @@ function expectAway(socket) {
 }
 
 function sendAway(player, place, choices) {
-  const { oracle, loop } = player.world;
+  const { oracle } = player.world;
   const others = [...oracle.sockets.values()].filter((it) => isBeside(player, place, it) && !it.isOver);
   const target = choices.pick(others);
   if (isForGood(target.player, place)) return;
   expectAway(target);
   ask(player, place, ['make-disconnect', { from: 'server', to: [target.id] }, false], isOk);
-  loop.after(choices.integer(2_000, 6_000), () => target.player.client.join(place.namespace));
 }
 
 function unknownNamespace(player, place, choices) {

@@ -12,9 +12,6 @@ export class Network {
   #exchanges = new Set();
   #sockets = new Set();
 
-  /** When the server last had to do with a request of this client. */
-  lastServed = 0;
-
   /** `name` is the client's; its delays come from its own stream. */
   constructor(world, name, { delays = [2, 60] } = {}) {
     Object.assign(this, { world, name, delays });
@@ -45,7 +42,6 @@ export class Network {
     if (exchange.lostOnTheWay) return;
     const { platform } = this.world;
     exchange.arrivedAt = this.world.loop.now;
-    this.lastServed = this.world.loop.now;
     this.world.oracle.requestArrived(this, exchange);
     platform.fetch(this.#makeRequest(exchange)).then(
       (response) => this.#leave(exchange, response),
@@ -82,7 +78,6 @@ export class Network {
 
   async #leave(exchange, response) {
     const { world } = this;
-    this.lastServed = world.loop.now;
     world.oracle.requestAnswered(this, exchange, response.status);
     const arrival = world.loop.now + this.#delay();
     const socket = response.webSocket && new ClientSocket(this, response.webSocket, arrival);
