@@ -202,6 +202,9 @@ impl Shell {
                 .is_connected()
                 .then(|| packet.encode(protocol, io.client.parser()))
         });
+        // Whoever is told that something is done may rely on it: what is kept for
+        // recovery is written before that goes out, and not after.
+        self.keep_touched();
         encoded
             .flatten()
             .is_some_and(|encoded| self.send_packet(key, encoded))

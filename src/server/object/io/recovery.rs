@@ -422,6 +422,12 @@ impl Shell {
         }
     }
 
+    /// The same for all that this event has changed so far.
+    pub(super) fn keep_touched(&self) {
+        let touched = self.touched.borrow().clone();
+        touched.into_iter().for_each(|key| self.keep_all(key));
+    }
+
     /// A socket has gone: it is kept for its client to come back to, or not.
     pub(super) fn keep_or_forget(
         &self,
