@@ -37,7 +37,7 @@ export class Faults {
   /** `kinds` is what may go wrong; `sleep` forces it: 'never', 'always'. */
   constructor(world, kinds, { sleep } = {}) {
     Object.assign(this, { world, kinds, sleep });
-    this.slowWrites = world.random.pick('profile', [0, 1, 12]);
+    this.slowWrites = sleep ? 0 : world.random.pick('profile', [0, 1, 12]);
     this.sleepiness = sleep === 'always' ? 1 : kinds.has('sleeps') ? world.random.pick('profile', [0.01, 0.1, 1]) : 0;
   }
 
@@ -51,7 +51,7 @@ export class Faults {
   storageFails(host, word) {
     const { loop } = this.world;
     if (loop.now < this.#brokenUntil) {
-      loop.after(0, () => host.crash('its storage failed'));
+      host.breakDown();
       return true;
     }
     return loop.now < this.#fullUntil && ['insert', 'create', 'update'].includes(word);
@@ -80,6 +80,11 @@ export class Faults {
     return this.world.random.chance('collection', 0.5);
   }
 
+  /** Whether an object that has been idle for long enough sleeps. */
+  maySleep() {
+    return this.sleep !== 'never';
+  }
+
   hop() {
     return this.world.random.between('hop', 0, 2);
   }
@@ -93,7 +98,9 @@ export class Faults {
 
   /** Whether somebody else than the server is to blame for an answer with 5xx. */
   excuses5xx(exchange) {
-    return this.world.oracle.excuses.storage || this.#crashes.some((at) => at >= exchange.arrivedAt);
+    const { excuses } = this.world.oracle;
+    if (excuses.storage || (excuses.panicked && exchange.spec.isRoute)) return true;
+    return this.#crashes.some((at) => at >= exchange.arrivedAt);
   }
 
   crashed(host) {

@@ -3,6 +3,7 @@
 import { SocketClient } from './client/socket.mjs';
 import { Network } from './client/network.mjs';
 import { isEqual } from './oracle.mjs';
+import { Transcript } from './transcript.mjs';
 
 export class Player {
   /** By namespace: the socket that it has, or may come back to. */
@@ -10,8 +11,7 @@ export class Player {
   /** By namespace: echoes that are due, in order. */
   #echoes = new Map();
   #later = new Set();
-  /** Sessions that were opened, and how the last one ended. */
-  #everOpen = false;
+  transcript = new Transcript();
 
   constructor(world, name, options) {
     Object.assign(this, { world, name, options });
@@ -48,7 +48,7 @@ export class Player {
 
   /** It has asked the application to end its session. */
   expectClose() {
-    for (const socket of this.known.values()) socket.isSentAway = true;
+    this.client.session.isClosing = true;
     this.excuse('it wanted to');
   }
 
@@ -70,12 +70,13 @@ export class Player {
     if (!recovered) oracle.over(before);
     const socket = oracle.joined(this, place, recovered);
     if (!socket) return;
+    this.transcript.joined(this, place, recovered);
     if (this.isScrambled) socket.excuse();
     socket.gotMissed = undefined;
     this.known.set(place.namespace, socket);
     place.wasRecovered = recovered;
     if (!recovered) {
-      if (before?.gotMissed === this.client.epoch) this.violation('got what it had missed, and was not recovered');
+      if (before?.gotMissed === this.client.epoch && !this.isScrambled) this.violation('got what it had missed, and was not recovered');
       this.#echoes.set(place.namespace, []);
       socket.data = [{ name: this.client.protocol === 5 ? this.name : null }];
     }
@@ -84,8 +85,10 @@ export class Player {
 
   #left(place, reason) {
     const socket = this.known.get(place.namespace);
+    this.transcript.add('left', place.namespace, reason);
     if (reason === 'session closed' && this.recovers) return;
-    if (reason === 'sent away' && !socket?.isSentAway && !this.isScrambled) this.violation(`was sent away from ${place.namespace}`);
+    const isExpected = socket?.isSentAway || this.client.session.isClosing || this.isScrambled;
+    if (reason === 'sent away' && !isExpected) this.violation(`was sent away from ${place.namespace}`);
     this.world.oracle.over(socket);
     if (reason === 'sent away') {
       const delay = this.world.random.between(`deeds ${this.name}`, 1_000, 4_000);
@@ -111,6 +114,7 @@ export class Player {
 
   #event(place, [name, ...args], answer, isMissed) {
     const socket = this.known.get(place.namespace);
+    this.transcript.add('event', place.namespace, name, args);
     if (isMissed) socket.gotMissed = this.client.epoch;
     if (name === 'c') {
       const [number, ...content] = args;
@@ -120,7 +124,7 @@ export class Player {
     else if (name === 'later') this.#hasCome(args[0]);
     else if (name === 'question' || name === 'emit-with-ack') this.#question(name, args, answer);
     else if (name === 'welcome') {
-      if (args[0].recovered !== place.wasRecovered) this.violation('welcomed as what it is not');
+      if (!isMissed && args[0].recovered !== place.wasRecovered) this.violation('welcomed as what it is not');
     } else if (name !== 'auth') this.violation(`an event that nobody sent: ${name}`);
   }
 

@@ -19,6 +19,25 @@ const MINUTE = 60 * SECOND;
 const SETTLED_AFTER = 30 * SECOND;
 
 /**
+ * Runs a seed without any faults, awake all the time, and asleep whenever the
+ * object may sleep: its clients must not be able to tell. What differs, if anything.
+ */
+export async function compareSleep(program, seed) {
+  const awake = await simulate(program, seed, { sleep: 'never' });
+  const asleep = await simulate(program, seed, { sleep: 'always' });
+  const violations = [...awake.violations, ...asleep.violations];
+  for (const [index, lines] of awake.transcripts.entries()) {
+    const other = asleep.transcripts[index];
+    const place = lines.findIndex((line, at) => line !== other[at]);
+    const first = place < 0 && other.length > lines.length ? lines.length : place;
+    if (first >= 0) violations.push(`c${index} heard ${other[first]} after sleep, and ${lines[first]} without`);
+  }
+  const sum = (name) => awake[name] + asleep[name];
+  const counts = ['steps', 'sessions', 'requests', 'asked', 'casts', 'received', 'recovered'];
+  return { ...awake, ...Object.fromEntries(counts.map((name) => [name, sum(name)])), violations, faults: ['sleep compared'] };
+}
+
+/**
  * Runs a seed: `{ violations, trace, hash, steps, sessions, … }`. With `keepTrace`
  * its lines are kept; `sleep` is 'never' or 'always' for pairs of runs that must
  * not differ, which have no other faults.
@@ -190,7 +209,7 @@ class World {
       hash: this.#hash.digest('hex'),
       steps: this.loop.steps,
       faults: [...this.faults.kinds],
-      transcripts: this.players.map(({ transcript }) => transcript),
+      transcripts: this.players.map(({ name, transcript }) => transcript.lines(name, this.players)),
       ...counts,
     };
   }

@@ -80,6 +80,7 @@ function ask(player, place, data, check, more = {}) {
   oracle.counts.asked += 1;
   const at = loop.now;
   const id = player.client.emit(place.namespace, data, (values) => {
+    player.transcript.add('answer', place.namespace, data[0], values);
     const wrong = check(values, at);
     if (wrong && !player.known.get(place.namespace).isExcused) player.violation(`${data[0]} was answered with ${JSON.stringify(values).slice(0, 300)}: ${wrong}`);
   });

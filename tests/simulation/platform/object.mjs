@@ -16,6 +16,8 @@ export class ObjectHost {
   #gate = [];
   #alarm;
   #sleeping;
+  /** Its storage has failed in earnest: nothing leaves any more, and it is about to end. */
+  isBroken = false;
   /** What the simulation counts. */
   counts = { alarms: 0, wakes: 0, events: 0 };
 
@@ -89,8 +91,8 @@ export class ObjectHost {
       let incarnation;
       const waiting = { reject };
       const settle = (act) => {
-        if (!incarnation.pending.delete(waiting) || incarnation.dead) return;
-        this.output(act);
+        if (incarnation.dead) return;
+        this.output(() => incarnation.pending.delete(waiting) && act());
       };
       const answer = this.event((instance, awake) => {
         incarnation = awake;
@@ -154,12 +156,12 @@ export class ObjectHost {
   // The output gate.
 
   output(act) {
-    if (this.storage.dirty || this.#gate.length > 0) this.#gate.push(act);
+    if (this.storage.dirty || this.isBroken || this.#gate.length > 0) this.#gate.push(act);
     else act();
   }
 
   #commit() {
-    if (!this.storage.dirty) return;
+    if (!this.storage.dirty || this.isBroken) return;
     if (this.platform.faults.commitFails(this)) {
       this.crash('its writes failed');
       return;
@@ -216,8 +218,15 @@ export class ObjectHost {
 
   get canSleep() {
     const { incarnation } = this;
-    if (!incarnation || this.storage.dirty || this.#gate.length > 0) return false;
+    if (!incarnation || this.isBroken || this.storage.dirty || this.#gate.length > 0) return false;
     return incarnation.pending.size === 0 && incarnation.timers.size === 0 && incarnation.sockets.size === 0;
+  }
+
+  /** What was written last cannot be kept, and so the object cannot go on. */
+  breakDown() {
+    if (this.isBroken) return;
+    this.isBroken = true;
+    this.platform.loop.after(0, () => this.crash('its storage failed'));
   }
 
   #planSleep() {
@@ -225,7 +234,7 @@ export class ObjectHost {
     loop.cancel(this.#sleeping);
     this.#sleeping = loop.after(SLEEP_AFTER, () => {
       this.#sleeping = undefined;
-      if (this.canSleep) this.sleep();
+      if (this.canSleep && this.platform.faults.maySleep()) this.sleep();
       else if (this.incarnation) this.#planSleep();
     });
   }
@@ -243,6 +252,7 @@ export class ObjectHost {
     this.platform.crashed(this);
     const { incarnation } = this;
     this.storage.rollback();
+    this.isBroken = false;
     this.#gate = [];
     if (incarnation?.inAlarm) this.#ringAgain();
     if (incarnation) this.#forget();
@@ -259,7 +269,7 @@ export class ObjectHost {
     incarnation.dead = true;
     this.incarnation = undefined;
     for (const timer of incarnation.timers) this.platform.clearTimeout(timer);
-    if (this.platform.faults.isCollected()) incarnation.free?.();
+    if (incarnation.free && this.platform.faults.isCollected()) incarnation.isolate.guarded(incarnation.free);
   }
 }
 
