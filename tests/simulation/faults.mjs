@@ -22,10 +22,14 @@ const KINDS = {
   duplicates: 0.15,
 };
 
+/** What leaves no mark on sessions whose pings are due every 300 ms. */
+const HASTY = ['cuts', 'crashes', 'redeploys', 'panics', 'brokenWrites'];
+
 /** Which kinds a seed has: none of them, now and then. */
-export function chooseFaults(random) {
+export function chooseFaults(random, isHasty) {
   if (random.chance('profile', 0.1)) return new Set();
-  return new Set(Object.entries(KINDS).filter(([kind, chance]) => random.chance(`profile ${kind}`, chance)).map(([kind]) => kind));
+  const chosen = new Set(Object.entries(KINDS).filter(([kind, chance]) => random.chance(`profile ${kind}`, chance)).map(([kind]) => kind));
+  return isHasty ? new Set(HASTY.filter((kind) => chosen.has(kind))) : chosen;
 }
 
 export class Faults {

@@ -67,7 +67,9 @@ class World {
     this.loop = new Loop();
     this.start = this.loop.now;
     this.oracle = new Oracle(this);
-    const kinds = chooseFaults(this.random);
+    // Some servers ping so often that their objects never sleep.
+    this.isHasty = !sleep && this.random.chance('hasty', 0.06);
+    const kinds = chooseFaults(this.random, this.isHasty);
     this.faults = new Faults(this, sleep ? new Set() : kinds, { sleep });
     this.platform = new Platform({
       program,
@@ -96,12 +98,12 @@ class World {
     const count = this.random.integer('players', 2, 7);
     this.players = Array.from({ length: count }, (_, index) => {
       const player = new Player(this, `c${index}`, {
-        path: pick(paths),
+        path: this.isHasty ? '/socket.io/' : pick(paths),
         revision: pick([4, 4, 4, 3]),
         mode: pick(['websocket', 'polling', 'upgrade']),
         binaryPosts: pick([true, false]),
         chunked: pick([true, false, false]),
-        network: { delays: pick([[1, 3], [5, 80], [100, 600]]) },
+        network: { delays: this.isHasty ? [1, 20] : pick([[1, 3], [5, 80], [100, 600]]) },
       });
       for (const namespace of NAMESPACES) {
         if (namespace === '/' || this.random.chance('players', 0.5)) player.client.place(namespace).wanted = true;
@@ -146,8 +148,8 @@ class World {
   playerClosed(player) {
     if (this.#isLeaving) return;
     const delay = this.random.pick(`deeds ${player.name}`, [300, 1_500, 4_000, 45_000]);
-    const most = this.faults.isActive ? delay : Math.min(delay, 2_000);
-    this.loop.after(most, () => this.#connect(player));
+    const isShort = this.isHasty || !this.faults.isActive;
+    this.loop.after(isShort ? Math.min(delay, 2_000) : delay, () => this.#connect(player));
   }
 
   #connect(player) {
@@ -168,7 +170,7 @@ class World {
   // The phases.
 
   async run() {
-    const busy = this.random.pick('profile', [20, 60, 120]) * SECOND;
+    const [busy, settling, idle, leaving] = this.#durations();
     const end = this.loop.now + busy;
     for (const player of this.players) {
       this.loop.after(this.random.between('players', 0, 4 * SECOND), () => this.#connect(player));
@@ -178,14 +180,20 @@ class World {
     await this.#pass(busy);
     this.trace('from here on, nothing goes wrong');
     this.faults.isActive = false;
-    await this.#pass(2 * MINUTE + SETTLED_AFTER);
+    await this.#pass(settling);
     checkSettled(this);
     const before = this.platform.objects.map(({ counts }) => counts.alarms);
-    await this.#pass(3 * MINUTE);
-    checkIdle(this, before, 3 * MINUTE);
+    await this.#pass(idle);
+    checkIdle(this, before, idle);
     this.#leave();
-    await this.#pass(9 * MINUTE);
+    await this.#pass(leaving);
     checkNothingLeft(this);
+  }
+
+  #durations() {
+    const busy = this.random.pick('profile', [20, 60, 120]) * SECOND;
+    if (this.isHasty) return [20 * SECOND, SETTLED_AFTER, 5 * SECOND, 5 * MINUTE];
+    return [busy, 2 * MINUTE + SETTLED_AFTER, 3 * MINUTE, 9 * MINUTE];
   }
 
   #pass(duration) {
