@@ -19,7 +19,12 @@ const USAGE = 'npm run simulate -- [--seconds N | --seeds N | --seed N] [--from 
 
 async function prepare(args) {
   if (!args.includes('--no-build')) await build(testWorker);
-  const script = [...FLAGS, fileURLToPath(import.meta.url), '--here', ...args.filter((arg) => arg !== '--no-build')];
+  const script = [
+    ...FLAGS,
+    fileURLToPath(import.meta.url),
+    '--here',
+    ...args.filter((arg) => arg !== '--no-build'),
+  ];
   await run(await modernNode(), script, { orElse: 'the simulation found something, see above' });
 }
 
@@ -28,7 +33,10 @@ async function here(args) {
   const { load } = await import('../tests/simulation/platform/isolate.mjs');
   const runner = await import('../tests/simulation/runner.mjs');
   const program = load(path.join(root, process.env.DORMOUSE_BUILD ?? `${testWorker}/build`));
-  const passed = options.seed === undefined ? await runner.runMany(program, options) : await runner.runOne(program, options);
+  const passed =
+    options.seed === undefined
+      ? await runner.runMany(program, options)
+      : await runner.runOne(program, options);
   if (!passed) process.exitCode = 1;
 }
 
@@ -37,7 +45,8 @@ function parse(args) {
   for (let i = 0; i < args.length; i += 2) {
     const name = args[i].replace(/^--/, '');
     const value = Number(args[i + 1]);
-    if (!['seconds', 'seeds', 'seed', 'from'].includes(name) || !Number.isInteger(value)) throw new Failure(USAGE);
+    if (!['seconds', 'seeds', 'seed', 'from'].includes(name) || !Number.isInteger(value))
+      throw new Failure(USAGE);
     options[name] = value;
   }
   return options;

@@ -27,7 +27,8 @@ export class ApplicationView {
 
   #step(socket, from, to, event) {
     const before = this.#here.get(socket);
-    if (before !== from && before !== 'cut off') this.violation(`the application was told of ${socket}: ${event}, and it was ${before}`);
+    if (before !== from && before !== 'cut off')
+      this.violation(`the application was told of ${socket}: ${event}, and it was ${before}`);
     this.#here.set(socket, to);
   }
 
@@ -42,6 +43,8 @@ export class ApplicationView {
 
   /** Those of whose going it was never told. */
   get stillHere() {
-    return [...this.#here].filter(([, state]) => state === 'here' || state === 'going').map(([socket]) => socket);
+    return [...this.#here]
+      .filter(([, state]) => state === 'here' || state === 'going')
+      .map(([socket]) => socket);
   }
 }

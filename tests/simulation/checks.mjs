@@ -17,14 +17,17 @@ function checkPlayer({ oracle }, player) {
   const { client } = player;
   if (!client.isOpen) return player.violation(`could not connect again: ${client.session?.state}`);
   for (const place of client.places.values()) {
-    if (place.wanted && !place.isConnected && !place.expectsRefusal && !player.isScrambled) player.violation(`is not in ${place.namespace}`);
+    if (place.wanted && !place.isConnected && !place.expectsRefusal && !player.isScrambled)
+      player.violation(`is not in ${place.namespace}`);
   }
   if (oracle.excuses.storage) return undefined;
   for (const { data, place, isFragile } of client.unanswered) {
     const isExcused = (isFragile && oracle.excuses.panicked) || player.known.get(place.namespace)?.isExcused;
-    if (!isExcused && data[0] !== 'panic') player.violation(`${data[0]} in ${place.namespace} was never answered`);
+    if (!isExcused && data[0] !== 'panic')
+      player.violation(`${data[0]} in ${place.namespace} was never answered`);
   }
-  for (const { value } of player.echoesDue) player.violation(`never got the echo of ${JSON.stringify(value).slice(0, 100)}`);
+  for (const { value } of player.echoesDue)
+    player.violation(`never got the echo of ${JSON.stringify(value).slice(0, 100)}`);
   return undefined;
 }
 
@@ -36,8 +39,10 @@ export function checkIdle(world, before, duration) {
     const alarms = host.counts.alarms - (before[index] ?? 0);
     // One for each ping interval, and what recovery has to forget.
     const most = Math.ceil(duration / INTERVAL) + 4;
-    if (alarms > most) oracle.violation(`object ${host.name} was woken by ${alarms} alarms in ${duration / 1_000} s`);
-    if (host.incarnation && !polls && !world.isHasty && !host.canSleep) oracle.violation(`object ${host.name} could not sleep`);
+    if (alarms > most)
+      oracle.violation(`object ${host.name} was woken by ${alarms} alarms in ${duration / 1_000} s`);
+    if (host.incarnation && !polls && !world.isHasty && !host.canSleep)
+      oracle.violation(`object ${host.name} could not sleep`);
   }
 }
 
@@ -50,7 +55,8 @@ function unanswered({ oracle }) {
 export function checkNothingLeft(world) {
   const { oracle } = world;
   if (!oracle.excuses.panicked && !oracle.excuses.storage) {
-    for (const socket of oracle.application.stillHere) oracle.violation(`the application was never told that ${socket} has gone`);
+    for (const socket of oracle.application.stillHere)
+      oracle.violation(`the application was never told that ${socket} has gone`);
   }
   const open = unanswered(world).length;
   if (open > 0) oracle.violation(`${open} requests were never answered`);
@@ -64,7 +70,9 @@ export function checkNothingLeft(world) {
     if (host.hasAlarm) oracle.violation(`${where} has an alarm left`);
     if (host.incarnation && !host.canSleep) {
       const { pending, timers, sockets } = host.incarnation;
-      oracle.violation(`${where} cannot sleep: ${pending.size} requests, ${timers.size} timers, ${sockets.size} WebSockets`);
+      oracle.violation(
+        `${where} cannot sleep: ${pending.size} requests, ${timers.size} timers, ${sockets.size} WebSockets`,
+      );
     }
   }
 }

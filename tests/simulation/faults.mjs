@@ -28,7 +28,11 @@ const HASTY = ['cuts', 'crashes', 'redeploys', 'panics', 'brokenWrites'];
 /** Which kinds a seed has: none of them, now and then. */
 export function chooseFaults(random, isHasty) {
   if (random.chance('profile', 0.1)) return new Set();
-  const chosen = new Set(Object.entries(KINDS).filter(([kind, chance]) => random.chance(`profile ${kind}`, chance)).map(([kind]) => kind));
+  const chosen = new Set(
+    Object.entries(KINDS)
+      .filter(([kind, chance]) => random.chance(`profile ${kind}`, chance))
+      .map(([kind]) => kind),
+  );
   return isHasty ? new Set(HASTY.filter((kind) => chosen.has(kind))) : chosen;
 }
 
@@ -42,7 +46,8 @@ export class Faults {
   constructor(world, kinds, { sleep } = {}) {
     Object.assign(this, { world, kinds, sleep });
     this.slowWrites = sleep ? 0 : world.random.pick('profile', [0, 1, 12]);
-    this.sleepiness = sleep === 'always' ? 1 : kinds.has('sleeps') ? world.random.pick('profile', [0.01, 0.1, 1]) : 0;
+    this.sleepiness =
+      sleep === 'always' ? 1 : kinds.has('sleeps') ? world.random.pick('profile', [0.01, 0.1, 1]) : 0;
   }
 
   #happens(kind, probability) {
@@ -182,7 +187,15 @@ export class Faults {
   }
 
   #jump() {
-    const by = this.world.random.pick('fault jumps', [-80, -5, 700, HARMLESS_JUMP, 20_000, 600_000, 7_200_000]);
+    const by = this.world.random.pick('fault jumps', [
+      -80,
+      -5,
+      700,
+      HARMLESS_JUMP,
+      20_000,
+      600_000,
+      7_200_000,
+    ]);
     if (by > HARMLESS_JUMP) this.world.excuseSessions('a clock that jumped');
     this.world.platform.jump(by);
   }

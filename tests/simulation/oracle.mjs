@@ -69,7 +69,8 @@ export class Oracle {
       return known;
     }
     // Of protocol 4, ids follow from the session's.
-    if (known && !(known.isOver && known.player === player)) this.violation(`the socket id ${place.id} was given out twice`);
+    if (known && !(known.isOver && known.player === player))
+      this.violation(`the socket id ${place.id} was given out twice`);
     const socket = new KnownSocket(player, place, this.#now);
     this.sockets.set(place.id, socket);
     return socket;
@@ -189,13 +190,16 @@ class KnownSocket {
 }
 
 function describe({ from, namespace, to, except, sentAt, handledBy }) {
-  return `from ${from} in ${namespace}, to [${to}] but for [${except}], at ${Math.floor(sentAt)}–${Math.floor(handledBy)}`;
+  const time = `${Math.floor(sentAt)}–${Math.floor(handledBy)}`;
+  return `from ${from} in ${namespace}, to [${to}] but for [${except}], at ${time}`;
 }
 
 /** Whether two values are the same as JSON with bytes in it. */
 export function isEqual(a, b) {
-  if (Buffer.isBuffer(a) || Buffer.isBuffer(b)) return Buffer.isBuffer(a) && Buffer.isBuffer(b) && a.equals(b);
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => isEqual(item, b[i]));
+  if (Buffer.isBuffer(a) || Buffer.isBuffer(b))
+    return Buffer.isBuffer(a) && Buffer.isBuffer(b) && a.equals(b);
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, i) => isEqual(item, b[i]));
   if (a === null || typeof a !== 'object') return a === b;
   if (b === null || typeof b !== 'object' || Array.isArray(b)) return false;
   const keys = Object.keys(a);

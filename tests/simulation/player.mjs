@@ -76,11 +76,14 @@ export class Player {
     this.known.set(place.namespace, socket);
     place.wasRecovered = recovered;
     if (!recovered) {
-      if (before?.gotMissed === this.client.epoch && !this.isScrambled) this.violation('got what it had missed, and was not recovered');
+      if (before?.gotMissed === this.client.epoch && !this.isScrambled)
+        this.violation('got what it had missed, and was not recovered');
       this.#echoes.set(place.namespace, []);
       socket.data = [{ name: this.client.protocol === 5 ? this.name : null }];
     }
-    this.world.trace(`${this.name} is ${place.id} in ${place.namespace}${recovered ? ', recovered' : ''} at ${Math.floor(loop.now)}`);
+    this.world.trace(
+      `${this.name} is ${place.id} in ${place.namespace}${recovered ? ', recovered' : ''} at ${Math.floor(loop.now)}`,
+    );
   }
 
   #left(place, reason) {
@@ -102,11 +105,14 @@ export class Player {
       place.wanted = false;
       return;
     }
-    if (!this.world.oracle.excuses.panicked && !this.isScrambled) this.violation(`refused in ${place.namespace}: ${JSON.stringify(error)}`);
+    if (!this.world.oracle.excuses.panicked && !this.isScrambled)
+      this.violation(`refused in ${place.namespace}: ${JSON.stringify(error)}`);
   }
 
   #closed(reason, session) {
-    this.world.trace(`${this.name} is closed: ${reason}${session.isExcused ? ` (${session.isExcused})` : ''}`);
+    this.world.trace(
+      `${this.name} is closed: ${reason}${session.isExcused ? ` (${session.isExcused})` : ''}`,
+    );
     const isOwn = reason === 'closed';
     if (!isOwn && !session.isExcused) this.violation(`its session ended without a cause: ${reason}`);
     this.world.playerClosed(this);
@@ -152,13 +158,16 @@ export class Player {
     const found = due.findIndex((echo) => isEqual(echo.value, value));
     const socket = this.known.get(place.namespace);
     if (found < 0) {
-      if (!socket.isExcused) this.violation(`an echo of what was not sent, or twice: ${JSON.stringify(value)}`);
+      if (!socket.isExcused)
+        this.violation(`an echo of what was not sent, or twice: ${JSON.stringify(value)}`);
       return;
     }
     // What was sent in a session that broke may never have arrived.
     const skipped = due.splice(0, found + 1).slice(0, -1);
     if (skipped.some(({ epoch }) => epoch === this.client.epoch) && !socket.isExcused) {
-      this.violation(`echoes were lost or came in another order: ${JSON.stringify(skipped.map((echo) => echo.value))}`);
+      this.violation(
+        `echoes were lost or came in another order: ${JSON.stringify(skipped.map((echo) => echo.value))}`,
+      );
     }
   }
 
@@ -177,6 +186,7 @@ export class Player {
   }
 
   #hasCome(value) {
-    if (!this.#later.delete(value) && !this.isScrambled) this.violation(`${value} came later, and nobody asked for it, or twice`);
+    if (!this.#later.delete(value) && !this.isScrambled)
+      this.violation(`${value} came later, and nobody asked for it, or twice`);
   }
 }

@@ -24,7 +24,11 @@ export async function runMany(program, { seconds = 60, seeds, from = FIRST }) {
   const run = new Run(program);
   await run.isRepeatable(from);
   for (const { seed } of regressions) await run.seed(seed);
-  for (let seed = from; seeds === undefined ? run.elapsed < seconds * 1_000 : seed < from + seeds; seed += 1) {
+  for (
+    let seed = from;
+    seeds === undefined ? run.elapsed < seconds * 1_000 : seed < from + seeds;
+    seed += 1
+  ) {
     await run.seed(seed);
     run.tellProgress();
   }

@@ -48,8 +48,13 @@ async function compareSleep(program, seed, options) {
   const violations = [...awake.violations, ...asleep.violations];
   for (const [index, lines] of awake.transcripts.entries()) {
     const others = asleep.transcripts[index];
-    const place = Array.from({ length: Math.max(lines.length, others.length) }).findIndex((_, at) => lines[at] !== others[at]);
-    if (place >= 0) violations.push(`c${index} heard ${others[place]} where an object that does not sleep says ${lines[place]}`);
+    const place = Array.from({ length: Math.max(lines.length, others.length) }).findIndex(
+      (_, at) => lines[at] !== others[at],
+    );
+    if (place >= 0)
+      violations.push(
+        `c${index} heard ${others[place]} where an object that does not sleep says ${lines[place]}`,
+      );
   }
   const sums = COUNTS.map((name) => [name, awake[name] + asleep[name]]);
   const faults = ['sleep, compared with none'];
@@ -88,7 +93,9 @@ class World {
       },
       isolates: this.random.pick('profile', [1, 1, 2]),
     });
-    this.trace(`seed ${seed}, faults: ${[...this.faults.kinds].join(', ') || 'none'}${sleep ? `, sleep ${sleep}` : ''}`);
+    this.trace(
+      `seed ${seed}, faults: ${[...this.faults.kinds].join(', ') || 'none'}${sleep ? `, sleep ${sleep}` : ''}`,
+    );
     this.#makePlayers();
   }
 
@@ -103,10 +110,19 @@ class World {
         mode: pick(['websocket', 'polling', 'upgrade']),
         binaryPosts: pick([true, false]),
         chunked: pick([true, false, false]),
-        network: { delays: this.isHasty ? [1, 20] : pick([[1, 3], [5, 80], [100, 600]]) },
+        network: {
+          delays: this.isHasty
+            ? [1, 20]
+            : pick([
+                [1, 3],
+                [5, 80],
+                [100, 600],
+              ]),
+        },
       });
       for (const namespace of NAMESPACES) {
-        if (namespace === '/' || this.random.chance('players', 0.5)) player.client.place(namespace).wanted = true;
+        if (namespace === '/' || this.random.chance('players', 0.5))
+          player.client.place(namespace).wanted = true;
       }
       return player;
     });
@@ -140,7 +156,8 @@ class World {
     this.oracle.excuses.panicked = true;
     // A body of unknown length that is being read is lost with the instance.
     for (const player of this.players) if (player.options.chunked) player.excuse('a panic while it sent');
-    if (this.#uncaught === 0) this.oracle.violation(`an exception that nobody caught: ${error.stack ?? error}`);
+    if (this.#uncaught === 0)
+      this.oracle.violation(`an exception that nobody caught: ${error.stack ?? error}`);
   }
 
   // Players come and go.

@@ -18,7 +18,8 @@ export class Transcript {
   /** As text, once it is known whose each id is. */
   lines(name, players) {
     const names = new Map();
-    for (const player of players) player.transcript.#ids.forEach((id, index) => names.set(id, `${player.name}.${index}`));
+    for (const player of players)
+      player.transcript.#ids.forEach((id, index) => names.set(id, `${player.name}.${index}`));
     return this.#lines.map((line) => JSON.stringify(replaced(line, names)));
   }
 }
@@ -28,5 +29,7 @@ function replaced(value, names) {
   if (!Array.isArray(value)) return value;
   const items = value.map((item) => replaced(item, names));
   // Lists of sockets are in the order of their ids, which means nothing.
-  return items.every(Array.isArray) ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
+  return items.every(Array.isArray)
+    ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    : items;
 }

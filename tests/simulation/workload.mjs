@@ -68,8 +68,10 @@ class Choices {
   /** A few values, bytes among them now and then. */
   content() {
     const values = [this.pick(TEXTS), this.integer(-5, 1_000_000)];
-    if (this.chance(0.2)) values.push(Buffer.from(this.pick(['', 'bytes', '\u0004\u001e4hello', 'y'.repeat(3_000)])));
-    if (this.chance(0.2)) values.push({ nested: [null, true, this.chance(0.3) ? Buffer.of(1, 2, 3) : 'text'] });
+    if (this.chance(0.2))
+      values.push(Buffer.from(this.pick(['', 'bytes', '\u0004\u001e4hello', 'y'.repeat(3_000)])));
+    if (this.chance(0.2))
+      values.push({ nested: [null, true, this.chance(0.3) ? Buffer.of(1, 2, 3) : 'text'] });
     return values;
   }
 }
@@ -82,7 +84,8 @@ function ask(player, place, data, check, more = {}) {
   const id = player.client.emit(place.namespace, data, (values) => {
     player.transcript.add('answer', place.namespace, data[0], values);
     const wrong = check(values, at);
-    if (wrong && !player.known.get(place.namespace).isExcused) player.violation(`${data[0]} was answered with ${JSON.stringify(values).slice(0, 300)}: ${wrong}`);
+    if (wrong && !player.known.get(place.namespace).isExcused)
+      player.violation(`${data[0]} was answered with ${JSON.stringify(values).slice(0, 300)}: ${wrong}`);
   });
   Object.assign(player.client.unanswered.find((pending) => pending.data === data) ?? {}, more, { id });
 }
@@ -113,7 +116,9 @@ function sent(player, place, operators, content, more = {}) {
 }
 
 function chooseOperators(player, place, choices) {
-  const ids = [...player.world.oracle.sockets.values()].filter((it) => isBeside(player, place, it) && !it.isOver);
+  const ids = [...player.world.oracle.sockets.values()].filter(
+    (it) => isBeside(player, place, it) && !it.isOver,
+  );
   const rooms = [...ROOMS, choices.pick(ids).id];
   return {
     ...(choices.chance(0.5) && { from: 'server' }),
@@ -149,7 +154,9 @@ function castAndAsk(player, place, choices) {
     if (outcome !== 'ok' && outcome !== 'timeout') return 'no outcome';
     if (answers.some((answer) => answer[1] !== number)) return 'an answer to another question';
     const names = answers.map(([name]) => name);
-    return names.every((name) => player.world.players.some((other) => other.name === name)) ? undefined : 'answers of nobody';
+    return names.every((name) => player.world.players.some((other) => other.name === name))
+      ? undefined
+      : 'answers of nobody';
   };
   ask(player, place, ['cast', operators, 'c', number, ...content], check, FRAGILE);
 }
@@ -176,12 +183,15 @@ function route(player, place, choices) {
   for (const room of operators.to) query.append('to', room);
   for (const room of operators.except) query.append('except', room);
   const body = JSON.stringify([number, ...content]);
-  player.network.request({ method: 'POST', path: `/io-route/emit?${query}`, body, isRoute: true }, (answer) => {
-    if (answer?.status === 200) oracle.handled(number);
-    else if (answer && !oracle.excuses.crashed && !oracle.excuses.storage && !oracle.excuses.panicked) {
-      player.violation(`a route answered ${answer.status} ${answer.text}`);
-    }
-  });
+  player.network.request(
+    { method: 'POST', path: `/io-route/emit?${query}`, body, isRoute: true },
+    (answer) => {
+      if (answer?.status === 200) oracle.handled(number);
+      else if (answer && !oracle.excuses.crashed && !oracle.excuses.storage && !oracle.excuses.panicked) {
+        player.violation(`a route answered ${answer.status} ${answer.text}`);
+      }
+    },
+  );
 }
 
 // Between the client and the application.
@@ -198,7 +208,9 @@ function echo(player, place, choices) {
 
 function askBack(player, place, choices) {
   const content = choices.content();
-  ask(player, place, ['message-with-ack', ...content], (values) => (isEqual(values, content) ? undefined : 'not what was sent'));
+  ask(player, place, ['message-with-ack', ...content], (values) =>
+    isEqual(values, content) ? undefined : 'not what was sent',
+  );
 }
 
 function slow(player, place, choices) {
@@ -224,7 +236,9 @@ function beAsked(player, place, choices) {
 }
 
 function who(player, place) {
-  ask(player, place, ['who'], ([id, namespace]) => (id === place.id && namespace === place.namespace ? undefined : 'somebody else'));
+  ask(player, place, ['who'], ([id, namespace]) =>
+    id === place.id && namespace === place.namespace ? undefined : 'somebody else',
+  );
 }
 
 // Rooms and data.
@@ -256,7 +270,9 @@ function askRooms(player, place) {
   ask(player, place, ['rooms'], ([names], at) => {
     const { now } = player.world.loop;
     if (names.some((room) => !socket.rooms.mayBeIn(room, at, now))) return 'rooms that it is not in';
-    return ROOMS.some((room) => socket.rooms.isIn(room, at, now) && !names.includes(room)) ? 'rooms are missing' : undefined;
+    return ROOMS.some((room) => socket.rooms.isIn(room, at, now) && !names.includes(room))
+      ? 'rooms are missing'
+      : undefined;
   });
 }
 
@@ -275,7 +291,9 @@ function getData(player, place) {
   const candidates = [...socket.data];
   ask(player, place, ['get-data'], ([value]) => {
     const known = [...candidates, ...socket.data];
-    return socket.isExcused || known.some((candidate) => isEqual(candidate, value)) ? undefined : `not ${JSON.stringify(candidates)}`;
+    return socket.isExcused || known.some((candidate) => isEqual(candidate, value))
+      ? undefined
+      : `not ${JSON.stringify(candidates)}`;
   });
 }
 
@@ -284,7 +302,8 @@ function fetchSockets(player, place, choices) {
   const to = choices.some(ROOMS, 0.3);
   ask(player, place, ['fetch', { from: 'server', to }], ([list], at) => {
     const ids = list.map(([id]) => id);
-    const isAlive = (socket) => !socket.isOver && !socket.player.recovers && !socket.player.client.session.isExcused;
+    const isAlive = (socket) =>
+      !socket.isOver && !socket.player.recovers && !socket.player.client.session.isExcused;
     const isHere = (socket) => isAlive(socket) && socket.since <= at && isBeside(player, place, socket);
     for (const socket of oracle.sockets.values()) {
       const isMember = to.length === 0 || to.some((room) => socket.rooms.isIn(room, at, loop.now));

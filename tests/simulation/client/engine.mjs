@@ -18,7 +18,11 @@ export class EngineClient {
   #liveness;
 
   /** `hears`: `opened`, `message(data)`, `closed(reason)`, `violation(text)`. */
-  constructor(network, { path, revision, mode, binaryPosts = false, chunked = false, impatient = false }, hears) {
+  constructor(
+    network,
+    { path, revision, mode, binaryPosts = false, chunked = false, impatient = false },
+    hears,
+  ) {
     Object.assign(this, { network, path, revision, mode, binaryPosts, chunked, impatient, hears });
     this.world = network.world;
   }
@@ -54,7 +58,8 @@ export class EngineClient {
     this.#poll = this.network.request({ path: this.#url('polling'), isHandshake: true }, (answer) => {
       this.#poll = undefined;
       if (this.state !== 'connecting') return;
-      if (answer?.status !== 200) return this.#end(answer ? `handshake answered ${answer.status}` : 'handshake lost');
+      if (answer?.status !== 200)
+        return this.#end(answer ? `handshake answered ${answer.status}` : 'handshake lost');
       const [packet, ...others] = this.#decode(answer);
       if (others.length > 0) this.hears.violation('a handshake with more than one packet');
       this.#opened(packet);
@@ -67,7 +72,8 @@ export class EngineClient {
     this.#poll = this.network.request(spec, (answer) => {
       this.#poll = undefined;
       if (this.state !== 'connecting') return answer?.socket?.close();
-      if (!answer?.socket) return this.#end(answer ? `handshake answered ${answer.status}` : 'handshake lost');
+      if (!answer?.socket)
+        return this.#end(answer ? `handshake answered ${answer.status}` : 'handshake lost');
       this.#socket = answer.socket;
       this.#listen(this.#socket);
     });
@@ -186,7 +192,8 @@ export class EngineClient {
   }
 
   #sendPost(packets) {
-    const isBinary = this.revision === 3 && this.binaryPosts && packets.some((packet) => typeof packet !== 'string');
+    const isBinary =
+      this.revision === 3 && this.binaryPosts && packets.some((packet) => typeof packet !== 'string');
     const body = isBinary ? encodeBinary(packets) : encode(this.revision, packets);
     const contentType = isBinary ? 'application/octet-stream' : undefined;
     const spec = { method: 'POST', path: this.#url('polling'), body, contentType, chunked: this.chunked };

@@ -33,7 +33,9 @@ export class Network {
     const { loop } = this.world;
     const exchange = { spec, done, signal: new Signal(this.world.platform), sentAt: loop.now };
     this.#exchanges.add(exchange);
-    this.trace(`→ ${spec.method ?? 'GET'} ${spec.path}${spec.body === undefined ? '' : ` ${shorten(spec.body)}`}`);
+    this.trace(
+      `→ ${spec.method ?? 'GET'} ${spec.path}${spec.body === undefined ? '' : ` ${shorten(spec.body)}`}`,
+    );
     loop.after(this.#delay(), () => this.#arrive(exchange));
     return exchange;
   }
@@ -53,13 +55,19 @@ export class Network {
     const { method = 'GET', path, body, contentType, upgrade, chunked } = exchange.spec;
     const headers = { 'user-agent': 'simulated' };
     if (upgrade) headers.upgrade = 'websocket';
-    if (body === undefined) return new FakeRequest(`${ORIGIN}${path}`, { method, headers, signal: exchange.signal });
+    if (body === undefined)
+      return new FakeRequest(`${ORIGIN}${path}`, { method, headers, signal: exchange.signal });
     const bytes = Buffer.from(body);
     headers['content-type'] = contentType ?? 'text/plain;charset=UTF-8';
     if (!chunked) headers['content-length'] = String(bytes.length);
     exchange.body = new Body(this.world.platform);
     this.#deliverBody(exchange, bytes);
-    return new FakeRequest(`${ORIGIN}${path}`, { method, headers, body: exchange.body, signal: exchange.signal });
+    return new FakeRequest(`${ORIGIN}${path}`, {
+      method,
+      headers,
+      body: exchange.body,
+      signal: exchange.signal,
+    });
   }
 
   /** Some bodies come in pieces. */
@@ -125,7 +133,8 @@ export class Network {
 
   /** Nothing arrives at the client for a while. */
   stall(duration) {
-    for (const socket of this.#sockets) socket.lastDown = Math.max(socket.lastDown, this.world.loop.now + duration);
+    for (const socket of this.#sockets)
+      socket.lastDown = Math.max(socket.lastDown, this.world.loop.now + duration);
   }
 
   arrivalAfter(earliest) {
@@ -215,6 +224,7 @@ export class ClientSocket {
 }
 
 export function shorten(data) {
-  const text = typeof data === 'string' ? data : `<${data.length} bytes ${data.subarray(0, 12).toString('hex')}>`;
+  const text =
+    typeof data === 'string' ? data : `<${data.length} bytes ${data.subarray(0, 12).toString('hex')}>`;
   return text.length > 160 ? `${text.slice(0, 150)}…${text.length}` : text;
 }

@@ -195,20 +195,26 @@ export class SocketClient {
     const args = [...data];
     if (place.pid !== undefined && id === undefined) {
       const offset = args.pop();
-      if (typeof offset !== 'string') this.hears.violation(`an event without an offset: ${JSON.stringify(data)}`);
+      if (typeof offset !== 'string')
+        this.hears.violation(`an event without an offset: ${JSON.stringify(data)}`);
       place.offset = offset;
     }
     const { epoch } = this;
-    const answer = id === undefined ? undefined : (...values) => {
-      if (this.epoch === epoch && place.isConnected) this.#send(ACK, { namespace: place.namespace, id, data: values });
-    };
+    const answer =
+      id === undefined
+        ? undefined
+        : (...values) => {
+            if (this.epoch === epoch && place.isConnected)
+              this.#send(ACK, { namespace: place.namespace, id, data: values });
+          };
     this.hears.event(place, args, answer, isMissed);
   }
 
   #answered(place, id, values) {
     const ask = this.#pending.get(id);
     if (!ask || ask.place !== place) {
-      if (!this.#abandoned.delete(id)) this.hears.violation(`an answer to no question: ${id} in ${place.namespace}`);
+      if (!this.#abandoned.delete(id))
+        this.hears.violation(`an answer to no question: ${id} in ${place.namespace}`);
       return;
     }
     this.#pending.delete(id);

@@ -10,9 +10,29 @@ import { Body, FakeHeaders, FakeRequest, FakeResponse } from './web.mjs';
 import { Pair, ServerSocket, socketPair } from './websocket.mjs';
 
 const GLOBALS = [
-  'globalThis', 'global', 'self', 'window', 'require', 'module', 'exports', 'console', 'crypto', 'Math', 'Date',
-  'setTimeout', 'clearTimeout', 'queueMicrotask', 'addEventListener', 'FinalizationRegistry',
-  'Headers', 'Request', 'Response', 'ReadableStream', 'WebSocket', 'WebSocketPair', 'WebSocketRequestResponsePair',
+  'globalThis',
+  'global',
+  'self',
+  'window',
+  'require',
+  'module',
+  'exports',
+  'console',
+  'crypto',
+  'Math',
+  'Date',
+  'setTimeout',
+  'clearTimeout',
+  'queueMicrotask',
+  'addEventListener',
+  'FinalizationRegistry',
+  'Headers',
+  'Request',
+  'Response',
+  'ReadableStream',
+  'WebSocket',
+  'WebSocketPair',
+  'WebSocketRequestResponsePair',
 ];
 
 /** The build, compiled once for all isolates. */
@@ -33,7 +53,12 @@ export class Isolate {
   constructor(program, platform) {
     this.platform = platform;
     const module = { exports: {} };
-    const fakes = { ...this.#fakes(), module, exports: module.exports, require: (name) => this.#require(name, program) };
+    const fakes = {
+      ...this.#fakes(),
+      module,
+      exports: module.exports,
+      require: (name) => this.#require(name, program),
+    };
     const world = {};
     for (const name of ['globalThis', 'global', 'self', 'window']) fakes[name] = world;
     Object.assign(world, fakes);
@@ -48,11 +73,20 @@ export class Isolate {
 
   #fakes() {
     const { platform } = this;
-    const line = (level) => (...values) => platform.console(level, values.join(' '));
+    const line =
+      (level) =>
+      (...values) =>
+        platform.console(level, values.join(' '));
     const finalizers = this.#finalizers;
     const isolate = this;
     return {
-      console: { log: line('log'), warn: line('warn'), error: line('error'), debug: line('log'), info: line('log') },
+      console: {
+        log: line('log'),
+        warn: line('warn'),
+        error: line('error'),
+        debug: line('log'),
+        info: line('log'),
+      },
       crypto: { getRandomValues: (bytes) => platform.randomBytes(bytes) },
       Math: Object.assign(Object.create(Math), { random: () => platform.random.server() }),
       Date: class extends Date {

@@ -44,7 +44,7 @@ export class Loop {
 
   #rise(place) {
     const heap = this.#heap;
-    for (let child = place; child > 0; ) {
+    for (let child = place; child > 0;) {
       const parent = (child - 1) >> 1;
       if (!isBefore(heap[child], heap[parent])) return;
       [heap[child], heap[parent]] = [heap[parent], heap[child]];
@@ -57,7 +57,7 @@ export class Loop {
     const last = heap.pop();
     if (heap.length === 0) return;
     heap[0] = last;
-    for (let parent = 0; ; ) {
+    for (let parent = 0; ;) {
       let first = parent;
       for (const child of [2 * parent + 1, 2 * parent + 2]) {
         if (child < heap.length && isBefore(heap[child], heap[first])) first = child;

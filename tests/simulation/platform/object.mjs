@@ -36,7 +36,14 @@ export class ObjectHost {
     if (this.incarnation) return this.incarnation;
     const { platform } = this;
     const isolate = platform.isolateOf(this);
-    const incarnation = { host: this, isolate, timers: new Set(), pending: new Set(), sockets: new Set(), dead: false };
+    const incarnation = {
+      host: this,
+      isolate,
+      timers: new Set(),
+      pending: new Set(),
+      sockets: new Set(),
+      dead: false,
+    };
     this.incarnation = incarnation;
     this.counts.wakes += 1;
     platform.context = incarnation;
@@ -72,7 +79,9 @@ export class ObjectHost {
       },
       getWebSockets: (tag) => {
         const links = [...this.links].filter((link) => link.isHibernating);
-        return links.filter((link) => tag === undefined || link.tags.includes(tag)).map((link) => link.server());
+        return links
+          .filter((link) => tag === undefined || link.tags.includes(tag))
+          .map((link) => link.server());
       },
       setWebSocketAutoResponse: (pair) => (this.pair = pair ?? null),
       getWebSocketAutoResponse: () => this.pair,

@@ -150,7 +150,13 @@ export class FakeRequest extends Message {
   /** The same request on its next hop: another object, with the same body. */
   passedOn() {
     const { url, method, source, signal, cf } = this;
-    return new FakeRequest(url, { method, headers: new FakeHeaders(this.headers.plain()), body: source, signal: signal.follower(), cf });
+    return new FakeRequest(url, {
+      method,
+      headers: new FakeHeaders(this.headers.plain()),
+      body: source,
+      signal: signal.follower(),
+      cf,
+    });
   }
 }
 

@@ -112,7 +112,11 @@ export class ServerSocket {
   }
 
   close(code = 1000) {
-    if (code !== 1000 && !(code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code)) && !(code >= 3000 && code <= 4999)) {
+    if (
+      code !== 1000 &&
+      !(code >= 1001 && code <= 1014 && ![1004, 1005, 1006].includes(code)) &&
+      !(code >= 3000 && code <= 4999)
+    ) {
       throw new TypeError(`Invalid WebSocket close code: ${code}.`);
     }
     if (this.#link.closing) return;
