@@ -52,9 +52,13 @@ class Run {
   }
 
   async seed(seed) {
-    const result = await simulate(this.program, seed);
-    this.results.push(result);
-    if (result.violations.length > 0) this.#tell(result);
+    try {
+      const result = await simulate(this.program, seed);
+      this.results.push(result);
+      if (result.violations.length > 0) this.#tell(result);
+    } catch (error) {
+      this.#tell({ seed, violations: [`the simulation itself failed: ${error.stack}`], faults: [] });
+    }
   }
 
   /** The same seed twice is the same to the last byte on the wire. */

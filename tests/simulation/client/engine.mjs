@@ -20,10 +20,10 @@ export class EngineClient {
   /** `hears`: `opened`, `message(data)`, `closed(reason)`, `violation(text)`. */
   constructor(
     network,
-    { path, revision, mode, binaryPosts = false, chunked = false, impatient = false },
+    { path, revision, mode, binaryPosts = false, chunked = false },
     hears,
   ) {
-    Object.assign(this, { network, path, revision, mode, binaryPosts, chunked, impatient, hears });
+    Object.assign(this, { network, path, revision, mode, binaryPosts, chunked, hears });
     this.world = network.world;
   }
 
