@@ -1,7 +1,7 @@
 // Which of a fuzzer's inputs are worth keeping in the repository: a few that
 // together reach nearly all that all of them reach.
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { Failure, say } from './shell.mjs';
@@ -21,19 +21,19 @@ export async function keepBest({ name, from, to, scratch, merge }) {
   const nowhere = path.join(scratch, `${name}.merged`);
   for (const leftover of [control, nowhere]) rmSync(leftover, { recursive: true, force: true });
   mkdirSync(nowhere, { recursive: true });
-  const { code } = await merge(['-merge=1', `-merge_control_file=${control}`, nowhere, from, to]);
+  const { code } = await merge(['-set_cover_merge=1', `-merge_control_file=${control}`, nowhere, from, to]);
   if (code !== 0) throw new Failure(`libFuzzer could not look through the corpus of ${name}`);
 
   const inputs = readControl(readFileSync(control, 'utf8'));
   const named = inputs.filter(({ file }) => path.dirname(file) === to && !isHash(file));
   const others = inputs.filter((input) => !named.includes(input));
   const best = chooseBest(others, named);
-  const chosen = best.map(({ file }) => ({ file, bytes: readFileSync(file) }));
+  // Some of them are where they are to be.
+  const chosen = best.map(({ file }) => readFileSync(file));
   for (const file of readdirSync(to)) if (isHash(file)) rmSync(path.join(to, file));
-  for (const { file, bytes } of chosen) {
+  for (const bytes of chosen) {
     const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
-    const kept = path.join(to, hash);
-    if (existsSync(file)) copyFileSync(file, kept);
+    writeFileSync(path.join(to, hash), bytes);
   }
   for (const leftover of [control, nowhere]) rmSync(leftover, { recursive: true, force: true });
   say(`${name}: ${named.length} by hand and ${best.length} found, of ${inputs.length}`);
