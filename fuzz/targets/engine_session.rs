@@ -67,7 +67,8 @@ pub(super) fn run(data: &[u8]) {
         if awake.take_changed() {
             saved = snapshot;
         } else if snapshot != saved {
-            check_saved([&saved, &snapshot].map(|it| evict(it, settings, &model)));
+            let left = [&saved, &snapshot].map(|it| evict(it, settings, &model));
+            check_saved(left, model.conns().socket);
         }
     }
 }
@@ -84,9 +85,10 @@ fn evict(snapshot: &[u8], settings: Settings, model: &Model) -> Session {
 
 /// A session that said it need not be saved again has lost nothing its client
 /// could miss.
-fn check_saved(mut sessions: [Session; 2]) {
+fn check_saved(mut sessions: [Session; 2], socket: Option<ConnId>) {
     let [saved, latest] = sessions.each_mut().map(|session| {
-        let place = (session.transport(), session.socket());
+        let knows = socket.map(|socket| session.has_socket(socket));
+        let place = (session.transport(), session.socket(), knows);
         // Long ago nobody was silent for too long.
         let step = Step::Poll(ConnId(u64::MAX), Format::Any);
         (place, apply(session, &step, 0))
