@@ -10,7 +10,7 @@
 // The fuzzer is libFuzzer, built along; the instrumentation is the stable
 // compiler's own. So a C++ compiler is all that may be missing.
 
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -101,7 +101,6 @@ function readProgress(line) {
 async function fuzz(fuzzer, name, seconds) {
   for (const directory of [corpus(name), findings(name)]) mkdirSync(directory, { recursive: true });
   const directories = [corpus(name), seeds(name)].filter(existsSync);
-  const found = new Set(readdirSync(findings(name)));
   const args = [
     ...limits,
     `-max_total_time=${seconds}`,
@@ -112,21 +111,23 @@ async function fuzz(fuzzer, name, seconds) {
   ];
   say(`${name}: ${seconds} s`);
   const began = Date.now();
-  let [first, last, shown] = [undefined, undefined, began];
+  let [first, last] = [];
   const onLine = (line) => {
     const progress = readProgress(line);
-    if (!progress) return;
-    last = progress;
-    if (progress.event === 'INITED') first = progress;
-    if (Date.now() - shown < PROGRESS) return;
-    shown = Date.now();
-    const { runs, coverage, inputs } = progress;
-    say(`${name}: ${Math.round((shown - began) / 1000)} s, ${runs} runs, coverage ${coverage}, ${inputs} inputs`);
+    if (progress?.event === 'INITED') first = progress;
+    last = progress ?? last;
   };
-  const { code, lines } = await start(fuzzer, name, args, { onLine });
-  const runs = Number(/^stat::number_of_executed_units:\s*(\d+)/m.exec(lines.join('\n'))?.[1] ?? last?.runs ?? 0);
+  const report = setInterval(() => {
+    if (!last) return;
+    const elapsed = Math.round((Date.now() - began) / 1000);
+    const { runs, coverage, inputs } = last;
+    say(`${name}: ${elapsed} s, ${runs} runs and more, coverage ${coverage}, ${inputs} inputs`);
+  }, PROGRESS);
+  const { code, lines } = await start(fuzzer, name, args, { onLine }).finally(() => clearInterval(report));
+  const total = /^stat::number_of_executed_units:\s*(\d+)/m.exec(lines.join('\n'))?.[1];
+  const runs = Number(total ?? last?.runs ?? 0);
   const elapsed = (Date.now() - began) / 1000;
-  const news = readdirSync(findings(name)).filter((file) => !found.has(file));
+  const news = lines.flatMap((line) => /Test unit written to (.+)$/.exec(line)?.[1] ?? []);
   if (code !== 0) console.error(tail(lines).join('\n'));
   return { name, code, runs, perSecond: Math.round(runs / elapsed), first, last, news };
 }
@@ -141,14 +142,15 @@ function summary(results) {
   const growth = (result, key) => `${result.first?.[key] ?? 0} → ${result.last?.[key] ?? 0}`;
   const rows = results.map((result) => [
     result.name,
-    String(result.runs),
-    String(result.perSecond),
+    result.runs,
+    result.perSecond,
     growth(result, 'coverage'),
     growth(result, 'inputs'),
-    result.code === 0 ? 'none' : result.news.join(' ') || `exit status ${result.code}`,
+    result.code === 0 ? 'none' : result.news.length || `exit status ${result.code}`,
   ]);
-  const table = [['target', 'runs', 'per second', 'coverage', 'inputs', 'findings'], ...rows];
-  const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+  const head = ['target', 'runs', 'per second', 'coverage', 'inputs', 'findings'];
+  const table = [head, ...rows.map((row) => row.map(String))];
+  const widths = head.map((_, i) => Math.max(...table.map((row) => row[i].length)));
   return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n');
 }
 
@@ -193,11 +195,11 @@ function complain(failed) {
   if (failed.length === 0) return;
   for (const { name, news } of failed) {
     for (const file of news) {
-      const relative = path.relative(root, path.join(findings(name), file));
-      console.log(`npm run fuzz -- --target ${name} --replay ${relative}`);
+      console.log(`npm run fuzz -- --target ${name} --replay ${path.relative(root, file)}`);
     }
   }
-  throw new Failure(`${failed.map(({ name }) => name).join(', ')}: see above; a finding that is mended belongs into fuzz/corpus`);
+  const names = failed.map(({ name }) => name).join(', ');
+  throw new Failure(`${names}: see above; the file of a finding that is mended belongs into fuzz/corpus`);
 }
 
 if (isMain(import.meta)) {
