@@ -193,6 +193,26 @@ for (const revision of [3, 4]) {
   describe(`revision ${revision}, before anything is saved`, workerOnly, () => {
     for (const [name, { strike, waits }] of Object.entries(faults)) {
       if (waits) continue;
+      test(`${name}: what was fetched a moment before is not fetched again`, async () => {
+        const session = await polling();
+        await session.send('4one');
+        await server.settled();
+        assert.deepEqual(await session.poll(), ['4one']);
+        await strike(server, [session.sid]);
+        await assertGoesOnOrEnds(session, body);
+      });
+
+      test(`${name}: what came a moment before is there, or the session is unknown`, async () => {
+        const session = await polling();
+        await session.send('4one');
+        await server.settled();
+        await session.send('4two');
+        await strike(server, [session.sid]);
+        const answer = await session.get();
+        if (answer.status === 200) assert.equal(answer.text, body('4one', '4two'));
+        else assertError(answer, 1);
+      });
+
       test(`${name}: the session goes on, or is unknown`, async () => {
         const session = await polling();
         await strike(server, [session.sid]);

@@ -145,13 +145,13 @@ impl Shell {
                 self.with_entry(key, |entry| entry.unsaved = false);
                 self.drop_row(key);
             }
-            Some((Some(_), _)) => self.clock.save_soon(self, SAVE_AFTER),
             Some((None, false)) => {
-                // It is not what is stored any more. Were the object lost now, its
-                // client would go on with what it was, and neither would know.
+                // An object that broke off would take it up as it was: with
+                // messages that its client has had, and without later ones.
                 self.drop_row(key);
                 self.clock.save_soon(self, SAVE_AFTER);
             }
+            Some((Some(_), _)) => self.clock.save_soon(self, SAVE_AFTER),
             None => {}
         }
     }
@@ -160,20 +160,15 @@ impl Shell {
     /// keeps the object awake and there is nothing to fear yet; and what was too
     /// large for an attachment.
     pub(super) fn save_all(&self) {
-        let unsaved: Vec<(Key, bool)> = self
+        let unsaved: Vec<Key> = self
             .entries
             .borrow()
             .iter()
             .filter(|(_, entry)| entry.unsaved && !entry.connecting)
-            .map(|(key, entry)| (*key, entry.session.waiting_poll().is_some()))
+            .filter(|(_, entry)| entry.session.waiting_poll().is_none())
+            .map(|(key, _)| *key)
             .collect();
-        let (held, unsaved): (Vec<_>, Vec<_>) = unsaved.into_iter().partition(|(_, held)| *held);
-        for (key, _) in held {
-            // An object that breaks off would take up the session as it was long
-            // ago, with messages that its client has had.
-            self.drop_row(key);
-        }
-        for (key, _) in unsaved {
+        for key in unsaved {
             let saving = self.with_entry(key, |entry| {
                 let on_socket = entry.session.socket().is_some();
                 entry.unsaved = false;
