@@ -63,7 +63,8 @@ const FEATURES = [
  */
 async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
   const features = FEATURES.map((feature) => `--enable-${feature}`);
-  const flags = ['-Os', ...features, '--strip-debug', '--strip-producers'];
+  // Rust puts its stack, and nothing else, at the low end of the memory.
+  const flags = ['-Os', '--low-memory-unused', ...features, '--strip-debug', '--strip-producers'];
   await run(wasmOpt, [...flags, file, '-o', file], { orElse: `could not strip ${file}` });
 }
 

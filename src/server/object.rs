@@ -35,7 +35,7 @@ use worker::worker_sys::DurableObjectState;
 
 use self::clock::Clock;
 use self::rows::Rows;
-use self::sessions::{Entry, retire};
+use self::sessions::{Carriers, Entry, retire};
 use self::sockets::Sockets;
 use self::waiting::{Kind, Waiting};
 use crate::app::app;
@@ -65,7 +65,7 @@ pub(crate) struct Shell {
     endpoint: OnceCell<Rc<Endpoint>>,
     entries: RefCell<BTreeMap<Key, Entry>>,
     /// Which session each WebSocket belongs to.
-    carried: RefCell<BTreeMap<ConnId, Key>>,
+    carriers: RefCell<Carriers>,
     sockets: Sockets,
     waiting: Waiting,
     clock: Clock,
@@ -95,7 +95,7 @@ impl Object {
             id: state.id(),
             endpoint: OnceCell::new(),
             entries: RefCell::default(),
-            carried: RefCell::default(),
+            carriers: RefCell::default(),
             sockets: Sockets::new(&state, me.clone()),
             waiting: Waiting::new(&state, me.clone()),
             clock: Clock::default(),

@@ -120,6 +120,35 @@ impl Entry {
     }
 }
 
+/// Which session each WebSocket in memory belongs to, in the order of their
+/// numbers: found at every message, and changed when clients come and go.
+#[derive(Default)]
+pub(super) struct Carriers(Vec<(ConnId, Key)>);
+
+impl Carriers {
+    fn place(&self, conn: ConnId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&conn, |(other, _)| *other)
+    }
+
+    pub(super) fn get(&self, conn: ConnId) -> Option<Key> {
+        let place = self.place(conn).ok()?;
+        self.0.get(place).map(|(_, key)| *key)
+    }
+
+    pub(super) fn insert(&mut self, conn: ConnId, key: Key) {
+        match self.place(conn) {
+            Ok(_) => {}
+            Err(place) => self.0.insert(place, (conn, key)),
+        }
+    }
+
+    pub(super) fn remove(&mut self, conn: ConnId) {
+        if let Ok(place) = self.place(conn) {
+            self.0.remove(place);
+        }
+    }
+}
+
 /// Not inlined: it is done in a hundred places.
 #[inline(never)]
 fn look_up(entries: &mut BTreeMap<Key, Entry>, key: Key) -> Option<&mut Entry> {
@@ -304,7 +333,7 @@ impl Shell {
         let done = self.with_entry(key, |entry| entry.is_done()) == Some(true);
         if done && let Some(entry) = self.entries.borrow_mut().remove(&key) {
             for (conn, _) in entry.sockets {
-                self.carried.borrow_mut().remove(&conn);
+                self.carriers.borrow_mut().remove(conn);
             }
         }
     }
@@ -417,7 +446,7 @@ impl Shell {
             let full = r#"{"message":"No room for another WebSocket"}"#;
             return self.waiting.answer(conn, Reply::new(503, http::JSON, full));
         }
-        self.carried.borrow_mut().insert(conn, key);
+        self.carriers.borrow_mut().insert(conn, key);
         self.with_entry(key, |entry| {
             entry.sockets.push((conn, server.clone()));
             entry.unsaved = true;
@@ -457,15 +486,15 @@ impl Shell {
     /// The session and the connection that a WebSocket stands for.
     pub(super) fn whose(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
         if let Some(conn) = socket.conn()
-            && let Some(key) = self.carried.borrow().get(&conn)
+            && let Some(key) = self.carriers.borrow().get(conn)
         {
-            return Some((*key, conn));
+            return Some((key, conn));
         }
         self.restore_socket(socket)
     }
 
     pub(super) fn forget_socket(&self, key: Key, conn: ConnId) {
-        self.carried.borrow_mut().remove(&conn);
+        self.carriers.borrow_mut().remove(conn);
         self.with_entry(key, |entry| {
             entry.sockets.retain(|(other, socket)| {
                 if *other == conn {

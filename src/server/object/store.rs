@@ -296,7 +296,7 @@ impl Shell {
             self.wake(&endpoint);
         }
         let (key, conn) = (attachment.key, ConnId(attachment.conn));
-        if self.find(key) && self.carried.borrow().contains_key(&conn) {
+        if self.find(key) && self.carriers.borrow().get(conn).is_some() {
             return Some((key, conn));
         }
         retire(socket, 1011);
@@ -372,7 +372,7 @@ impl Shell {
     pub(super) fn admit_entry(&self, key: Key, mut entry: Entry, conns: Vec<(ConnId, WebSocket)>) {
         for (conn, socket) in &conns {
             socket.set_number(*conn);
-            self.carried.borrow_mut().insert(*conn, key);
+            self.carriers.borrow_mut().insert(*conn, key);
         }
         entry.sockets = conns;
         self.entries.borrow_mut().insert(key, entry);
