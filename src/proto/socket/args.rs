@@ -123,8 +123,10 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
 
 /// The same, given out one by one.
 pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
-    // Arrays have no object to be read.
-    let mut open: Vec<Option<Object>> = Vec::new();
+    // Whether what is open is an object. Millions of brackets fit into a packet, so
+    // an array takes no more room here than there.
+    let mut open: Vec<bool> = Vec::new();
+    let mut objects: Vec<Object> = Vec::new();
     let mut key = Key::None;
     let mut expects_key = false;
     let bytes = json.as_bytes();
@@ -132,19 +134,21 @@ pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'{' => {
-                open.push(Some(Object {
+                open.push(true);
+                objects.push(Object {
                     start: at,
                     is_placeholder: false,
                     num: None,
-                }));
+                });
                 (key, expects_key) = (Key::None, true);
             }
             b'[' => {
-                open.push(None);
+                open.push(false);
                 (key, expects_key) = (Key::None, false);
             }
             b'}' | b']' => {
-                if let Some(Some(object)) = open.pop()
+                if open.pop() == Some(true)
+                    && let Some(object) = objects.pop()
                     && object.is_placeholder
                 {
                     found(Placeholder {
@@ -154,13 +158,13 @@ pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
                 }
                 (key, expects_key) = (Key::None, false);
             }
-            b',' => (key, expects_key) = (Key::None, matches!(open.last(), Some(Some(_)))),
+            b',' => (key, expects_key) = (Key::None, open.last() == Some(&true)),
             b'"' => {
                 let end = string_end(bytes, at).unwrap_or(bytes.len());
                 if expects_key {
                     key = json.get(at..end).map_or(Key::None, read_key);
                     expects_key = false;
-                    if let Some(Some(object)) = open.last_mut() {
+                    if let Some(object) = objects.last_mut() {
                         object.forget(key);
                     }
                 }
@@ -168,14 +172,14 @@ pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
                 continue;
             }
             b't' | b'f' | b'n' => {
-                if let (Key::Placeholder, Some(Some(object))) = (key, open.last_mut()) {
+                if let (Key::Placeholder, Some(object)) = (key, objects.last_mut()) {
                     object.is_placeholder = *byte == b't';
                 }
                 key = Key::None;
             }
             b'-' | b'0'..=b'9' => {
                 let end = number_end(bytes, at).unwrap_or(at + 1);
-                if let (Key::Num, Some(Some(object))) = (key, open.last_mut()) {
+                if let (Key::Num, Some(object)) = (key, objects.last_mut()) {
                     object.num = json.get(at..end).and_then(|number| number.parse().ok());
                 }
                 key = Key::None;
