@@ -25,7 +25,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// The most bytes that were taken at once while this ran.
-pub fn most_of(run: impl FnOnce()) -> usize {
+pub fn most_of(run: &mut dyn FnMut()) -> usize {
     let before = NOW.load(Relaxed);
     MOST.store(before, Relaxed);
     run();

@@ -2,6 +2,7 @@
 
 use dormouse_proto::engine::{ClientPacket, Data, Frame, Prepared, Revision, ServerPacket};
 
+use super::bounded;
 use super::bytes::{Bytes, text};
 use super::wire::{Received, read_frame, write_frame};
 
@@ -16,7 +17,9 @@ pub(super) fn run(data: &[u8]) {
         _ => Frame::from(content),
     };
 
-    let lent = ClientPacket::decode(revision, frame.borrowed());
+    let lent = bounded(frame.len(), 3, || {
+        ClientPacket::decode(revision, frame.borrowed())
+    });
     let owned = ClientPacket::decode(revision, frame.clone().into_owned());
     assert_eq!(lent, owned, "who owns the frame does not matter");
     let Ok(packet) = lent else {

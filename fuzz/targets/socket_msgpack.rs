@@ -6,6 +6,7 @@ use dormouse_proto::socket::{
     ServerPacket, placeholders,
 };
 
+use super::bounded;
 use super::bytes::{Bytes, text};
 use super::json::{self, Json};
 
@@ -29,12 +30,10 @@ pub(super) fn run(data: &[u8]) {
 
 fn decode(protocol: Protocol, bytes: &[u8]) -> Result<ClientPacket<'static>, ParseError> {
     let mut decoder = Decoder::default();
-    let packet = decoder.decode(
-        protocol,
-        Parser::MSGPACK,
-        LIMITS,
-        Data::from(bytes.to_vec()),
-    );
+    let data = Data::from(bytes.to_vec());
+    let packet = bounded(bytes.len(), 40, || {
+        decoder.decode(protocol, Parser::MSGPACK, LIMITS, data)
+    });
     assert!(!decoder.is_pending(), "one message is one packet");
     packet.map(|packet| packet.expect("one message is one packet"))
 }

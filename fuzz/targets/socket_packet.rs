@@ -6,6 +6,7 @@ use dormouse_proto::socket::{
     ServerPacket, placeholders,
 };
 
+use super::bounded;
 use super::bytes::{Bytes, text};
 use super::json::{self, Json};
 
@@ -22,7 +23,7 @@ pub(super) fn run(data: &[u8]) {
         assert_eq!(offset.to_string(), text);
     }
 
-    let lent = decode(protocol, Data::from(&*text));
+    let lent = bounded(text.len(), 4, || decode(protocol, Data::from(&*text)));
     let owned = decode(protocol, Data::from(text.to_string()));
     assert_eq!(lent, owned, "who owns the text does not matter");
     let parts = split(&text);
@@ -265,7 +266,8 @@ fn check_attachments(protocol: Protocol, text: &str, parts: &Parts<'_>) {
     for bytes in attachments.iter().skip(1) {
         assert_eq!(decode(Data::from(bytes.clone())), Ok(None));
     }
-    let last = decode(Data::from(attachments[0].clone()));
+    let last = Data::from(attachments[0].clone());
+    let last = bounded(text.len(), 24, || decode(last));
     let nums = placeholders(parts.payload);
     let fits = nums
         .iter()
