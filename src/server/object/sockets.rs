@@ -79,9 +79,10 @@ impl Sockets {
         }
     }
 
-    /// What WebSockets that are kept awake have brought while nobody listened.
-    pub(super) fn take_unheard(&self) -> Vec<JsValue> {
-        core::iter::from_fn(|| (self.unheard.length() > 0).then(|| self.unheard.shift())).collect()
+    /// The next of what WebSockets that are kept awake have brought while nobody
+    /// listened. The others stay there: what is done with this one may panic.
+    pub(super) fn next_unheard(&self) -> Option<JsValue> {
+        (self.unheard.length() > 0).then(|| self.unheard.shift())
     }
 
     /// Takes a WebSocket into use, so that it outlives sleep.

@@ -248,7 +248,7 @@ impl Shell {
             self.deliver_rest();
         });
         if let Some(shell) = self.me.upgrade() {
-            for event in self.sockets.take_unheard() {
+            while let Some(event) = self.sockets.next_unheard() {
                 handle_event(&shell, &event);
             }
         }
