@@ -51,8 +51,8 @@ class Client {
 }
 
 async function emit(event, query) {
-  const request = { method: 'POST', path: '/io-route/emit', query: { path, namespace, event, ...query }, body: '[1]' };
-  const answer = await fetchRaw(server, request);
+  const request = { method: 'POST', path: '/io-route/emit', body: '[1]' };
+  const answer = await fetchRaw(server, { ...request, query: { path, namespace, event, ...query } });
   assert.equal(answer.status, 200, answer.text);
 }
 

@@ -34,12 +34,14 @@ async function half(t, text) {
 const requestLine = (query) => `GET ${path}?${query} HTTP/1.1\r\nHost: ${server.host}\r\n`;
 const handshake = requestLine('EIO=4&transport=polling');
 
+const upgrade = `${requestLine('EIO=4&transport=websocket')}Upgrade: websocket\r\nConnection: Upg`;
+
 const beginnings = {
   'nothing at all': '',
   'half a request line': handshake.slice(0, 12),
   'half a header': `${handshake}Accept-Enc`,
   'all headers but the empty line behind them': handshake,
-  'half a WebSocket handshake': `${requestLine('EIO=4&transport=websocket')}Upgrade: websocket\r\nConnection: Upg`,
+  'half a WebSocket handshake': upgrade,
 };
 
 describe('half a request', { concurrency: true, ...workerOnly }, () => {
@@ -57,24 +59,26 @@ describe('half a request', { concurrency: true, ...workerOnly }, () => {
       ['with a length', 'Content-Length: 1000', '4half'],
       ['in chunks', 'Transfer-Encoding: chunked', '3E8\r\n4half'],
     ]) {
-      test(`revision ${revision}, a body that stops, ${kind}: "ping timeout", and nobody else`, async (t) => {
-        const others = await bystanders(server, { path: calm, revision });
+      /** A session with half a POST, and the connection of that. */
+      const halfPosted = async (t) => {
         const session = await openPolling(server, { path, revision });
         const query = `EIO=${revision}&transport=polling&sid=${session.sid}`;
         const head = `POST ${path}?${query} HTTP/1.1\r\nHost: ${server.host}\r\nContent-Type: text/plain\r\n`;
-        await half(t, `${head}${headers}\r\n\r\n${body}`);
+        return { session, socket: await half(t, `${head}${headers}\r\n\r\n${body}`) };
+      };
+
+      test(`revision ${revision}, a body that stops, ${kind}: "ping timeout", and nobody else`, async (t) => {
+        const others = await bystanders(server, { path: calm, revision });
+        const { session } = await halfPosted(t);
         assert.equal(await logs.reason(session.sid), 'ping timeout');
         await assertClosed(session);
         await others.check();
         await others.leave();
       });
 
-      test(`revision ${revision}, a body that breaks off, ${kind}: the session ends, and nobody else`, async (t) => {
+      test(`revision ${revision}, a body that breaks off, ${kind}: the session ends`, async (t) => {
         const others = await bystanders(server, { path: calm, revision });
-        const session = await openPolling(server, { path, revision });
-        const query = `EIO=${revision}&transport=polling&sid=${session.sid}`;
-        const head = `POST ${path}?${query} HTTP/1.1\r\nHost: ${server.host}\r\nContent-Type: text/plain\r\n`;
-        const socket = await half(t, `${head}${headers}\r\n\r\n${body}`);
+        const { session, socket } = await halfPosted(t);
         socket.resetAndDestroy();
         assert.ok(await logs.reason(session.sid));
         await assertClosed(session);

@@ -5,6 +5,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bystanders } from '../harness/bystander.mjs';
+import { drop } from '../harness/raw-http.mjs';
 import { openPolling, openSession } from '../harness/raw-session.mjs';
 import { freshNamespace, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -124,7 +125,9 @@ describe('a handler that keeps the processor to itself for long', workerOnly, ()
     }
     assert.match(await culprit.next('answer', 30_000), /^4\d+$/);
     for (const packets of await Promise.all(held)) assert.deepEqual(packets, ['4polled']);
-    for (const { sid } of [...peers, ...sessions]) assert.deepEqual(logs.find({ event: 'disconnect', sid }), []);
+    for (const { sid } of [...peers, ...sessions]) {
+      assert.deepEqual(logs.find({ event: 'disconnect', sid }), []);
+    }
     for (const peer of [culprit, ...peers]) peer.close();
   });
 
@@ -143,7 +146,8 @@ describe('a handler that keeps the processor to itself for long', workerOnly, ()
 
 describe('a panic', workerOnly, () => {
   test('beside handlers that hang, polls that are held and sockets that are awake', async () => {
-    const [ofEngine, ofSockets] = [await bystanders(server, { path: engine }), await socketBystanders(server, { path: io })];
+    const ofEngine = await bystanders(server, { path: engine });
+    const ofSockets = await socketBystanders(server, { path: io });
     const hanging = await openSession(server, { path: engine });
     hanging.send('4cmd:hang');
     const awake = await openAwake(SHORT);
@@ -162,14 +166,30 @@ describe('a panic', workerOnly, () => {
 });
 
 describe('panics, one after the other', workerOnly, () => {
+  test('a poll that was held through them, and is dropped: its session ends', async () => {
+    const session = await openPolling(server, { path: engine });
+    const held = session.start();
+    held.response.catch(() => {});
+    const culprit = await beside(session.sid, () => openSession(server, { path: engine }));
+    for (let round = 0; round < 2; round += 1) {
+      culprit.send('4cmd:panic');
+      culprit.send('4hello');
+      assert.equal(await culprit.next(), '4hello');
+    }
+    drop(held);
+    assert.equal(await logs.reason(session.sid), 'transport error');
+    culprit.close();
+  });
+
   for (const path of [SHORT, engine]) {
     test(`what others say at ${path} meanwhile is answered, all of it and in order`, async () => {
       const peers = await Promise.all(Array.from({ length: 10 }, () => openAwake(path)));
       const culprit = await openAwake(path);
       for (let round = 0; round < 10; round += 1) {
-        for (const peer of peers) for (let number = 0; number < 5; number += 1) peer.send(`4${round} ${number}`);
+        const say = (number) => peers.forEach((peer) => peer.send(`4${round} ${number}`));
+        [0, 1, 2, 3, 4].forEach(say);
         culprit.send('4cmd:panic');
-        for (const peer of peers) for (let number = 5; number < 10; number += 1) peer.send(`4${round} ${number}`);
+        [5, 6, 7, 8, 9].forEach(say);
       }
       for (const peer of peers) {
         for (let index = 0; index < 100; index += 1) {

@@ -23,11 +23,13 @@ for (const revision of [3, 4]) {
     const hello = encode(revision, ['4hello']);
     const probe = (sid) => openWebSocket(server, { path, query: { EIO: revision, sid } });
 
+    const chunked = { headers: { 'transfer-encoding': 'chunked' } };
+
     /** The status of a request; a WebSocket that is opened says 101, and is probed. */
     const kinds = [
       (session) => session.get().then(({ status }) => status),
       (session) => session.post(hello).then(({ status }) => status),
-      (session) => session.post(hello, { headers: { 'transfer-encoding': 'chunked' } }).then(({ status }) => status),
+      (session) => session.post(hello, chunked).then(({ status }) => status),
       (session) =>
         probe(session.sid).then(
           (peer) => {
@@ -64,12 +66,12 @@ for (const revision of [3, 4]) {
     test('WebSockets alone: at most one is taken, and the session goes on', async () => {
       const others = await bystanders(server, options);
       const session = await openPolling(server, options);
-      const peers = await Promise.all(
-        Array.from({ length: COUNT / 5 }, () => probe(session.sid).catch(({ answer }) => assert.equal(answer.status, 400))),
-      );
-      const opened = peers.filter(Boolean);
+      const refused = ({ answer }) => assert.equal(answer.status, 400);
+      const asked = Array.from({ length: COUNT / 5 }, () => probe(session.sid).catch(refused));
+      const opened = (await Promise.all(asked)).filter(Boolean);
       for (const peer of opened) peer.send('2probe');
-      const probed = await Promise.all(opened.map((peer) => peer.next('answer to the probe').catch(() => undefined)));
+      const answers = opened.map((peer) => peer.next('answer to the probe').catch(() => undefined));
+      const probed = await Promise.all(answers);
       const answered = probed.filter((frame) => frame === '3probe').length;
       assert.ok(answered <= 1, `${answered} WebSockets were taken`);
       await assertAlive(session);
