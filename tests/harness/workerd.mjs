@@ -8,7 +8,7 @@
 //   restart()         the same port and, with `storage`, the same rows
 //   memory()          resident bytes of workerd
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -121,8 +121,7 @@ class Runtime {
   }
 
   memory() {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
+    return residentKibi(this.pid) * 1024;
   }
 
   async kill() {
@@ -138,6 +137,13 @@ class Runtime {
     await this.kill();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+function residentKibi(pid) {
+  const file = `/proc/${pid}/status`;
+  // Elsewhere than on Linux, `ps` knows; it is not on every Linux.
+  if (!existsSync(file)) return Number(execFileSync('ps', ['-o', 'rss=', '-p', pid]));
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(file, 'utf8'))[1]);
 }
 
 /** The ports that workerd tells on its control pipe, once it has all of them. */

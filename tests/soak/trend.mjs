@@ -1,7 +1,12 @@
 // Does it grow? Told in a way that a few outliers cannot change.
 
-/** The most that the second half of a run may grow by, as a part of its level. */
-export const BOUND = 0.1;
+/**
+ * The most that the second half of a run may grow by, as a part of its level. A run of a
+ * few minutes is hardly more than the start, in which every heap grows.
+ */
+const BOUND = 0.1;
+const BOUND_OF_SHORT_RUNS = 0.4;
+const SHORT = 15 * 60;
 
 const median = (values) => {
   const sorted = values.toSorted((one, other) => one - other);
@@ -22,5 +27,6 @@ export function trend(samples) {
   const level = median(half.map(({ memory }) => memory));
   const slope = slopes.length > 0 ? median(slopes) : 0;
   const growth = (slope * (end - half[0].at)) / level;
-  return { level, slopePerHour: slope * 3_600, growth, isBounded: growth <= BOUND };
+  const bound = end < SHORT ? BOUND_OF_SHORT_RUNS : BOUND;
+  return { level, slopePerHour: slope * 3_600, growth, bound };
 }
