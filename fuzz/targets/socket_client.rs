@@ -258,7 +258,7 @@ impl End {
     /// that name is for.
     fn check(&self, packet: &Encoded, said: &Said) {
         if self.settings.parser == Parser::JSON {
-            let [message] = &*packet.messages else {
+            let [message] = *packet.messages().collect::<Vec<_>>() else {
                 panic!("{packet:?} has no attachments");
             };
             assert_eq!(message.data(), Data::from(said.to_text(self.protocol)));

@@ -92,7 +92,7 @@ fn check_bytes(protocol: Protocol, bytes: &[u8]) {
 
 fn again(protocol: Protocol, packet: &ServerPacket<'_>) -> ClientPacket<'static> {
     let encoded = packet.encode(protocol, Parser::MSGPACK);
-    let [Prepared::Binary(bytes)] = &*encoded.messages else {
+    let [Prepared::Binary(bytes)] = *encoded.messages().collect::<Vec<_>>() else {
         panic!("{encoded:?} is not one binary message");
     };
     decode(protocol, bytes).expect("what a server sends is a packet")

@@ -234,7 +234,7 @@ fn resend(protocol: Protocol, packet: &ServerPacket<'_>) -> ClientPacket<'static
     let encoded = packet.encode(protocol, Parser::JSON);
     let mut decoder = Decoder::default();
     let mut packet = None;
-    for message in &encoded.messages {
+    for message in encoded.messages() {
         assert_eq!(packet, None, "nothing follows a packet");
         let message = message.data().into_owned();
         packet = decoder
