@@ -87,7 +87,7 @@ fn json_is_what_the_grammar_says() {
         "\u{a0}1",
     ] {
         for text in [
-            value.to_string(),
+            String::from(value),
             format!(" \t{value}\r\n "),
             format!("[{value}]"),
             format!("[ {value} , {value} ]"),
