@@ -3,7 +3,7 @@
 // for the pages in www/ out of node_modules. wrangler.toml calls this, so it
 // needs nobody to have prepared anything.
 //
-//   node tools/build.mjs [--force] [--names] [the crate's directory, `.` by default]
+//   node tools/build.mjs [--force] [--names] [--speed] [the crate's directory, `.` by default]
 //
 // cargo knows what has to be compiled again, but worker-build goes through the
 // other steps each time. So the outcome is noted down with a digest of all that
@@ -18,15 +18,18 @@ import { setUpBuild } from './setup.mjs';
 export const playground = '.';
 export const testWorker = 'tests/worker';
 
-/** Builds the crate in this directory for release, if anything changed; with the functions' names for a profiler. */
-export async function build(crate = playground, { force = false, names = false } = {}) {
+/**
+ * Builds the crate in this directory for release, if anything changed: for speed
+ * rather than for size, or with the functions' names for a profiler, if told to.
+ */
+export async function build(crate = playground, { force = false, names = false, speed = false } = {}) {
   const { workerBuild, env } = await setUpBuild();
   if (crate === playground) vendor();
 
   const out = path.join(root, crate, 'build');
   const note = path.join(out, '.digest');
   const name = crate === playground ? 'the Worker' : `the Worker in ${crate}`;
-  const wanted = `${await digest(crate)}${names ? ' names' : ''}`;
+  const wanted = [await digest(crate), names && 'names', speed && 'speed'].filter(Boolean).join(' ');
   const outputs = ['index.js', 'index_bg.wasm'].map((file) => path.join(out, file));
   const current = [...outputs, note].every(existsSync) && readFileSync(note, 'utf8') === wanted;
   if (current && !force) {
@@ -37,7 +40,7 @@ export async function build(crate = playground, { force = false, names = false }
   rmSync(note, { force: true });
   await run(workerBuild, [path.join(root, crate), '--release'], {
     // Where the compiler complains, worker-build's own stack says nothing more.
-    env: { ...env, RUST_BACKTRACE: '0' },
+    env: { ...env, RUST_BACKTRACE: '0', ...(speed && { CARGO_PROFILE_RELEASE_OPT_LEVEL: '3' }) },
     orElse: `could not build ${name}, see above`,
   });
   if (!names) await strip(path.join(out, 'index_bg.wasm'), env);
@@ -117,6 +120,10 @@ if (isMain(import.meta)) {
     const args = process.argv.slice(2);
     const crates = args.filter((arg) => !arg.startsWith('--'));
     const crate = path.relative(root, path.resolve(crates[0] ?? root)) || playground;
-    await build(crate, { force: args.includes('--force'), names: args.includes('--names') });
+    await build(crate, {
+      force: args.includes('--force'),
+      names: args.includes('--names'),
+      speed: args.includes('--speed'),
+    });
   });
 }

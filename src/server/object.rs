@@ -169,7 +169,7 @@ impl Shell {
             return;
         };
         let (text, bytes);
-        let frame = if let Some(message) = message.as_string() {
+        let frame = if let Some(message) = platform::text_of(message) {
             text = message;
             Frame::from(&*text)
         } else {

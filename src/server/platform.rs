@@ -16,6 +16,21 @@ extern "C" {
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_random(bytes: &mut [u8]);
 
+    /// What a WebSocket brings: a text has a length, and bytes have none by that
+    /// name.
+    type Message;
+    #[wasm_bindgen(method, getter)]
+    fn length(this: &Message) -> f64;
+
+    type TextEncoder;
+    #[wasm_bindgen(constructor)]
+    fn new() -> TextEncoder;
+    #[wasm_bindgen(method, js_name = encodeInto)]
+    fn encode_into(this: &TextEncoder, text: &JsValue, bytes: &mut [u8]) -> Encoded;
+    type Encoded;
+    #[wasm_bindgen(method, getter)]
+    fn read(this: &Encoded) -> usize;
+
     /// `Promise.withResolvers()`.
     pub(crate) type Deferred;
     #[wasm_bindgen(js_namespace = Promise, js_name = withResolvers)]
@@ -119,6 +134,29 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill_random(&mut bytes);
     bytes
+}
+
+/// From this length on, a text is read by the platform and not by the bindings,
+/// which go through it letter by letter.
+const LONG: f64 = 256.0;
+
+/// The text that a WebSocket brought, or `None` if it brought bytes.
+pub(crate) fn text_of(message: &JsValue) -> Option<String> {
+    thread_local! {
+        static ENCODER: TextEncoder = TextEncoder::new();
+    }
+    let length = message.unchecked_ref::<Message>().length();
+    if length >= LONG {
+        // As long in UTF-8 as it is there, if it is in ASCII: most long texts are.
+        let mut bytes = vec![0; length as usize];
+        let encoded = ENCODER.with(|encoder| encoder.encode_into(message, &mut bytes));
+        if encoded.read() == bytes.len()
+            && let Ok(text) = String::from_utf8(bytes)
+        {
+            return Some(text);
+        }
+    }
+    message.as_string()
 }
 
 /// Runs a future beside everything else. Boxed: the code around each kind of

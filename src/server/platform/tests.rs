@@ -247,6 +247,23 @@ fn sockets_send_and_close() {
 }
 
 #[wasm_bindgen_test]
+fn a_message_is_a_text_of_any_length_or_bytes() {
+    for length in [0, 1, 255, 256, 257, 10_000] {
+        for letter in ["a", "é", "€", "😀", "\0"] {
+            let text = letter.repeat(length);
+            assert_eq!(text_of(&text.as_str().into()), Some(text));
+            let mixed = format!("{}{letter}", "a".repeat(length));
+            assert_eq!(text_of(&mixed.as_str().into()), Some(mixed));
+        }
+        let bytes = js_sys::ArrayBuffer::new(length as u32);
+        assert_eq!(text_of(&bytes), None);
+    }
+    // Half a pair is what no text in UTF-8 can hold.
+    let lone = js("return 'a'.repeat(x) + '\\ud800';", 300);
+    assert_eq!(text_of(&lone), Some(format!("{}\u{fffd}", "a".repeat(300))));
+}
+
+#[wasm_bindgen_test]
 fn what_is_sent_is_copied_out_of_our_memory() {
     // The platform sends it later, when this memory holds something else.
     let socket: WebSocket = js("return { send(data) { this.data = data; } };", 0).unchecked_into();

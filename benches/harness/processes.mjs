@@ -1,0 +1,131 @@
+// The servers under measurement, each a process of its own on a free port:
+//
+//   name, url      what it is called and where it listens
+//   cpu()          seconds of processor time that it has used
+//   memory()       bytes of it that are resident
+//   stop()
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import workerd from 'workerd';
+
+const folder = fileURLToPath(new URL('..', import.meta.url));
+const COMPATIBILITY_DATE = '2026-11-17';
+const PAGE = 4_096;
+
+/** The benchmarks' application on Dormouse, built by `tools/build.mjs`. */
+export function startOurs() {
+  const build = path.join(folder, 'worker/build');
+  return startWorkerd('dormouse', {
+    modules: [
+      ['index.js', 'esModule', path.join(build, 'index.js')],
+      ['index_bg.wasm', 'wasm', path.join(build, 'index_bg.wasm')],
+    ],
+    binding: 'DORMOUSE',
+    object: 'Dormouse',
+  });
+}
+
+/** The same by hand, as little as possible. */
+export function startLimit() {
+  return startWorkerd('the limit', {
+    modules: [['limit.mjs', 'esModule', path.join(folder, 'servers/limit.mjs')]],
+    binding: 'LIMIT',
+    object: 'Limit',
+  });
+}
+
+/** The same on npm's socket.io. */
+export async function startNode() {
+  const child = spawn(process.execPath, [path.join(folder, 'servers/node.mjs')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  const { port } = await firstLine(child, child.stdout);
+  return face('socket.io', child, port);
+}
+
+/** A Worker on the runtime itself: nothing between it and the clients. */
+export async function startWorkerd(name, { modules, binding, object, args = [] }) {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-bench-'));
+  const config = path.join(directory, 'config.capnp');
+  writeFileSync(config, capnp({ directory, modules, binding, object }));
+  const child = spawn(
+    workerd.default,
+    ['serve', '--experimental', '--control-fd=3', ...args, config],
+    { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] },
+  );
+  child.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const { port } = await firstLine(child, child.stdio[3], ({ event }) => event === 'listen');
+  return face(name, child, port);
+}
+
+function capnp({ directory, modules, binding, object }) {
+  const embedded = modules.map(([name, kind, file]) => {
+    const relative = path.relative(directory, file);
+    return `(name = "${name}", ${kind} = embed "${relative}")`;
+  });
+  const durable = object
+    ? `durableObjectNamespaces = [(className = "${object}", uniqueKey = "bench", enableSql = true)],
+       durableObjectStorage = (inMemory = void),
+       bindings = [(name = "${binding}", durableObjectNamespace = (className = "${object}"))],`
+    : '';
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .main)],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const main :Workerd.Worker = (
+  modules = [${embedded.join(', ')}],
+  ${durable}
+  compatibilityDate = "${COMPATIBILITY_DATE}",
+);
+`;
+}
+
+function face(name, child, port) {
+  const stop = () => child.kill('SIGKILL');
+  process.once('exit', stop);
+  child.once('exit', () => process.off('exit', stop));
+  return {
+    name,
+    pid: child.pid,
+    url: `http://127.0.0.1:${port}`,
+    port,
+    cpu: () => cpuSeconds(child.pid),
+    memory: () => residentBytes(child.pid),
+    stop: () => new Promise((resolve) => child.once('exit', resolve) && stop()),
+  };
+}
+
+/** The first line of JSON that a process prints, or the first that fits. */
+function firstLine(child, stream, fits = () => true) {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the server ended at once (${code})`)));
+    const lines = createInterface({ input: stream });
+    lines.on('line', (line) => {
+      const message = JSON.parse(line);
+      if (fits(message)) resolve(message);
+    });
+  });
+}
+
+/** Of all threads, to the nanosecond; the ticks of /proc/pid/stat are too coarse. */
+function cpuSeconds(pid) {
+  let nanoseconds = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const [onCpu] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ');
+    nanoseconds += Number(onCpu);
+  }
+  return nanoseconds / 1e9;
+}
+
+function residentBytes(pid) {
+  const [, resident] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ');
+  return Number(resident) * PAGE;
+}

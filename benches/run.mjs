@@ -1,0 +1,60 @@
+// All that is measured, side by side.
+
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { broadcasts } from './scenarios/broadcasts.mjs';
+import { measureCrowds } from './scenarios/crowds.mjs';
+import { messages } from './scenarios/messages.mjs';
+import { measureStart } from './scenarios/start.mjs';
+import { compare, measure } from './harness/measure.mjs';
+import { startLimit, startNode, startOurs } from './harness/processes.mjs';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const FULL = { rounds: 7, ms: 400, sizes: [10, 1_000, 10_000], sleeps: 3, starts: 9 };
+const QUICK = { rounds: 3, ms: 100, sizes: [10, 1_000], sleeps: 1, starts: 3 };
+const starts = { ours: startOurs, limit: startLimit, node: startNode };
+
+/** What the servers cost, in messages and broadcasts whose names contain `only`. */
+export async function benchServers({ quick = false, only = '', onProgress = () => {} } = {}) {
+  const servers = {};
+  const rows = [];
+  try {
+    for (const [target, start] of Object.entries(starts)) servers[target] = await start();
+    const names = Object.fromEntries(Object.entries(servers).map(([target, { name }]) => [target, name]));
+    for (const scenario of [...messages, ...broadcasts].filter(({ name }) => name.includes(only))) {
+      onProgress(scenario.name);
+      const results = await measure(scenario, servers, quick ? QUICK : FULL);
+      rows.push(...compare(scenario.name, scenario.unit, results, names));
+    }
+  } finally {
+    for (const server of Object.values(servers)) await server.stop();
+  }
+  return rows;
+}
+
+/** What many idle clients cost. */
+export function benchCrowds({ quick = false, onProgress = () => {} } = {}) {
+  return measureCrowds(starts, { ...(quick ? QUICK : FULL), onProgress });
+}
+
+/** How long the playground takes to start, and what a message costs inside. */
+export async function benchWasm({ quick = false, build, onProgress = () => {} }) {
+  const rows = await measureStart(build, { rounds: (quick ? QUICK : FULL).starts, onProgress });
+  onProgress('inside the wasm');
+  const ours = await inside(path.join(folder, 'worker/build/index.js'), 'Dormouse');
+  const limit = await inside(path.join(folder, 'servers/limit.mjs'), 'Limit');
+  for (const [name, nanoseconds] of Object.entries(ours)) {
+    const peer = limit[name] / 1_000;
+    const mine = nanoseconds / 1_000;
+    rows.push({ name: `inside: ${name}`, unit: 'µs', ours: mine, peer, ratio: peer / mine, peer_name: 'the limit' });
+  }
+  return rows;
+}
+
+async function inside(file, name) {
+  const script = path.join(folder, 'harness/inside.mjs');
+  const { stdout } = await promisify(execFile)(process.execPath, [script, file, name]);
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,135 @@
+// What one client and its server say to each other.
+
+import { once } from 'node:events';
+import { closeAll, flood, openEngine, openMember, openPolling } from '../harness/client.mjs';
+
+const SIZES = [
+  ['16 B', 16],
+  ['1 KB', 1_000],
+  ['10 KB', 10_000],
+];
+const everybody = ['ours', 'limit', 'node'];
+const text = (bytes) => 'x'.repeat(bytes);
+
+/** A scenario of one WebSocket that keeps questions in flight. */
+function oneSocket({ name, open = openMember, inFlight, unit = 'messages', of }) {
+  return {
+    name,
+    unit,
+    targets: everybody,
+    async open(server) {
+      const socket = await open(server);
+      const how = of(socket);
+      return {
+        round: (ms) => flood(socket, { inFlight, ms, ...how }),
+        close: () => closeAll([socket]),
+      };
+    },
+  };
+}
+
+const echoes = SIZES.flatMap(([size, bytes]) =>
+  [1, 16].map((inFlight) =>
+    oneSocket({
+      name: `echo ${size}, ${inFlight} in flight`,
+      inFlight,
+      of(socket) {
+        const message = `42${JSON.stringify(['echo', text(bytes)])}`;
+        return { send: () => socket.send(message) };
+      },
+    }),
+  ),
+);
+
+const engineEchoes = SIZES.map(([size, bytes]) =>
+  oneSocket({
+    name: `Engine.IO echo ${size}, 16 in flight`,
+    open: openEngine,
+    inFlight: 16,
+    of: (socket) => ({ send: () => socket.send(`4${text(bytes)}`) }),
+  }),
+);
+
+const binary = oneSocket({
+  name: 'binary echo 1 KB, 16 in flight',
+  inFlight: 16,
+  of(socket) {
+    const head = `451-${JSON.stringify(['bytes', { _placeholder: true, num: 0 }])}`;
+    const bytes = Buffer.alloc(1_000, 42);
+    const send = () => {
+      socket.send(head);
+      socket.send(bytes);
+    };
+    return { send, isAnswer: (_, isBinary) => isBinary };
+  },
+});
+
+const acknowledged = oneSocket({
+  name: 'acknowledgement by the server, 16 in flight',
+  inFlight: 16,
+  of: (socket) => ({ send: (n) => socket.send(`42${n}["ack","${text(16)}"]`) }),
+});
+
+const asked = oneSocket({
+  name: 'acknowledgement by the client, 1 in flight',
+  inFlight: 1,
+  of: (socket) => ({
+    send: (n) => socket.send(`42${n}["ask","${text(16)}"]`),
+    isAnswer(data) {
+      const message = data.toString();
+      if (message.startsWith('43')) return true;
+      const id = message.slice(2, message.indexOf('['));
+      socket.send(`43${id}["${text(16)}"]`);
+      return false;
+    },
+  }),
+});
+
+const rooms = oneSocket({
+  name: 'join and leave, 1 in flight',
+  inFlight: 1,
+  unit: 'operations',
+  of: (socket) => ({ send: (n) => socket.send(`42${n}["${n % 2 ? 'join' : 'leave'}","room"]`) }),
+});
+
+const polling = {
+  name: 'polling round trip',
+  unit: 'round trips',
+  targets: everybody,
+  async open(server) {
+    const session = await openPolling(server);
+    const message = `42${JSON.stringify(['echo', text(16)])}`;
+    const roundTrip = () => Promise.all([session.get(), session.post(message)]);
+    return { round: (ms) => repeat(ms, 1, roundTrip), close: session.close };
+  },
+};
+
+const connections = {
+  name: 'connections',
+  unit: 'connections',
+  targets: everybody,
+  async open(server) {
+    const one = async () => {
+      const member = await openMember(server);
+      member.close();
+      await once(member, 'close');
+    };
+    return { round: (ms) => repeat(ms, 8, one), close: async () => {} };
+  },
+};
+
+/** Does something again and again for a while, so many at once: how often. */
+async function repeat(ms, atOnce, body) {
+  const end = performance.now() + ms;
+  let count = 0;
+  const worker = async () => {
+    while (performance.now() < end) {
+      await body();
+      count += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return count;
+}
+
+export const messages = [...echoes, ...engineEchoes, binary, acknowledged, asked, rooms, polling, connections];

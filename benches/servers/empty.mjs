@@ -1,0 +1,3 @@
+// A Worker that has nothing in it.
+
+export default { fetch: () => new Response('') };

@@ -1,0 +1,57 @@
+//! The application that the benchmarks talk to. `benches/servers` has the same
+//! one for each peer, with handlers that do the same work: arguments are read into
+//! values, and written out of values.
+
+use core::time::Duration;
+
+use dormouse::engine::{Client, Engine, Message};
+use dormouse::{App, Binary, EmitError, Namespace, Server, Socket};
+
+fn app() -> App {
+    let crowds = ["/socket.io/", "/crowd-10/", "/crowd-1000/", "/crowd-10000/"];
+    let servers = crowds.into_iter().map(server);
+    servers.fold(App::new().engine(echo()), App::server)
+}
+
+fn echo() -> Engine {
+    Engine::new().on_message(async |client: Client, message: Message| client.send(message).await)
+}
+
+fn server(path: &str) -> Server {
+    // Heartbeats are rare, so that none falls into a round.
+    Server::new()
+        .path(path)
+        .ping_interval(Duration::from_secs(85))
+        .ping_timeout(Duration::from_secs(60))
+        .namespace("/", handlers)
+}
+
+fn handlers(namespace: Namespace) -> Namespace {
+    namespace
+        .on("echo", async |socket: Socket, (text,): (String,)| {
+            socket.emit("echo", text).await
+        })
+        .on("bytes", async |socket: Socket, (bytes,): (Binary,)| {
+            socket.emit("bytes", bytes).await
+        })
+        .on("ack", |(text,): (String,)| text)
+        .on("ask", async |socket: Socket, (text,): (String,)| {
+            let (answer,): (String,) = socket.emit_with_ack("question", text).await?;
+            Ok::<_, EmitError>(answer)
+        })
+        .on("join", async |socket: Socket, (room,): (String,)| {
+            socket.join(&room).await
+        })
+        .on("leave", async |socket: Socket, (room,): (String,)| {
+            socket.leave(&room).await
+        })
+        .on(
+            "cast",
+            async |socket: Socket, (room, text): (String, String)| {
+                socket.io().to(room).emit("cast", text).await?;
+                Ok::<_, EmitError>(())
+            },
+        )
+}
+
+dormouse::worker!(app);

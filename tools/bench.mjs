@@ -1,0 +1,55 @@
+// `npm run bench`: what Dormouse costs, beside a Durable Object by hand, npm's
+// socket.io on Node, and the codecs of others. See benches/README.md.
+//
+//   npm run bench                    all of it, at most a quarter of an hour
+//   npm run bench -- --quick         a sample, in two minutes once all is built
+//   npm run bench -- --only echo     the messages and broadcasts of that name alone
+//
+// The table is printed, and written as JSON to target/bench.json.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Failure, main, root, run, say } from './shell.mjs';
+import { build, playground } from './build.mjs';
+import { ensureNpmPackages, modernNode } from './setup.mjs';
+
+const benchWorker = 'benches/worker';
+
+async function prepare(args) {
+  await ensureNpmPackages();
+  await build(playground);
+  await build(benchWorker, { speed: true });
+  const script = [fileURLToPath(import.meta.url), '--here', ...args];
+  await run(await modernNode(), script, { orElse: 'the benchmark broke off, see above' });
+}
+
+async function here(args) {
+  const quick = args.includes('--quick');
+  const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
+  if (args.includes('--only') && !only) throw new Failure('--only wants a part of a name');
+  const { benchCrowds, benchServers, benchWasm } = await import('../benches/run.mjs');
+  const { benchCodec } = await import('./bench/codec.mjs');
+  const { table } = await import('../benches/harness/report.mjs');
+
+  const options = { quick, only, onProgress: say };
+  const rows = await benchServers(options);
+  if (!only) {
+    rows.push(...(await benchCrowds(options)));
+    rows.push(...(await benchWasm({ ...options, build: path.join(root, 'build') })));
+    rows.push(...(await benchCodec(options)));
+  }
+  console.log(`\n${machine()}\n\n${table(rows)}\n`);
+  mkdirSync(path.join(root, 'target'), { recursive: true });
+  writeFileSync(path.join(root, 'target/bench.json'), `${JSON.stringify(rows, null, 2)}\n`);
+  say('target/bench.json has the same');
+}
+
+function machine() {
+  const [{ model }] = os.cpus();
+  return `${os.cpus().length} × ${model}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+}
+
+const args = process.argv.slice(2);
+await main(() => (args[0] === '--here' ? here(args.slice(1)) : prepare(args)));
