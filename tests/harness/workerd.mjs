@@ -23,9 +23,12 @@ import { COMPATIBILITY_DATE, SAVED_AFTER, objectId } from './worker.mjs';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const HOST = '127.0.0.1';
 
-/** `storage`: rows are kept on disk, and so outlive the process. */
-export async function startWorkerd({ build = 'tests/worker/build', storage = false } = {}) {
-  const runtime = new Runtime(path.resolve(root, build), storage);
+/**
+ * `storage`: rows are kept on disk, and so outlive the process. `tidy`: garbage is
+ * collected early and often, so that memory that grows is memory that is held.
+ */
+export async function startWorkerd({ build = 'tests/worker/build', storage = false, tidy = false } = {}) {
+  const runtime = new Runtime(path.resolve(root, build), { storage, tidy });
   try {
     await runtime.restart();
     return runtime;
@@ -40,12 +43,12 @@ class Runtime {
   host = HOST;
   port = 0;
   #directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-workerd-'));
-  #storage;
+  #options;
   #controlPort;
   #process;
 
-  constructor(build, storage) {
-    this.#storage = storage;
+  constructor(build, options) {
+    this.#options = options;
     mkdirSync(path.join(this.#directory, 'storage'));
     for (const file of ['index.js', 'index_bg.wasm']) {
       const built = path.join(build, file);
@@ -71,7 +74,7 @@ class Runtime {
 
   async restart() {
     const file = path.join(this.#directory, 'config.capnp');
-    writeFileSync(file, configuration(this.#directory, this.#storage, this.port));
+    writeFileSync(file, configuration(this.#directory, this.#options, this.port));
     const args = ['serve', '--experimental', '--control-fd=3', file];
     const env = { ...process.env, TZ: 'UTC' };
     this.#process = spawn(workerd.default ?? workerd, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env });
@@ -233,13 +236,14 @@ export default {
 };
 `;
 
-function configuration(directory, storage, port) {
+function configuration(directory, { storage, tidy }, port) {
   const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
   return `
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   logging = (structuredLogging = true),
+  v8Flags = [${tidy ? '"--stress-compaction"' : ''}],
   services = [
     ${storage ? disk : ''}
     (name = "dormouse", worker = .dormouse),

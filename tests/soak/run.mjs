@@ -36,7 +36,8 @@ const minutes = Number(given.minutes);
 const clients = Number(given.clients);
 if (!(minutes > 0) || !(clients > 0)) throw new Error('--minutes and --clients are numbers over 0');
 
-const server = await startWorkerd({ storage: true });
+// Left to itself, V8 lets garbage pile up for as long as nobody bounds its memory.
+const server = await startWorkerd({ storage: true, tidy: true });
 const random = generator(Number(given.seed));
 const began = Date.now();
 const ends = began + minutes * 60_000;
