@@ -148,7 +148,11 @@ class World {
     const player = this.random.pick('fault panics', open);
     this.trace(`${player.name} makes a handler panic`);
     this.#uncaught += 1;
+    // By polling, what it does meanwhile goes in one payload.
+    for (let before = 2; before > 0; before -= 1) act(player);
+    if (!player.client.place('/').isConnected || !player.client.isOpen) return;
     player.client.emit('/', ['panic']);
+    for (let after = 3; after > 0; after -= 1) act(player);
   }
 
   #panicked(error) {
