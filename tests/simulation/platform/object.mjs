@@ -128,7 +128,19 @@ export class ObjectHost {
       return;
     }
     const data = typeof frame.data === 'string' ? frame.data : bufferOf(frame.data);
-    this.event(() => link.server().dispatch('message', { data }));
+    this.#dispatch(link, 'message', { data });
+  }
+
+  /** A listener that throws ends the object, as it does on workerd. */
+  #dispatch(link, type, fields) {
+    this.event(() => {
+      try {
+        link.server().dispatch(type, fields);
+      } catch (error) {
+        this.platform.uncaught(error);
+        this.platform.loop.after(0, () => this.incarnation && this.crash('a listener threw'));
+      }
+    });
   }
 
   #answerByItself(link) {
@@ -139,7 +151,7 @@ export class ObjectHost {
   #receiveEnd(link, { close, lost }) {
     const socket = link.server();
     if (!link.isHibernating) {
-      this.event(() => socket.dispatch(lost ? 'error' : 'close', { code: close }));
+      this.#dispatch(link, lost ? 'error' : 'close', { code: close });
     } else if (lost === 'error') {
       this.event((instance) => instance.webSocketError(socket));
     } else {
