@@ -2,6 +2,7 @@
 // when everybody has gone.
 
 const INTERVAL = 25_000;
+const ANSWERED_AFTER = 3_000;
 
 /** Nothing went wrong for a while: everybody is connected and has got everything. */
 export function checkSettled(world) {
@@ -47,8 +48,10 @@ export function checkIdle(world, before, duration) {
 }
 
 /** A panic takes the application's own requests with it that were waiting in the same isolate. */
-function unanswered({ oracle }) {
-  return oracle.unansweredRequests.filter(({ spec }) => !(spec.isRoute && oracle.excuses.panicked));
+function unanswered({ oracle, loop }) {
+  const isOld = ({ arrivedAt }) => arrivedAt < loop.now - ANSWERED_AFTER;
+  const isLost = ({ spec }) => spec.isRoute && oracle.excuses.panicked;
+  return oracle.unansweredRequests.filter((exchange) => isOld(exchange) && !isLost(exchange));
 }
 
 /** Everybody has gone: there is nothing left of them. */

@@ -291,7 +291,8 @@ function getData(player, place) {
   const candidates = [...socket.data];
   ask(player, place, ['get-data'], ([value]) => {
     const known = [...candidates, ...socket.data];
-    return socket.isExcused || known.some((candidate) => isEqual(candidate, value))
+    const isUnsure = player.world.oracle.excuses.storage && player.recovers;
+    return isUnsure || known.some((candidate) => isEqual(candidate, value))
       ? undefined
       : `not ${JSON.stringify(candidates)}`;
   });
