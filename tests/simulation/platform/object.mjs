@@ -157,14 +157,19 @@ export class ObjectHost {
     } else {
       this.event((instance) => instance.webSocketClose(socket, close));
     }
-    link.ended = !link.closing || lost !== undefined;
-    // What the object says in answer is still on its way through the gate.
+    link.ended = lost !== undefined;
+    this.links.delete(link);
+    this.incarnation?.sockets.delete(link);
+    // What the object says in answer may take it a moment.
+    this.platform.loop.after(0, () => this.#endOf(link));
+  }
+
+  #endOf(link) {
+    if (!link.closing && !link.ended) this.platform.unanswered(link);
+    // It may still be on its way through the gate.
     this.platform.output(this, () => {
       link.ended = true;
     });
-    this.links.delete(link);
-    this.incarnation?.sockets.delete(link);
-    if (!link.closing) this.platform.unanswered(link);
   }
 
   /** A WebSocket that is to be kept awake. */
