@@ -128,3 +128,18 @@ describe('panics', workerOnly, () => {
     await culprit.nothing();
   });
 });
+
+// Where objects never sleep, WebSockets are listened to by the instance that ends.
+test('a panic where objects never sleep: everybody stays, and what comes behind it is served', workerOnly, async () => {
+  const join = () => openMember(server, { path: '/socket.io/', namespace: '/chat' });
+  const [culprit, other] = [await join(), await join()];
+  const numbers = Array.from({ length: 20 }, (_, index) => index);
+  const messages = numbers.map((number) => `2/chat,["message",${number}]`);
+  for (let round = 0; round < 5; round += 1) {
+    const panics = culprit.client.send('2/chat,["panic"]', ...messages);
+    await Promise.all([panics, other.client.send(...messages)]);
+    for (const number of numbers) await other.expect('message-back', number);
+    for (const number of numbers) await culprit.expect('message-back', number);
+  }
+  await culprit.nothing();
+});

@@ -18,13 +18,13 @@ use crate::engine::sleep;
 use crate::platform::{self, ObjectState, SocketExt};
 
 /// Properties of the object's state: the WebSockets that are kept awake, by tag,
-/// and what they have brought while nobody listened. As with requests, they outlive
-/// the wasm instance.
+/// and what listens to them. As with requests, they outlive the wasm instance.
 const AWAKE: &str = "dormouseSockets";
-const UNHEARD: &str = "dormouseUnheard";
-/// Puts an event there: no code of an instance that is gone.
-const KEEPER: &str = "dormouseKeeper";
+const LISTENER: &str = "dormouseListener";
+/// What they have brought and no instance has taken yet.
+const BROUGHT: &str = "dormouseBrought";
 
+/// What a WebSocket tells that is kept awake.
 const EVENTS: [&str; 3] = ["message", "close", "error"];
 
 /// The tag of WebSockets that belong to no session.
@@ -33,56 +33,50 @@ const REJECTED: &str = "";
 pub(super) struct Sockets {
     state: ObjectState,
     awake: Map,
-    unheard: Array,
-    keeper: Function,
-    listener: Closure<dyn FnMut(JsValue)>,
+    brought: Array,
+    listener: Function,
+    _handler: Closure<dyn FnMut()>,
 }
 
 impl Sockets {
     pub(super) fn new(state: &ObjectState, shell: Weak<Shell>) -> Self {
-        let listener = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+        let handler = Closure::<dyn FnMut()>::new(move || {
             if let Some(shell) = shell.upgrade() {
-                handle_event(&shell, &event);
+                shell.sockets.take_brought(&shell);
             }
         });
-        let unheard: Array = own(state, UNHEARD, Array::new);
-        let keeper = own(state, KEEPER, || {
-            let push: Function = Reflect::get(&unheard, &"push".into())
-                .unwrap_or_default()
-                .unchecked_into();
-            push.bind0(&unheard)
-        });
+        // It is not called by the event itself: a listener that throws, as one does
+        // whose handler panics, would end the object with all its WebSockets.
+        let later = function(&js_sys::global(), "queueMicrotask")
+            .map(|queue_microtask| bound(&queue_microtask, &JsValue::UNDEFINED, handler.as_ref()));
+        let before = state.own(LISTENER).dyn_into::<Function>().ok();
+        let listener = later.unwrap_or_default();
+        state.set_own(LISTENER, &listener);
         let sockets = Self {
             state: state.clone(),
             awake: own(state, AWAKE, Map::new),
-            unheard,
-            keeper,
+            brought: own(state, BROUGHT, Array::new),
             listener,
+            _handler: handler,
         };
-        sockets.listen(&sockets.keeper, sockets.listener.as_ref().unchecked_ref());
+        if let Some(before) = before {
+            sockets.take_over(&before);
+        }
         sockets
     }
 
-    /// This instance is about to end. Its listener would break any WebSocket that
-    /// called it afterwards, so that something else listens until the next one does.
-    pub(super) fn hand_over(&self) {
-        self.listen(self.listener.as_ref().unchecked_ref(), &self.keeper);
-    }
-
-    fn listen(&self, before: &Function, now: &Function) {
-        for socket in self.all_awake() {
-            for event in EVENTS {
-                // Neither fails for a function.
-                let _ = socket.remove_event_listener_with_callback(event, before);
-                let _ = socket.add_event_listener_with_callback(event, now);
+    /// Listens to the WebSockets that an earlier instance has listened to.
+    fn take_over(&self, before: &Function) {
+        self.awake.for_each(&mut |sockets, _| {
+            for socket in sockets.unchecked_ref::<Array>().iter() {
+                let socket: WebSocket = socket.unchecked_into();
+                for event in EVENTS {
+                    // Neither fails for a listener that is a function.
+                    let _ = socket.remove_event_listener_with_callback(event, before);
+                    let _ = socket.add_event_listener_with_callback(event, &self.listener);
+                }
             }
-        }
-    }
-
-    /// The next of what WebSockets that are kept awake have brought while nobody
-    /// listened. The others stay there: what is done with this one may panic.
-    pub(super) fn next_unheard(&self) -> Option<JsValue> {
-        (self.unheard.length() > 0).then(|| self.unheard.shift())
+        });
     }
 
     /// Takes a WebSocket into use, so that it outlives sleep.
@@ -97,12 +91,24 @@ impl Sockets {
     /// Takes a WebSocket into use in an object that never sleeps.
     pub(super) fn accept_awake(&self, socket: &WebSocket, tag: &str) {
         socket.accept_awake();
+        // What comes is put down on the JavaScript side first: whatever happens to
+        // this instance, it is there for the next.
+        let put_down = function(&self.brought, "push").map(|push| push.bind0(&self.brought));
         for event in EVENTS {
-            // It fails for no function.
-            let listener = self.listener.as_ref().unchecked_ref();
-            let _ = socket.add_event_listener_with_callback(event, listener);
+            // It fails for no listener that is a function.
+            if let Some(put_down) = &put_down {
+                let _ = socket.add_event_listener_with_callback(event, put_down);
+            }
+            let _ = socket.add_event_listener_with_callback(event, &self.listener);
         }
         self.tagged_awake(tag).push(socket);
+    }
+
+    /// Takes what the WebSockets have brought that are kept awake.
+    pub(super) fn take_brought(&self, shell: &Rc<Shell>) {
+        while self.brought.length() > 0 {
+            handle_event(shell, &self.brought.shift());
+        }
     }
 
     /// Closes a WebSocket that no session wants, a moment after it was opened: what
@@ -145,15 +151,13 @@ impl Sockets {
 
     pub(super) fn all(&self) -> Vec<WebSocket> {
         let mut all = self.state.sockets();
-        all.append(&mut self.all_awake());
-        all
-    }
-
-    fn all_awake(&self) -> Vec<WebSocket> {
-        let mut all = Vec::new();
         self.awake.for_each(&mut |sockets, _| {
-            let sockets = sockets.unchecked_ref::<Array>().iter();
-            all.extend(sockets.map(JsCast::unchecked_into::<WebSocket>));
+            all.extend(
+                sockets
+                    .unchecked_ref::<Array>()
+                    .iter()
+                    .map(JsCast::unchecked_into),
+            );
         });
         all
     }
@@ -175,6 +179,14 @@ impl Sockets {
     }
 }
 
+fn bound(function: &Function, this: &JsValue, argument: &JsValue) -> Function {
+    function.bind1(this, argument).unchecked_into()
+}
+
+fn function(thing: &JsValue, name: &str) -> Option<Function> {
+    Reflect::get(thing, &name.into()).ok()?.dyn_into().ok()
+}
+
 /// A property of ours, which is made where it is missing.
 fn own<T: JsCast>(state: &ObjectState, name: &str, make: impl FnOnce() -> T) -> T {
     state.own(name).dyn_into().unwrap_or_else(|_| {
@@ -185,7 +197,7 @@ fn own<T: JsCast>(state: &ObjectState, name: &str, make: impl FnOnce() -> T) -> 
 }
 
 /// What the runtime calls a hibernating WebSocket's object for by itself.
-pub(super) fn handle_event(shell: &Rc<Shell>, event: &JsValue) {
+fn handle_event(shell: &Rc<Shell>, event: &JsValue) {
     let property = |name: &str| Reflect::get(event, &name.into()).unwrap_or_default();
     let Ok(socket) = property("target").dyn_into::<WebSocket>() else {
         return;

@@ -20,7 +20,6 @@ use worker::Env;
 use super::Shell;
 use super::commands::Command;
 use super::sessions::Entry;
-use super::sockets::handle_event;
 use super::waiting::Kind;
 use crate::app::app;
 use crate::engine::Refused;
@@ -132,7 +131,6 @@ fn handle_panic(message: &str) {
     let shells: Vec<Rc<Shell>> = shells.iter().filter_map(Weak::upgrade).collect();
     for shell in &shells {
         shell.write_will(conn);
-        shell.sockets.hand_over();
     }
     let Some(running) = running else {
         return;
@@ -248,9 +246,7 @@ impl Shell {
             self.deliver_rest();
         });
         if let Some(shell) = self.me.upgrade() {
-            while let Some(event) = self.sockets.next_unheard() {
-                handle_event(&shell, &event);
-            }
+            self.sockets.take_brought(&shell);
         }
     }
 
