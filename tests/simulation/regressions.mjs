@@ -9,4 +9,5 @@ export const regressions = [
   { seed: 118, found: 'a polling session went on as an older self after its object was cut off' },
   { seed: 150, found: 'the same, and namespaces that it had just joined were forgotten' },
   { seed: 79, found: 'events were kept for ever where only old clients were' },
+  { seed: 47, found: 'a full storage that could not take an event or a socket, and a recovery without it' },
 ];

@@ -18,11 +18,7 @@ export class EngineClient {
   #liveness;
 
   /** `hears`: `opened`, `message(data)`, `closed(reason)`, `violation(text)`. */
-  constructor(
-    network,
-    { path, revision, mode, binaryPosts = false, chunked = false },
-    hears,
-  ) {
+  constructor(network, { path, revision, mode, binaryPosts = false, chunked = false }, hears) {
     Object.assign(this, { network, path, revision, mode, binaryPosts, chunked, hears });
     this.world = network.world;
   }

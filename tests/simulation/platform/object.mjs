@@ -42,6 +42,7 @@ export class ObjectHost {
       timers: new Set(),
       pending: new Set(),
       sockets: new Set(),
+      calls: 0,
       dead: false,
     };
     this.incarnation = incarnation;
@@ -245,6 +246,7 @@ export class ObjectHost {
   get canSleep() {
     const { incarnation } = this;
     if (!incarnation || this.isBroken || this.storage.dirty || this.#gate.length > 0) return false;
+    if (incarnation.calls > 0) return false;
     return incarnation.pending.size === 0 && incarnation.timers.size === 0 && incarnation.sockets.size === 0;
   }
 

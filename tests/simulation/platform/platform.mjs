@@ -140,7 +140,9 @@ export class Platform {
   #call(hex, request) {
     const caller = this.context;
     return new Promise((resolve, reject) => {
+      caller.calls += 1;
       const settle = (act) => (value) => {
+        caller.calls -= 1;
         this.context = caller;
         if (!caller?.dead) act(value);
       };
@@ -171,7 +173,7 @@ export class Platform {
   /** A request of a client: the promise of its response. */
   fetch(request) {
     const isolate = this.#isolates[Math.floor(this.random.platform() * this.#isolates.length)];
-    this.context = { isolate, timers: new Set(), dead: false };
+    this.context = { isolate, timers: new Set(), calls: 0, dead: false };
     const Front = isolate.exports.default;
     try {
       return Promise.resolve(new Front({ waitUntil() {} }, this.env).fetch(request));

@@ -47,6 +47,8 @@ pub(super) struct Log {
     /// looked through: most instances sleep again before that.
     stored: Cell<Option<(u64, u64)>>,
     since_look: Cell<u32>,
+    /// An event could not be stored, and the storage does not know of that yet.
+    gap: Cell<bool>,
 }
 
 /// An event as it is stored, its place apart.
@@ -75,6 +77,12 @@ struct Claim {
 fn run(state: &ObjectState, statement: &str, bindings: &[JsValue]) -> Vec<Array> {
     let rows = state.sql(statement, bindings).unwrap_or_default();
     rows.iter().map(JsValue::unchecked_into).collect()
+}
+
+/// A statement that has to be carried out. `false` if it was not, as where the
+/// storage is full.
+fn write(state: &ObjectState, statement: &str, bindings: &[JsValue]) -> bool {
+    state.sql(statement, bindings).is_ok()
 }
 
 fn number(row: Option<&Array>, place: u32) -> u64 {
@@ -116,7 +124,16 @@ impl Log {
             pruned: Cell::new(pruned),
             stored: Cell::new(None),
             since_look: Cell::new(0),
+            gap: Cell::new(false),
         }
+    }
+
+    /// Whether the storage tells what is missing in it.
+    fn is_sound(&self, state: &ObjectState) -> bool {
+        if self.gap.get() && write_number(state, PRUNED, self.pruned.get()) {
+            self.gap.set(false);
+        }
+        !self.gap.get()
     }
 
     fn append(
@@ -125,16 +142,18 @@ impl Log {
         limits: &Recovery,
         namespace: &str,
         noted: &Noted,
-    ) -> Offset {
+    ) -> Result<Offset, Offset> {
         let now = platform::now().as_millis();
         let place = (self.last.get() + 1).max(now * PARTS);
         let bytes = postcard::to_allocvec(noted).unwrap_or_default();
-        run(
-            state,
-            "INSERT INTO dormouse_events VALUES (?, ?, ?)",
-            &[value(place), namespace.into(), blob(&bytes)],
-        );
+        let insert = "INSERT INTO dormouse_events VALUES (?, ?, ?)";
+        let values = [value(place), namespace.into(), blob(&bytes)];
         self.last.set(place);
+        if !self.is_sound(state) || !write(state, insert, &values) {
+            self.pruned.set(place);
+            self.gap.set(true);
+            return Err(Offset(place));
+        }
         let stored = self.stored.get();
         let stored = stored.map(|(count, size)| (count + 1, size + bytes.len() as u64));
         self.stored.set(stored);
@@ -144,7 +163,7 @@ impl Log {
         if due || too_many {
             self.prune(state, limits);
         }
-        Offset(place)
+        Ok(Offset(place))
     }
 
     /// Forgets events that are too old, and the oldest where there are too many.
@@ -247,9 +266,9 @@ fn read_number(state: &ObjectState, name: u32) -> u64 {
     number(run(state, find, &[name.into()]).first(), 0)
 }
 
-fn write_number(state: &ObjectState, name: u32, number: u64) {
-    let write = "INSERT OR REPLACE INTO dormouse_numbers VALUES (?, ?)";
-    run(state, write, &[name.into(), value(number)]);
+fn write_number(state: &ObjectState, name: u32, number: u64) -> bool {
+    let replace = "INSERT OR REPLACE INTO dormouse_numbers VALUES (?, ?)";
+    write(state, replace, &[name.into(), value(number)])
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -282,7 +301,8 @@ impl Shell {
     }
 
     /// Stores an event before it is sent. One that may be lost is not stored, and
-    /// has the place of the one before it.
+    /// has the place of the one before it. Where one cannot be stored, nobody can
+    /// come back who may have missed it.
     pub(super) fn note(&self, target: &Target, args: &Args<'_>) -> Option<Offset> {
         let (recovery, log) = self.recovery()?;
         if target.flags.volatile {
@@ -292,10 +312,16 @@ impl Shell {
             filter: target.filter.clone(),
             args: args.clone().into_owned(),
         };
-        let offset = log.append(&self.state, recovery, &target.namespace, &noted);
+        let appended = log.append(&self.state, recovery, &target.namespace, &noted);
+        if appended.is_err() {
+            let all =
+                "SELECT pid, definition, bytes, namespace, session, lost FROM dormouse_sockets";
+            self.expire(&run(&self.state, all, &[]));
+        }
         // Nobody else may wake the object to forget it.
         let forgotten = platform::now() + recovery.max_disconnection;
         self.clock.arm_at(self, forgotten + MOMENT);
+        let (Ok(offset) | Err(offset)) = appended;
         Some(offset)
     }
 
@@ -469,18 +495,20 @@ impl Shell {
             ..kept
         };
         let lost = lost.map_or(JsValue::NULL, |lost| value(lost.as_millis()));
-        run(
-            &self.state,
-            "INSERT OR REPLACE INTO dormouse_sockets VALUES (?, ?, ?, ?, ?, ?)",
-            &[
-                pid.as_str().into(),
-                namespace.into(),
-                tag(key).into(),
-                socket.definition.into(),
-                blob(&postcard::to_allocvec(&kept).unwrap_or_default()),
-                lost,
-            ],
-        );
+        let values = [
+            pid.as_str().into(),
+            namespace.into(),
+            tag(key).into(),
+            socket.definition.into(),
+            blob(&postcard::to_allocvec(&kept).unwrap_or_default()),
+            lost,
+        ];
+        let store = "INSERT OR REPLACE INTO dormouse_sockets VALUES (?, ?, ?, ?, ?, ?)";
+        if !log.is_sound(&self.state) || !write(&self.state, store, &values) {
+            // It is not what is stored of it: its client begins anew.
+            let forget = "DELETE FROM dormouse_sockets WHERE pid = ?";
+            run(&self.state, forget, &[pid.as_str().into()]);
+        }
     }
 }
 
@@ -496,25 +524,9 @@ impl Shell {
         let oldest = now
             .as_millis()
             .saturating_sub(millis(recovery.max_disconnection));
-        let expired = run(
-            &self.state,
-            "SELECT pid, definition, bytes FROM dormouse_sockets WHERE lost <= ?",
-            &[value(oldest)],
-        );
-        for row in expired {
-            run(
-                &self.state,
-                "DELETE FROM dormouse_sockets WHERE pid = ?",
-                &[row.get(0)],
-            );
-            let definition = number(Some(&row), 1);
-            if let (Ok(definition), Ok(kept)) = (
-                u16::try_from(definition),
-                postcard::from_bytes::<Kept>(&bytes(&row, 2)),
-            ) {
-                self.tell_of_expiry(definition, kept);
-            }
-        }
+        let expired = "SELECT pid, definition, bytes, namespace, session, lost \
+                       FROM dormouse_sockets WHERE lost <= ?";
+        self.expire(&run(&self.state, expired, &[value(oldest)]));
         let next = run(&self.state, "SELECT MIN(lost) FROM dormouse_sockets", &[]);
         let next = next.first().and_then(|row| row.get(0).as_f64());
         let next =
@@ -523,6 +535,35 @@ impl Shell {
             .chain(look)
             .chain(log.last_expires(recovery))
             .min()
+    }
+
+    /// Forgets what is stored of sockets, and tells the application of those that
+    /// are not connected.
+    fn expire(&self, rows: &[Array]) {
+        for row in rows {
+            let forget = "DELETE FROM dormouse_sockets WHERE pid = ?";
+            run(&self.state, forget, &[row.get(0)]);
+            if row.get(5).is_null() && self.is_held(row) {
+                continue;
+            }
+            let definition = number(Some(row), 1);
+            if let (Ok(definition), Ok(kept)) = (
+                u16::try_from(definition),
+                postcard::from_bytes::<Kept>(&bytes(row, 2)),
+            ) {
+                self.tell_of_expiry(definition, kept);
+            }
+        }
+    }
+
+    /// Whether a session still has the socket of a row: its pid, and from the third
+    /// place on its namespace and session.
+    fn is_held(&self, row: &Array) -> bool {
+        let pid = row.get(0).as_string();
+        let namespace = row.get(3).as_string().unwrap_or_default();
+        let key = row.get(4).as_string().and_then(|it| key_from_tag(&it));
+        let is_it = |socket: &Socket| socket.pid == pid;
+        key.is_some_and(|key| self.find_socket(key, &namespace, is_it) == Some(true))
     }
 
     /// Sockets that were cut off without a word, as by a deploy, are lost from now
@@ -539,15 +580,9 @@ impl Shell {
             return Some(due);
         }
         write_number(&self.state, LOOKED, now.as_millis());
-        let find = "SELECT pid, namespace, session FROM dormouse_sockets WHERE lost IS NULL";
+        let find = "SELECT pid, 0, 0, namespace, session FROM dormouse_sockets WHERE lost IS NULL";
         for row in run(&self.state, find, &[]) {
-            let pid = row.get(0).as_string();
-            let namespace = row.get(1).as_string().unwrap_or_default();
-            let key = row.get(2).as_string().and_then(|it| key_from_tag(&it));
-            let is_there = key.is_some_and(|key| {
-                self.find_socket(key, &namespace, |socket| socket.pid == pid) == Some(true)
-            });
-            if !is_there {
+            if !self.is_held(&row) {
                 let lose = "UPDATE dormouse_sockets SET lost = ? WHERE pid = ?";
                 run(&self.state, lose, &[value(now.as_millis()), row.get(0)]);
             }
