@@ -120,31 +120,33 @@ impl Entry {
     }
 }
 
-/// Which session each WebSocket in memory belongs to, in the order of their
-/// numbers: found at every message, and changed when clients come and go.
+/// Which session each WebSocket in memory belongs to, looked up at every message.
+/// The numbers of WebSockets are random, and so each list here is short.
 #[derive(Default)]
-pub(super) struct Carriers(Vec<(ConnId, Key)>);
+pub(super) struct Carriers(Vec<Vec<(ConnId, Key)>>);
 
 impl Carriers {
-    fn place(&self, conn: ConnId) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&conn, |(other, _)| *other)
+    const LISTS: u64 = 256;
+
+    fn place(conn: ConnId) -> usize {
+        (conn.0 % Self::LISTS) as usize
     }
 
     pub(super) fn get(&self, conn: ConnId) -> Option<Key> {
-        let place = self.place(conn).ok()?;
-        self.0.get(place).map(|(_, key)| *key)
+        let mut list = self.0.get(Self::place(conn))?.iter();
+        list.find_map(|(other, key)| (*other == conn).then_some(*key))
     }
 
     pub(super) fn insert(&mut self, conn: ConnId, key: Key) {
-        match self.place(conn) {
-            Ok(_) => {}
-            Err(place) => self.0.insert(place, (conn, key)),
+        self.0.resize_with(Self::LISTS as usize, Vec::new);
+        if let Some(list) = self.0.get_mut(Self::place(conn)) {
+            list.push((conn, key));
         }
     }
 
     pub(super) fn remove(&mut self, conn: ConnId) {
-        if let Ok(place) = self.place(conn) {
-            self.0.remove(place);
+        if let Some(list) = self.0.get_mut(Self::place(conn)) {
+            list.retain(|(other, _)| *other != conn);
         }
     }
 }

@@ -104,9 +104,12 @@ struct Asleep {
 
 impl Asleep {
     fn add_socket(&mut self, socket: WebSocket) {
-        let Some(attachment) = read_attachment(&socket) else {
-            return;
-        };
+        if let Some(attachment) = read_attachment(&socket) {
+            self.add(socket, attachment);
+        }
+    }
+
+    fn add(&mut self, socket: WebSocket, attachment: Attachment) {
         self.endpoint = Some(attachment.endpoint);
         if let Some(carried) = attachment.carried {
             self.session = Some(carried.session);
@@ -306,8 +309,17 @@ impl Shell {
     /// Brings every session of the object into memory.
     pub(super) fn restore_all(&self) {
         for socket in self.sockets.all() {
-            if let Some(attachment) = read_attachment(&socket) {
-                self.find(attachment.key);
+            let Some(attachment) = read_attachment(&socket) else {
+                continue;
+            };
+            let key = attachment.key;
+            if attachment.carried.is_none() {
+                self.find(key);
+            } else if !self.entries.borrow().contains_key(&key) {
+                // A session that a WebSocket carries has no other.
+                let mut asleep = Asleep::default();
+                asleep.add(socket, attachment);
+                self.restore_from(key, asleep);
             }
         }
         for key in self.rows.keys() {
@@ -322,6 +334,10 @@ impl Shell {
         for socket in self.sockets.tagged(&tag(key)) {
             asleep.add_socket(socket);
         }
+        self.restore_from(key, asleep)
+    }
+
+    fn restore_from(&self, key: Key, mut asleep: Asleep) -> bool {
         if let Some(endpoint) = asleep.endpoint {
             self.adopt(app().endpoints.get(usize::from(endpoint)));
         }
