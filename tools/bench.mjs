@@ -4,6 +4,7 @@
 //   npm run bench                    all of it, at most a quarter of an hour
 //   npm run bench -- --quick         a sample, in two minutes once all is built
 //   npm run bench -- --only echo     the messages and broadcasts of that name alone
+//   npm run bench -- --sizes         what the playground's wasm weighs, by crate
 //
 // The table is printed, and written as JSON to target/bench.json.
 
@@ -19,10 +20,26 @@ const benchWorker = 'benches/worker';
 
 async function prepare(args) {
   await ensureNpmPackages();
+  if (args.includes('--sizes')) return sizes();
   await build(playground);
   await build(benchWorker, { speed: true });
   const script = [fileURLToPath(import.meta.url), '--here', ...args];
   await run(await modernNode(), script, { orElse: 'the benchmark broke off, see above' });
+}
+
+async function sizes() {
+  const { gzipped, sizesByCrate } = await import('../benches/harness/sizes.mjs');
+  const wasm = path.join(root, 'build/index_bg.wasm');
+  // The names tell what belongs to whom, and are no part of what is deployed.
+  await build(playground, { names: true });
+  const crates = sizesByCrate(wasm);
+  await build(playground);
+  const all = crates.reduce((sum, { bytes }) => sum + bytes, 0);
+  console.log(`\nbuild/index_bg.wasm: ${gzipped(wasm).toLocaleString('en')} bytes gzipped, of which by bytes before that\n`);
+  for (const { crate, bytes } of crates.filter(({ bytes }) => bytes >= all / 500)) {
+    const share = ((100 * bytes) / all).toFixed(1).padStart(5);
+    console.log(`${share} %  ${bytes.toLocaleString('en').padStart(8)}  ${crate}`);
+  }
 }
 
 async function here(args) {

@@ -1,6 +1,6 @@
-// What a wasm file with its names weighs, by crate. Each function counts for the
-// crate that its name begins with; generic code counts for the type it was made
-// for, where the name tells.
+// What a wasm file with its names weighs, by crate. A function counts for the crate
+// that its name names first: code that was made for a type of another crate, for
+// that one.
 
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +11,7 @@ const DATA = 11;
 const CUSTOM = 0;
 const FUNCTIONS = 1;
 
-/** `[{ crate, bytes, gzipped }]`, the largest first; gzipped is a share by bytes of the whole. */
+/** `[{ crate, bytes }]`, the largest first. */
 export function sizesByCrate(file) {
   const bytes = readFileSync(file);
   const { bodies, names, imports, data } = read(bytes);
@@ -20,15 +20,16 @@ export function sizesByCrate(file) {
     const crate = crateOf(names.get(imports + index) ?? '');
     crates.set(crate, (crates.get(crate) ?? 0) + size);
   });
-  return [...crates].map(([crate, size]) => ({ crate, bytes: size })).sort((a, b) => b.bytes - a.bytes);
+  const list = [...crates].map(([crate, size]) => ({ crate, bytes: size }));
+  return list.sort((a, b) => b.bytes - a.bytes);
 }
 
 export const gzipped = (file) => gzipSync(readFileSync(file), { level: 9 }).length;
 
-/** `<alloc::vec::Vec<T> as core::…>::…` is of alloc, `dormouse::io::…` of dormouse. */
+/** The first crate that is named: `<alloc::vec::Vec<T> as core::…>::…` is of alloc. */
 function crateOf(name) {
-  if (name.includes('externref shim') || name.startsWith('__')) return 'wasm-bindgen glue';
-  const [, crate] = /^[<&[(*]*(?:mut |dyn |impl )?([a-z_][a-z0-9_]*)(?:\[[0-9a-f]+\])?::/.exec(name) ?? [];
+  if (name.includes('externref shim') || name.startsWith('__')) return 'the bindings';
+  const [, crate] = /(?<![\w:])([a-z_][a-z0-9_]*)(?:\[[0-9a-f]+\])?::/.exec(name) ?? [];
   return crate ?? 'other';
 }
 
