@@ -14,6 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure, main, root, run, say } from './shell.mjs';
 import { build, playground } from './build.mjs';
+import { clientsWithin } from './files.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
 const benchWorker = 'benches/worker';
@@ -21,6 +22,8 @@ const benchWorker = 'benches/worker';
 async function prepare(args) {
   await ensureNpmPackages();
   if (args.includes('--sizes')) return sizes();
+  if (process.platform !== 'linux')
+    throw new Failure('processor time is read from /proc, which only Linux has');
   await build(playground);
   await build(benchWorker, { speed: true });
   const script = [fileURLToPath(import.meta.url), '--here', ...args];
@@ -53,7 +56,8 @@ async function here(args) {
   const options = { quick, only, onProgress: say };
   const rows = await benchServers(options);
   if (!only) {
-    rows.push(...(await benchCrowds(options)));
+    const largest = await clientsWithin(10_000, 1_010);
+    rows.push(...(await benchCrowds({ ...options, largest })));
     rows.push(...(await benchWasm({ ...options, build: path.join(root, 'build') })));
     rows.push(...(await benchCodec(options)));
   }

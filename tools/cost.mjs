@@ -4,15 +4,12 @@
 //   --quick    a sample, in less than a minute
 
 import { isDeepStrictEqual } from 'node:util';
-import { Failure, capture, isMain, main, root, run, say } from './shell.mjs';
+import { Failure, isMain, main, root, run, say } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
+import { clientsWithin } from './files.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
-/** Files that neither the clients nor the runtime can open for anything else. */
-const SPARE_FILES = 2_000;
 const LARGEST = 10_000;
-/** The runtime opens two files for each WebSocket. */
-const FILES = 2;
 
 async function cost({ quick }) {
   const count = await import('../tests/cost/scenarios.mjs');
@@ -20,7 +17,7 @@ async function cost({ quick }) {
   const report = await import('../tests/cost/report.mjs');
   const { startMetered } = await import('../tests/cost/metered.mjs');
 
-  const scenarios = quick ? count.quickScenarios() : count.allScenarios(await largest());
+  const scenarios = quick ? count.quickScenarios() : count.allScenarios(await clientsWithin(LARGEST));
   const broken = [];
   const note = (whom, sentences) => broken.push(...sentences.map((sentence) => `${whom}: ${sentence}`));
   const realTime = quick ? undefined : countRealTime(startMetered);
@@ -68,16 +65,6 @@ async function countRealTime(startMetered) {
   } finally {
     await metered.stop();
   }
-}
-
-/** How many WebSockets this machine lets the runtime have at once. */
-async function largest() {
-  const limit = Number(await capture('sh', ['-c', 'ulimit -Hn']));
-  const most = Math.floor((limit - SPARE_FILES) / FILES / 100) * 100;
-  // Where there is no limit, it is no number.
-  if (!(most < LARGEST)) return LARGEST;
-  say(`${limit} open files are enough for ${most} clients in one object, not for ${LARGEST}`);
-  return most;
 }
 
 if (isMain(import.meta)) {

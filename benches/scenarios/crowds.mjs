@@ -8,6 +8,8 @@ import { median } from '../harness/measure.mjs';
 const ASLEEP_AFTER = 11_500;
 const ECHO = '42["echo","sixteen letters!"]';
 const CAST = '42["cast","pair","sixteen letters!"]';
+/** A server of its own for each crowd, and so an object. */
+const PATHS = ['/few/', '/many/', '/most/'];
 const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Of all servers, one after the other: each has a port's worth of connections. */
@@ -30,9 +32,9 @@ export async function measureCrowds(starts, { sizes, rounds, ms, sleeps, onProgr
 async function crowd(server, { sizes, rounds, ms, sleeps }) {
   const result = { memory: {}, cost: {}, message: {}, broadcast: {} };
   const crowds = [];
-  for (const size of sizes) {
+  for (const [index, size] of sizes.entries()) {
     const before = server.memory();
-    const members = await openMembers(server, size, `/crowd-${size}/`);
+    const members = await openMembers(server, size, PATHS[index]);
     result.memory[size] = (server.memory() - before) / size;
     for (const member of [members[0], members.at(-1)]) await ask(member, 'join', 'pair');
     crowds.push({ size, one: members[0], members });

@@ -8,7 +8,7 @@ use dormouse::engine::{Client, Engine, Message};
 use dormouse::{App, Binary, EmitError, Namespace, Server, Socket};
 
 fn app() -> App {
-    let crowds = ["/socket.io/", "/crowd-10/", "/crowd-1000/", "/crowd-10000/"];
+    let crowds = ["/socket.io/", "/few/", "/many/", "/most/"];
     let servers = crowds.into_iter().map(server);
     servers.fold(App::new().engine(echo()), App::server)
 }
