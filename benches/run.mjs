@@ -12,8 +12,8 @@ import { compare, measure } from './harness/measure.mjs';
 import { startLimit, startNode, startOurs } from './harness/processes.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const FULL = { rounds: 7, ms: 400, sizes: [10, 1_000], sleeps: 3, starts: 9 };
-const QUICK = { rounds: 3, ms: 100, sizes: [10, 1_000], sleeps: 1, starts: 3 };
+const FULL = { rounds: 7, ms: 400, sizes: [10, 1_000], sleeps: 5, starts: 15 };
+const QUICK = { rounds: 3, ms: 80, sizes: [10, 1_000], sleeps: 1, starts: 3 };
 const starts = { ours: startOurs, limit: startLimit, node: startNode };
 
 /** What the servers cost, in messages and broadcasts whose names contain `only`. */

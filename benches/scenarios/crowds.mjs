@@ -44,13 +44,11 @@ async function crowd(server, { sizes, rounds, ms, sleeps }) {
     for (let round = 0; round < rounds; round += 1) samples.push(await cost(server, one, ms));
     result.cost[size] = median(samples);
   }
-  for (const [kind, message] of [
-    ['message', ECHO],
-    ['broadcast', CAST],
-  ]) {
-    for (let sleep = 0; sleep < sleeps; sleep += 1) {
-      await delay(ASLEEP_AFTER);
-      for (const { size, one } of crowds) (result[kind][size] ??= []).push(await answer(one, message));
+  for (let sleep = 0; sleep < sleeps; sleep += 1) {
+    await delay(ASLEEP_AFTER);
+    for (const { size, one } of crowds) {
+      (result.message[size] ??= []).push(await answer(one, ECHO));
+      (result.broadcast[size] ??= []).push(await answer(one, CAST));
     }
   }
   await closeAll(crowds.flatMap(({ members }) => members));
