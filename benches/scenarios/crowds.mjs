@@ -39,10 +39,9 @@ async function crowd(server, { sizes, rounds, ms, sleeps }) {
     for (const member of [members[0], members.at(-1)]) await ask(member, 'join', 'pair');
     crowds.push({ size, one: members[0], members });
   }
-  for (const { size, one } of crowds) {
-    const samples = [];
-    for (let round = 0; round < rounds; round += 1) samples.push(await cost(server, one, ms));
-    result.cost[size] = median(samples);
+  // In turns, so that what disturbs the machine disturbs every crowd.
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { size, one } of crowds) (result.cost[size] ??= []).push(await cost(server, one, ms));
   }
   for (let sleep = 0; sleep < sleeps; sleep += 1) {
     await delay(ASLEEP_AFTER);
@@ -72,7 +71,7 @@ async function answer(one, message) {
 function rows({ ours, ...peers }, sizes) {
   const kinds = [
     ['memory of an idle client, one of', 'bytes', ({ memory }, size) => memory[size]],
-    ['echo 16 B, 16 in flight, idle clients:', 'CPU µs', ({ cost }, size) => cost[size]],
+    ['echo 16 B, 16 in flight, idle clients:', 'CPU µs', ({ cost }, size) => median(cost[size])],
     ['first answer after sleep, clients:', 'ms', ({ message }, size) => median(message[size] ?? [])],
     ['first broadcast after sleep, clients:', 'ms', ({ broadcast }, size) => median(broadcast[size] ?? [])],
   ];
