@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
 import { transformSync } from 'esbuild';
-import { expandImports } from './expand-imports.mjs';
 import { Body, FakeHeaders, FakeRequest, FakeResponse } from './web.mjs';
 import { Pair, ServerSocket, socketPair } from './websocket.mjs';
 
@@ -42,7 +41,7 @@ export function load(build) {
   const wasm = readFileSync(path.join(build, 'index_bg.wasm'));
   return {
     run: vm.compileFunction(code, GLOBALS, { filename: 'index.js' }),
-    wasm: new WebAssembly.Module(expandImports(wasm)),
+    wasm: new WebAssembly.Module(wasm),
   };
 }
 
