@@ -11,6 +11,7 @@ import queue
 import sys
 
 import engineio
+from in_order import in_order
 
 PATIENCE = 10
 BIG = 900_000
@@ -29,7 +30,7 @@ class Threads:
     """The client that blocks, behind the face that the scenarios use."""
 
     def __init__(self):
-        self.client = engineio.Client()
+        self.client = in_order(engineio.Client)()
         self.messages = queue.Queue()
         self.ended = queue.Queue()
         self.client.on("message", self.messages.put)

@@ -12,6 +12,7 @@ import queue
 import sys
 
 import socketio
+from in_order import in_order
 
 PATIENCE = 10
 UNICODE = "é € 日本語 🦔 \u2028 \u2029 \u0000 end"
@@ -23,6 +24,13 @@ TRANSPORTS = {
 EVENTS = ("message-back", "any", "n", "news", "big")
 
 
+class Client(socketio.Client):
+    """An attachment must not come to the parser before its packet."""
+
+    def _engineio_client_class(self):
+        return in_order(super()._engineio_client_class())
+
+
 class Peer:
     """Either form of the client, behind one face: what it returns may be awaited."""
 
@@ -30,7 +38,7 @@ class Peer:
         self.kind, self.url, self.path, self.transports = kind, url, path, transports
         self.events = {}
         self.joined = set()
-        self.client = {"sync": socketio.Client, "asyncio": socketio.AsyncClient}[kind](
+        self.client = {"sync": Client, "asyncio": socketio.AsyncClient}[kind](
             reconnection=False
         )
         for namespace in ("/", "/chat"):
@@ -138,7 +146,6 @@ async def main(kind, transport, url, path):
     await peer.connect()
     try:
         for scenario in SCENARIOS:
-            # The blocking client's handlers have threads of their own.
             await scenario(peer)
             print(scenario.__name__)
     finally:
