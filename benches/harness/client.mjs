@@ -51,7 +51,7 @@ export async function closeAll(sockets) {
 }
 
 /**
- * Keeps so many questions in flight for a while: how many were answered. `ask(n)`
+ * Keeps so many questions in flight for a while: how many were answered. `send(n)`
  * sends the n-th, and `isAnswer(data, isBinary)` tells whether a message is an answer.
  */
 export function flood(socket, { inFlight, ms, send, isAnswer = () => true }) {
