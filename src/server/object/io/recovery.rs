@@ -37,6 +37,10 @@ const PARTS: u64 = 1_000;
 /// What is as old as it may be is too old a moment later.
 const MOMENT: Duration = Duration::from_millis(1);
 
+/// What is stored of sockets, in the order in which a row of it is read.
+const KEPT_SOCKETS: &str =
+    "SELECT pid, definition, bytes, namespace, session, lost FROM dormouse_sockets";
+
 /// What this instance knows of the events that are stored.
 pub(super) struct Log {
     /// The newest event's.
@@ -314,9 +318,7 @@ impl Shell {
         };
         let appended = log.append(&self.state, recovery, &target.namespace, &noted);
         if appended.is_err() {
-            let all =
-                "SELECT pid, definition, bytes, namespace, session, lost FROM dormouse_sockets";
-            self.expire(&run(&self.state, all, &[]));
+            self.expire(&run(&self.state, KEPT_SOCKETS, &[]));
         }
         // Nobody else may wake the object to forget it.
         let forgotten = platform::now() + recovery.max_disconnection;
@@ -524,9 +526,8 @@ impl Shell {
         let oldest = now
             .as_millis()
             .saturating_sub(millis(recovery.max_disconnection));
-        let expired = "SELECT pid, definition, bytes, namespace, session, lost \
-                       FROM dormouse_sockets WHERE lost <= ?";
-        self.expire(&run(&self.state, expired, &[value(oldest)]));
+        let expired = format!("{KEPT_SOCKETS} WHERE lost <= ?");
+        self.expire(&run(&self.state, &expired, &[value(oldest)]));
         let next = run(&self.state, "SELECT MIN(lost) FROM dormouse_sockets", &[]);
         let next = next.first().and_then(|row| row.get(0).as_f64());
         let next =
