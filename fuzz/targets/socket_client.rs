@@ -1,23 +1,35 @@
 //! Clients of Socket.IO, their rooms and the acknowledgements they owe, beside a
 //! model: whatever they say and whatever the application decides, in any order.
 //!
-//! A twin of each client lives through the same, but sleeps between any two steps.
+//! A twin of each connection lives through the same, but sleeps between any two
+//! steps, unless the application has yet to decide about one of its sockets.
 
 mod crowd;
+mod message;
 mod model;
+mod told;
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::Data;
-use dormouse_proto::socket::{Client, Encoded, Incoming, Parser, Protocol, Settings, Socket};
+use dormouse_proto::engine::{self, Data};
+use dormouse_proto::socket::{
+    Admission, Args, Connection, Definition, Incoming, JoinId, Output, Parser, Protocol, Route,
+    ServerPacket, Settings,
+};
+use std::rc::Rc;
 
 use self::crowd::Crowd;
-use self::model::{Model, Said};
+use self::message::read_message;
+use self::model::{Heard, Model};
+use self::told::{Told, check};
 use super::bytes::{Bytes, text};
 use super::trace;
 
 const CLIENTS: usize = 3;
 const NAMESPACES: [&str; 5] = ["/", "/a", "/b", "/c", "/d"];
-pub(super) const ROOMS: [&str; 4] = ["x", "y", "z", ""];
+const ROOMS: [&str; 5] = ["x", "y", "z", "", "id"];
+
+/// A socket of one of the clients.
+type Name = (usize, JoinId);
 
 pub(super) fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
@@ -31,16 +43,16 @@ pub(super) fn run(data: &[u8]) {
         ..Settings::default()
     };
     let protocol = [Protocol::V4, Protocol::V5][usize::from(flags >> 1 & 1)];
-    let mut ends: Vec<End> = (0..CLIENTS)
-        .map(|_| End::open(settings, protocol))
-        .collect();
     let mut crowd = Crowd::new(u32::from(bytes.byte()) << 23 | u32::from(bytes.byte()));
+    let mut ends: Vec<End> = (0..CLIENTS)
+        .map(|who| End::open(settings, protocol, who, &mut crowd))
+        .collect();
     while !bytes.is_empty() {
         let who = bytes.below(CLIENTS);
         let end = &mut ends[who];
-        end.step(&mut bytes, who, &mut crowd);
+        end.step(&mut bytes, &mut crowd);
         end.sleep();
-        end.model.compare(&end.awake, settings);
+        end.model.compare(&end.awake);
         crowd.step(&mut bytes);
     }
 }
@@ -49,32 +61,52 @@ pub(super) fn run(data: &[u8]) {
 struct End {
     settings: Settings,
     protocol: Protocol,
-    awake: Client,
-    asleep: Client,
+    who: usize,
+    awake: Connection,
+    asleep: Connection,
     /// What was saved when it last said that it must be.
     saved: Vec<u8>,
     model: Model,
-    joined: u32,
 }
 
 impl End {
-    fn open(settings: Settings, protocol: Protocol) -> Self {
-        let open = || Client::open(Timestamp::from_millis(0), settings, protocol);
-        Self {
+    fn open(settings: Settings, protocol: Protocol, who: usize, crowd: &mut Crowd) -> Self {
+        let open = || Connection::open(Timestamp::from_millis(0), settings, protocol);
+        let mut end = Self {
             settings,
             protocol,
+            who,
             awake: open(),
             asleep: open(),
             saved: Vec::new(),
             model: Model::new(settings, protocol),
-            joined: 0,
-        }
+        };
+        end.drain(0, crowd);
+        end
+    }
+
+    /// The definition is found again, and has moved meanwhile.
+    fn restore(&self, snapshot: &[u8]) -> Connection {
+        let define = |_: &str, tag: u32| Some(tag as u16 + 1);
+        Connection::restore(snapshot, self.settings, define).expect("a snapshot")
     }
 
     fn sleep(&mut self) {
+        while let Some(socket) = self.awake.take_unstored(|| self.model.newest()) {
+            let same = self.asleep.take_unstored(|| self.model.newest());
+            let same = same.expect("sleep changes nothing");
+            assert_eq!(same.join_id(), socket.join_id());
+            assert_eq!(same.since(), socket.since());
+            self.model.store(socket);
+        }
+        assert!(self.asleep.take_unstored(|| self.model.newest()).is_none());
+        self.model.all_are_stored();
         let snapshot = self.awake.snapshot();
         assert_eq!(snapshot, self.asleep.snapshot(), "sleep loses nothing");
-        self.asleep = Client::restore(&snapshot, self.settings).expect("a snapshot");
+        if !self.model.has_undecided() {
+            self.asleep = self.restore(&snapshot);
+            assert!(self.asleep.poll_output().is_none());
+        }
         assert_eq!(self.asleep.next_deadline(), self.awake.next_deadline());
         if self.awake.take_changed() {
             self.saved = snapshot;
@@ -83,239 +115,241 @@ impl End {
         }
     }
 
+    /// The object's memory is lost, and with it whoever was to decide.
+    fn evict(&mut self, crowd: &mut Crowd) {
+        self.saved = self.awake.snapshot();
+        assert_eq!(self.saved, self.asleep.snapshot(), "sleep loses nothing");
+        self.awake = self.restore(&self.saved);
+        self.asleep = self.restore(&self.saved);
+        self.model.evict();
+        self.drain(0, crowd);
+    }
+
     /// Does the same to both, which must answer the same.
-    fn both<T: PartialEq + std::fmt::Debug>(&mut self, mut act: impl FnMut(&mut Client) -> T) -> T {
+    fn both<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        mut act: impl FnMut(&mut Connection) -> T,
+    ) -> T {
         let result = act(&mut self.awake);
         trace(&result);
         assert_eq!(result, act(&mut self.asleep), "sleep changes nothing");
         result
     }
 
-    fn step(&mut self, bytes: &mut Bytes<'_>, who: usize, crowd: &mut Crowd) {
-        let namespace = NAMESPACES[bytes.below(NAMESPACES.len())];
-        match bytes.below(16) {
-            0..=4 => {
-                let data = read_message(bytes, self.settings.parser, self.protocol, namespace);
-                self.message(data, bytes, who, crowd);
-            }
-            5 => self.message(Data::from(bytes.piece().to_vec()), bytes, who, crowd),
-            6 => {
-                let text = text(bytes.piece()).into_owned();
-                self.message(Data::from(text), bytes, who, crowd);
-            }
-            7 => {
-                let request = self.both(Client::next_request);
-                assert_eq!(request, self.model.next_request());
-                if let Some(request) = request {
-                    self.decide(&request.namespace, bytes.byte(), who, crowd);
+    /// Takes the outputs of both, and does what a driver does. The application
+    /// makes its choice about the first request.
+    fn drain(&mut self, choice: u8, crowd: &mut Crowd) {
+        let mut choice = Some(choice);
+        loop {
+            let outputs = (self.awake.poll_output(), self.asleep.poll_output());
+            trace(&outputs.0);
+            let told = self.model.told.pop_front();
+            let (Some(output), Some(same)) = outputs else {
+                assert!(told.is_none() && outputs.0.is_none() && outputs.1.is_none());
+                return;
+            };
+            let told = told.unwrap_or_else(|| panic!("{output:?} is not expected"));
+            check(&output, &told, self.settings.parser, self.protocol);
+            check(&same, &told, self.settings.parser, self.protocol);
+            match output {
+                Output::Connect(request) => {
+                    self.begin(&request.namespace, choice.take().unwrap_or(0));
                 }
-            }
-            8 | 9 => self.accept(namespace, who, crowd),
-            10 => {
-                let expected = self.model.remove(namespace).is_some();
-                let result = self.both(|client| client.disconnect(namespace));
-                assert_eq!(result.is_some(), expected);
-                if let Some((socket, packet)) = result {
-                    self.check(&packet, &Said::Disconnect(namespace.to_owned()));
-                    crowd.gone(namespace, who, &socket.rooms);
+                Output::Present(join) => {
+                    let socket = self.awake.socket(join).expect("it is there");
+                    crowd.insert((self.who, join), socket);
                 }
-            }
-            11 | 12 => {
-                let room = ROOMS[bytes.below(ROOMS.len())];
-                let joined = self.both(|client| client.join(namespace, room));
-                assert_eq!(joined, self.model.join(namespace, room));
-                if joined && self.model.is_connected(namespace) {
-                    crowd.join(namespace, room, who);
+                Output::Refused(socket) => crowd.gone((self.who, socket.join_id()), &socket),
+                Output::Abandoned(join) | Output::Disconnected(join, _) => {
+                    let socket = self.awake.socket(join).expect("until it is forgotten");
+                    crowd.gone((self.who, join), socket);
                 }
+                Output::Send(_) | Output::Violation(_) | Output::Close => {}
             }
-            13 => {
-                let room = ROOMS[bytes.below(ROOMS.len())];
-                self.both(|client| client.leave(namespace, room));
-                self.model.leave(namespace, room);
-                crowd.leave(namespace, room, who);
-            }
-            14 => {
-                let data = bytes.flag().then(|| text(bytes.piece()).into_owned());
-                let set = self.both(|client| client.set_data(namespace, data.clone()));
-                assert_eq!(set, self.model.set_data(namespace, data.clone()));
-            }
-            _ => self.end_or_wait(bytes, who, crowd),
-        }
-    }
-
-    fn end_or_wait(&mut self, bytes: &mut Bytes<'_>, who: usize, crowd: &mut Crowd) {
-        let now = Timestamp::from_millis(u64::from(bytes.byte()) * 1_000);
-        let late = self.both(|client| client.handle_timeout(now));
-        let has_time = now < Timestamp::from_millis(0) + self.settings.connect_timeout;
-        assert_eq!(late, !self.model.has_joined() && !has_time);
-        if bytes.byte() & 3 == 0 {
-            self.close(who, crowd);
-        }
-    }
-
-    /// The session is over; a new one takes its place.
-    fn close(&mut self, who: usize, crowd: &mut Crowd) {
-        let sockets: Vec<_> = self.both(|client| client.close().collect::<Vec<_>>());
-        self.model.check_closed(&sockets);
-        for (namespace, socket) in sockets {
-            crowd.gone(&namespace, who, &socket.rooms);
-        }
-        assert_eq!(self.awake.sockets().count(), 0);
-        assert_eq!(self.both(Client::next_request), None);
-        *self = Self {
-            joined: self.joined,
-            ..Self::open(self.settings, self.protocol)
-        };
-    }
-
-    fn message(&mut self, data: Data<'_>, bytes: &mut Bytes<'_>, who: usize, crowd: &mut Crowd) {
-        let expected = self.model.message(data.borrowed());
-        let awake = self.awake.handle_message(data.borrowed());
-        let asleep = self.asleep.handle_message(data.borrowed());
-        trace(&(&data, &awake));
-        assert_eq!(awake, asleep, "sleep changes nothing");
-        match (awake, expected) {
-            (Ok(Some(Incoming::Reply(packet))), Ok(Some(model::Expected::Refusal(said)))) => {
-                self.check(&packet, &said);
-            }
-            (Ok(Some(Incoming::Connect(request))), Ok(Some(model::Expected::Connect(same)))) => {
-                assert_eq!(request, same);
-                self.decide(&request.namespace, bytes.byte(), who, crowd);
-            }
-            (
-                Ok(Some(Incoming::Disconnect { namespace, socket })),
-                Ok(Some(model::Expected::Disconnect(same))),
-            ) => {
-                assert_eq!(namespace, same);
-                crowd.gone(&namespace, who, &socket.rooms);
-            }
-            (
-                Ok(Some(Incoming::Event {
-                    namespace,
-                    ack,
-                    name,
-                    args,
-                })),
-                Ok(Some(model::Expected::Packet(packet))),
-            ) => packet.check_event(&namespace, ack, &name, &args),
-            (
-                Ok(Some(Incoming::Ack {
-                    namespace,
-                    id,
-                    args,
-                })),
-                Ok(Some(model::Expected::Packet(packet))),
-            ) => {
-                packet.check_ack(&namespace, id, &args);
-                crowd.ack(id, &namespace, who, args.into_owned());
-            }
-            (Ok(None), Ok(None)) => {}
-            (Err(violation), Err(same)) => {
-                assert_eq!(violation, same);
-                self.close(who, crowd);
-            }
-            (got, expected) => panic!("{got:?} and not {expected:?}"),
         }
     }
 
     /// The application thinks about it, or knows at once.
-    fn decide(&mut self, namespace: &str, choice: u8, who: usize, crowd: &mut Crowd) {
+    fn begin(&mut self, namespace: &str, choice: u8) {
+        let data = (choice & 8 != 0).then_some(r#"{"code":1}"#);
         if choice & 7 == 7 {
-            let data = (choice & 8 != 0).then_some(r#"{"code":1}"#);
-            let packet = self.both(|client| client.refuse(namespace, "no \"entry\"", data));
-            self.model.remove(namespace);
-            let said = Said::Refusal {
-                namespace: namespace.to_owned(),
-                message: "no \"entry\"".to_owned(),
-                data: data.map(str::to_owned),
-            };
-            return self.check(&packet, &said);
-        }
-        self.joined += 1;
-        let id = format!("{who}-{}", self.joined);
-        let mut socket = Socket::new(id, u16::from(choice));
-        socket.pid = (choice & 16 != 0).then(|| format!("pid {}", self.joined));
-        self.both(|client| client.begin(namespace, socket.clone()));
-        self.model.begin(namespace, &socket);
-        if choice & 1 == 1 {
-            self.accept(namespace, who, crowd);
-        }
-    }
-
-    fn accept(&mut self, namespace: &str, who: usize, crowd: &mut Crowd) {
-        let expected = self.model.accept(namespace);
-        let packet = self.both(|client| client.accept(namespace));
-        assert_eq!(packet.is_some(), expected.is_some());
-        if let (Some(packet), Some(said)) = (packet, expected) {
-            self.check(&packet, &said);
-            for room in self.model.rooms(namespace) {
-                crowd.join(namespace, &room, who);
+            for connection in [&mut self.awake, &mut self.asleep] {
+                connection.refuse_request(namespace, "no \"entry\"", data);
             }
+            return self.model.refuse_request(namespace, "no \"entry\"", data);
+        }
+        let admission = Admission {
+            pid: (choice & 16 != 0).then(|| format!("pid of {namespace}")),
+            definition: Definition {
+                index: u16::from(choice) + 1,
+                tag: u32::from(choice),
+            },
+            recovered: (choice & 32 != 0).then(|| self.model.recovered()),
+            ..Admission::new("id")
+        };
+        let join = self.both(|it| it.begin(namespace, admission.clone()));
+        self.model.begin(join, namespace, admission);
+        if choice & 1 == 1 {
+            self.decide(join, 1);
         }
     }
 
-    /// Whether a packet says what it should. In msgpack that is what the target of
-    /// that name is for.
-    fn check(&self, packet: &Encoded, said: &Said) {
-        if self.settings.parser == Parser::JSON {
-            let [message] = *packet.messages().collect::<Vec<_>>() else {
-                panic!("{packet:?} has no attachments");
-            };
-            assert_eq!(message.data(), Data::from(said.to_text(self.protocol)));
+    fn decide(&mut self, join: JoinId, choice: u8) {
+        let data = (choice & 8 != 0).then_some(r#"{"code":1}"#);
+        if choice & 7 == 7 {
+            self.both(|it| it.refuse(join, "no \"entry\"", data));
+            self.model.refuse(join, "no \"entry\"", data);
+        } else if choice & 1 == 1 {
+            let accepted = self.both(|it| it.accept(join));
+            assert_eq!(accepted, self.model.accept(join));
+        } else {
+            self.both(|it| it.admit(join));
+            self.model.admit(join);
         }
     }
-}
 
-/// What a client may well say.
-fn read_message(
-    bytes: &mut Bytes<'_>,
-    parser: Parser,
-    protocol: Protocol,
-    namespace: &str,
-) -> Data<'static> {
-    let choice = bytes.byte();
-    let prefix = if namespace == "/" {
-        String::new()
-    } else {
-        format!("{namespace},")
-    };
-    if parser == Parser::MSGPACK {
-        return Data::from(write_msgpack(choice, namespace, bytes.byte()));
+    fn step(&mut self, bytes: &mut Bytes<'_>, crowd: &mut Crowd) {
+        let namespace = NAMESPACES[bytes.below(NAMESPACES.len())];
+        // The newest in this namespace, or none that there ever was.
+        let join = self.model.newest_in(namespace).unwrap_or(JoinId(u32::MAX));
+        let mut choice = 0;
+        match bytes.below(16) {
+            0..=4 => {
+                let data = read_message(bytes, self.settings.parser, self.protocol, namespace);
+                choice = self.message(data, bytes, crowd);
+            }
+            5 => choice = self.message(Data::from(bytes.piece().to_vec()), bytes, crowd),
+            6 => {
+                let text = text(bytes.piece()).into_owned();
+                choice = self.message(Data::from(text), bytes, crowd);
+            }
+            7 => {
+                let choice = bytes.byte();
+                self.decide(join, choice);
+            }
+            8 => self.decide(join, 1),
+            9 => self.post(join, namespace, bytes.byte()),
+            10 => {
+                let disconnected = self.both(|it| it.disconnect(join));
+                assert_eq!(disconnected, self.model.disconnect(join));
+            }
+            11 | 12 => {
+                let room = ROOMS[bytes.below(ROOMS.len())];
+                let entered = self.both(|it| it.enter(join, room));
+                assert_eq!(entered, self.model.enter(join, room));
+                if entered == Ok(true) && self.model.is_present(join) {
+                    crowd.enter(namespace, room, (self.who, join));
+                }
+            }
+            13 => {
+                let room = ROOMS[bytes.below(ROOMS.len())];
+                let left = self.both(|it| it.leave(join, room));
+                assert_eq!(left, self.model.leave(join, room));
+                if left == Some(true) {
+                    crowd.leave(namespace, room, (self.who, join));
+                }
+            }
+            14 => {
+                let data = bytes.flag().then(|| text(bytes.piece()).into_owned());
+                let set = self.both(|it| it.set_data(join, data.clone()));
+                assert_eq!(set, self.model.set_data(join, data.clone()));
+            }
+            _ => self.end_or_wait(join, namespace, bytes, crowd),
+        }
+        self.drain(choice, crowd);
     }
-    Data::from(match choice & 15 {
-        0..=3 => format!("0{prefix}"),
-        4 if protocol == Protocol::V4 => format!("0{namespace}?token=1,"),
-        4 => format!("0{prefix}{{\"token\":1}}"),
-        5 => format!("1{prefix}"),
-        6 | 7 => format!("2{prefix}[\"event\",{choice}]"),
-        8 => format!("2{prefix}{choice}[\"event\"]"),
-        9 | 10 => format!(
-            "3{prefix}{}[{choice}]",
-            u32::from(bytes.byte()) << 23 | u32::from(bytes.byte())
-        ),
-        11 => format!("51-{prefix}[\"event\",{{\"_placeholder\":true,\"num\":0}}]"),
-        12 => format!("62-{prefix}{choice}[{{\"_placeholder\":true,\"num\":1}}]"),
-        13 => format!("2{prefix}[\"disconnect\"]"),
-        _ => return Data::from(vec![choice; usize::from(choice >> 4)]),
-    })
-}
 
-fn write_msgpack(choice: u8, namespace: &str, id: u8) -> Vec<u8> {
-    let mut message = vec![0x83, 0xa4];
-    message.extend(b"type");
-    message.push([0, 0, 1, 2, 3][usize::from(choice) % 5]);
-    message.push(0xa3);
-    message.extend(b"nsp");
-    message.push(0xa0 | namespace.len() as u8);
-    message.extend(namespace.bytes());
-    match choice % 5 {
-        0..=2 => message[0] = 0x82,
-        3 => message.extend(b"\xa4data\x92\xa1e\xc4\x01!"),
-        _ => {
-            message[0] = 0x84;
-            message.extend(b"\xa4data\x91\xc0\xa2id");
-            message.push(id & 0x7f);
+    /// Sends an event to a socket, or holds it until its client knows of it.
+    fn post(&mut self, join: JoinId, namespace: &str, number: u8) {
+        let route = self.both(|it| it.route(join));
+        assert_eq!(route, self.model.route(join));
+        let args = Args::new(format!("[\"event\",{number}]"), Vec::new());
+        let ack = self.both(|it| it.encode_ack(join, u64::from(number), &args));
+        assert_eq!(ack.is_some(), route == Route::Send);
+        let packet = ServerPacket::Event {
+            namespace,
+            ack: None,
+            args: &args,
+            offset: None,
+        };
+        let packet = Rc::new(packet.encode(self.protocol, self.settings.parser));
+        let held = self.both(|it| it.hold(join, &packet));
+        assert_eq!(held, route == Route::Hold);
+        if held {
+            self.model.hold(join, Told::Held(packet));
         }
     }
-    message
+
+    fn end_or_wait(
+        &mut self,
+        join: JoinId,
+        namespace: &str,
+        bytes: &mut Bytes<'_>,
+        crowd: &mut Crowd,
+    ) {
+        let now = Timestamp::from_millis(u64::from(bytes.byte()) * 1_000);
+        self.both(|it| it.handle_timeout(now));
+        self.model.timeout(now);
+        self.drain(0, crowd);
+        match bytes.byte() & 7 {
+            // Once more, and there is a new one.
+            0 if self.model.is_over() => {
+                *self = Self::open(self.settings, self.protocol, self.who, crowd);
+            }
+            0 | 4 => {
+                let reason = engine::Reason::TransportClose;
+                self.both(|it| it.handle_closed(reason));
+                self.model.end(reason);
+            }
+            1 => {
+                self.both(Connection::close);
+                self.model.close();
+            }
+            2 => {
+                let pid = format!("pid of {namespace}");
+                let superseded = self.both(|it| it.supersede(namespace, &pid));
+                assert_eq!(superseded, self.model.supersede(namespace, &pid));
+            }
+            5 => self.evict(crowd),
+            6 => {
+                self.both(|it| it.forget(join));
+                self.model.forget(join);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what the application thinks of a request that this may be.
+    fn message(&mut self, data: Data<'_>, bytes: &mut Bytes<'_>, crowd: &mut Crowd) -> u8 {
+        let heard = self.model.message(data.borrowed());
+        let awake = self.awake.handle_message(data.borrowed());
+        let asleep = self.asleep.handle_message(data.borrowed());
+        trace(&(&data, &awake));
+        assert_eq!(awake, asleep, "sleep changes nothing");
+        match (awake, heard) {
+            (None, None) => {}
+            (
+                Some(Incoming::Event {
+                    join,
+                    ack,
+                    name,
+                    args,
+                }),
+                Some(Heard(by, packet)),
+            ) => {
+                assert_eq!(join, by);
+                packet.check_event(ack, &name, &args);
+            }
+            (Some(Incoming::Ack { join, id, args }), Some(Heard(by, packet))) => {
+                assert_eq!(join, by);
+                packet.check_ack(id, &args);
+                crowd.ack(id, (self.who, join), args.into_owned());
+            }
+            (got, heard) => panic!("{got:?} and not {heard:?}"),
+        }
+        match self.model.told.front() {
+            Some(Told::Connect(_)) => bytes.byte(),
+            _ => 0,
+        }
+    }
 }

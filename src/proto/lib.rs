@@ -1,10 +1,20 @@
-//! The protocols that Dormouse speaks, as plain data and state machines.
+//! Engine.IO and Socket.IO, the protocols that Dormouse speaks, as plain data and
+//! state machines.
 //!
 //! This crate contains no networking code, no clock, no randomness and no
 //! `async`: bytes and [`Timestamp`]s come in as arguments, packets and answers
 //! come out as values. It builds for `wasm32v1-none`.
 //!
-//! - [`engine`]: Engine.IO revisions 3 and 4 — packets, payloads, the session.
+//! - [`engine`]: Engine.IO, revisions 3 and 4. Packets, payloads, and the
+//!   [`Session`](engine::Session): one client, over HTTP long-polling or WebSocket.
+//! - [`socket`]: Socket.IO, protocols 4 and 5. Packets with attachments,
+//!   namespaces, rooms, acknowledgements, and the
+//!   [`Connection`](socket::Connection): one client's sockets above its session.
+//!
+//! Both are driven in the same way: `handle_*` takes in what has happened, and
+//! `poll_output` returns what is to be done until nothing is left. A session knows
+//! nothing of Socket.IO, and a connection nothing of transports: whoever drives them
+//! passes the messages on.
 #![no_std]
 #![cfg_attr(
     test,

@@ -7,14 +7,12 @@ use std::rc::Rc;
 use dormouse_proto::engine::{Data, Transport};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wasm_bindgen::JsValue;
 use worker::Env;
-use worker::worker_sys::DurableObject;
 
 use crate::app::app;
 use crate::endpoint::Endpoint;
-use crate::front;
-use crate::object::{Command, Shell};
+use crate::port::{LocalPort, PortError, Reply, Request};
+use crate::remote::RemotePort;
 use crate::sid::Sid;
 
 /// The most bytes of JSON that a user session may take.
@@ -35,16 +33,23 @@ pub const MAX_SESSION: usize = 1 << 20;
 /// nowhere told.
 #[derive(Clone)]
 pub struct Client {
-    shell: Rc<Shell>,
+    port: Rc<dyn LocalPort>,
+    endpoint: Rc<Endpoint>,
     sid: Sid,
 }
 
 impl Client {
-    pub(crate) fn new(shell: &Rc<Shell>, sid: Sid) -> Self {
+    pub(crate) fn new(port: Rc<dyn LocalPort>, endpoint: &Rc<Endpoint>, sid: Sid) -> Self {
         Self {
-            shell: shell.clone(),
+            port,
+            endpoint: endpoint.clone(),
             sid,
         }
+    }
+
+    /// What comes of a request that this object carries out at once.
+    fn call(&self, request: Request<'_>) -> Result<Reply, PortError> {
+        self.port.call(request).now()
     }
 
     /// The client's session id.
@@ -67,7 +72,8 @@ impl Client {
     ///
     /// [`SendError::Unknown`] if the client has gone.
     pub async fn send(&self, data: impl Into<Data<'_>>) -> Result<(), SendError> {
-        found(self.shell.send(self.sid.key(), data.into()))
+        self.call(Request::Send(self.sid.key(), data.into()))?;
+        Ok(())
     }
 
     /// Sends a value as JSON.
@@ -83,12 +89,17 @@ impl Client {
     /// Disconnects the client. What was sent before still arrives. The reason
     /// that [`on_disconnect`](crate::engine::Engine::on_disconnect) is told is "forced close".
     pub async fn disconnect(&self) {
-        self.shell.close(self.sid.key());
+        // One that has gone is disconnected.
+        let _ = self.call(Request::Close(self.sid.key()));
     }
 
     /// The transport in use now; `None` once the client has gone.
     pub fn transport(&self) -> Option<Transport> {
-        self.shell.transport(self.sid.key())
+        let reply = self.call(Request::Transport(self.sid.key()));
+        let Ok(Reply::Transport(transport)) = reply else {
+            return None;
+        };
+        Some(transport)
     }
 
     /// The user session: what the application keeps of this client. It survives
@@ -107,7 +118,10 @@ impl Client {
     /// # }
     /// ```
     pub fn session<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
-        let data = self.shell.session_data(self.sid.key());
+        let reply = self.call(Request::UserSession(self.sid.key()));
+        let Ok(Reply::Json(data)) = reply else {
+            return Ok(None);
+        };
         data.map(|json| serde_json::from_str(&json).map_err(SessionError::Json))
             .transpose()
     }
@@ -123,11 +137,9 @@ impl Client {
         if json.len() > MAX_SESSION {
             return Err(SessionError::TooLarge);
         }
-        if self.shell.set_session_data(self.sid.key(), json.into()) {
-            Ok(())
-        } else {
-            Err(SessionError::Unknown)
-        }
+        self.call(Request::SetUserSession(self.sid.key(), json.into()))
+            .map_err(|_| SessionError::Unknown)?;
+        Ok(())
     }
 
     /// Changes the user session in place, beginning with `T::default()` where
@@ -173,27 +185,26 @@ impl Client {
     /// # }
     /// ```
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.shell.spawn(self.sid.key(), task);
+        self.port.spawn(self.sid.key(), Box::pin(task));
     }
 
     /// The Worker's bindings.
     pub fn env(&self) -> &Env {
-        &self.shell.env
+        self.port.env()
     }
 
     /// The storage of the object that holds this client. Tables whose names
     /// begin with `dormouse_` are the server's own, and so is the alarm.
     pub fn storage(&self) -> worker::durable::Storage {
-        self.shell.storage()
+        self.port.storage()
     }
 
     /// All clients of this server, in this object and elsewhere. There is no
     /// reason for `None` in a handler.
     pub fn clients(&self) -> Option<Clients> {
         Some(Clients {
-            endpoint: self.shell.endpoint()?.clone(),
-            env: self.shell.env.clone(),
-            shell: Some(self.shell.clone()),
+            remote: RemotePort::new(self.endpoint.options.clone(), self.port.env()),
+            local: Some(self.port.clone()),
         })
     }
 }
@@ -226,21 +237,20 @@ impl fmt::Debug for Client {
 /// ```
 #[derive(Clone)]
 pub struct Clients {
-    endpoint: Rc<Endpoint>,
-    env: Env,
+    remote: RemotePort,
     /// The object this is used in, where it is used in one.
-    shell: Option<Rc<Shell>>,
+    local: Option<Rc<dyn LocalPort>>,
 }
 
 impl Clients {
     /// The clients of the server on `path`; `None` if there is no such Engine.IO server.
     pub fn new(env: &Env, path: &str) -> Option<Self> {
-        let endpoint = app().endpoint_at(path)?.clone();
+        let app = app();
+        let endpoint = app.endpoint_at(path)?;
         endpoint.engine()?;
         Some(Self {
-            endpoint,
-            env: env.clone(),
-            shell: None,
+            remote: RemotePort::new(endpoint.options.clone(), env),
+            local: None,
         })
     }
 
@@ -252,11 +262,9 @@ impl Clients {
     /// [`SendError::Platform`] if its object could not be reached.
     pub async fn send(&self, sid: &str, data: impl Into<Data<'_>>) -> Result<(), SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
-        let data = data.into();
-        match self.here(&sid) {
-            Some(shell) => found(shell.send(sid.key(), data)),
-            None => self.ask(&sid, Command::Send(&sid, &data)).await.map(|_| ()),
-        }
+        self.call(&sid, Request::Send(sid.key(), data.into()))
+            .await
+            .map(drop)
     }
 
     /// Sends a value as JSON.
@@ -276,10 +284,7 @@ impl Clients {
     /// Those of [`send`](Self::send).
     pub async fn disconnect(&self, sid: &str) -> Result<(), SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
-        match self.here(&sid) {
-            Some(shell) => found(shell.close(sid.key())),
-            None => self.ask(&sid, Command::Close(&sid)).await.map(|_| ()),
-        }
+        self.call(&sid, Request::Close(sid.key())).await.map(drop)
     }
 
     /// The transport that a client uses now.
@@ -289,15 +294,11 @@ impl Clients {
     /// Those of [`send`](Self::send).
     pub async fn transport(&self, sid: &str) -> Result<Transport, SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
-        if let Some(shell) = self.here(&sid) {
-            return shell.transport(sid.key()).ok_or(SendError::Unknown);
-        }
-        let name = self.ask(&sid, Command::Transport(&sid)).await?;
-        let transports = [Transport::Polling, Transport::WebSocket];
-        let transport = transports
-            .into_iter()
-            .find(|transport| transport.as_str() == name);
-        transport.ok_or(SendError::Unknown)
+        let reply = self.call(&sid, Request::Transport(sid.key())).await?;
+        let Reply::Transport(transport) = reply else {
+            return Err(PortError::Answer.into());
+        };
+        Ok(transport)
     }
 
     /// Disconnects every client of this server. It wakes every object that the
@@ -309,54 +310,35 @@ impl Clients {
     /// of [`Placement::Shards`](crate::engine::Placement::Shards) can.
     /// [`SendError::Platform`] if one could not be reached.
     pub async fn disconnect_all(&self) -> Result<(), SendError> {
-        let options = &self.endpoint.options;
+        let options = self.remote.options();
         let names = options
             .placement
             .names(&options.path)
             .ok_or(SendError::Placement)?;
-        let objects = front::object(&app(), &self.env)
-            .map_err(|message| SendError::Platform(message.into()))?;
-        let mut asked = Vec::with_capacity(names.len());
-        for name in &names {
-            let id = objects.id_from_name(name).map_err(platform_error)?;
-            if let Some(shell) = self
-                .shell
-                .as_ref()
-                .filter(|shell| id.to_string().is_ok_and(|id| shell.is(&id)))
-            {
-                shell.close_all();
-            } else {
-                let object = objects.get(&id).map_err(platform_error)?;
-                let path = &options.path;
-                asked.push(async move { Command::CloseAll.ask_and_wait(&object, path).await });
-            }
-        }
-        for answer in futures::future::join_all(asked).await {
-            answer.map_err(platform_error)?;
+        // This object answers a request like any other.
+        let asked = names
+            .iter()
+            .map(|name| self.remote.call_named(name, &Request::CloseAll));
+        for reply in futures::future::join_all(asked).await {
+            reply?;
         }
         Ok(())
     }
 
-    /// The object that this runs in, if it holds the session.
-    fn here(&self, sid: &Sid) -> Option<&Rc<Shell>> {
-        self.shell.as_ref().filter(|shell| shell.is(&sid.object()))
-    }
-
-    async fn ask(&self, sid: &Sid, command: Command<'_>) -> Result<String, SendError> {
-        let objects = front::object(&app(), &self.env)
-            .map_err(|message| SendError::Platform(message.into()))?;
-        let object: DurableObject = front::find(&objects, sid).ok_or(SendError::Unknown)?;
-        let answer = command
-            .ask_and_wait(&object, &self.endpoint.options.path)
-            .await;
-        answer.map_err(platform_error)?.ok_or(SendError::Unknown)
+    /// Has a request for a session carried out: here, if this object holds it.
+    async fn call(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, SendError> {
+        let local = self.local.as_ref().filter(|local| local.holds(sid));
+        Ok(match local {
+            Some(local) => local.call(request).reply().await?,
+            None => self.remote.call_for(sid, &request).await?,
+        })
     }
 }
 
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clients")
-            .field("path", &self.endpoint.options.path)
+            .field("path", &self.remote.options().path)
             .finish_non_exhaustive()
     }
 }
@@ -412,18 +394,17 @@ impl fmt::Display for SessionError {
 
 impl core::error::Error for SessionError {}
 
-fn found(found: bool) -> Result<(), SendError> {
-    if found {
-        Ok(())
-    } else {
-        Err(SendError::Unknown)
-    }
-}
-
 fn to_json(value: &impl Serialize) -> Result<String, SendError> {
     serde_json::to_string(value).map_err(SendError::Json)
 }
 
-fn platform_error(error: JsValue) -> SendError {
-    SendError::Platform(error.into())
+impl From<PortError> for SendError {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::Gone => Self::Unknown,
+            PortError::Placement => Self::Placement,
+            PortError::Platform(error) => Self::Platform(error),
+            PortError::TooManyRooms | PortError::Answer => Self::Platform(error.to_string().into()),
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::request::Handshake;
 
 /// One server of an [`App`](crate::App), whatever it speaks.
 pub(crate) struct Endpoint {
-    pub(crate) options: Options,
+    pub(crate) options: Rc<Options>,
     pub(crate) admit: Option<Admit>,
     pub(crate) application: Application,
 }
@@ -21,14 +21,14 @@ pub(crate) type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
 /// What a server's sessions carry, and who deals with it.
 pub(crate) enum Application {
     /// Engine.IO alone: messages.
-    Engine(engine::Handlers),
+    Engine(Rc<engine::Handlers>),
     /// Socket.IO: events, in namespaces.
-    Io(io::Application),
+    Io(Rc<io::Application>),
 }
 
 impl Endpoint {
     /// The Engine.IO application.
-    pub(crate) fn engine(&self) -> Option<&engine::Handlers> {
+    pub(crate) fn engine(&self) -> Option<&Rc<engine::Handlers>> {
         match &self.application {
             Application::Engine(handlers) => Some(handlers),
             Application::Io(_) => None,
@@ -36,7 +36,7 @@ impl Endpoint {
     }
 
     /// The Socket.IO application.
-    pub(crate) fn io(&self) -> Option<&io::Application> {
+    pub(crate) fn io(&self) -> Option<&Rc<io::Application>> {
         match &self.application {
             Application::Engine(_) => None,
             Application::Io(application) => Some(application),

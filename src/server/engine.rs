@@ -210,9 +210,9 @@ impl Engine {
 impl From<Engine> for Endpoint {
     fn from(engine: Engine) -> Self {
         Self {
-            options: engine.options,
+            options: Rc::new(engine.options),
             admit: engine.admit,
-            application: Application::Engine(engine.handlers),
+            application: Application::Engine(Rc::new(engine.handlers)),
         }
     }
 }
@@ -337,7 +337,7 @@ impl From<()> for Refused {
 /// # }
 /// ```
 pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
-    worker::Delay::from(duration)
+    crate::platform::sleep(duration)
 }
 
 #[cfg(test)]

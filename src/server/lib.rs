@@ -84,12 +84,15 @@ mod http;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;
 mod io;
+mod layer;
 mod log;
 mod object;
 mod options;
 mod placement;
 mod platform;
+mod port;
 mod query;
+mod remote;
 mod request;
 mod sid;
 

@@ -170,6 +170,11 @@ pub(crate) fn promise(future: LocalBoxFuture<'static, Result<JsValue, JsValue>>)
     wasm_bindgen_futures::future_to_promise(future).into()
 }
 
+/// Waits.
+pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Unpin {
+    worker::Delay::from(duration)
+}
+
 /// Calls back once, after a while, unless it is dropped before.
 pub(crate) struct Timer {
     id: JsValue,

@@ -3,24 +3,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dormouse_proto::socket::{Acks, Args, Filter, Kept, LAST_ACK, Offset, Rooms};
+use dormouse_proto::socket::{Acks, Args, Filter, JoinId, LAST_ACK, Rooms, Socket};
 
 use super::super::bytes::Bytes;
-use super::{CLIENTS, NAMESPACES, ROOMS};
+use super::{CLIENTS, NAMESPACES, Name, ROOMS};
 
 /// An event whose acknowledgements are waited for.
 struct Asked {
-    namespace: &'static str,
-    missing: BTreeSet<usize>,
-    answered: Vec<usize>,
+    missing: BTreeSet<Name>,
+    answered: Vec<Name>,
     gone: usize,
 }
 
 pub(super) struct Crowd {
-    rooms: Rooms<usize>,
+    rooms: Rooms<Name>,
+    /// Who is in which namespace.
+    present: BTreeSet<(String, Name)>,
     /// Who is in which room of which namespace.
-    members: BTreeSet<(String, String, usize)>,
-    acks: Acks<usize, u32>,
+    members: BTreeSet<(String, String, Name)>,
+    acks: Acks<Name, u32>,
     asked: BTreeMap<u32, Asked>,
     next: u32,
 }
@@ -29,6 +30,7 @@ impl Crowd {
     pub(super) fn new(first: u32) -> Self {
         Self {
             rooms: Rooms::default(),
+            present: BTreeSet::new(),
             members: BTreeSet::new(),
             acks: Acks::begin_at(first),
             asked: BTreeMap::new(),
@@ -36,54 +38,63 @@ impl Crowd {
         }
     }
 
-    pub(super) fn join(&mut self, namespace: &str, room: &str, who: usize) {
-        self.rooms.join(namespace, room, who);
-        self.members
-            .insert((namespace.to_owned(), room.to_owned(), who));
+    /// A socket is seen from now on, with the rooms it is in.
+    pub(super) fn insert(&mut self, name: Name, socket: &Socket) {
+        let namespace = socket.namespace();
+        self.rooms.insert(namespace, name);
+        let new = self.present.insert((namespace.to_owned(), name));
+        assert!(new, "it is seen once");
+        for room in socket.rooms() {
+            self.enter(namespace, room, name);
+        }
     }
 
-    pub(super) fn leave(&mut self, namespace: &str, room: &str, who: usize) {
-        self.rooms.leave(namespace, room, who);
+    pub(super) fn enter(&mut self, namespace: &str, room: &str, name: Name) {
+        self.rooms.join(namespace, room, name);
         self.members
-            .remove(&(namespace.to_owned(), room.to_owned(), who));
+            .insert((namespace.to_owned(), room.to_owned(), name));
     }
 
-    /// A socket is gone, with the rooms it was in.
-    pub(super) fn gone(&mut self, namespace: &str, who: usize, rooms: &[String]) {
-        rooms
-            .iter()
-            .for_each(|room| self.leave(namespace, room, who));
-        let left = self
-            .members
-            .iter()
-            .any(|(n, _, w)| n == namespace && *w == who);
+    pub(super) fn leave(&mut self, namespace: &str, room: &str, name: Name) {
+        self.rooms.leave(namespace, room, name);
+        self.members
+            .remove(&(namespace.to_owned(), room.to_owned(), name));
+    }
+
+    /// A socket has gone, if anybody saw it, with the rooms it was in.
+    pub(super) fn gone(&mut self, name: Name, socket: &Socket) {
+        let namespace = socket.namespace();
+        let rooms = socket.rooms().iter().map(|room| &**room);
+        self.rooms.remove(namespace, rooms, name);
+        self.present.remove(&(namespace.to_owned(), name));
+        for room in socket.rooms() {
+            self.members
+                .remove(&(namespace.to_owned(), room.clone(), name));
+        }
+        let left = self.members.iter().any(|(_, _, other)| *other == name);
         assert!(!left, "it knows all of its rooms");
         let mut expected = Vec::new();
         for (id, asked) in &mut self.asked {
-            if asked.namespace == namespace && asked.missing.remove(&who) {
+            if asked.missing.remove(&name) {
                 asked.gone += 1;
                 expected.extend(asked.missing.is_empty().then_some(*id));
             }
         }
-        let mut complete = self.acks.handle_gone(namespace, who);
+        let mut complete = self.acks.handle_gone(name);
         complete.sort_unstable();
         assert_eq!(complete, expected);
     }
 
-    pub(super) fn ack(&mut self, id: u64, namespace: &str, who: usize, args: Args<'static>) {
+    pub(super) fn ack(&mut self, id: u64, name: Name, args: Args<'static>) {
         let asked = u32::try_from(id)
             .ok()
             .and_then(|id| self.asked.get_mut(&id));
-        let asked = asked.filter(|asked| asked.namespace == namespace);
         let expected = asked.is_some_and(|asked| {
-            let counts = asked.missing.remove(&who);
-            asked.answered.extend(counts.then_some(who));
+            let counts = asked.missing.remove(&name);
+            asked.answered.extend(counts.then_some(name));
             counts && asked.missing.is_empty()
         });
-        let complete = self
-            .acks
-            .handle_ack(id, namespace, who, args)
-            .map(u64::from);
+        let complete = self.acks.handle_ack(id, name, args).map(u64::from);
         assert_eq!(complete, expected.then_some(id));
     }
 
@@ -100,7 +111,9 @@ impl Crowd {
             6 => {
                 let (id, who) = (self.asked.keys().nth(bytes.below(4)), bytes.below(CLIENTS));
                 let id = id.map_or(7, |id| u64::from(*id));
-                self.ack(id, namespace, who, Args::new("[]", Vec::new()));
+                if let Some(name) = self.first(namespace, who) {
+                    self.ack(id, name, Args::new("[]", Vec::new()));
+                }
             }
             _ => {}
         }
@@ -119,43 +132,48 @@ impl Crowd {
             except: pick(choice >> 4),
         };
         let selected = self.rooms.select(namespace, &filter);
-        let rooms_of = |who| {
-            let members = self
-                .members
-                .iter()
-                .filter(move |(n, _, w)| n == namespace && *w == who);
-            members.map(|(_, room, _)| room.clone()).collect::<Vec<_>>()
+        let is_meant = |name: &Name| {
+            let members = self.members.iter();
+            let members = members.filter(|(n, _, it)| n == namespace && it == name);
+            let rooms: Vec<&String> = members.map(|(_, room, _)| room).collect();
+            let named = filter.rooms.iter().any(|room| rooms.contains(&room));
+            let meant = (filter.rooms.is_empty() || named)
+                && !filter.except.iter().any(|room| rooms.contains(&room));
+            let is_in = |room: &str| rooms.iter().any(|it| *it == room);
+            assert_eq!(filter.matches(is_in), meant);
+            meant
         };
-        let is_meant = |who: &usize| {
-            let rooms = rooms_of(*who);
-            let kept = Kept {
-                id: String::new(),
-                namespace: namespace.to_owned(),
-                rooms: rooms.clone(),
-                data: None,
-                since: Offset(0),
-            };
-            let named = filter.rooms.is_empty() || rooms.iter().any(|it| filter.rooms.contains(it));
-            let meant = named && !rooms.iter().any(|room| filter.except.contains(room));
-            assert_eq!(kept.missed(&filter), meant);
-            !rooms.is_empty() && meant
-        };
-        let expected: Vec<usize> = (0..CLIENTS).filter(is_meant).collect();
+        let present = self.present.iter().filter(|(n, _)| n == namespace);
+        let mut expected: Vec<Name> = present.map(|(_, name)| *name).filter(is_meant).collect();
+        expected.sort_unstable();
         assert_eq!(selected, expected, "{filter:?}");
     }
 
-    fn expect(&mut self, namespace: &'static str, choice: u8) {
+    /// A client's first socket in a namespace.
+    fn first(&self, namespace: &str, who: usize) -> Option<Name> {
+        let mut present = self.present.iter();
+        let first = present.find(|(n, (by, _))| n == namespace && *by == who);
+        first.map(|(_, name)| *name)
+    }
+
+    fn expect(&mut self, namespace: &str, choice: u8) {
         while self.asked.contains_key(&self.next) {
             self.next = (self.next + 1) % LAST_ACK;
         }
         let id = self.next;
         self.next = (self.next + 1) % LAST_ACK;
-        let missing: BTreeSet<_> = (0..CLIENTS).filter(|who| choice >> who & 1 == 1).collect();
-        let given = self.acks.expect(namespace, missing.iter().copied(), id);
+        let missing: BTreeSet<Name> = (0..CLIENTS)
+            .filter(|who| choice >> who & 1 == 1)
+            // One of them may not be there, and yet be asked.
+            .map(|who| {
+                self.first(namespace, who)
+                    .unwrap_or((who, JoinId(u32::MAX)))
+            })
+            .collect();
+        let given = self.acks.expect(missing.iter().copied(), id);
         assert_eq!(given, id);
         assert_eq!(self.acks.is_complete(id), missing.is_empty());
         let asked = Asked {
-            namespace,
             missing,
             answered: Vec::new(),
             gone: 0,
@@ -170,7 +188,7 @@ impl Crowd {
             .is_none_or(|asked| asked.missing.is_empty());
         assert_eq!(self.acks.is_complete(id), complete);
         let waiting = self.acks.take(id);
-        let answered: Vec<usize> = waiting.answers.iter().map(|(who, _)| *who).collect();
+        let answered: Vec<Name> = waiting.answers.iter().map(|(who, _)| *who).collect();
         match expected {
             Some(asked) => {
                 assert_eq!((answered, waiting.gone), (asked.answered, asked.gone));

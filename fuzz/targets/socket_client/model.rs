@@ -1,139 +1,88 @@
-//! A client by the book: what has to come of what it says.
+//! A connection by the book: what has to come of what its client says, and of
+//! what its application decides.
 //!
-//! What its messages say is taken from a decoder; others watch that one.
+//! What the client's messages say is taken from a decoder; others watch that one.
+
+mod decisions;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use dormouse_proto::engine::Data;
+use dormouse_proto::Timestamp;
+use dormouse_proto::engine::{self, Data};
 use dormouse_proto::socket::{
-    Args, Auth, Client, ClientPacket, ConnectRequest, Decoder, Limits, Protocol, Settings, Socket,
-    TOO_MANY_NAMESPACES, Violation,
+    Args, Auth, ClientPacket, ConnectRequest, Connection, Decoder, INTERNAL_ERROR, JoinId, Limits,
+    Offset, Protocol, Reason, Settings, Socket, TOO_MANY_NAMESPACES, Violation,
 };
 
-/// What a client is told.
-#[derive(Debug)]
-pub(super) enum Said {
-    Connect {
-        namespace: String,
-        sid: String,
-        pid: Option<String>,
-    },
-    Refusal {
-        namespace: String,
-        message: String,
-        data: Option<String>,
-    },
-    Disconnect(String),
-}
+use super::told::{Said, Told};
 
-impl Said {
-    pub(super) fn to_text(&self, protocol: Protocol) -> String {
-        let quoted = |text: &str| serde_json::to_string(text).expect("a string");
-        let (kind, namespace, payload) = match (self, protocol) {
-            (Self::Connect { namespace, .. }, Protocol::V4) => ('0', namespace, String::new()),
-            (
-                Self::Connect {
-                    namespace,
-                    sid,
-                    pid,
-                },
-                Protocol::V5,
-            ) => {
-                let pid = pid
-                    .as_deref()
-                    .map(|pid| format!(",\"pid\":{}", quoted(pid)));
-                let pid = pid.unwrap_or_default();
-                ('0', namespace, format!("{{\"sid\":{}{pid}}}", quoted(sid)))
-            }
-            (
-                Self::Refusal {
-                    namespace,
-                    message,
-                    data,
-                },
-                Protocol::V4,
-            ) => {
-                let payload = data.clone().unwrap_or_else(|| quoted(message));
-                ('4', namespace, payload)
-            }
-            (
-                Self::Refusal {
-                    namespace,
-                    message,
-                    data,
-                },
-                Protocol::V5,
-            ) => {
-                let data = data.as_deref().map(|data| format!(",\"data\":{data}"));
-                let data = data.unwrap_or_default();
-                (
-                    '4',
-                    namespace,
-                    format!("{{\"message\":{}{data}}}", quoted(message)),
-                )
-            }
-            (Self::Disconnect(namespace), _) => ('1', namespace, String::new()),
-        };
-        match &**namespace {
-            "/" => format!("{kind}{payload}"),
-            namespace => format!("{kind}{namespace},{payload}"),
-        }
-    }
-}
-
-/// What the application is to hear.
+/// What the application is to hear, and by which socket.
 #[derive(Debug)]
-pub(super) enum Expected {
-    Connect(ConnectRequest<'static>),
-    Disconnect(String),
-    Packet(Packet),
-    Refusal(Said),
-}
+pub(super) struct Heard(pub(super) JoinId, pub(super) Packet);
 
 /// An event or an acknowledgement.
 #[derive(Debug)]
 pub(super) struct Packet(ClientPacket<'static>);
 
 impl Packet {
-    pub(super) fn check_event(
-        &self,
-        namespace: &str,
-        ack: Option<u64>,
-        name: &str,
-        args: &Args<'_>,
-    ) {
+    pub(super) fn check_event(&self, ack: Option<u64>, name: &str, args: &Args<'_>) {
         let ClientPacket::Event {
-            namespace: n,
             ack: k,
             name: e,
             args: a,
+            ..
         } = &self.0
         else {
-            panic!("{self:?} is no event");
+            panic!("{self:?} is not an event");
         };
-        assert_eq!((&**n, *k, &**e, a), (namespace, ack, name, args));
+        assert_eq!((*k, &**e, a), (ack, name, args));
     }
 
-    pub(super) fn check_ack(&self, namespace: &str, id: u64, args: &Args<'_>) {
-        let ClientPacket::Ack {
-            namespace: n,
-            id: i,
-            args: a,
-        } = &self.0
-        else {
-            panic!("{self:?} is no acknowledgement");
+    pub(super) fn check_ack(&self, id: u64, args: &Args<'_>) {
+        let ClientPacket::Ack { id: i, args: a, .. } = &self.0 else {
+            panic!("{self:?} is not an acknowledgement");
         };
-        assert_eq!((&**n, *i, a), (namespace, id, args));
+        assert_eq!((*i, a), (id, args));
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Asked,
+    Admitted,
+    Connected,
+    Abandoned(Reason),
+    Leaving,
+}
+
 struct Joined {
+    join: JoinId,
     namespace: String,
     id: String,
     pid: Option<String>,
     data: Option<String>,
     rooms: BTreeSet<String>,
-    connected: bool,
+    since: Option<Offset>,
+    unstored: bool,
+    missed: Vec<(Offset, Args<'static>)>,
+    held: Vec<Told>,
+    state: State,
+}
+
+impl Joined {
+    fn is_undecided(&self) -> bool {
+        matches!(self.state, State::Asked | State::Admitted)
+    }
+
+    fn is_current(&self) -> bool {
+        self.is_undecided() || self.state == State::Connected
+    }
+}
+
+enum Phase {
+    Open,
+    Closing(Reason),
+    Over(Reason),
 }
 
 pub(super) struct Model {
@@ -143,61 +92,130 @@ pub(super) struct Model {
     sockets: Vec<Joined>,
     waiting: VecDeque<ConnectRequest<'static>>,
     ever_connected: bool,
+    phase: Phase,
+    stored: u64,
+    /// What has to come out.
+    pub(super) told: VecDeque<Told>,
 }
 
 impl Model {
     pub(super) fn new(settings: Settings, protocol: Protocol) -> Self {
         // In protocol 4 everybody is in the root namespace, unasked.
-        let root = ConnectRequest {
+        let root = Told::Connect(ConnectRequest {
             namespace: "/".into(),
             auth: Auth::None,
-        };
-        let waiting = (protocol == Protocol::V4).then_some(root);
+        });
         Self {
             settings,
             protocol,
             decoder: Decoder::default(),
             sockets: Vec::new(),
-            waiting: waiting.into_iter().collect(),
+            waiting: VecDeque::new(),
             ever_connected: false,
+            phase: Phase::Open,
+            stored: 0,
+            told: (protocol == Protocol::V4)
+                .then_some(root)
+                .into_iter()
+                .collect(),
         }
     }
 
-    fn socket(&mut self, namespace: &str) -> Option<&mut Joined> {
-        self.sockets.iter_mut().find(|it| it.namespace == namespace)
+    fn get(&mut self, join: JoinId) -> Option<&mut Joined> {
+        self.sockets.iter_mut().find(|it| it.join == join)
     }
 
-    pub(super) fn has_joined(&self) -> bool {
-        self.ever_connected || !self.sockets.is_empty()
+    fn current(&mut self, join: JoinId) -> Option<&mut Joined> {
+        self.get(join).filter(|it| it.is_current())
     }
 
-    pub(super) fn is_connected(&mut self, namespace: &str) -> bool {
-        self.socket(namespace).is_some_and(|it| it.connected)
+    fn current_in(&self, namespace: &str) -> Option<&Joined> {
+        let mut current = self.sockets.iter().filter(|it| it.is_current());
+        current.find(|it| it.namespace == namespace)
     }
 
-    pub(super) fn rooms(&mut self, namespace: &str) -> BTreeSet<String> {
-        self.socket(namespace)
-            .map(|it| it.rooms.clone())
-            .unwrap_or_default()
+    pub(super) fn newest_in(&self, namespace: &str) -> Option<JoinId> {
+        let mut newest = self.sockets.iter().rev();
+        newest
+            .find(|it| it.namespace == namespace)
+            .map(|it| it.join)
     }
 
-    pub(super) fn message(&mut self, data: Data<'_>) -> Result<Option<Expected>, Violation> {
-        let Settings {
-            parser,
-            max_attachments,
-            max_packet,
-            ..
-        } = self.settings;
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_))
+    }
+
+    pub(super) fn has_undecided(&self) -> bool {
+        let is_it = |it: &Joined| it.is_undecided() || matches!(it.state, State::Abandoned(_));
+        self.sockets.iter().any(is_it)
+    }
+
+    pub(super) fn is_present(&mut self, join: JoinId) -> bool {
+        let state = self.get(join).map(|it| it.state);
+        matches!(state, Some(State::Admitted | State::Connected))
+    }
+
+    fn say(&mut self, said: Said) {
+        if self.is_open() {
+            self.told.push_back(Told::Said(said));
+        }
+    }
+
+    fn say_refusal(&mut self, namespace: &str, message: &str, data: Option<&str>) {
+        self.say(Said::Refusal {
+            namespace: namespace.to_owned(),
+            message: message.to_owned(),
+            data: data.map(str::to_owned),
+        });
+    }
+
+    /// Closes the session.
+    fn shut(&mut self, reason: Reason) {
+        if self.is_open() {
+            self.phase = Phase::Closing(reason);
+            self.waiting.clear();
+            self.told.push_back(Told::Close);
+        }
+    }
+}
+
+/// What the client says.
+impl Model {
+    pub(super) fn message(&mut self, data: Data<'_>) -> Option<Heard> {
+        if !self.is_open() {
+            return None;
+        }
         let limits = Limits {
-            attachments: max_attachments,
-            bytes: max_packet,
+            attachments: self.settings.max_attachments,
+            bytes: self.settings.max_packet,
         };
-        let packet = self.decoder.decode(self.protocol, parser, limits, data);
-        let Some(packet) = packet.map_err(Violation::Parse)? else {
-            return Ok(None);
+        let packet = self
+            .decoder
+            .decode(self.protocol, self.settings.parser, limits, data);
+        let heard = match packet {
+            Ok(Some(packet)) => self.packet(packet.into_owned()),
+            Ok(None) => Ok(None),
+            Err(error) => Err(Violation::Parse(error)),
         };
-        let packet = packet.into_owned();
+        heard.unwrap_or_else(|violation| {
+            self.told.push_back(Told::Violation(violation));
+            self.shut(match violation {
+                Violation::Parse(_) => engine::Reason::ParseError.into(),
+                Violation::NotJoined | Violation::JoinedTwice => Reason::ForcedServerClose,
+            });
+            None
+        })
+    }
+
+    fn packet(&mut self, packet: ClientPacket<'static>) -> Result<Option<Heard>, Violation> {
         let namespace = packet.namespace().to_owned();
+        let socket = self.current_in(&namespace);
+        let connected = socket.filter(|it| it.state == State::Connected);
+        let connected = connected.map(|it| it.join).ok_or(Violation::NotJoined);
         match packet {
             ClientPacket::Connect { query, auth, .. } => {
                 let auth = match (auth, query) {
@@ -208,132 +226,108 @@ impl Model {
                 self.connect(ConnectRequest {
                     namespace: namespace.into(),
                     auth,
-                })
+                })?;
+                Ok(None)
             }
-            _ if !self.is_connected(&namespace) => Err(Violation::NotJoined),
             ClientPacket::Disconnect { .. } => {
-                self.remove(&namespace);
-                Ok(Some(Expected::Disconnect(namespace)))
+                self.lose(connected?, Reason::ClientNamespaceDisconnect);
+                Ok(None)
             }
             ClientPacket::Event { .. } | ClientPacket::Ack { .. } => {
-                Ok(Some(Expected::Packet(Packet(packet))))
+                Ok(Some(Heard(connected?, Packet(packet))))
             }
         }
     }
 
-    fn connect(&mut self, request: ConnectRequest<'static>) -> Result<Option<Expected>, Violation> {
-        let asked = self
-            .waiting
-            .iter()
-            .any(|other| other.namespace == request.namespace);
-        if asked || self.socket(&request.namespace).is_some() {
+    fn connect(&mut self, request: ConnectRequest<'static>) -> Result<(), Violation> {
+        let namespace = request.namespace.clone();
+        let waits = self.waiting.iter().any(|it| it.namespace == namespace);
+        if waits || self.current_in(&namespace).is_some() {
             return Err(Violation::JoinedTwice);
         }
-        if self.sockets.len() + self.waiting.len() >= self.settings.max_namespaces {
-            return Ok(Some(Expected::Refusal(Said::Refusal {
-                namespace: request.namespace.into_owned(),
-                message: TOO_MANY_NAMESPACES.to_owned(),
-                data: None,
-            })));
-        }
-        let is_connecting = self.socket("/").is_some_and(|root| !root.connected);
-        if self.protocol == Protocol::V4 && (is_connecting || !self.waiting.is_empty()) {
+        let current = self.sockets.iter().filter(|it| it.is_current()).count();
+        let root = self.current_in("/");
+        let must_wait = self.protocol == Protocol::V4 && root.is_some_and(Joined::is_undecided);
+        if current + self.waiting.len() >= self.settings.max_namespaces {
+            self.say_refusal(&namespace, TOO_MANY_NAMESPACES, None);
+        } else if must_wait {
             self.waiting.push_back(request);
-            return Ok(None);
+        } else {
+            self.told.push_back(Told::Connect(request));
         }
-        Ok(Some(Expected::Connect(request)))
+        Ok(())
     }
 
-    /// Nobody is asked about anything else while the root namespace is undecided.
-    pub(super) fn next_request(&mut self) -> Option<ConnectRequest<'static>> {
-        match self.socket("/") {
-            Some(root) if !root.connected => None,
-            _ => self.waiting.pop_front(),
+    /// Whoever has waited for the root is heard.
+    fn ask(&mut self) {
+        let root = self.current_in("/");
+        if self.is_open() && !root.is_some_and(Joined::is_undecided) {
+            self.told.extend(self.waiting.drain(..).map(Told::Connect));
         }
     }
 
-    pub(super) fn begin(&mut self, namespace: &str, socket: &Socket) {
-        self.remove(namespace);
-        self.sockets.push(Joined {
-            namespace: namespace.to_owned(),
-            id: socket.id.clone(),
-            pid: socket.pid.clone(),
-            data: None,
-            rooms: BTreeSet::from([socket.id.clone()]),
-            connected: false,
-        });
+    pub(super) fn timeout(&mut self, now: Timestamp) {
+        let has_time = now < Timestamp::from_millis(0) + self.settings.connect_timeout;
+        if !has_time && !self.ever_connected && self.sockets.is_empty() {
+            self.shut(Reason::ForcedServerClose);
+        }
     }
 
-    pub(super) fn accept(&mut self, namespace: &str) -> Option<Said> {
-        let socket = self.socket(namespace)?;
-        socket.connected = true;
-        let said = Said::Connect {
-            namespace: namespace.to_owned(),
-            sid: socket.id.clone(),
-            pid: socket.pid.clone(),
+    pub(super) fn end(&mut self, reason: engine::Reason) {
+        let reason = match self.phase {
+            Phase::Open => reason.into(),
+            Phase::Closing(reason) => reason,
+            Phase::Over(_) => return,
         };
-        self.ever_connected = true;
-        Some(said)
-    }
-
-    pub(super) fn remove(&mut self, namespace: &str) -> Option<()> {
-        let place = self
-            .sockets
-            .iter()
-            .position(|it| it.namespace == namespace)?;
-        self.sockets.remove(place);
-        Some(())
-    }
-
-    pub(super) fn join(&mut self, namespace: &str, room: &str) -> bool {
-        let most = self.settings.max_rooms;
-        let Some(socket) = self.socket(namespace) else {
-            return false;
-        };
-        let others = socket
-            .rooms
-            .iter()
-            .filter(|room| **room != socket.id)
-            .count();
-        if !socket.rooms.contains(room) && others >= most {
-            return false;
-        }
-        socket.rooms.insert(room.to_owned());
-        true
-    }
-
-    pub(super) fn leave(&mut self, namespace: &str, room: &str) {
-        if let Some(socket) = self.socket(namespace) {
-            socket.rooms.remove(room);
+        self.phase = Phase::Over(reason);
+        self.waiting.clear();
+        for it in &mut self.sockets {
+            if it.is_undecided() {
+                it.state = State::Abandoned(reason);
+                self.told.push_back(Told::Abandoned(it.join));
+            } else if it.state == State::Connected {
+                it.state = State::Leaving;
+                it.unstored = false;
+                self.told.push_back(Told::Disconnected(it.join, reason));
+            }
         }
     }
 
-    pub(super) fn set_data(&mut self, namespace: &str, data: Option<String>) -> bool {
-        let socket = self.socket(namespace);
-        socket.map(|socket| socket.data = data).is_some()
+    /// The memory is lost: nobody decides about those who asked, and nobody is
+    /// told any more of those who have gone.
+    pub(super) fn evict(&mut self) {
+        let undecided = self.sockets.iter().filter(|it| it.is_undecided());
+        let undecided: Vec<JoinId> = undecided.map(|it| it.join).collect();
+        self.sockets.retain(Joined::is_current);
+        for join in undecided {
+            self.refuse(join, INTERNAL_ERROR, None);
+        }
     }
+}
 
-    pub(super) fn check_closed(&self, sockets: &[(String, Socket)]) {
-        let expected = self.sockets.iter().map(|it| (&*it.namespace, &*it.id));
-        let closed = sockets
-            .iter()
-            .map(|(namespace, socket)| (&**namespace, &*socket.id));
-        assert!(expected.eq(closed), "each socket is closed once");
-    }
-
-    pub(super) fn compare(&self, client: &Client, settings: Settings) {
-        assert!(self.sockets.len() + self.waiting.len() <= settings.max_namespaces);
-        assert_eq!(client.sockets().count(), self.sockets.len());
+impl Model {
+    pub(super) fn compare(&self, connection: &Connection) {
+        assert!(self.told.is_empty());
+        assert!(connection.sockets().count() == self.sockets.len());
         for it in &self.sockets {
-            let socket = client.socket(&it.namespace).expect("it is there");
-            assert_eq!(
-                (&socket.id, &socket.pid, &socket.data),
-                (&it.id, &it.pid, &it.data)
-            );
-            assert_eq!(socket.is_connected(), it.connected);
-            assert!(socket.rooms.iter().eq(&it.rooms), "{socket:?}");
+            let socket = connection.socket(it.join).expect("it is there");
+            assert_eq!(socket.namespace(), it.namespace);
+            let own = (socket.id(), socket.pid(), socket.data(), socket.since());
+            let same = (&*it.id, it.pid.as_deref(), it.data.as_deref(), it.since);
+            assert_eq!(own, same);
+            let definition = socket.definition();
+            assert_eq!(u32::from(definition.index), definition.tag + 1);
+            assert_eq!(socket.is_connected(), it.state == State::Connected);
+            assert_eq!(socket.is_undecided(), it.is_undecided());
+            let is_present = matches!(it.state, State::Admitted | State::Connected);
+            assert_eq!(socket.is_present(), is_present);
+            assert!(socket.rooms().iter().eq(&it.rooms), "{socket:?}");
             assert!(it.rooms.iter().all(|room| socket.is_in(room)) && !socket.is_in("nowhere"));
+            let current = self.current_in(&it.namespace).map(|it| it.join);
+            let same = connection.socket_in(&it.namespace);
+            assert_eq!(same.map(Socket::join_id), current);
         }
-        assert_eq!(client.next_deadline().is_some(), !self.has_joined());
+        let waits = self.is_open() && !self.ever_connected && self.sockets.is_empty();
+        assert_eq!(connection.next_deadline().is_some(), waits);
     }
 }

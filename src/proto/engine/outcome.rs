@@ -116,7 +116,7 @@ impl fmt::Display for Refusal {
 impl core::error::Error for Refusal {}
 
 /// Why a session is over, in the words that users of other servers know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// The connection broke, or the client broke the rules of the transport.
     TransportError,

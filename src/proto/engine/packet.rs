@@ -18,13 +18,13 @@ pub enum Revision {
 }
 
 impl Revision {
-    /// The text of a WebSocket that can be answered by rote, without asking the
+    /// The text of a WebSocket that the runtime can answer by itself, without asking the
     /// session, and the answer: so a heartbeat need not wake anybody.
     ///
     /// In revision 3 it is the client's ping and our pong. In revision 4 it is the
     /// client's pong, to which a noop means nothing; a session has to be
     /// [told of it](super::Session::handle_sign_of_life) before it is judged.
-    pub const fn rote(self) -> (&'static str, &'static str) {
+    pub const fn auto_response(self) -> (&'static str, &'static str) {
         match self {
             Self::V3 => ("2", "3"),
             Self::V4 => ("3", "6"),

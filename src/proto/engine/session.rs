@@ -123,7 +123,7 @@ pub struct Open<'a> {
 }
 
 /// Which way packets travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
     /// HTTP long-polling.
     Polling,

@@ -1,8 +1,6 @@
 //! Acknowledgements that are waited for.
 
-use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeSet;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Args;
@@ -21,14 +19,14 @@ pub const LAST_ACK: u32 = i32::MAX as u32;
 /// use dormouse_proto::socket::{Acks, Args};
 ///
 /// let mut acks = Acks::begin_at(7);
-/// let id = acks.expect("/", ["ada", "bob"], "all are here");
+/// let id = acks.expect(["ada", "bob"], "all are here");
 /// assert_eq!(id, 7);
 /// let answer = |text: &'static str| Args::new(text, vec![]);
-/// assert_eq!(acks.handle_ack(7, "/", "ada", answer("[1]")), None);
-/// assert_eq!(acks.handle_ack(7, "/", "ada", answer("[2]")), None, "the first one counts");
-/// assert_eq!(acks.handle_ack(7, "/chat", "bob", answer("[3]")), None, "another namespace");
-/// assert_eq!(acks.handle_ack(8, "/", "bob", answer("[4]")), None, "nobody asked");
-/// assert_eq!(acks.handle_ack(7, "/", "bob", answer("[5]")), Some("all are here"));
+/// assert_eq!(acks.handle_ack(7, "ada", answer("[1]")), None);
+/// assert_eq!(acks.handle_ack(7, "ada", answer("[2]")), None, "the first one counts");
+/// assert_eq!(acks.handle_ack(7, "eve", answer("[3]")), None, "she was not asked");
+/// assert_eq!(acks.handle_ack(8, "bob", answer("[4]")), None, "nobody asked");
+/// assert_eq!(acks.handle_ack(7, "bob", answer("[5]")), Some("all are here"));
 /// let answers: Vec<_> = acks.take(7).answers.into_iter().map(|(who, _)| who).collect();
 /// assert_eq!(answers, ["ada", "bob"]);
 /// ```
@@ -42,7 +40,6 @@ pub struct Acks<S, W> {
 /// What has come of one event.
 #[derive(Clone, Debug)]
 pub struct Waiting<S> {
-    namespace: String,
     /// Who has not answered yet.
     pub missing: BTreeSet<S>,
     /// The answers, in the order in which they came.
@@ -52,9 +49,8 @@ pub struct Waiting<S> {
 }
 
 impl<S: Ord> Waiting<S> {
-    fn new(namespace: &str) -> Self {
+    fn new() -> Self {
         Self {
-            namespace: namespace.to_owned(),
             missing: BTreeSet::new(),
             answers: Vec::new(),
             gone: 0,
@@ -71,15 +67,14 @@ impl<S: Ord + Copy, W> Acks<S, W> {
         }
     }
 
-    /// The number of an event that these sockets of a namespace are to
-    /// acknowledge.
-    pub fn expect(&mut self, namespace: &str, from: impl IntoIterator<Item = S>, then: W) -> u32 {
+    /// Returns the number of an event that these sockets are to acknowledge.
+    pub fn expect(&mut self, from: impl IntoIterator<Item = S>, then: W) -> u32 {
         while self.place(self.next).is_some() {
             self.advance();
         }
         let id = self.next;
         self.advance();
-        let mut waiting = Waiting::new(namespace);
+        let mut waiting = Waiting::new();
         // One by one: gathering them at once would bring a sort along.
         for socket in from {
             waiting.missing.insert(socket);
@@ -98,16 +93,10 @@ impl<S: Ord + Copy, W> Acks<S, W> {
 
     /// A socket has acknowledged. What is to be done, if that was the last answer
     /// to come; what nobody asked for, or has come before, is ignored.
-    pub fn handle_ack(
-        &mut self,
-        id: u64,
-        namespace: &str,
-        from: S,
-        args: Args<'static>,
-    ) -> Option<W> {
+    pub fn handle_ack(&mut self, id: u64, from: S, args: Args<'static>) -> Option<W> {
         let place = self.place(u32::try_from(id).ok()?)?;
         let (_, waiting, then) = self.waiting.get_mut(place)?;
-        if waiting.namespace != namespace || !waiting.missing.remove(&from) {
+        if !waiting.missing.remove(&from) {
             return None;
         }
         waiting.answers.push((from, args));
@@ -116,10 +105,10 @@ impl<S: Ord + Copy, W> Acks<S, W> {
 
     /// A socket is disconnected, and will answer nothing any more. What is to be
     /// done for the events that were waiting for it alone.
-    pub fn handle_gone(&mut self, namespace: &str, from: S) -> Vec<W> {
+    pub fn handle_gone(&mut self, from: S) -> Vec<W> {
         let mut complete = Vec::new();
         for (_, waiting, then) in &mut self.waiting {
-            if waiting.namespace == namespace && waiting.missing.remove(&from) {
+            if waiting.missing.remove(&from) {
                 waiting.gone += 1;
                 complete.extend(then.take_if(|_| waiting.missing.is_empty()));
             }
@@ -137,7 +126,7 @@ impl<S: Ord + Copy, W> Acks<S, W> {
     pub fn take(&mut self, id: u32) -> Waiting<S> {
         match self.place(id) {
             Some(place) => self.waiting.remove(place).1,
-            None => Waiting::new(""),
+            None => Waiting::new(),
         }
     }
 }

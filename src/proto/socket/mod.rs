@@ -1,10 +1,10 @@
 //! Socket.IO: events, acknowledgements, namespaces and rooms, above Engine.IO.
 //!
-//! A [`Client`] is what one Engine.IO session has above it: a [`Socket`] in each
-//! namespace that it has joined. Its messages are [`ClientPacket`]s, of which one
-//! with attachments takes several; what it is sent are [`ServerPacket`]s.
-//! [`Rooms`], [`Acks`] and [`Kept`] are the plain data behind broadcasts,
-//! acknowledgements and connection state recovery.
+//! A [`Connection`] is what one Engine.IO session has above it: a [`Socket`] in each
+//! namespace that its client has joined. Its messages are [`ClientPacket`]s, of which
+//! one with attachments takes several; what it is sent are [`ServerPacket`]s.
+//! [`Rooms`] and [`Acks`] are the plain data behind broadcasts and acknowledgements,
+//! and [`recovery`] has the rules by which a client comes back.
 //!
 //! Two protocols are in use and share most of their packets: [`Protocol`].
 //! Arguments stay text until the application reads them: [`Args`].
@@ -16,7 +16,7 @@
 
 mod acks;
 mod args;
-mod client;
+mod connection;
 mod decoder;
 mod error;
 mod json;
@@ -24,7 +24,7 @@ mod msgpack;
 mod packet;
 mod parser;
 mod reason;
-mod recovery;
+pub mod recovery;
 mod rooms;
 mod settings;
 #[cfg(all(test, not(target_arch = "wasm32")))]
@@ -32,15 +32,16 @@ mod tests;
 
 pub use acks::{Acks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, placeholders};
-pub use client::{
-    Auth, Client, ConnectRequest, INVALID_NAMESPACE, Incoming, ROOT, Socket, TOO_MANY_NAMESPACES,
-    Violation,
+pub use connection::{
+    Admission, Auth, ConnectRequest, Connection, Definition, INTERNAL_ERROR, INVALID_NAMESPACE,
+    Incoming, JoinError, JoinId, MAX_HELD, Output, ROOT, Recovered, Route, Socket,
+    TOO_MANY_NAMESPACES, Violation,
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;
 pub use packet::{ClientPacket, Encoded, Protocol, RESERVED_NAMES, ServerPacket};
 pub use parser::Parser;
 pub use reason::Reason;
-pub use recovery::{Kept, Offset};
+pub use recovery::Offset;
 pub use rooms::{Filter, Rooms};
 pub use settings::Settings;

@@ -1,9 +1,11 @@
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine;
 
 /// Why a socket is disconnected, in the words that users of other servers know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// The client left the namespace.
     ClientNamespaceDisconnect,

@@ -39,27 +39,36 @@ impl Filter {
     }
 }
 
-/// The rooms of all namespaces, and who is in them. `S` names a socket within
-/// its namespace.
+/// The rooms of all namespaces, and who is in them. `S` names a socket.
 ///
-/// It is an index of what each socket knows of itself, and can be made anew from
+/// It is an index of what each socket knows of itself, and can be rebuilt from
 /// that at any time.
 ///
 /// ```
 /// use dormouse_proto::socket::{Filter, Rooms};
 ///
 /// let mut rooms = Rooms::default();
-/// rooms.join("/", "a", 1);
-/// rooms.join("/", "a", 2);
-/// rooms.join("/chat", "a", 3);
+/// for (namespace, socket) in [("/", 1), ("/", 2), ("/chat", 3)] {
+///     rooms.insert(namespace, socket);
+///     rooms.join(namespace, "a", socket);
+/// }
 /// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
 /// rooms.leave("/", "a", 2);
 /// assert_eq!(rooms.select("/", &Filter { rooms: vec!["a".into()], except: vec![] }), [1]);
+/// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rooms<S> {
     /// Few: they are looked through.
-    namespaces: Vec<(String, BTreeMap<String, BTreeSet<S>>)>,
+    namespaces: Vec<(String, Members<S>)>,
+}
+
+/// Who is in a namespace.
+#[derive(Clone, Debug)]
+struct Members<S> {
+    /// All of them, whichever rooms they are in.
+    all: BTreeSet<S>,
+    rooms: BTreeMap<String, BTreeSet<S>>,
 }
 
 impl<S> Default for Rooms<S> {
@@ -71,81 +80,104 @@ impl<S> Default for Rooms<S> {
 }
 
 impl<S: Ord + Copy> Rooms<S> {
-    /// A socket enters a room.
-    pub fn join(&mut self, namespace: &str, room: &str, socket: S) {
-        let rooms = match self.place(namespace) {
-            Some(place) => self.namespaces.get_mut(place),
-            None => {
-                self.namespaces
-                    .push((namespace.to_owned(), BTreeMap::new()));
-                self.namespaces.last_mut()
+    /// Adds a socket to a namespace.
+    pub fn insert(&mut self, namespace: &str, socket: S) {
+        match self.of_mut(namespace) {
+            Some(members) => {
+                members.all.insert(socket);
             }
-        };
-        let Some((_, rooms)) = rooms else {
-            return;
-        };
-        if let Some(members) = rooms.get_mut(room) {
-            members.insert(socket);
-        } else {
-            let mut members = BTreeSet::new();
-            members.insert(socket);
-            rooms.insert(room.to_owned(), members);
+            None => {
+                let mut all = BTreeSet::new();
+                all.insert(socket);
+                let rooms = BTreeMap::new();
+                self.namespaces
+                    .push((namespace.to_owned(), Members { all, rooms }));
+            }
         }
     }
 
-    /// A socket leaves a room. Empty rooms are forgotten.
-    pub fn leave(&mut self, namespace: &str, room: &str, socket: S) {
-        let place = self.place(namespace);
-        let Some((_, rooms)) = place.and_then(|place| self.namespaces.get_mut(place)) else {
+    /// Takes a socket out of a namespace and of the rooms it is in.
+    pub fn remove<'a>(
+        &mut self,
+        namespace: &str,
+        rooms: impl IntoIterator<Item = &'a str>,
+        socket: S,
+    ) {
+        let Some(members) = self.of_mut(namespace) else {
             return;
         };
-        if let Some(members) = rooms.get_mut(room) {
-            members.remove(&socket);
-            if members.is_empty() {
-                rooms.remove(room);
-            }
+        members.all.remove(&socket);
+        for room in rooms {
+            members.leave(room, socket);
         }
-        if rooms.is_empty() {
+        if members.all.is_empty() {
             self.namespaces.retain(|(name, _)| name != namespace);
         }
     }
 
-    fn place(&self, namespace: &str) -> Option<usize> {
-        let mut names = self.namespaces.iter().map(|(name, _)| name);
-        names.position(|name| name == namespace)
+    /// Puts a socket that is in a namespace into a room.
+    pub fn join(&mut self, namespace: &str, room: &str, socket: S) {
+        let Some(members) = self.of_mut(namespace) else {
+            return;
+        };
+        if let Some(room) = members.rooms.get_mut(room) {
+            room.insert(socket);
+        } else {
+            let mut only = BTreeSet::new();
+            only.insert(socket);
+            members.rooms.insert(room.to_owned(), only);
+        }
     }
 
-    fn of(&self, namespace: &str) -> Option<&BTreeMap<String, BTreeSet<S>>> {
-        let place = self.place(namespace)?;
-        self.namespaces.get(place).map(|(_, rooms)| rooms)
+    /// Takes a socket out of a room. Empty rooms are forgotten.
+    pub fn leave(&mut self, namespace: &str, room: &str, socket: S) {
+        if let Some(members) = self.of_mut(namespace) {
+            members.leave(room, socket);
+        }
     }
 
-    /// The sockets that a filter means, each of them once and in order.
+    fn of_mut(&mut self, namespace: &str) -> Option<&mut Members<S>> {
+        let mut all = self.namespaces.iter_mut();
+        all.find_map(|(name, members)| (name == namespace).then_some(members))
+    }
+
+    fn of(&self, namespace: &str) -> Option<&Members<S>> {
+        let mut all = self.namespaces.iter();
+        all.find_map(|(name, members)| (name == namespace).then_some(members))
+    }
+
+    /// Returns the sockets that a filter means, each of them once and in order.
     pub fn select(&self, namespace: &str, filter: &Filter) -> Vec<S> {
-        let Some(rooms) = self.of(namespace) else {
+        let Some(Members { all, rooms }) = self.of(namespace) else {
             return Vec::new();
         };
         let members = |room: &String| rooms.get(room);
         let except: Vec<&BTreeSet<S>> = filter.except.iter().filter_map(members).collect();
         let wanted = |socket: &S| !except.iter().any(|members| members.contains(socket));
         match &*filter.rooms {
+            [] if except.is_empty() => all.iter().copied().collect(),
+            [] => all.iter().copied().filter(wanted).collect(),
             [room] => {
                 let members = members(room).into_iter().flatten();
                 members.copied().filter(wanted).collect()
             }
             named => {
-                // Without a name, all rooms: each socket is in that of its own id.
-                let mut all = BTreeSet::new();
-                if named.is_empty() {
-                    for socket in rooms.values().flatten() {
-                        all.insert(*socket);
-                    }
-                } else {
-                    for socket in named.iter().filter_map(members).flatten() {
-                        all.insert(*socket);
-                    }
+                let mut union = BTreeSet::new();
+                for socket in named.iter().filter_map(members).flatten() {
+                    union.insert(*socket);
                 }
-                all.into_iter().filter(wanted).collect()
+                union.into_iter().filter(wanted).collect()
+            }
+        }
+    }
+}
+
+impl<S: Ord + Copy> Members<S> {
+    fn leave(&mut self, room: &str, socket: S) {
+        if let Some(members) = self.rooms.get_mut(room) {
+            members.remove(&socket);
+            if members.is_empty() {
+                self.rooms.remove(room);
             }
         }
     }

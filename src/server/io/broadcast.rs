@@ -4,18 +4,18 @@ use core::fmt;
 use core::time::Duration;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Args as RawArgs, ROOT};
+use dormouse_proto::socket::ROOT;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
-use super::{ArgsError, Arguments, Event, FromArgs};
+use super::{Application, ArgsError, Arguments, Event, FromArgs};
 use crate::app::app;
 use crate::client::SessionError;
-use crate::endpoint::Endpoint;
-use crate::front;
-use crate::object::{Answer, Command, Flags, Operation, Remote, Shell, Target};
+use crate::port::{
+    Answers, LocalPort, Operation, Port, PortError, Remote, Reply, Request, Selection, Target,
+};
+use crate::remote::RemotePort;
 use crate::request::Handshake;
-use crate::sid::Sid;
 
 /// The sockets of a server, from anywhere in the Worker: a namespace, and through
 /// [`of`](Self::of) any other.
@@ -38,60 +38,61 @@ use crate::sid::Sid;
 /// ```
 #[derive(Clone)]
 pub struct Io {
-    place: Place,
+    port: Rc<dyn Port>,
+    /// Where the port is not this object's: what it was made of, to be changed.
+    remote: Option<Rc<RemotePort>>,
+    application: Rc<Application>,
     namespace: Rc<str>,
-}
-
-/// Where the sockets are.
-#[derive(Clone)]
-enum Place {
-    /// In the object that this runs in.
-    Here(Rc<Shell>),
-    /// In the object of this name; where there is none, in that of each socket.
-    Object {
-        endpoint: Rc<Endpoint>,
-        env: Env,
-        key: Option<String>,
-    },
 }
 
 impl Io {
     /// The root namespace of the server on `path`; `None` if there is no such
     /// Socket.IO server.
     pub fn new(env: &Env, path: &str) -> Option<Self> {
-        let endpoint = app().endpoint_at(path)?.clone();
-        endpoint.io()?;
-        Some(Self {
-            place: Place::Object {
-                endpoint,
-                env: env.clone(),
-                key: None,
-            },
-            namespace: ROOT.into(),
-        })
+        let app = app();
+        let endpoint = app.endpoint_at(path)?;
+        let application = endpoint.io()?.clone();
+        let remote = RemotePort::new(endpoint.options.clone(), env);
+        Some(Self::remote(remote, application, ROOT.into()))
     }
 
-    pub(crate) fn here(shell: Rc<Shell>, namespace: &Rc<str>) -> Self {
+    fn remote(remote: RemotePort, application: Rc<Application>, namespace: Rc<str>) -> Self {
+        let remote = Rc::new(remote);
         Self {
-            place: Place::Here(shell),
+            port: remote.clone(),
+            remote: Some(remote),
+            application,
+            namespace,
+        }
+    }
+
+    pub(crate) fn local(
+        port: Rc<dyn LocalPort>,
+        application: Rc<Application>,
+        namespace: &Rc<str>,
+    ) -> Self {
+        Self {
+            port,
+            remote: None,
+            application,
             namespace: namespace.clone(),
         }
     }
 
     /// Where sockets are [placed by a key](crate::Placement::Key): those with
     /// this one. In a handler, which is in the midst of them, it changes nothing.
-    pub fn key(mut self, key: &str) -> Self {
-        if let Place::Object { key: own, .. } = &mut self.place {
-            *own = Some(key.to_owned());
+    pub fn key(self, key: &str) -> Self {
+        match self.remote {
+            Some(remote) => Self::remote(remote.with_key(key), self.application, self.namespace),
+            None => self,
         }
-        self
     }
 
     /// Another namespace of the same server.
     pub fn of(&self, namespace: &str) -> Self {
         Self {
-            place: self.place.clone(),
             namespace: namespace.into(),
+            ..self.clone()
         }
     }
 
@@ -103,11 +104,12 @@ impl Io {
     /// All sockets of the namespace.
     pub fn all(&self) -> Broadcast {
         Broadcast {
-            place: self.place.clone(),
-            target: Target {
+            io: self.clone(),
+            selection: Selection {
                 namespace: (*self.namespace).to_owned(),
-                ..Target::default()
+                ..Selection::default()
             },
+            volatile: false,
             limit: None,
         }
     }
@@ -119,6 +121,11 @@ impl Io {
 
     /// The same as [`to`](Self::to).
     pub fn in_(&self, rooms: impl RoomNames) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// The same as [`to`](Self::to), for who finds `in_` odd.
+    pub fn within(&self, rooms: impl RoomNames) -> Broadcast {
         self.to(rooms)
     }
 
@@ -183,22 +190,17 @@ impl fmt::Debug for Io {
 #[derive(Clone)]
 #[must_use = "it says whom something is for, and not what"]
 pub struct Broadcast {
-    place: Place,
-    target: Target,
+    io: Io,
+    selection: Selection,
+    volatile: bool,
     limit: Option<Duration>,
 }
 
 /// Whom it is for.
 impl Broadcast {
-    pub(crate) fn to_self(socket: &super::Socket, flags: Flags) -> Self {
-        let mut this = socket.io().to(socket.id());
-        this.target.flags = flags;
-        this
-    }
-
     /// The sockets in these rooms, too.
     pub fn to(mut self, rooms: impl RoomNames) -> Self {
-        self.target.filter.rooms.extend(rooms.names());
+        self.selection.filter.rooms.extend(rooms.names());
         self
     }
 
@@ -207,29 +209,28 @@ impl Broadcast {
         self.to(rooms)
     }
 
+    /// The same as [`to`](Self::to), for who finds `in_` odd.
+    pub fn within(self, rooms: impl RoomNames) -> Self {
+        self.to(rooms)
+    }
+
     /// But for the sockets in any of these rooms.
     pub fn except(mut self, rooms: impl RoomNames) -> Self {
-        self.target.filter.except.extend(rooms.names());
+        self.selection.filter.except.extend(rooms.names());
         self
     }
 
     /// Only sockets in this very object. Today that is all of them, as long as
     /// [`Placement::Key`](crate::Placement::Key) is not in use.
     pub fn local(mut self) -> Self {
-        self.target.flags.local = true;
+        self.selection.local = true;
         self
     }
 
     /// An event may be lost where a client is not ready to receive it at once. It
     /// is not recovered either.
     pub fn volatile(mut self) -> Self {
-        self.target.flags.volatile = true;
-        self
-    }
-
-    /// Whether an event is worth compressing. Here the runtime decides that; the
-    /// method is there for code that was written for another server.
-    pub fn compress(self, _compress: bool) -> Self {
+        self.volatile = true;
         self
     }
 
@@ -252,7 +253,10 @@ impl Broadcast {
     /// [`EmitError::Placement`] if it is not known which one that is.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
         let args = args.encode(Some(event)).map_err(EmitError::Json)?;
-        self.operate(Operation::Emit(args)).await.map(drop)
+        let volatile = self.volatile;
+        self.operate(Operation::Emit { args, volatile })
+            .await
+            .map(drop)
     }
 
     /// Sends an event whose arguments are defined with it.
@@ -282,20 +286,18 @@ impl Broadcast {
         args: impl Arguments,
     ) -> Result<Acks<T>, EmitError> {
         let args = args.encode(Some(event)).map_err(EmitError::Json)?;
-        let limit = self.limit.unwrap_or_else(|| self.place.ack_timeout());
-        let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        let answer = self.operate(Operation::EmitWithAck(args, millis)).await?;
-        let Answer::Acks {
+        let limit = self.limit.unwrap_or(self.io.application.ack_timeout);
+        let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let asked = self.operate(Operation::EmitWithAck { args, timeout });
+        let Reply::Acks(Answers {
             answers,
             late,
             gone,
-        } = answer
+        }) = asked.await?
         else {
-            return Err(EmitError::Gone);
+            return Err(PortError::Answer.into());
         };
-        let answers = answers
-            .iter()
-            .map(|args: &RawArgs<'_>| T::from_args(args, false));
+        let answers = answers.iter().map(|args| T::from_args(args, false));
         Ok(Acks {
             answers: answers.collect::<Result<_, _>>().map_err(EmitError::Args)?,
             late,
@@ -309,19 +311,15 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
-        match self.operate(Operation::Fetch).await? {
-            Answer::Sockets(sockets) => Ok(sockets
-                .into_iter()
-                .map(|remote| RemoteSocket {
-                    io: Io {
-                        place: self.place.clone(),
-                        namespace: self.target.namespace.as_str().into(),
-                    },
-                    remote,
-                })
-                .collect()),
-            Answer::Done(_) | Answer::Acks { .. } => Ok(Vec::new()),
-        }
+        let Reply::Sockets(sockets) = self.operate(Operation::Fetch).await? else {
+            return Err(PortError::Answer.into());
+        };
+        let io = &self.io;
+        let sockets = sockets.into_iter().map(|remote| RemoteSocket {
+            io: io.of(&self.selection.namespace),
+            remote,
+        });
+        Ok(sockets.collect())
     }
 
     /// Makes them enter rooms.
@@ -364,76 +362,17 @@ impl Broadcast {
         self.operate(operation).await.map(drop)
     }
 
-    async fn operate(&self, operation: Operation) -> Result<Answer, EmitError> {
-        match &self.place {
-            Place::Here(shell) => Ok(shell.operate(&self.target, operation).await),
-            Place::Object { endpoint, env, key } => {
-                let name = self.object(endpoint, key.as_deref())?;
-                let app = app();
-                let unreachable = |error: wasm_bindgen::JsValue| EmitError::Platform(error.into());
-                let objects = front::object(&app, env)
-                    .map_err(|message| EmitError::Platform(message.into()))?;
-                let id = match name {
-                    ObjectName::Name(name) => objects.id_from_name(&name),
-                    ObjectName::Id(id) => objects.id_from_string(&id),
-                };
-                let Ok(id) = id else {
-                    // A socket id that we have not given out is a room like any
-                    // other, and nobody is in it.
-                    return Ok(Answer::Done(0));
-                };
-                let object = objects.get(&id).map_err(unreachable)?;
-                let question = postcard::to_allocvec(&(&self.target, &operation));
-                let question = question.map_err(|_| EmitError::Gone)?;
-                let path = &endpoint.options.path;
-                let answer = Command::Operate(&question)
-                    .ask_for_bytes(&object, path)
-                    .await;
-                let answer = answer.map_err(unreachable)?;
-                postcard::from_bytes(&answer)
-                    .map_err(|_| EmitError::Platform("the object's answer cannot be read".into()))
-            }
-        }
-    }
-
-    /// Which object the sockets are in, if that is not this one.
-    fn object(&self, endpoint: &Endpoint, key: Option<&str>) -> Result<ObjectName, EmitError> {
-        let placement = &endpoint.options.placement;
-        let path = &endpoint.options.path;
-        if let Some(name) = placement.name_of(path, key) {
-            return Ok(ObjectName::Name(name));
-        }
-        // A socket id says where its socket is.
-        match &*self.target.filter.rooms {
-            [id] => Sid::parse(id)
-                .map(|sid| ObjectName::Id(sid.object()))
-                .ok_or(EmitError::Placement),
-            _ => Err(EmitError::Placement),
-        }
-    }
-}
-
-enum ObjectName {
-    Name(String),
-    /// In hexadecimal.
-    Id(String),
-}
-
-impl Place {
-    fn ack_timeout(&self) -> Duration {
-        match self {
-            Self::Here(shell) => shell.ack_timeout(),
-            Self::Object { endpoint, .. } => endpoint
-                .io()
-                .map_or(Duration::ZERO, |application| application.ack_timeout),
-        }
+    async fn operate(&self, operation: Operation) -> Result<Reply, EmitError> {
+        let target = Target::Sockets(self.selection.clone());
+        let request = Request::Operate(target, operation);
+        Ok(self.io.port.call(request).reply().await?)
     }
 }
 
 impl fmt::Debug for Broadcast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broadcast")
-            .field("target", &self.target)
+            .field("selection", &self.selection)
             .finish_non_exhaustive()
     }
 }
@@ -577,6 +516,18 @@ impl fmt::Display for EmitError {
 }
 
 impl core::error::Error for EmitError {}
+
+impl From<PortError> for EmitError {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::Gone => Self::Gone,
+            PortError::TooManyRooms => Self::TooManyRooms,
+            PortError::Placement => Self::Placement,
+            PortError::Platform(error) => Self::Platform(error),
+            PortError::Answer => Self::Platform(error.to_string().into()),
+        }
+    }
+}
 
 impl From<EmitError> for worker::Error {
     fn from(error: EmitError) -> Self {

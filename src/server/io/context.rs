@@ -5,16 +5,17 @@ use core::ops::Deref;
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Args as Raw, Kept, Reason};
+use dormouse_proto::socket::recovery::StoredSocket;
+use dormouse_proto::socket::{Args as Raw, Reason};
 use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::handler::{
     BeforeEvent, Extract, OnConnect, OnDisconnect, OnEvent, OnExpired, Rejection,
 };
-use super::{Args, Arguments, EmitError, FromArgs, Io, Socket};
+use super::{Application, Args, Arguments, EmitError, FromArgs, Io, Socket};
 use crate::client::SessionError;
-use crate::object::Shell;
+use crate::port::LocalPort;
 use crate::request::{Handshake, KeptHandshake};
 
 /// An event for one socket.
@@ -104,7 +105,7 @@ macro_rules! for_all_kinds {
 for_all_kinds!(Socket, |context| Ok(context.socket.clone()));
 for_all_kinds!(Io, |context| Ok(context.socket.io()));
 for_all_kinds!(Env, |context| Ok(context.socket.env().clone()));
-for_all_kinds!(State<T>, T: Any, |context| context.socket.shell().state());
+for_all_kinds!(State<T>, T: Any, |context| context.socket.application().states.find());
 
 impl Extract<OnEvent> for Ack {
     fn extract(context: &mut EventContext<'_>) -> Result<Self, Rejection> {
@@ -335,18 +336,16 @@ impl Ack {
     /// the values cannot be written as JSON.
     pub async fn send(self, values: impl Arguments) -> Result<(), EmitError> {
         let values = values.encode(None).map_err(EmitError::Json)?;
-        if self.send_encoded(&values) {
+        if self.send_encoded(values) {
             Ok(())
         } else {
             Err(EmitError::Gone)
         }
     }
 
-    pub(crate) fn send_encoded(self, values: &Raw<'_>) -> bool {
-        self.0.is_none_or(|Asked { socket, id }| {
-            let (shell, namespace) = (socket.shell(), socket.namespace());
-            shell.acknowledge(socket.key(), namespace, id, values)
-        })
+    pub(crate) fn send_encoded(self, values: Raw<'_>) -> bool {
+        self.0
+            .is_none_or(|Asked { socket, id }| socket.acknowledge(id, values))
     }
 }
 
@@ -408,14 +407,22 @@ impl From<EmitError> for Refusal {
 
 /// A socket whose client has not come back in time.
 pub struct ExpireContext {
-    shell: Rc<Shell>,
+    port: Rc<dyn LocalPort>,
+    application: Rc<Application>,
     expired: Expired,
 }
 
 impl ExpireContext {
-    pub(crate) fn new(shell: Rc<Shell>, kept: Kept) -> Self {
-        let expired = Expired { kept };
-        Self { shell, expired }
+    pub(crate) fn new(
+        port: Rc<dyn LocalPort>,
+        application: Rc<Application>,
+        stored: StoredSocket,
+    ) -> Self {
+        Self {
+            port,
+            application,
+            expired: Expired { stored },
+        }
     }
 }
 
@@ -423,23 +430,23 @@ impl ExpireContext {
 /// [`Namespace::on_expired`](crate::Namespace::on_expired).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expired {
-    kept: Kept,
+    stored: StoredSocket,
 }
 
 impl Expired {
     /// The socket's id.
     pub fn id(&self) -> &str {
-        &self.kept.id
+        &self.stored.id
     }
 
     /// Its namespace.
     pub fn namespace(&self) -> &str {
-        &self.kept.namespace
+        &self.stored.namespace
     }
 
     /// The rooms it was in, by name.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
-        self.kept.rooms.iter().map(String::as_str)
+        self.stored.rooms.iter().map(String::as_str)
     }
 
     /// What the application kept of it.
@@ -448,7 +455,7 @@ impl Expired {
     ///
     /// What was kept is no `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
-        let data = self.kept.data.as_deref();
+        let data = self.stored.data.as_deref();
         data.map(|json| serde_json::from_str(json).map_err(SessionError::Json))
             .transpose()
     }
@@ -463,18 +470,19 @@ impl Extract<OnExpired> for Expired {
 impl Extract<OnExpired> for Io {
     fn extract(context: &mut ExpireContext) -> Result<Self, Rejection> {
         let namespace: Rc<str> = context.expired.namespace().into();
-        Ok(Self::here(context.shell.clone(), &namespace))
+        let (port, application) = (context.port.clone(), context.application.clone());
+        Ok(Self::local(port, application, &namespace))
     }
 }
 
 impl Extract<OnExpired> for Env {
     fn extract(context: &mut ExpireContext) -> Result<Self, Rejection> {
-        Ok(context.shell.env.clone())
+        Ok(context.port.env().clone())
     }
 }
 
 impl<T: Any> Extract<OnExpired> for State<T> {
     fn extract(context: &mut ExpireContext) -> Result<Self, Rejection> {
-        context.shell.state()
+        context.application.states.find()
     }
 }

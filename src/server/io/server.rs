@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::Transport;
-use dormouse_proto::socket::{Parser, RESERVED_NAMES, Settings};
+use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings, recovery};
 use serde::de::DeserializeOwned;
 
 use super::context::States;
@@ -54,6 +54,9 @@ pub(crate) struct Application {
 struct Definition {
     matcher: Matcher,
     handlers: Rc<Handlers>,
+    /// What the namespaces of a predicate are found by again: the predicate itself
+    /// cannot be asked without its client. 0 for all others, which are found by name.
+    tag: u32,
 }
 
 enum Matcher {
@@ -63,13 +66,44 @@ enum Matcher {
 }
 
 impl Matcher {
+    fn is_name(&self, namespace: &str) -> bool {
+        match self {
+            Self::Name(name) => name == namespace,
+            Self::Pattern(_) | Self::Predicate(_) => false,
+        }
+    }
+
+    fn fits(&self, namespace: &str) -> bool {
+        match self {
+            Self::Pattern(pattern) => pattern.read(namespace).is_some(),
+            Self::Name(_) | Self::Predicate(_) => false,
+        }
+    }
+
     fn matches(&self, request: &JoinRequest<'_>) -> bool {
         match self {
-            Self::Name(name) => name == request.namespace,
+            Self::Name(_) => false,
             Self::Pattern(pattern) => pattern.read(request.namespace).is_some(),
             Self::Predicate(predicate) => predicate(request),
         }
     }
+}
+
+/// A number for a predicate's definition that is the same in another build, unless
+/// its events have other names: so no socket gets the handlers of another namespace.
+fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
+    // FNV-1a: short, and good enough for a handful of them.
+    let mut hash = 0x811c_9dc5_u32;
+    for name in handlers.names() {
+        for byte in name.bytes().chain([0]) {
+            hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+    // Of several that look alike, the order counts.
+    while hash == 0 || before.iter().any(|other| other.tag == hash) {
+        hash = hash.wrapping_add(1);
+    }
+    hash
 }
 
 impl Application {
@@ -79,8 +113,9 @@ impl Application {
     }
 
     /// What stands in an open place of a namespace's name.
-    pub(crate) fn param(&self, definition: u16, namespace: &str, name: &str) -> Option<String> {
-        match &self.definitions.get(usize::from(definition))?.matcher {
+    pub(crate) fn param(&self, namespace: &str, name: &str) -> Option<String> {
+        let definition = self.definitions.get(usize::from(self.named(namespace)?))?;
+        match &definition.matcher {
             Matcher::Pattern(pattern) => {
                 let places = pattern.read(namespace)?;
                 let found = places.into_iter().find(|(place, _)| *place == name);
@@ -91,17 +126,43 @@ impl Application {
     }
 
     /// What a namespace is defined by: its own name before any other.
-    pub(crate) fn find(&self, request: &JoinRequest<'_>) -> Option<(u16, Rc<Handlers>)> {
-        let of_its_own =
-            |definition: &&(usize, &Definition)| matches!(definition.1.matcher, Matcher::Name(_));
-        let matching: Vec<_> = self
-            .definitions
-            .iter()
-            .enumerate()
-            .filter(|(_, definition)| definition.matcher.matches(request))
-            .collect();
-        let found = matching.iter().find(of_its_own).or(matching.first())?;
-        Some((u16::try_from(found.0).ok()?, found.1.handlers.clone()))
+    pub(crate) fn find(
+        &self,
+        request: &JoinRequest<'_>,
+    ) -> Option<(socket::Definition, Rc<Handlers>)> {
+        let of_its_own = |it: &Definition| it.matcher.is_name(request.namespace);
+        let mut all = self.definitions.iter();
+        let found = all.position(of_its_own).or_else(|| {
+            let mut all = self.definitions.iter();
+            all.position(|definition| definition.matcher.matches(request))
+        });
+        let index = u16::try_from(found?).ok()?;
+        let definition = self.definitions.get(usize::from(index))?;
+        let tag = definition.tag;
+        let handlers = definition.handlers.clone();
+        Some((socket::Definition { index, tag }, handlers))
+    }
+
+    /// Finds the definition of a namespace again that a socket was in before, maybe
+    /// in another build of the application.
+    pub(crate) fn define(&self, namespace: &str, tag: u32) -> Option<u16> {
+        if tag == 0 {
+            return self.named(namespace);
+        }
+        let mut all = self.definitions.iter();
+        let index = all.position(|definition| definition.tag == tag)?;
+        u16::try_from(index).ok()
+    }
+
+    /// The definition of a namespace by its own name or by a pattern.
+    fn named(&self, namespace: &str) -> Option<u16> {
+        let mut all = self.definitions.iter();
+        let named = all.position(|definition| definition.matcher.is_name(namespace));
+        let found = named.or_else(|| {
+            let mut all = self.definitions.iter();
+            all.position(|definition| definition.matcher.fits(namespace))
+        });
+        u16::try_from(found?).ok()
     }
 
     pub(crate) fn check(&self, options: &Options) -> Result<(), ConfigError> {
@@ -274,9 +335,16 @@ impl Server {
 
     fn define(mut self, matcher: Matcher, define: impl FnOnce(Namespace) -> Namespace) -> Self {
         let handlers = Rc::new(define(Namespace::default()).handlers);
-        self.application
-            .definitions
-            .push(Definition { matcher, handlers });
+        let definitions = &mut self.application.definitions;
+        let tag = match matcher {
+            Matcher::Name(_) | Matcher::Pattern(_) => 0,
+            Matcher::Predicate(_) => tag(&handlers, definitions),
+        };
+        definitions.push(Definition {
+            matcher,
+            handlers,
+            tag,
+        });
         self
     }
 
@@ -386,9 +454,9 @@ impl Default for Server {
 impl From<Server> for Endpoint {
     fn from(server: Server) -> Self {
         Self {
-            options: server.options,
+            options: Rc::new(server.options),
             admit: server.admit,
-            application: endpoint::Application::Io(server.application),
+            application: endpoint::Application::Io(Rc::new(server.application)),
         }
     }
 }
@@ -476,6 +544,17 @@ impl Recovery {
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
+    }
+
+    /// What the core is to know; `max_missed` is what a client can be sent at once.
+    pub(crate) fn settings(&self, max_missed: usize) -> recovery::Settings {
+        recovery::Settings {
+            max_disconnection: self.max_disconnection,
+            max_events: self.max_events,
+            max_bytes: self.max_bytes,
+            max_missed,
+            ..recovery::Settings::default()
+        }
     }
 
     fn check(&self, options: &Options) -> Result<(), ConfigError> {

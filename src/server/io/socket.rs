@@ -8,11 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
-use super::{Arguments, Broadcast, EmitError, Event, FromArgs, Io};
+use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
 use crate::client::{MAX_SESSION, SessionError};
-use crate::object::{Answer, Flags, Shell};
+use crate::port::{Address, LocalPort, Look, Operation, PortError, Reply, Request, Spot, Target};
 use crate::request::Handshake;
-use crate::sid::Key;
 
 /// One client in one namespace, that is, or was, connected.
 ///
@@ -35,31 +34,47 @@ use crate::sid::Key;
 /// # let _ = server;
 /// ```
 #[derive(Clone)]
-pub struct Socket(Rc<Inner>);
-
-struct Inner {
-    shell: Rc<Shell>,
-    key: Key,
-    namespace: Rc<str>,
-    id: Box<str>,
+pub struct Socket {
+    port: Rc<dyn LocalPort>,
+    application: Rc<Application>,
+    address: Rc<Address>,
 }
 
 impl Socket {
-    pub(crate) fn new(shell: Rc<Shell>, key: Key, namespace: Rc<str>, id: &str) -> Self {
-        Self(Rc::new(Inner {
-            shell,
-            key,
-            namespace,
-            id: id.into(),
-        }))
+    pub(crate) fn new(
+        port: Rc<dyn LocalPort>,
+        application: Rc<Application>,
+        address: Rc<Address>,
+    ) -> Self {
+        Self {
+            port,
+            application,
+            address,
+        }
     }
 
-    pub(crate) fn shell(&self) -> &Rc<Shell> {
-        &self.0.shell
+    pub(crate) fn application(&self) -> &Rc<Application> {
+        &self.application
     }
 
-    pub(crate) fn key(&self) -> Key {
-        self.0.key
+    fn spot(&self) -> Spot {
+        self.address.spot
+    }
+
+    /// Has something done with the socket.
+    async fn operate(&self, operation: Operation) -> Result<Reply, EmitError> {
+        let request = Request::Operate(Target::Socket(self.spot()), operation);
+        Ok(self.port.call(request).reply().await?)
+    }
+
+    fn look(&self, look: Look) -> Result<Reply, PortError> {
+        self.port.call(Request::Look(self.spot(), look)).now()
+    }
+
+    /// Sends an acknowledgement. `false` if the socket has gone.
+    pub(crate) fn acknowledge(&self, id: u64, values: dormouse_proto::socket::Args<'_>) -> bool {
+        let request = Request::Acknowledge(self.spot(), id, values);
+        matches!(self.port.call(request).now(), Ok(Reply::Done))
     }
 
     /// The socket's id. Others may know it; it is also the name of a room that
@@ -68,32 +83,34 @@ impl Socket {
     /// Clients of protocol 5 are told it in the answer to their CONNECT. Those of
     /// protocol 4 compute it: theirs contains the session id.
     pub fn id(&self) -> &str {
-        &self.0.id
+        &self.address.id
     }
 
     /// The name of its namespace.
     pub fn namespace(&self) -> &str {
-        &self.0.namespace
+        &self.address.namespace
     }
 
     /// What stands in an open place of its namespace's name: see
     /// [`Server::namespace`](crate::Server::namespace). `None` if there is no such
     /// place.
     pub fn param(&self, name: &str) -> Option<String> {
-        self.shell().param(self.key(), self.namespace(), name)
+        self.application.param(self.namespace(), name)
     }
 
     /// Whether it is connected: the middlewares have let it pass, and it has not
     /// gone.
     pub fn is_connected(&self) -> bool {
-        self.shell()
-            .is_socket_connected(self.key(), self.namespace())
+        matches!(self.look(Look::IsConnected), Ok(Reply::Flag(true)))
     }
 
     /// The request by which the client's session began. `None` once the client
     /// has gone.
     pub fn handshake(&self) -> Option<Handshake> {
-        self.shell().handshake(self.key())
+        let Ok(Reply::Handshake(kept)) = self.look(Look::Handshake) else {
+            return None;
+        };
+        Some(Handshake::from(&kept))
     }
 
     /// Sends an event. A tuple or an array is several arguments, `()` none, and
@@ -116,12 +133,10 @@ impl Socket {
     /// the arguments cannot be written as JSON.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
         let args = args.encode(Some(event)).map_err(EmitError::Json)?;
-        let (shell, key) = (self.shell(), self.key());
-        if shell.emit_to(key, self.namespace(), self.id(), &args) {
-            Ok(())
-        } else {
-            Err(EmitError::Gone)
-        }
+        let volatile = false;
+        self.operate(Operation::Emit { args, volatile })
+            .await
+            .map(drop)
     }
 
     /// Sends an event whose arguments are defined with it.
@@ -158,7 +173,7 @@ impl Socket {
         event: &str,
         args: impl Arguments,
     ) -> Result<T, EmitError> {
-        let limit = self.shell().ack_timeout();
+        let limit = self.application.ack_timeout;
         self.ask(event, args, limit).await
     }
 
@@ -177,14 +192,14 @@ impl Socket {
         limit: Duration,
     ) -> Result<T, EmitError> {
         let args = args.encode(Some(event)).map_err(EmitError::Json)?;
-        let (shell, key) = (self.shell(), self.key());
-        let answer = shell.emit_to_with_ack(key, self.namespace(), &args, limit);
-        let Answer::Acks { answers, late, .. } = answer.await else {
-            return Err(EmitError::Gone);
+        let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let asked = self.operate(Operation::EmitWithAck { args, timeout });
+        let Reply::Acks(answers) = asked.await? else {
+            return Err(PortError::Answer.into());
         };
-        match &*answers {
+        match &*answers.answers {
             [args, ..] => T::from_args(args, false).map_err(EmitError::Args),
-            [] if late > 0 => Err(EmitError::Timeout),
+            [] if answers.late > 0 => Err(EmitError::Timeout),
             [] => Err(EmitError::Gone),
         }
     }
@@ -196,12 +211,11 @@ impl Socket {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn emit_volatile(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
-        let flags = Flags {
-            volatile: true,
-            ..Flags::default()
-        };
-        let target = Broadcast::to_self(self, flags);
-        target.emit(event, args).await.map(|_| ())
+        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let volatile = true;
+        self.operate(Operation::Emit { args, volatile })
+            .await
+            .map(drop)
     }
 
     /// Enters rooms: one name, or several.
@@ -211,15 +225,7 @@ impl Socket {
     /// [`EmitError::Gone`] if the socket is disconnected,
     /// [`EmitError::TooManyRooms`] past [`max_rooms`](crate::Server::max_rooms).
     pub async fn join(&self, rooms: impl super::RoomNames) -> Result<(), EmitError> {
-        let rooms = rooms.names();
-        let (shell, key) = (self.shell(), self.key());
-        if shell.join(key, self.namespace(), &rooms) {
-            Ok(())
-        } else if shell.rooms_of(key, self.namespace()).is_some() {
-            Err(EmitError::TooManyRooms)
-        } else {
-            Err(EmitError::Gone)
-        }
+        self.operate(Operation::Join(rooms.names())).await.map(drop)
     }
 
     /// Leaves rooms. It is no error not to have been there.
@@ -228,14 +234,8 @@ impl Socket {
     ///
     /// [`EmitError::Gone`] if the socket is disconnected.
     pub async fn leave(&self, rooms: impl super::RoomNames) -> Result<(), EmitError> {
-        if self
-            .shell()
-            .leave(self.key(), self.namespace(), &rooms.names())
-        {
-            Ok(())
-        } else {
-            Err(EmitError::Gone)
-        }
+        let operation = Operation::Leave(rooms.names());
+        self.operate(operation).await.map(drop)
     }
 
     /// The rooms it is in, by name; that of its own id is one of them. While
@@ -243,8 +243,10 @@ impl Socket {
     /// [`on_disconnect`](crate::Namespace::on_disconnect) run, those that it was
     /// in.
     pub fn rooms(&self) -> Vec<String> {
-        let rooms = self.shell().rooms_of(self.key(), self.namespace());
-        rooms.unwrap_or_default()
+        let Ok(Reply::Rooms(rooms)) = self.look(Look::Rooms) else {
+            return Vec::new();
+        };
+        rooms
     }
 
     /// The other sockets in these rooms.
@@ -254,6 +256,11 @@ impl Socket {
 
     /// The same as [`to`](Self::to).
     pub fn in_(&self, rooms: impl super::RoomNames) -> Broadcast {
+        self.to(rooms)
+    }
+
+    /// The same as [`to`](Self::to), for who finds `in_` odd.
+    pub fn within(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.to(rooms)
     }
 
@@ -275,7 +282,8 @@ impl Socket {
     /// All sockets of the namespace, this one among them; and any other
     /// namespace of the server.
     pub fn io(&self) -> Io {
-        Io::here(self.shell().clone(), &self.0.namespace)
+        let (port, namespace) = (self.port.clone(), &self.address.namespace);
+        Io::local(port, self.application.clone(), namespace)
     }
 
     /// What the application keeps of this socket. It survives sleep and
@@ -295,8 +303,9 @@ impl Socket {
     ///
     /// What was set is no `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
-        let data = self.shell().data_of(self.key(), self.namespace());
-        let data = data.flatten();
+        let Ok(Reply::Json(data)) = self.look(Look::Data) else {
+            return Ok(None);
+        };
         data.map(|json| serde_json::from_str(&json).map_err(SessionError::Json))
             .transpose()
     }
@@ -312,14 +321,9 @@ impl Socket {
         if json.len() > MAX_SESSION {
             return Err(SessionError::TooLarge);
         }
-        if self
-            .shell()
-            .set_data_of(self.key(), self.namespace(), Some(json))
-        {
-            Ok(())
-        } else {
-            Err(SessionError::Unknown)
-        }
+        let request = Request::SetData(self.spot(), json);
+        let set = self.port.call(request).now();
+        set.map(drop).map_err(|_| SessionError::Unknown)
     }
 
     /// Changes it in place, beginning with `T::default()` where nothing was set.
@@ -340,32 +344,34 @@ impl Socket {
     /// Disconnects the socket from its namespace. The client's other namespaces
     /// stay, and it does not come back by itself.
     pub async fn disconnect(&self) {
-        self.shell()
-            .disconnect_socket(self.key(), self.namespace(), false);
+        let disconnect = Operation::Disconnect { close: false };
+        // One that has gone is disconnected.
+        let _ = self.operate(disconnect).await;
     }
 
     /// Disconnects the client from all its namespaces and closes its session.
     pub async fn close(&self) {
-        self.shell()
-            .disconnect_socket(self.key(), self.namespace(), true);
+        let close = Operation::Disconnect { close: true };
+        // As above.
+        let _ = self.operate(close).await;
     }
 
     /// Runs a task beside the handlers, until it is done, the client's session
     /// has ended, or [`task_limit`](crate::Server::task_limit) has passed. The
     /// object stays awake that long.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.shell().spawn(self.key(), task);
+        self.port.spawn(self.spot().session, Box::pin(task));
     }
 
     /// The Worker's bindings.
     pub fn env(&self) -> &Env {
-        &self.shell().env
+        self.port.env()
     }
 
     /// The storage of the object that holds this socket. Tables whose names
     /// begin with `dormouse_` are the server's own, and so is the alarm.
     pub fn storage(&self) -> worker::durable::Storage {
-        self.shell().storage()
+        self.port.storage()
     }
 }
 

@@ -3,17 +3,34 @@
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::{Cause, Deadline, SLEEP_AFTER};
+use dormouse_proto::engine::{Cause, Deadline, SLEEP_AFTER, Settings};
 
-use super::Shell;
-use crate::platform::{self, Timer};
+use crate::platform::{self, ObjectState, Timer};
 use crate::sid::Key;
 
-#[derive(Default)]
-pub(super) struct Clock {
+/// Does what the clock is set for.
+pub(crate) trait Alarmed {
+    /// All sessions are to be looked at.
+    fn handle_timeouts(&self);
+
+    /// One session is to be looked at.
+    fn handle_timeout(&self, key: Key);
+
+    /// What is unsaved is to be saved.
+    fn save_all(&self);
+
+    /// The clock itself.
+    fn clock(&self) -> &Clock;
+}
+
+pub(crate) struct Clock {
+    state: ObjectState,
+    object: Weak<dyn Alarmed>,
+    /// The intervals of the server whose sessions these are.
+    settings: Cell<Settings>,
     alarm: Cell<Alarm>,
     /// All sessions are being looked at, and [`Clock::rearm`] will have the word.
     held: Cell<bool>,
@@ -54,13 +71,10 @@ impl Wanted {
     /// Heartbeats wait for the pulse that is to come anyway. Otherwise a session
     /// that is out of step, because it polls or was pinged for itself, would have
     /// a row written, and have everybody looked at by its own time.
-    fn for_session(shell: &Shell, deadline: Deadline) -> Self {
+    fn for_session(ping_interval: Duration, deadline: Deadline) -> Self {
         let Deadline { at, cause } = deadline;
-        let endpoint = shell.endpoint();
         let latest = match cause {
-            Cause::Heartbeat => endpoint.map_or(at, |endpoint| {
-                at.max(platform::now() + endpoint.options.settings.ping_interval)
-            }),
+            Cause::Heartbeat => at.max(platform::now() + ping_interval),
             Cause::Upgrade | Cause::Farewell | Cause::Application => at,
         };
         Self { at, latest }
@@ -75,6 +89,29 @@ impl Wanted {
 }
 
 impl Clock {
+    pub(super) fn new(state: &ObjectState, object: Weak<dyn Alarmed>) -> Self {
+        Self {
+            state: state.clone(),
+            object,
+            settings: Cell::new(Settings::default()),
+            alarm: Cell::default(),
+            held: Cell::new(false),
+            timer: RefCell::default(),
+            soon: RefCell::default(),
+            soon_timer: RefCell::default(),
+            saving: RefCell::default(),
+        }
+    }
+
+    /// It is known whose sessions these are.
+    pub(super) fn set_settings(&self, settings: Settings) {
+        self.settings.set(settings);
+    }
+
+    fn sleeps(&self) -> bool {
+        self.settings.get().sleeps()
+    }
+
     pub(super) fn handle_alarm(&self) {
         self.alarm.set(Alarm::None);
     }
@@ -85,10 +122,10 @@ impl Clock {
     }
 
     /// Sees that a session is looked at again at its deadline, or before.
-    pub(super) fn arm(&self, shell: &Shell, key: Key, deadline: Option<Deadline>) {
-        if !shell.sleeps() {
+    pub(super) fn arm(&self, key: Key, deadline: Option<Deadline>) {
+        if !self.sleeps() {
             if let Some(deadline) = deadline {
-                arm_timer(shell, Which::All, deadline.at);
+                self.arm_timer(Which::All, deadline.at);
             }
             return;
         }
@@ -107,14 +144,15 @@ impl Clock {
             (None, Some(deadline)) => {
                 self.forget_soon(key);
                 if !self.held.get() {
-                    self.arm_alarm(shell, Wanted::for_session(shell, deadline));
+                    let interval = self.settings.get().ping_interval;
+                    self.arm_alarm(Wanted::for_session(interval, deadline));
                 }
             }
             (None, None) => {
                 self.forget_soon(key);
             }
         }
-        self.arm_soon(shell);
+        self.arm_soon();
     }
 
     fn forget_soon(&self, key: Key) {
@@ -123,34 +161,34 @@ impl Clock {
 
     /// Keeps a timer for as long as it is needed, and no longer: it keeps the
     /// object awake.
-    fn arm_soon(&self, shell: &Shell) {
+    fn arm_soon(&self) {
         match self.soon.borrow().iter().map(|(_, at)| *at).min() {
-            Some(first) => arm_timer(shell, Which::Due, first),
+            Some(first) => self.arm_timer(Which::Due, first),
             None => drop(self.soon_timer.take()),
         }
     }
 
     /// Wakes the object at its next deadline, after all of them were looked at:
     /// where heartbeats are batched, not before another ping interval has passed.
-    pub(super) fn rearm(&self, shell: &Shell, first: Option<Timestamp>) {
+    pub(super) fn rearm(&self, first: Option<Timestamp>) {
         self.held.set(false);
-        let Some((endpoint, first)) = shell.endpoint().zip(first) else {
+        let Some(first) = first else {
             return;
         };
-        if shell.sleeps() {
-            let pulse = platform::now() + endpoint.options.settings.ping_interval;
-            self.arm_alarm(shell, Wanted::exactly(first.max(pulse)));
+        if self.sleeps() {
+            let pulse = platform::now() + self.settings.get().ping_interval;
+            self.arm_alarm(Wanted::exactly(first.max(pulse)));
         } else {
-            arm_timer(shell, Which::All, first);
+            self.arm_timer(Which::All, first);
         }
     }
 
     /// Wakes the object at a moment that has to do with no session in particular.
-    pub(super) fn arm_at(&self, shell: &Shell, at: Timestamp) {
-        if shell.sleeps() {
-            self.arm_alarm(shell, Wanted::exactly(at));
+    pub(crate) fn arm_at(&self, at: Timestamp) {
+        if self.sleeps() {
+            self.arm_alarm(Wanted::exactly(at));
         } else {
-            arm_timer(shell, Which::All, at);
+            self.arm_timer(Which::All, at);
         }
     }
 
@@ -162,39 +200,49 @@ impl Clock {
         due.map(|(key, _)| *key).collect()
     }
 
-    fn arm_alarm(&self, shell: &Shell, wanted: Wanted) {
+    fn arm_alarm(&self, wanted: Wanted) {
         match self.alarm.get() {
             Alarm::At(set) if set <= wanted.latest => {}
             Alarm::At(_) | Alarm::None => {
                 self.alarm.set(Alarm::At(wanted.at));
-                shell.state.set_alarm(wanted.at);
+                self.state.set_alarm(wanted.at);
             }
             Alarm::Asking(others) => self.alarm.set(Alarm::Asking(others.and(wanted))),
             Alarm::Unknown => {
                 self.alarm.set(Alarm::Asking(wanted));
-                let me = shell.me.clone();
+                let (state, object) = (self.state.clone(), self.object.clone());
                 platform::spawn(Box::pin(async move {
-                    if let Some(shell) = me.upgrade() {
-                        ask(shell).await;
+                    let set = state.alarm().await;
+                    if let Some(object) = object.upgrade() {
+                        object.clock().handle_answer(set);
                     }
                 }));
             }
         }
     }
 
+    /// The platform has told of the alarm: sets it if what is wanted is earlier.
+    fn handle_answer(&self, set: Option<Timestamp>) {
+        let Alarm::Asking(wanted) = self.alarm.get() else {
+            return;
+        };
+        self.alarm.set(set.map_or(Alarm::None, Alarm::At));
+        self.arm_alarm(wanted);
+    }
+
     /// Saves what is unsaved, a moment from now.
-    pub(super) fn save_soon(&self, shell: &Shell, after: Duration) {
+    pub(super) fn save_soon(&self, after: Duration) {
         let mut saving = self.saving.borrow_mut();
         if saving.is_some() {
             return;
         }
-        let me = shell.me.clone();
+        let object = self.object.clone();
         *saving = Some(Timer::new(after, move || {
-            if let Some(shell) = me.upgrade() {
-                if let Some(timer) = shell.clock.saving.take() {
+            if let Some(object) = object.upgrade() {
+                if let Some(timer) = object.clock().saving.take() {
                     timer.finish();
                 }
-                shell.save_all();
+                object.save_all();
             }
         }));
     }
@@ -214,41 +262,34 @@ impl Clock {
             Which::Due => &self.soon_timer,
         }
     }
-}
 
-/// Sets a timer, unless it is set for an earlier moment already.
-fn arm_timer(shell: &Shell, which: Which, at: Timestamp) {
-    let mut timer = shell.clock.timer_for(which).borrow_mut();
-    if timer.as_ref().is_some_and(|(set, _)| *set <= at) {
-        return;
-    }
-    let me = shell.me.clone();
-    let callback = move || {
-        let Some(shell) = me.upgrade() else {
+    /// Sets a timer, unless it is set for an earlier moment already.
+    fn arm_timer(&self, which: Which, at: Timestamp) {
+        let mut timer = self.timer_for(which).borrow_mut();
+        if timer.as_ref().is_some_and(|(set, _)| *set <= at) {
             return;
-        };
-        if let Some((_, timer)) = shell.clock.timer_for(which).take() {
-            timer.finish();
         }
-        match which {
-            Which::All => shell.handle_timeouts(),
-            Which::Due => {
-                let due = shell.clock.due();
-                due.into_iter().for_each(|key| shell.handle_timeout(key));
-                // A timer may go off a little early.
-                shell.clock.arm_soon(&shell);
+        let object = self.object.clone();
+        let callback = move || {
+            if let Some(object) = object.upgrade() {
+                handle_timer(&object, which);
             }
-        }
-    };
-    *timer = Some((at, Timer::new(at.since(platform::now()), callback)));
+        };
+        *timer = Some((at, Timer::new(at.since(platform::now()), callback)));
+    }
 }
 
-/// Asks the platform for the alarm, and sets it if what is wanted is earlier.
-async fn ask(shell: Rc<Shell>) {
-    let set = shell.state.alarm().await;
-    let Alarm::Asking(wanted) = shell.clock.alarm.get() else {
-        return;
-    };
-    shell.clock.alarm.set(set.map_or(Alarm::None, Alarm::At));
-    shell.clock.arm_alarm(&shell, wanted);
+fn handle_timer(object: &Rc<dyn Alarmed>, which: Which) {
+    if let Some((_, timer)) = object.clock().timer_for(which).take() {
+        timer.finish();
+    }
+    match which {
+        Which::All => object.handle_timeouts(),
+        Which::Due => {
+            let due = object.clock().due();
+            due.into_iter().for_each(|key| object.handle_timeout(key));
+            // A timer may go off a little early.
+            object.clock().arm_soon();
+        }
+    }
 }

@@ -327,7 +327,6 @@ struct Operators {
     broadcast: bool,
     local: bool,
     volatile: bool,
-    compress: Option<bool>,
     timeout: Option<u64>,
     ack: bool,
 }
@@ -344,9 +343,6 @@ impl Operators {
         }
         if self.volatile {
             target = target.volatile();
-        }
-        if let Some(compress) = self.compress {
-            target = target.compress(compress);
         }
         if let Some(timeout) = self.timeout {
             target = target.timeout(Duration::from_millis(timeout));

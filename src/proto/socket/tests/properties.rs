@@ -1,5 +1,6 @@
 //! What holds for every packet and for any bytes whatever.
 
+use alloc::string::String;
 use alloc::vec;
 
 use proptest::prelude::*;
@@ -119,6 +120,7 @@ proptest! {
         };
         let mut index = Rooms::default();
         for (socket, rooms) in members.iter().enumerate() {
+            index.insert("/", socket);
             index.join("/", &alloc::format!("id {socket}"), socket);
             for room in rooms {
                 index.join("/", &name(room), socket);

@@ -1,0 +1,231 @@
+//! What comes of what the application decides, and what a socket has.
+
+use dormouse_proto::engine;
+use dormouse_proto::socket::{
+    Admission, Args, INTERNAL_ERROR, JoinError, JoinId, Offset, Reason, Recovered, Route, Socket,
+};
+
+use super::super::told::{Said, Told};
+use super::{Joined, Model, Phase, State};
+
+/// What the application decides.
+impl Model {
+    pub(in super::super) fn begin(&mut self, join: JoinId, namespace: &str, admission: Admission) {
+        assert!(
+            self.get(join).is_none(),
+            "each join has a number of its own"
+        );
+        let Admission {
+            id, pid, recovered, ..
+        } = admission;
+        let state = match self.phase {
+            Phase::Open | Phase::Closing(_) => State::Asked,
+            Phase::Over(reason) => State::Abandoned(reason),
+        };
+        let since = recovered.as_ref().map(|it| it.since);
+        let recovered = recovered.unwrap_or(Recovered {
+            rooms: vec![id.clone()],
+            ..Recovered::default()
+        });
+        self.sockets.push(Joined {
+            join,
+            namespace: namespace.to_owned(),
+            id,
+            pid,
+            data: recovered.data,
+            rooms: recovered.rooms.into_iter().collect(),
+            since,
+            unstored: false,
+            missed: recovered.missed,
+            held: Vec::new(),
+            state,
+        });
+    }
+
+    pub(in super::super) fn recovered(&self) -> Recovered {
+        Recovered {
+            rooms: vec!["id".to_owned(), "y".to_owned()],
+            data: Some("1".to_owned()),
+            since: Offset(3),
+            missed: vec![(Offset(7), Args::new("[\"missed\"]", Vec::new()))],
+        }
+    }
+
+    pub(in super::super) fn admit(&mut self, join: JoinId) {
+        if let Some(it) = self.get(join)
+            && it.state == State::Asked
+        {
+            it.state = State::Admitted;
+            self.told.push_back(Told::Present(join));
+        }
+    }
+
+    pub(in super::super) fn accept(&mut self, join: JoinId) -> bool {
+        self.admit(join);
+        let Some(it) = self.get(join) else {
+            return false;
+        };
+        match it.state {
+            State::Admitted => {}
+            State::Abandoned(reason) => {
+                self.lose(join, reason);
+                return false;
+            }
+            State::Asked | State::Connected | State::Leaving => return false,
+        }
+        it.state = State::Connected;
+        it.unstored = it.pid.is_some();
+        let namespace = it.namespace.clone();
+        let (sid, pid) = (it.id.clone(), it.pid.clone());
+        let (missed, held) = (std::mem::take(&mut it.missed), std::mem::take(&mut it.held));
+        if self.is_open() {
+            self.ever_connected = true;
+            for (offset, args) in missed {
+                let namespace = namespace.clone();
+                self.say(Said::Missed {
+                    namespace,
+                    args,
+                    offset,
+                });
+            }
+            self.say(Said::Connect {
+                namespace,
+                sid,
+                pid,
+            });
+            self.told.extend(held);
+        }
+        self.ask();
+        true
+    }
+
+    pub(in super::super) fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) {
+        let is_it =
+            |it: &Joined| it.join == join && !matches!(it.state, State::Connected | State::Leaving);
+        if let Some(position) = self.sockets.iter().position(is_it) {
+            let it = self.sockets.remove(position);
+            self.say_refusal(&it.namespace, message, data);
+            self.told.push_back(Told::Refused(join));
+            self.ask();
+        }
+    }
+
+    pub(in super::super) fn refuse_request(
+        &mut self,
+        namespace: &str,
+        message: &str,
+        data: Option<&str>,
+    ) {
+        self.say_refusal(namespace, message, data);
+        self.ask();
+    }
+
+    pub(super) fn lose(&mut self, join: JoinId, reason: Reason) {
+        if let Some(it) = self.get(join) {
+            it.state = State::Leaving;
+            it.unstored = false;
+            self.told.push_back(Told::Disconnected(join, reason));
+        }
+    }
+
+    pub(in super::super) fn disconnect(&mut self, join: JoinId) -> bool {
+        let Some(it) = self.current(join) else {
+            return false;
+        };
+        if it.is_undecided() {
+            self.refuse(join, INTERNAL_ERROR, None);
+        } else {
+            let said = Said::Disconnect(it.namespace.clone());
+            self.say(said);
+            self.lose(join, Reason::ServerNamespaceDisconnect);
+        }
+        true
+    }
+
+    pub(in super::super) fn close(&mut self) {
+        self.waiting.clear();
+        let all: Vec<JoinId> = self.sockets.iter().map(|it| it.join).collect();
+        for join in all {
+            self.disconnect(join);
+        }
+        self.shut(Reason::ForcedServerClose);
+    }
+
+    pub(in super::super) fn supersede(&mut self, namespace: &str, pid: &str) -> bool {
+        let socket = self.current_in(namespace);
+        let same =
+            socket.is_some_and(|it| it.state == State::Connected && it.pid.as_deref() == Some(pid));
+        if same {
+            self.shut(engine::Reason::TransportClose.into());
+        }
+        same
+    }
+
+    pub(in super::super) fn forget(&mut self, join: JoinId) {
+        self.sockets
+            .retain(|it| it.join != join || it.state != State::Leaving);
+    }
+}
+
+/// What a socket has.
+impl Model {
+    pub(in super::super) fn route(&mut self, join: JoinId) -> Route {
+        match self.get(join).map(|it| it.state) {
+            Some(State::Connected) => Route::Send,
+            Some(State::Asked | State::Admitted) => Route::Hold,
+            Some(State::Abandoned(_) | State::Leaving) | None => Route::Gone,
+        }
+    }
+
+    pub(in super::super) fn hold(&mut self, join: JoinId, packet: Told) {
+        self.get(join).expect("it is there").held.push(packet);
+    }
+
+    pub(in super::super) fn enter(&mut self, join: JoinId, room: &str) -> Result<bool, JoinError> {
+        let most = self.settings.max_rooms;
+        let it = self.current(join).ok_or(JoinError::Gone)?;
+        if it.rooms.contains(room) {
+            return Ok(false);
+        }
+        if room != it.id && it.rooms.iter().filter(|room| **room != it.id).count() >= most {
+            return Err(JoinError::TooManyRooms);
+        }
+        it.rooms.insert(room.to_owned());
+        it.unstored = it.state == State::Connected && it.pid.is_some();
+        Ok(true)
+    }
+
+    pub(in super::super) fn leave(&mut self, join: JoinId, room: &str) -> Option<bool> {
+        let it = self.current(join)?;
+        let left = it.rooms.remove(room);
+        it.unstored |= left && it.state == State::Connected && it.pid.is_some();
+        Some(left)
+    }
+
+    pub(in super::super) fn set_data(&mut self, join: JoinId, data: Option<String>) -> bool {
+        let Some(it) = self.current(join) else {
+            return false;
+        };
+        it.data = data;
+        it.unstored = it.state == State::Connected && it.pid.is_some();
+        true
+    }
+
+    /// The offset of the newest event.
+    pub(in super::super) fn newest(&self) -> Offset {
+        Offset(self.stored + 100)
+    }
+
+    pub(in super::super) fn store(&mut self, socket: &Socket) {
+        let newest = self.newest();
+        let it = self.get(socket.join_id()).expect("it is there");
+        assert!(std::mem::take(&mut it.unstored), "it was stored before");
+        let since = *it.since.get_or_insert(newest);
+        assert_eq!(socket.since(), Some(since));
+        self.stored += 1;
+    }
+
+    pub(in super::super) fn all_are_stored(&self) {
+        assert!(self.sockets.iter().all(|it| !it.unstored));
+    }
+}

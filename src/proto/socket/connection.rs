@@ -1,0 +1,514 @@
+//! One client, over one session: the sockets it has, one in each namespace.
+//!
+//! It contains no networking code, no clock and no application. What the client
+//! sends is told to [`handle_message`](Connection::handle_message); what the
+//! application decides is told to the methods named after the decision. What is
+//! to be done is asked from [`poll_output`](Connection::poll_output) until there
+//! is nothing left.
+
+mod decisions;
+mod snapshot;
+pub(super) mod socket;
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use self::socket::State;
+use super::{
+    Args, ClientPacket, Decoder, Encoded, Limits, ParseError, Protocol, Reason, ServerPacket,
+    Settings,
+};
+use crate::Timestamp;
+use crate::engine::{self, Data};
+
+pub use self::decisions::{Admission, JoinError, Recovered, Route};
+pub use self::socket::{Definition, JoinId, MAX_HELD, Socket};
+
+/// The namespace that everybody knows.
+pub const ROOT: &str = "/";
+
+/// What a client is told that asks for a namespace which nobody has defined.
+pub const INVALID_NAMESPACE: &str = "Invalid namespace";
+
+/// What it is told that asks for more than
+/// [`max_namespaces`](Settings::max_namespaces).
+pub const TOO_MANY_NAMESPACES: &str = "Too many namespaces";
+
+/// What it is told where the decision about it was lost: its handler panicked,
+/// took too long, or went with the object's memory.
+pub const INTERNAL_ERROR: &str = "Internal server error";
+
+/// One client, of either protocol.
+///
+/// ```
+/// use dormouse_proto::Timestamp;
+/// use dormouse_proto::engine::Data;
+/// use dormouse_proto::socket::{Admission, Connection, Incoming, Output, Protocol, Settings};
+///
+/// let now = Timestamp::from_millis(0);
+/// let mut connection = Connection::open(now, Settings::default(), Protocol::V5);
+///
+/// // The client asks for a namespace …
+/// assert_eq!(connection.handle_message(Data::from("0/chat,")), None);
+/// let Some(Output::Connect(request)) = connection.poll_output() else {
+///     panic!("this is a CONNECT");
+/// };
+/// assert_eq!(request.namespace, "/chat");
+/// let join = connection.begin("/chat", Admission::new("an id"));
+///
+/// // … the application lets it in …
+/// connection.accept(join);
+/// assert!(matches!(connection.poll_output(), Some(Output::Present(_))));
+/// let Some(Output::Send(packet)) = connection.poll_output() else {
+///     panic!("the client is told");
+/// };
+/// let mut messages = packet.messages().map(|message| message.data());
+/// assert_eq!(messages.next(), Some(Data::from("0/chat,{\"sid\":\"an id\"}")));
+///
+/// // … and the client has something to say.
+/// let Some(Incoming::Event { join: by, name, args, .. }) =
+///     connection.handle_message(Data::from("2/chat,[\"hello\",1]"))
+/// else {
+///     panic!("this is an EVENT");
+/// };
+/// assert_eq!((by, &*name, args.json()), (join, "hello", "[\"hello\",1]"));
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    settings: Settings,
+    protocol: Protocol,
+    decoder: Decoder,
+    /// They are few, and looked through.
+    sockets: Vec<Socket>,
+    /// Requests of protocol 4 that wait until the root namespace is decided.
+    waiting: VecDeque<ConnectRequest<'static>>,
+    next_join: u32,
+    phase: Phase,
+    outputs: VecDeque<Output>,
+    changed: bool,
+}
+
+/// Whether the session beneath is there.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum Phase {
+    /// Until the moment given, the client must have joined a namespace.
+    Open { join_by: Option<Timestamp> },
+    /// The session is being closed from this side. This is why, for the sockets.
+    Closing(Reason),
+    /// The session is over, and this was why.
+    Closed(Reason),
+}
+
+/// A client wants to join a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectRequest<'a> {
+    /// Which one.
+    pub namespace: Cow<'a, str>,
+    /// What the client says of itself.
+    pub auth: Auth<'a>,
+}
+
+/// What a client says of itself when it joins a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth<'a> {
+    /// Nothing.
+    None,
+    /// A JSON object (protocol 5).
+    Json(Cow<'a, str>),
+    /// A URL's query (protocol 4).
+    Query(Cow<'a, str>),
+}
+
+impl ConnectRequest<'_> {
+    fn into_owned(self) -> ConnectRequest<'static> {
+        ConnectRequest {
+            namespace: Cow::Owned(self.namespace.into_owned()),
+            auth: match self.auth {
+                Auth::None => Auth::None,
+                Auth::Json(json) => Auth::Json(Cow::Owned(json.into_owned())),
+                Auth::Query(query) => Auth::Query(Cow::Owned(query.into_owned())),
+            },
+        }
+    }
+}
+
+/// What a connected client says to the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    /// An event.
+    Event {
+        /// The socket it is for.
+        join: JoinId,
+        /// The number under which the client waits for an acknowledgement.
+        ack: Option<u64>,
+        /// The event's name.
+        name: Cow<'a, str>,
+        /// Its arguments, the name first.
+        args: Args<'a>,
+    },
+    /// An acknowledgement of an event that a socket was sent.
+    Ack {
+        /// The socket.
+        join: JoinId,
+        /// The number that the event was sent with.
+        id: u64,
+        /// The values.
+        args: Args<'a>,
+    },
+}
+
+/// What a connection asks of whoever drives it, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// The client asks to join a namespace: [`Connection::begin`], or
+    /// [`Connection::refuse_request`] if there is no such namespace.
+    Connect(ConnectRequest<'static>),
+    /// A socket is seen by others from now on, with the rooms it is in.
+    Present(JoinId),
+    /// Send this packet.
+    Send(Rc<Encoded>),
+    /// A socket was not let in after all. It is no longer among the sockets.
+    Refused(Box<Socket>),
+    /// The session has ended before a socket was decided about. Others do not see
+    /// it any more; the decision may still come.
+    Abandoned(JoinId),
+    /// A connected socket has gone. Once the application has been told:
+    /// [`Connection::forget`].
+    Disconnected(JoinId, Reason),
+    /// The client broke a rule, and is being disconnected.
+    Violation(Violation),
+    /// Close the session, after everything that was sent before.
+    Close,
+}
+
+/// The client broke a rule: its session is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// What it sent is not a packet.
+    Parse(ParseError),
+    /// The packet is for a namespace that it has not joined.
+    NotJoined,
+    /// It asks to join a namespace that it is in.
+    JoinedTwice,
+}
+
+impl Violation {
+    /// Returns why the client's sockets are disconnected.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Parse(_) => Reason::Session(engine::Reason::ParseError),
+            Self::NotJoined | Self::JoinedTwice => Reason::ForcedServerClose,
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parse(error) => error.fmt(f),
+            Self::NotJoined => f.write_str("packet for a namespace that was not joined"),
+            Self::JoinedTwice => f.write_str("second connect to the same namespace"),
+        }
+    }
+}
+
+impl core::error::Error for Violation {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Parse(error) => Some(error),
+            Self::NotJoined | Self::JoinedTwice => None,
+        }
+    }
+}
+
+/// Opening and looking.
+impl Connection {
+    /// Opens a connection over a session that has just begun. A client of
+    /// protocol 4 joins the root namespace without asking.
+    pub fn open(now: Timestamp, settings: Settings, protocol: Protocol) -> Self {
+        let mut connection = Self {
+            settings,
+            protocol,
+            decoder: Decoder::default(),
+            sockets: Vec::new(),
+            waiting: VecDeque::new(),
+            next_join: 0,
+            phase: Phase::Open {
+                join_by: Some(now + settings.connect_timeout),
+            },
+            outputs: VecDeque::new(),
+            changed: true,
+        };
+        if protocol == Protocol::V4 {
+            connection.waiting.push_back(ConnectRequest {
+                namespace: Cow::Borrowed(ROOT),
+                auth: Auth::None,
+            });
+            connection.ask_waiting();
+        }
+        connection
+    }
+
+    /// Returns the protocol the client speaks.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Returns a socket, whichever state it is in.
+    pub fn socket(&self, join: JoinId) -> Option<&Socket> {
+        self.sockets.iter().find(|socket| socket.join == join)
+    }
+
+    fn socket_mut(&mut self, join: JoinId) -> Option<&mut Socket> {
+        self.sockets.iter_mut().find(|socket| socket.join == join)
+    }
+
+    /// Returns all sockets, those that are leaving among them.
+    pub fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.sockets.iter()
+    }
+
+    /// Returns the socket that the client has in a namespace, or may yet have.
+    pub fn socket_in(&self, namespace: &str) -> Option<&Socket> {
+        let mut current = self.sockets.iter().filter(|socket| socket.is_current());
+        current.find(|socket| socket.namespace == namespace)
+    }
+
+    /// Returns the id of a socket in protocol 4, where clients compute it by
+    /// themselves. In protocol 5 it is for the server to choose.
+    pub fn socket_id(protocol: Protocol, sid: &str, namespace: &str) -> Option<String> {
+        match (protocol, namespace) {
+            (Protocol::V5, _) => None,
+            (Protocol::V4, ROOT) => Some(sid.into()),
+            (Protocol::V4, namespace) => Some(alloc::format!("{namespace}#{sid}")),
+        }
+    }
+
+    /// Returns whether anything that must outlive sleep changed since this was
+    /// last asked.
+    pub fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// Returns whether anything that must outlive sleep is not in the last
+    /// snapshot.
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called, if
+    /// nothing happens before. Calling it early or late is harmless.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Open { join_by } => join_by.filter(|_| self.sockets.is_empty()),
+            Phase::Closing(_) | Phase::Closed(_) => None,
+        }
+    }
+
+    /// Returns the next thing to do, or `None` when everything is done for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. })
+    }
+}
+
+/// What comes in.
+impl Connection {
+    /// Takes in a message of the client's session. What it says to the
+    /// application is returned; everything else is among the outputs.
+    pub fn handle_message<'a>(&mut self, data: Data<'a>) -> Option<Incoming<'a>> {
+        // What came in one payload with the message that ended the session.
+        if !self.is_open() {
+            return None;
+        }
+        let was_pending = self.decoder.is_pending();
+        let limits = Limits {
+            attachments: self.settings.max_attachments,
+            bytes: self.settings.max_packet,
+        };
+        let decoded = self
+            .decoder
+            .decode(self.protocol, self.settings.parser, limits, data);
+        self.changed |= was_pending || self.decoder.is_pending();
+        let handled = match decoded {
+            Ok(Some(packet)) => self.handle_packet(packet),
+            Ok(None) => Ok(None),
+            Err(error) => Err(Violation::Parse(error)),
+        };
+        handled.unwrap_or_else(|violation| {
+            self.outputs.push_back(Output::Violation(violation));
+            self.close_session(violation.reason());
+            None
+        })
+    }
+
+    fn handle_packet<'a>(
+        &mut self,
+        packet: ClientPacket<'a>,
+    ) -> Result<Option<Incoming<'a>>, Violation> {
+        if let ClientPacket::Connect {
+            namespace,
+            query,
+            auth,
+        } = packet
+        {
+            let auth = match (query, auth) {
+                (_, Some(json)) => Auth::Json(json),
+                (Some(query), None) => Auth::Query(query),
+                (None, None) => Auth::None,
+            };
+            self.handle_connect(ConnectRequest { namespace, auth })?;
+            return Ok(None);
+        }
+        let socket = self.socket_in(packet.namespace());
+        let joined = socket.filter(|socket| socket.is_connected());
+        let join = joined.ok_or(Violation::NotJoined)?.join;
+        Ok(match packet {
+            ClientPacket::Event {
+                ack, name, args, ..
+            } => Some(Incoming::Event {
+                join,
+                ack,
+                name,
+                args,
+            }),
+            ClientPacket::Ack { id, args, .. } => Some(Incoming::Ack { join, id, args }),
+            ClientPacket::Disconnect { .. } => {
+                self.lose(join, Reason::ClientNamespaceDisconnect);
+                None
+            }
+            ClientPacket::Connect { .. } => None,
+        })
+    }
+
+    fn handle_connect(&mut self, request: ConnectRequest<'_>) -> Result<(), Violation> {
+        let asked = |other: &ConnectRequest<'_>| other.namespace == request.namespace;
+        if self.socket_in(&request.namespace).is_some() || self.requests().any(asked) {
+            return Err(Violation::JoinedTwice);
+        }
+        let current = self.sockets.iter().filter(|socket| socket.is_current());
+        if current.count() + self.requests().count() >= self.settings.max_namespaces {
+            self.refuse_request(&request.namespace, TOO_MANY_NAMESPACES, None);
+            return Ok(());
+        }
+        // In protocol 4 the root namespace comes before any other.
+        if self.protocol == Protocol::V4 && (self.root_is_undecided() || !self.waiting.is_empty()) {
+            self.waiting.push_back(request.into_owned());
+            self.changed = true;
+            return Ok(());
+        }
+        self.outputs
+            .push_back(Output::Connect(request.into_owned()));
+        Ok(())
+    }
+
+    fn root_is_undecided(&self) -> bool {
+        let is_root = |request: &ConnectRequest<'_>| request.namespace == ROOT;
+        self.socket_in(ROOT).is_some_and(Socket::is_undecided) || self.asked().any(is_root)
+    }
+
+    /// Returns the requests that are among the outputs.
+    fn asked(&self) -> impl Iterator<Item = &ConnectRequest<'static>> {
+        self.outputs.iter().filter_map(|output| match output {
+            Output::Connect(request) => Some(request),
+            Output::Present(_)
+            | Output::Send(_)
+            | Output::Refused(_)
+            | Output::Abandoned(_)
+            | Output::Disconnected(..)
+            | Output::Violation(_)
+            | Output::Close => None,
+        })
+    }
+
+    /// Returns the requests for which there is no socket yet.
+    fn requests(&self) -> impl Iterator<Item = &ConnectRequest<'static>> {
+        self.asked().chain(&self.waiting)
+    }
+
+    /// Asks for the namespaces that have waited for the root to be decided.
+    fn ask_waiting(&mut self) {
+        while !self.root_is_undecided()
+            && let Some(request) = self.waiting.pop_front()
+        {
+            self.changed = true;
+            self.outputs.push_back(Output::Connect(request));
+        }
+    }
+
+    /// Closes the session of a client that has joined nothing in time.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if self.next_deadline().is_some_and(|deadline| now >= deadline) {
+            self.close_session(Reason::ForcedServerClose);
+        }
+    }
+
+    /// The session has ended, and with it every socket, connected or not.
+    pub fn handle_closed(&mut self, reason: engine::Reason) {
+        let reason = match self.phase {
+            Phase::Open { .. } => reason.into(),
+            Phase::Closing(reason) => reason,
+            Phase::Closed(_) => return,
+        };
+        self.phase = Phase::Closed(reason);
+        self.changed = true;
+        self.waiting.clear();
+        for socket in &mut self.sockets {
+            let join = socket.join;
+            match socket.state {
+                State::Asked(_) | State::Admitted(_) => {
+                    socket.state = State::Abandoned(reason);
+                    self.outputs.push_back(Output::Abandoned(join));
+                }
+                State::Connected => {
+                    socket.state = State::Leaving;
+                    socket.unstored = false;
+                    self.outputs.push_back(Output::Disconnected(join, reason));
+                }
+                State::Abandoned(_) | State::Leaving => {}
+            }
+        }
+    }
+
+    fn close_session(&mut self, reason: Reason) {
+        if self.is_open() {
+            self.phase = Phase::Closing(reason);
+            self.changed = true;
+            self.waiting.clear();
+            self.outputs.push_back(Output::Close);
+        }
+    }
+
+    /// A connected socket has gone.
+    fn lose(&mut self, join: JoinId, reason: Reason) {
+        if let Some(socket) = self.socket_mut(join) {
+            socket.state = State::Leaving;
+            socket.unstored = false;
+            self.changed = true;
+            self.outputs.push_back(Output::Disconnected(join, reason));
+        }
+    }
+
+    /// Sends a packet, unless the session is being closed: nothing comes behind
+    /// [`Output::Close`].
+    fn send(&mut self, packet: &ServerPacket<'_>) {
+        if self.is_open() {
+            let encoded = self.encode(packet);
+            self.outputs.push_back(Output::Send(Rc::new(encoded)));
+        }
+    }
+
+    fn encode(&self, packet: &ServerPacket<'_>) -> Encoded {
+        packet.encode(self.protocol, self.settings.parser)
+    }
+}

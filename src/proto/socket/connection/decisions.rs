@@ -1,0 +1,379 @@
+//! What the application decides.
+
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::socket::{Definition, JoinId, Pending, Socket, State};
+use super::{Connection, INTERNAL_ERROR, Output, Phase};
+use crate::engine;
+use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
+
+/// What a socket begins with.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// Its id: [`Connection::socket_id`] in protocol 4, unguessable in protocol 5.
+    pub id: String,
+    /// What its client can come back with, where recovery is on.
+    pub pid: Option<String>,
+    /// Which of the application's definitions it belongs to.
+    pub definition: Definition,
+    /// What was stored of it, if its client has come back in time.
+    pub recovered: Option<Recovered>,
+}
+
+impl Admission {
+    /// Describes a socket with this id, and without recovery.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a socket has again whose client has come back in time.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// The rooms it was in.
+    pub rooms: Vec<String>,
+    /// What the application kept of it.
+    pub data: Option<String>,
+    /// The last event before it was connected for the first time.
+    pub since: Offset,
+    /// What it has missed.
+    pub missed: Vec<(Offset, Args<'static>)>,
+}
+
+/// Which way a packet for a socket goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To its client.
+    Send,
+    /// Nowhere yet, for the client does not know that it is connected:
+    /// [`Connection::hold`].
+    Hold,
+    /// Nowhere: the socket has gone.
+    Gone,
+}
+
+/// Why a socket could not enter a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JoinError {
+    /// It has gone.
+    Gone,
+    /// It is in [`max_rooms`](crate::socket::Settings::max_rooms) already.
+    TooManyRooms,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the socket is disconnected",
+            Self::TooManyRooms => "the socket is in as many rooms as allowed",
+        })
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+/// Who may join.
+impl Connection {
+    /// Begins to decide about a request. From now on there is a socket, of which
+    /// neither its client nor anybody else knows yet.
+    pub fn begin(&mut self, namespace: &str, admission: Admission) -> JoinId {
+        let join = JoinId(self.next_join);
+        self.next_join = self.next_join.wrapping_add(1);
+        self.changed = true;
+        let mut socket = Socket::new(join, namespace, admission.id, admission.definition);
+        socket.pid = admission.pid;
+        if let Some(recovered) = admission.recovered {
+            socket.rooms = recovered.rooms;
+            socket.data = recovered.data;
+            socket.since = Some(recovered.since);
+            socket.state = State::Asked(Pending::new(recovered.missed));
+        }
+        // The client asked, and its session ended before this was taken up.
+        if let Phase::Closed(reason) = self.phase {
+            socket.state = State::Abandoned(reason);
+        }
+        self.sockets.push(socket);
+        join
+    }
+
+    /// The socket has passed the middlewares: others see it.
+    pub fn admit(&mut self, join: JoinId) {
+        if let Some(socket) = self.socket_mut(join)
+            && let State::Asked(pending) = &mut socket.state
+        {
+            socket.state = State::Admitted(core::mem::take(pending));
+            self.outputs.push_back(Output::Present(join));
+        }
+    }
+
+    /// Lets the socket in. Its client is sent what it has missed, the news that it
+    /// is connected, and what was held, in this order. If it has gone meanwhile,
+    /// the application is told so, for it believes in the socket.
+    ///
+    /// Returns whether it was connected by this: not if it was before, or has gone.
+    pub fn accept(&mut self, join: JoinId) -> bool {
+        self.admit(join);
+        let Some(socket) = self.socket_mut(join) else {
+            return false;
+        };
+        let Pending { missed, held, .. } = match &mut socket.state {
+            State::Admitted(pending) => core::mem::take(pending),
+            State::Abandoned(reason) => {
+                let reason = *reason;
+                self.lose(join, reason);
+                return false;
+            }
+            State::Asked(_) | State::Connected | State::Leaving => return false,
+        };
+        socket.state = State::Connected;
+        socket.unstored = socket.pid.is_some();
+        self.changed = true;
+        if let Phase::Open { join_by } = &mut self.phase {
+            *join_by = None;
+        }
+        if self.is_open() {
+            self.tell_connected(join, &missed);
+            self.outputs.extend(held.into_iter().map(Output::Send));
+            self.ask_waiting();
+        }
+        true
+    }
+
+    fn tell_connected(&mut self, join: JoinId, missed: &[(Offset, Args<'static>)]) {
+        let (protocol, parser) = (self.protocol, self.settings.parser);
+        let takes_offsets = self.takes_offsets();
+        let Some(socket) = self.sockets.iter().find(|socket| socket.join == join) else {
+            return;
+        };
+        let outputs = &mut self.outputs;
+        let mut send = |packet: ServerPacket<'_>| {
+            let encoded = packet.encode(protocol, parser);
+            outputs.push_back(Output::Send(Rc::new(encoded)));
+        };
+        for (offset, args) in missed {
+            let offset = takes_offsets.then(|| offset.to_string());
+            send(ServerPacket::Event {
+                namespace: &socket.namespace,
+                ack: None,
+                args,
+                offset: offset.as_deref(),
+            });
+        }
+        send(ServerPacket::Connect {
+            namespace: &socket.namespace,
+            sid: &socket.id,
+            pid: socket.pid.as_deref(),
+        });
+    }
+
+    /// Does not let the socket in, and tells its client why; `data` is JSON.
+    pub fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) {
+        let undecided = |socket: &Socket| {
+            socket.join == join && !matches!(socket.state, State::Connected | State::Leaving)
+        };
+        let Some(position) = self.sockets.iter().position(undecided) else {
+            return;
+        };
+        let socket = self.sockets.remove(position);
+        self.changed = true;
+        self.tell_refused(&socket.namespace, message, data);
+        self.outputs.push_back(Output::Refused(Box::new(socket)));
+        self.ask_waiting();
+    }
+
+    /// Refuses a request about which there is nothing to decide; `data` is JSON.
+    pub fn refuse_request(&mut self, namespace: &str, message: &str, data: Option<&str>) {
+        self.tell_refused(namespace, message, data);
+        self.ask_waiting();
+    }
+
+    fn tell_refused(&mut self, namespace: &str, message: &str, data: Option<&str>) {
+        self.send(&ServerPacket::ConnectError {
+            namespace,
+            message,
+            data,
+        });
+    }
+}
+
+/// Who has to go.
+impl Connection {
+    /// Disconnects a socket from its namespace. One that was not let in yet is
+    /// refused.
+    ///
+    /// Returns `false` if it has gone already.
+    pub fn disconnect(&mut self, join: JoinId) -> bool {
+        let Some(socket) = self.socket(join).filter(|socket| socket.is_current()) else {
+            return false;
+        };
+        if socket.is_undecided() {
+            self.refuse(join, INTERNAL_ERROR, None);
+            return true;
+        }
+        let namespace = socket.namespace.clone();
+        self.send(&ServerPacket::Disconnect {
+            namespace: &namespace,
+        });
+        self.lose(join, Reason::ServerNamespaceDisconnect);
+        true
+    }
+
+    /// Disconnects the client from all its namespaces, and closes its session.
+    pub fn close(&mut self) {
+        // Nobody is asked about them once the root is refused below.
+        self.waiting.clear();
+        let joins: Vec<JoinId> = self.sockets.iter().map(|socket| socket.join).collect();
+        for join in joins {
+            self.disconnect(join);
+        }
+        self.close_session(Reason::ForcedServerClose);
+    }
+
+    /// Closes the session because its client has come back in another one: this
+    /// one is dead, and nobody has noticed yet.
+    ///
+    /// Returns `false` if no connected socket of it has this `pid`.
+    pub fn supersede(&mut self, namespace: &str, pid: &str) -> bool {
+        let socket = self.socket_in(namespace);
+        let same = socket.is_some_and(|socket| socket.is_connected() && socket.pid() == Some(pid));
+        if same {
+            self.close_session(Reason::Session(engine::Reason::TransportClose));
+        }
+        same
+    }
+
+    /// The application has been told that a socket has gone.
+    pub fn forget(&mut self, join: JoinId) {
+        let leaving =
+            |socket: &Socket| socket.join == join && matches!(socket.state, State::Leaving);
+        self.sockets.retain(|socket| !leaving(socket));
+    }
+}
+
+/// What sockets are sent.
+impl Connection {
+    /// Returns which way a packet for a socket goes.
+    pub fn route(&self, join: JoinId) -> Route {
+        match self.socket(join).map(|socket| &socket.state) {
+            Some(State::Connected) => Route::Send,
+            Some(State::Asked(_) | State::Admitted(_)) => Route::Hold,
+            Some(State::Abandoned(_) | State::Leaving) | None => Route::Gone,
+        }
+    }
+
+    /// Holds a packet until the client has been told that it is connected.
+    ///
+    /// Returns `false` if there are more than [`MAX_HELD`](crate::socket::MAX_HELD) bytes of them, or the
+    /// socket is connected or gone.
+    pub fn hold(&mut self, join: JoinId, packet: &Rc<Encoded>) -> bool {
+        let socket = self.socket_mut(join);
+        socket.is_some_and(|socket| socket.hold(packet))
+    }
+
+    /// Encodes an acknowledgement; `None` if the socket is not connected.
+    pub fn encode_ack(&self, join: JoinId, id: u64, args: &Args<'_>) -> Option<Encoded> {
+        let socket = self.socket(join).filter(|socket| socket.is_connected())?;
+        let packet = ServerPacket::Ack {
+            namespace: &socket.namespace,
+            id,
+            args,
+        };
+        Some(self.encode(&packet))
+    }
+
+    /// Returns whether the client understands offsets: those of protocol 4 take
+    /// them for an argument.
+    pub fn takes_offsets(&self) -> bool {
+        match self.protocol {
+            Protocol::V4 => false,
+            Protocol::V5 => true,
+        }
+    }
+}
+
+/// Rooms and data.
+impl Connection {
+    /// Enters a room.
+    ///
+    /// Returns whether the socket was not in it before.
+    ///
+    /// # Errors
+    ///
+    /// The socket has gone, or is in as many rooms as it may be in, the room of its
+    /// own id not counted.
+    pub fn enter(&mut self, join: JoinId, room: &str) -> Result<bool, JoinError> {
+        let limit = self.settings.max_rooms;
+        let socket = self.current_mut(join).ok_or(JoinError::Gone)?;
+        let Err(position) = socket.position(room) else {
+            return Ok(false);
+        };
+        let is_own = room == socket.id;
+        let others = socket.rooms.len() - usize::from(socket.is_in(&socket.id));
+        if !is_own && others >= limit {
+            return Err(JoinError::TooManyRooms);
+        }
+        socket.rooms.insert(position, room.to_owned());
+        self.note_change(join);
+        Ok(true)
+    }
+
+    /// Leaves a room. Returns whether the socket was in it; `None` if the socket
+    /// has gone.
+    pub fn leave(&mut self, join: JoinId, room: &str) -> Option<bool> {
+        let socket = self.current_mut(join)?;
+        let Ok(position) = socket.position(room) else {
+            return Some(false);
+        };
+        socket.rooms.remove(position);
+        self.note_change(join);
+        Some(true)
+    }
+
+    /// Replaces what the application keeps of a socket. Returns `false` if the
+    /// socket has gone.
+    pub fn set_data(&mut self, join: JoinId, data: Option<String>) -> bool {
+        let Some(socket) = self.current_mut(join) else {
+            return false;
+        };
+        socket.data = data;
+        self.note_change(join);
+        true
+    }
+
+    fn current_mut(&mut self, join: JoinId) -> Option<&mut Socket> {
+        self.socket_mut(join).filter(|socket| socket.is_current())
+    }
+
+    fn note_change(&mut self, join: JoinId) {
+        self.changed = true;
+        if let Some(socket) = self.socket_mut(join) {
+            socket.unstored = socket.is_connected() && socket.pid.is_some();
+        }
+    }
+}
+
+/// What is stored of sockets for recovery.
+impl Connection {
+    /// Returns a socket whose stored form is out of date, and takes it for stored
+    /// from now on. To be asked until there is none.
+    ///
+    /// `newest` is the offset of the newest event: where the client stands if the
+    /// socket has only just been connected.
+    pub fn take_unstored(&mut self, newest: impl FnOnce() -> Offset) -> Option<&Socket> {
+        let socket = self.sockets.iter_mut().find(|socket| socket.unstored)?;
+        socket.unstored = false;
+        if socket.since.is_none() {
+            socket.since = Some(newest());
+            self.changed = true;
+        }
+        Some(socket)
+    }
+}

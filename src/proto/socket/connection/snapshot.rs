@@ -1,0 +1,206 @@
+//! What a client's sockets sleep by.
+
+use alloc::borrow::Cow;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::socket::{Definition, JoinId, Pending, Socket, State};
+use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
+use crate::engine::SnapshotError;
+use crate::socket::{Decoder, Offset, Protocol, Settings};
+
+/// The layout of the bytes below. Another number is another layout; there is no
+/// reading across.
+const VERSION: u8 = 2;
+
+/// Everything that must outlive sleep, lent from the connection.
+#[derive(Serialize)]
+struct Saving<'a> {
+    protocol: Protocol,
+    decoder: &'a Decoder,
+    sockets: Vec<SavingSocket<'a>>,
+    waiting: Vec<(&'a str, SavedAuth)>,
+    next_join: u32,
+    phase: Phase,
+}
+
+/// The same, read back.
+#[derive(Deserialize)]
+struct Saved {
+    protocol: Protocol,
+    decoder: Decoder,
+    sockets: Vec<SavedSocket>,
+    waiting: Vec<(String, SavedAuth)>,
+    next_join: u32,
+    phase: Phase,
+}
+
+#[derive(Serialize)]
+struct SavingSocket<'a> {
+    join: u32,
+    namespace: &'a str,
+    id: &'a str,
+    pid: Option<&'a str>,
+    rooms: &'a [String],
+    data: Option<&'a str>,
+    since: Option<Offset>,
+    tag: u32,
+    is_connected: bool,
+}
+
+#[derive(Deserialize)]
+struct SavedSocket {
+    join: u32,
+    namespace: String,
+    id: String,
+    pid: Option<String>,
+    rooms: Vec<String>,
+    data: Option<String>,
+    since: Option<Offset>,
+    tag: u32,
+    is_connected: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedAuth {
+    None,
+    Json(String),
+    Query(String),
+}
+
+/// Falling asleep and waking up.
+impl Connection {
+    /// Returns everything that must outlive sleep, as bytes.
+    ///
+    /// Outputs are not part of it: they are to be taken first. Neither are sockets
+    /// of which the application is being told that they have gone.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let waiting = self.waiting.iter().map(|request| {
+            let auth = match &request.auth {
+                Auth::None => SavedAuth::None,
+                Auth::Json(json) => SavedAuth::Json((**json).into()),
+                Auth::Query(query) => SavedAuth::Query((**query).into()),
+            };
+            (&*request.namespace, auth)
+        });
+        let current = self.sockets.iter().filter(|socket| socket.is_current());
+        let saving = Saving {
+            protocol: self.protocol,
+            decoder: &self.decoder,
+            sockets: current.map(SavingSocket::from).collect(),
+            waiting: waiting.collect(),
+            next_join: self.next_join,
+            phase: self.phase,
+        };
+        // Writing to a growing buffer fails for no type that is serialized here.
+        postcard::to_allocvec(&(VERSION, saving)).unwrap_or_default()
+    }
+
+    /// Restores the connection of a [`snapshot`](Self::snapshot).
+    ///
+    /// `define` finds the definition of a namespace by its name and by what was
+    /// kept of the definition besides it, and `None` where the application does
+    /// not have it any more. A socket about which nobody had decided is refused,
+    /// for whoever was to decide went with the object's memory.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not a snapshot, or one of another version, or of an application
+    /// that had another namespace.
+    pub fn restore(
+        snapshot: &[u8],
+        settings: Settings,
+        define: impl Fn(&str, u32) -> Option<u16>,
+    ) -> Result<Self, SnapshotError> {
+        let (version, rest) =
+            postcard::take_from_bytes::<u8>(snapshot).map_err(|_| SnapshotError::Malformed)?;
+        if version != VERSION {
+            return Err(SnapshotError::Version);
+        }
+        let (saved, rest) =
+            postcard::take_from_bytes::<Saved>(rest).map_err(|_| SnapshotError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(SnapshotError::Malformed);
+        }
+        let waiting: VecDeque<_> = saved
+            .waiting
+            .into_iter()
+            .map(|(namespace, auth)| ConnectRequest {
+                namespace: Cow::Owned(namespace),
+                auth: match auth {
+                    SavedAuth::None => Auth::None,
+                    SavedAuth::Json(json) => Auth::Json(Cow::Owned(json)),
+                    SavedAuth::Query(query) => Auth::Query(Cow::Owned(query)),
+                },
+            })
+            .collect();
+        let mut sockets = Vec::with_capacity(saved.sockets.len());
+        for socket in saved.sockets {
+            let index = define(&socket.namespace, socket.tag).ok_or(SnapshotError::Version)?;
+            sockets.push(socket.into_socket(index));
+        }
+        let mut connection = Self {
+            settings,
+            protocol: saved.protocol,
+            decoder: saved.decoder,
+            sockets,
+            waiting,
+            next_join: saved.next_join,
+            phase: saved.phase,
+            outputs: VecDeque::new(),
+            changed: false,
+        };
+        connection.refuse_undecided();
+        Ok(connection)
+    }
+
+    fn refuse_undecided(&mut self) {
+        let undecided = self.sockets.iter().filter(|socket| socket.is_undecided());
+        let joins: Vec<JoinId> = undecided.map(|socket| socket.join).collect();
+        for join in joins {
+            self.refuse(join, INTERNAL_ERROR, None);
+        }
+    }
+}
+
+impl<'a> From<&'a Socket> for SavingSocket<'a> {
+    fn from(socket: &'a Socket) -> Self {
+        Self {
+            join: socket.join.0,
+            namespace: &socket.namespace,
+            id: &socket.id,
+            pid: socket.pid.as_deref(),
+            rooms: &socket.rooms,
+            data: socket.data.as_deref(),
+            since: socket.since,
+            tag: socket.definition.tag,
+            is_connected: socket.is_connected(),
+        }
+    }
+}
+
+impl SavedSocket {
+    fn into_socket(self, index: u16) -> Socket {
+        Socket {
+            join: JoinId(self.join),
+            namespace: self.namespace,
+            id: self.id,
+            pid: self.pid,
+            rooms: self.rooms,
+            data: self.data,
+            since: self.since,
+            definition: Definition {
+                index,
+                tag: self.tag,
+            },
+            unstored: false,
+            state: match self.is_connected {
+                true => State::Connected,
+                false => State::Asked(Pending::default()),
+            },
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! One client in one namespace.
+
+use alloc::borrow::ToOwned as _;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::socket::{Args, Encoded, Offset, Reason};
+
+/// The most bytes held for a socket whose client does not know yet that it is
+/// connected: a handler that sends without end must not take the memory.
+pub const MAX_HELD: usize = 4 << 20;
+
+/// Which of a client's joins a socket came from.
+///
+/// A client that leaves a namespace and joins it again has another socket there,
+/// although in protocol 4 its id is the same. No two sockets of one
+/// [`Connection`](crate::socket::Connection) share a number, not even across sleep.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct JoinId(pub u32);
+
+/// One client in one namespace.
+#[derive(Debug)]
+pub struct Socket {
+    pub(in crate::socket) join: JoinId,
+    pub(in crate::socket) namespace: String,
+    pub(in crate::socket) id: String,
+    pub(in crate::socket) pid: Option<String>,
+    /// Sorted.
+    pub(in crate::socket) rooms: Vec<String>,
+    pub(in crate::socket) data: Option<String>,
+    pub(in crate::socket) since: Option<Offset>,
+    pub(in crate::socket) definition: Definition,
+    /// What is stored of it for recovery is out of date.
+    pub(in crate::socket) unstored: bool,
+    pub(in crate::socket) state: State,
+}
+
+/// Which of the application's namespace definitions a socket belongs to, as two
+/// numbers that only the driver understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Definition {
+    /// The definition in this build of the application. It is not part of a
+    /// snapshot: the next build may count them differently.
+    pub index: u16,
+    /// What the definition is found by again, besides the namespace's name. It is
+    /// part of a snapshot.
+    pub tag: u32,
+}
+
+/// Where a socket stands.
+///
+/// ```text
+///           begin            admit              accept
+///   CONNECT ─────▶ Asked ───────────▶ Admitted ─────────▶ Connected
+///                    │                   │                    │ DISCONNECT, disconnect,
+///                    │ refuse            │ refuse             │ the session ends
+///                    ▼                   ▼                    ▼
+///                 (none)              (none)               Leaving ──forget──▶ (none)
+///                                                             ▲
+///      the session ends before the decision: Abandoned ───────┘ accept
+/// ```
+#[derive(Debug)]
+pub(in crate::socket) enum State {
+    /// The middlewares decide. Nobody else sees the socket yet.
+    Asked(Pending),
+    /// It has passed them, and `on_connect` decides: others see it.
+    Admitted(Pending),
+    /// The client knows that it is connected.
+    Connected,
+    /// The session ended before the application decided.
+    Abandoned(Reason),
+    /// It was connected, and the application is being told that it no longer is.
+    Leaving,
+}
+
+/// What a client is sent with the news that it is connected.
+#[derive(Debug, Default)]
+pub(in crate::socket) struct Pending {
+    /// What it missed while it was away. It comes before the news.
+    pub(super) missed: Vec<(Offset, Args<'static>)>,
+    /// What the socket was sent meanwhile. It comes after it.
+    pub(in crate::socket) held: Vec<Rc<Encoded>>,
+    bytes: usize,
+}
+
+impl Pending {
+    pub(super) fn new(missed: Vec<(Offset, Args<'static>)>) -> Self {
+        Self {
+            missed,
+            ..Self::default()
+        }
+    }
+
+    fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
+        let size: usize = packet.messages().map(|message| message.len()).sum();
+        let has_room = self.bytes + size <= MAX_HELD;
+        if has_room {
+            self.bytes += size;
+            self.held.push(packet.clone());
+        }
+        has_room
+    }
+}
+
+impl Socket {
+    pub(in crate::socket) fn new(
+        join: JoinId,
+        namespace: &str,
+        id: String,
+        definition: Definition,
+    ) -> Self {
+        Self {
+            join,
+            namespace: namespace.to_owned(),
+            pid: None,
+            rooms: vec![id.clone()],
+            id,
+            data: None,
+            since: None,
+            definition,
+            unstored: false,
+            state: State::Asked(Pending::default()),
+        }
+    }
+
+    /// Returns which of its client's joins it came from.
+    pub fn join_id(&self) -> JoinId {
+        self.join
+    }
+
+    /// Returns the name of its namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Returns its id, which others may know.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns what proves that a later session belongs to the same client, where
+    /// connection state recovery is on. Nobody else may know it.
+    pub fn pid(&self) -> Option<&str> {
+        self.pid.as_deref()
+    }
+
+    /// Returns the rooms it is in, by name; the room of its own id is among them.
+    /// Of a socket that is leaving, the rooms it was in.
+    pub fn rooms(&self) -> &[String] {
+        &self.rooms
+    }
+
+    /// Returns what the application keeps of it.
+    pub fn data(&self) -> Option<&str> {
+        self.data.as_deref()
+    }
+
+    /// Returns the last event before it was connected, where that is known:
+    /// what a client has that has received none since.
+    pub fn since(&self) -> Option<Offset> {
+        self.since
+    }
+
+    /// Returns which of the application's definitions it belongs to.
+    pub fn definition(&self) -> Definition {
+        self.definition
+    }
+
+    /// Returns whether it is in a room.
+    pub fn is_in(&self, room: &str) -> bool {
+        self.position(room).is_ok()
+    }
+
+    pub(super) fn position(&self, room: &str) -> Result<usize, usize> {
+        self.rooms.binary_search_by(|name| (**name).cmp(room))
+    }
+
+    /// Returns whether its client knows that it is connected.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected)
+    }
+
+    /// Returns whether others see it: it has passed the middlewares and has not
+    /// gone.
+    pub fn is_present(&self) -> bool {
+        match self.state {
+            State::Admitted(_) | State::Connected => true,
+            State::Asked(_) | State::Abandoned(_) | State::Leaving => false,
+        }
+    }
+
+    /// Returns whether the application has yet to decide about it.
+    pub fn is_undecided(&self) -> bool {
+        match self.state {
+            State::Asked(_) | State::Admitted(_) => true,
+            State::Connected | State::Abandoned(_) | State::Leaving => false,
+        }
+    }
+
+    /// Returns whether it is in its namespace, or may yet be let in.
+    pub(in crate::socket) fn is_current(&self) -> bool {
+        match self.state {
+            State::Asked(_) | State::Admitted(_) | State::Connected => true,
+            State::Abandoned(_) | State::Leaving => false,
+        }
+    }
+}
+
+impl Socket {
+    /// Holds a packet until the client has been told that it is connected.
+    pub(super) fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
+        match &mut self.state {
+            State::Asked(pending) | State::Admitted(pending) => pending.hold(packet),
+            State::Connected | State::Abandoned(_) | State::Leaving => false,
+        }
+    }
+}

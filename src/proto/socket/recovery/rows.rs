@@ -1,0 +1,126 @@
+//! What is in a row: a version, then what postcard makes of it.
+//!
+//! Rows outlive a deploy, so the code that reads one need not be the code that wrote
+//! it. A row of another version, or one that is damaged, counts as absent.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Offset, SocketRow};
+use crate::Timestamp;
+use crate::socket::{Args, Filter, Socket};
+
+/// Changes with [`LoggedEvent`], and with whatever it consists of.
+pub(super) const EVENT_VERSION: u8 = 1;
+
+/// Changes with [`StoredSocket`].
+pub(super) const SOCKET_VERSION: u8 = 1;
+
+fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
+    // Writing to a growing buffer fails for no type that is serialized here.
+    postcard::to_allocvec(&(version, value)).unwrap_or_default()
+}
+
+fn decode<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Option<T> {
+    let (first, rest) = bytes.split_first()?;
+    if *first != version {
+        return None;
+    }
+    let (value, rest) = postcard::take_from_bytes(rest).ok()?;
+    rest.is_empty().then_some(value)
+}
+
+/// An event as it is logged, without its offset and namespace.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LoggedEvent<'a> {
+    /// Whom it was for.
+    pub(super) filter: Cow<'a, Filter>,
+    /// `None` if they are too large: whoever missed the event starts over.
+    pub(super) args: Option<Cow<'a, Args<'a>>>,
+}
+
+impl LoggedEvent<'_> {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode(EVENT_VERSION, self)
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<LoggedEvent<'static>> {
+        decode(EVENT_VERSION, bytes)
+    }
+}
+
+/// A socket as it is stored for its client to come back to.
+///
+/// It names its namespace and not the application's definition of it: after a
+/// deploy, that may be another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSocket {
+    /// The secret its client comes back with. The row is found by it.
+    #[serde(skip)]
+    pub pid: String,
+    /// Its namespace.
+    #[serde(skip)]
+    pub namespace: String,
+    /// The time it was lost at; `None` while it is connected.
+    #[serde(skip)]
+    pub lost: Option<Timestamp>,
+    /// The session it is or was part of, as the caller names sessions.
+    pub session: Vec<u8>,
+    /// The socket's id, which it will have again.
+    pub id: String,
+    /// The rooms it was in, by name.
+    pub rooms: Vec<String>,
+    /// The data that the application attached to it, as JSON.
+    pub data: Option<String>,
+    /// Where a client stands that has received no event: the
+    /// [offset](super::Recovery::offset) at which it connected.
+    pub since: Offset,
+}
+
+impl StoredSocket {
+    /// Returns what is to be stored of a connected socket, or `None` if it has no
+    /// `pid` and cannot come back.
+    pub fn of(session: &[u8], namespace: &str, socket: &Socket, since: Offset) -> Option<Self> {
+        Some(Self {
+            pid: socket.pid.clone()?,
+            namespace: namespace.into(),
+            lost: None,
+            session: session.into(),
+            id: socket.id.clone(),
+            rooms: socket.rooms.clone(),
+            data: socket.data.clone(),
+            since,
+        })
+    }
+
+    /// Marks it as lost at this time.
+    pub fn lost_at(self, at: Timestamp) -> Self {
+        Self {
+            lost: Some(at),
+            ..self
+        }
+    }
+
+    /// Returns whether an event of its namespace was for this socket too.
+    pub fn is_meant_by(&self, filter: &Filter) -> bool {
+        filter.matches(|room| self.rooms.iter().any(|name| name == room))
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode(SOCKET_VERSION, self)
+    }
+
+    pub(super) fn decode(row: SocketRow) -> Option<Self> {
+        let socket: Self = decode(SOCKET_VERSION, &row.bytes)?;
+        Some(Self {
+            pid: row.pid,
+            namespace: row.namespace,
+            lost: row.lost,
+            ..socket
+        })
+    }
+}

@@ -1,0 +1,186 @@
+//! Stored sockets: those whose clients may still come back.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::store::Tally;
+use super::{Failed, Number, PAGE, Settings, Store, StoredSocket, Usage};
+use crate::Timestamp;
+
+/// What this instance knows of the sockets that are stored.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    tally: Tally,
+    /// A row that must not be read again could not be deleted. Until all are,
+    /// nobody comes back.
+    is_stale: bool,
+}
+
+impl Sockets {
+    /// Stores a socket. Those that gave way to it are added to `evicted`.
+    pub(super) fn put(
+        &mut self,
+        store: &mut dyn Store,
+        settings: &Settings,
+        socket: &StoredSocket,
+        evicted: &mut Vec<StoredSocket>,
+    ) -> Result<(), Failed> {
+        let bytes = socket.encode();
+        let names = socket.pid.len().saturating_add(socket.namespace.len());
+        if names.saturating_add(bytes.len()) > settings.max_row {
+            return Err(Failed);
+        }
+        let one = Usage {
+            count: 1,
+            bytes: bytes.len() as u64,
+        };
+        if self.tally.is_due(one, settings.sockets()) {
+            if let Some(replaced) = store.socket(&socket.pid, &socket.namespace)? {
+                // It must neither be counted nor give way to itself.
+                store.delete_socket(&replaced.pid)?;
+                self.tally.remove(Usage {
+                    count: 1,
+                    bytes: replaced.bytes.len() as u64,
+                });
+            }
+            self.make_room(store, settings, one, evicted)?;
+        }
+        store.put_socket(&socket.pid, &socket.namespace, socket.lost, &bytes)?;
+        self.tally.add(one);
+        Ok(())
+    }
+
+    /// Deletes the sockets that were lost first until there is room for `more`.
+    fn make_room(
+        &mut self,
+        store: &mut dyn Store,
+        settings: &Settings,
+        more: Usage,
+        evicted: &mut Vec<StoredSocket>,
+    ) -> Result<(), Failed> {
+        let limit = settings.sockets();
+        let mut usage = match self.tally.known() {
+            Some(usage) if usage.plus(more).is_within(limit) => usage,
+            Some(_) | None => store.socket_usage()?,
+        };
+        let goal = usage.plus(more).reduced_to(limit);
+        while !usage.plus(more).is_within(goal) {
+            let page = store.lost_sockets(Timestamp::from_millis(u64::MAX), PAGE)?;
+            if page.is_empty() {
+                break;
+            }
+            for row in page {
+                if usage.plus(more).is_within(goal) {
+                    break;
+                }
+                store.delete_socket(&row.pid)?;
+                usage = usage.minus(Usage {
+                    count: 1,
+                    bytes: row.bytes.len() as u64,
+                });
+                evicted.extend(StoredSocket::decode(row));
+            }
+        }
+        self.tally.set(usage);
+        if usage.plus(more).is_within(limit) {
+            Ok(())
+        } else {
+            Err(Failed)
+        }
+    }
+
+    pub(super) fn delete(&mut self, store: &mut dyn Store, pid: &str) {
+        self.is_stale |= store.delete_socket(pid).is_err();
+    }
+
+    /// Deletes what could not be deleted before.
+    pub(super) fn clean(&mut self, store: &mut dyn Store) -> Result<(), Failed> {
+        if self.is_stale {
+            store.delete_sockets()?;
+            *self = Self::default();
+        }
+        Ok(())
+    }
+
+    pub(super) fn find(
+        &mut self,
+        store: &mut dyn Store,
+        pid: &str,
+        namespace: &str,
+    ) -> Result<Option<StoredSocket>, Failed> {
+        self.clean(store)?;
+        let Some(row) = store.socket(pid, namespace)? else {
+            return Ok(None);
+        };
+        let socket = StoredSocket::decode(row);
+        if socket.is_none() {
+            self.delete(store, pid);
+        }
+        Ok(socket)
+    }
+
+    /// Marks sockets as lost that were cut off without a word, as by a deploy.
+    /// They are searched for now and then only, for that is to look at every
+    /// socket. Returns when it is to be done again, if there are any.
+    pub(super) fn search(
+        &mut self,
+        store: &mut dyn Store,
+        settings: &Settings,
+        now: Timestamp,
+        is_held: &mut dyn FnMut(&StoredSocket) -> bool,
+    ) -> Result<Option<Timestamp>, Failed> {
+        if !store.has_connected_sockets()? {
+            return Ok(None);
+        }
+        let every = settings.max_disconnection;
+        let searched = store.number(Number::Searched)?.unwrap_or_default();
+        let searched = Timestamp::from_millis(searched);
+        // A time that lies ahead was not written by this clock.
+        if searched <= now && now < searched + every {
+            return Ok(Some(searched + every));
+        }
+        store.put_number(Number::Searched, now.as_millis())?;
+        let mut after = String::new();
+        loop {
+            let page = store.connected_sockets(&after, PAGE)?;
+            let Some(last) = page.last().filter(|last| last.pid > after) else {
+                return Ok(Some(now + every));
+            };
+            after.clone_from(&last.pid);
+            for row in page {
+                let pid = row.pid.clone();
+                match StoredSocket::decode(row) {
+                    None => self.delete(store, &pid),
+                    Some(socket) if is_held(&socket) => {}
+                    Some(_) => store.lose_socket(&pid, now)?,
+                }
+            }
+        }
+    }
+
+    /// Deletes a page of the sockets whose clients have not come back in time, and
+    /// returns when the next ones will have expired.
+    pub(super) fn expire(
+        &mut self,
+        store: &mut dyn Store,
+        settings: &Settings,
+        now: Timestamp,
+        expired: &mut Vec<StoredSocket>,
+    ) -> Result<Option<Timestamp>, Failed> {
+        for row in store.lost_sockets(now - settings.max_disconnection, PAGE)? {
+            store.delete_socket(&row.pid)?;
+            expired.extend(StoredSocket::decode(row));
+        }
+        let earliest = store.earliest_loss()?;
+        Ok(earliest.map(|lost| settings.expiry(lost)))
+    }
+}
+
+impl Settings {
+    fn sockets(&self) -> Usage {
+        Usage {
+            count: self.max_sockets,
+            bytes: self.max_socket_bytes,
+        }
+    }
+}

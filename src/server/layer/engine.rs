@@ -1,0 +1,327 @@
+//! Engine.IO alone: messages go to the application as they are.
+
+use core::cell::RefCell;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::{Rc, Weak};
+
+use dormouse_proto::Timestamp;
+use dormouse_proto::engine::{ConnId, Data, Flush, Reason, Session};
+use serde::{Deserialize, Serialize};
+
+use super::{Content, Layer, Opening};
+use crate::client::Client;
+use crate::endpoint::Endpoint;
+use crate::engine::{HandlerError, Handlers, Message, Refused};
+use crate::http;
+use crate::log::Level;
+use crate::object::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
+use crate::port::{Called, LocalPort, PortError, Reply, Request};
+use crate::sid::Key;
+
+/// The layer of an Engine.IO server.
+pub(super) struct Messages {
+    me: Weak<Messages>,
+    handlers: Rc<Handlers>,
+    endpoint: Rc<Endpoint>,
+    parts: Rc<Parts>,
+    port: Weak<dyn LocalPort>,
+    seats: RefCell<BTreeMap<Key, Seat>>,
+}
+
+/// What there is of a client besides its session.
+#[derive(Default)]
+struct Seat {
+    /// The user session, as JSON.
+    data: Option<String>,
+    changed: bool,
+    work: Work,
+    /// Messages that wait for the handler before them (`in_order`).
+    queue: VecDeque<Message>,
+}
+
+/// What is kept of it.
+#[derive(Serialize)]
+struct Kept<'a> {
+    data: Option<&'a str>,
+}
+
+/// The same, read back.
+#[derive(Deserialize)]
+struct ReadKept {
+    data: Option<String>,
+}
+
+impl Messages {
+    pub(super) fn new(
+        handlers: &Rc<Handlers>,
+        endpoint: &Rc<Endpoint>,
+        parts: &Rc<Parts>,
+        port: Weak<dyn LocalPort>,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
+            handlers: handlers.clone(),
+            endpoint: endpoint.clone(),
+            parts: parts.clone(),
+            port,
+            seats: RefCell::default(),
+        })
+    }
+
+    fn with<T>(&self, key: Key, change: impl FnOnce(&mut Seat) -> T) -> Option<T> {
+        self.seats.borrow_mut().get_mut(&key).map(change)
+    }
+
+    fn client(&self, key: Key) -> Option<Client> {
+        let port = self.port.upgrade()?;
+        Some(Client::new(port, &self.endpoint, self.parts.sid(key)?))
+    }
+
+    /// Hands a message to its handler.
+    fn run_handler(&self, key: Key, message: Message) {
+        let Some((client, handler)) = self.client(key).zip(self.handlers.on_message.as_ref())
+        else {
+            return;
+        };
+        let bytes = message.len();
+        self.with(key, |seat| seat.work.begin());
+        let handled = handler(client, message);
+        let me = self.me.clone();
+        let job = Job::new(key, "message");
+        object::run(&self.parts, job, handled, move |result| {
+            if let Some(me) = me.upgrade() {
+                me.log_failure(key, job.event, result);
+                me.handle_return(key, bytes);
+            }
+        });
+    }
+
+    fn log_failure(&self, key: Key, event: &str, result: Option<Result<(), HandlerError>>) {
+        if let Some(Err(HandlerError(message))) = result {
+            let fields = [("handler", event), ("message", &*message)];
+            self.parts.log(Level::Error, "handler failed", key, &fields);
+        }
+    }
+
+    /// A message is dealt with: the next one, if one waits.
+    fn handle_return(&self, key: Key, bytes: usize) {
+        let next = self.with(key, |seat| {
+            seat.work.end();
+            seat.work.put_down(bytes);
+            seat.queue.pop_front()
+        });
+        if let Some(message) = next.flatten() {
+            self.run_handler(key, message);
+        }
+        self.parts.turn.mark_dirty(key);
+    }
+
+    fn decide(&self, key: Key, conn: ConnId, decided: Option<Result<(), Refused>>) {
+        match decided {
+            Some(Ok(())) => opening::admit(&self.parts, key, conn),
+            Some(Err(refused)) => {
+                let fields = [("data", &*refused.body)];
+                self.parts.log(Level::Info, "refuse", key, &fields);
+                opening::deny(&self.parts, key, conn, http::Reply::from(refused));
+            }
+            None => {
+                let what = "connect handler dropped";
+                self.parts.log(Level::Warn, what, key, &[]);
+                let refused = Refused::default();
+                opening::deny(&self.parts, key, conn, http::Reply::from(refused));
+            }
+        }
+    }
+}
+
+impl Content for Messages {
+    fn forget(&self, key: Key) {
+        self.seats.borrow_mut().remove(&key);
+    }
+
+    fn content(&self, key: Key) -> Vec<u8> {
+        let content = self.with(key, |seat| {
+            let content = Kept {
+                data: seat.data.as_deref(),
+            };
+            // Writing to a growing buffer fails for no type that is serialized here.
+            postcard::to_allocvec(&content).unwrap_or_default()
+        });
+        content.unwrap_or_default()
+    }
+
+    fn take_changed(&self, key: Key) -> bool {
+        let changed = |seat: &mut Seat| core::mem::take(&mut seat.changed);
+        self.with(key, changed) == Some(true)
+    }
+
+    fn must_be_handed_over(&self, key: Key) -> bool {
+        let seats = self.seats.try_borrow();
+        seats.is_ok_and(|seats| seats.get(&key).is_some_and(|seat| seat.changed))
+    }
+
+    fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
+        let content = content.and_then(|content| postcard::from_bytes(content).ok());
+        let seat = Seat {
+            data: content.and_then(|content: ReadKept| content.data),
+            ..Seat::default()
+        };
+        self.seats.borrow_mut().insert(key, seat);
+        true
+    }
+}
+
+impl Layer for Messages {
+    fn open(&self, opening: Opening) {
+        let Opening {
+            key,
+            conn,
+            handshake,
+        } = opening;
+        self.seats.borrow_mut().insert(key, Seat::default());
+        let handler = self.handlers.on_connect.as_ref();
+        let Some((client, handler)) = self.client(key).zip(handler) else {
+            return opening::admit(&self.parts, key, conn);
+        };
+        let job = Job {
+            conn: Some(conn),
+            limit: Some(CONNECT_LIMIT),
+            ..Job::new(key, "connect")
+        };
+        let handled = handler(client, handshake);
+        let me = self.me.clone();
+        object::run_later(&self.parts, job, handled, move |decided| {
+            if let Some(me) = me.upgrade() {
+                me.parts.turn.run(|| me.decide(key, conn, decided));
+            }
+        });
+    }
+
+    fn handle_message(&self, key: Key, data: Data<'_>) {
+        if self.handlers.on_message.is_none() {
+            return;
+        }
+        let message = data.into_owned();
+        let in_order = self.endpoint.options.in_order;
+        let bytes = message.len();
+        let now = self.with(key, |seat| {
+            if !seat.work.take_on(bytes) {
+                return Err(());
+            }
+            if in_order && seat.work.is_running() {
+                seat.queue.push_back(message);
+                return Ok(None);
+            }
+            Ok(Some(message))
+        });
+        match now {
+            Some(Ok(Some(message))) => self.run_handler(key, message),
+            Some(Err(())) => {
+                self.parts.log(Level::Warn, "overrun", key, &[]);
+                object::close(&self.parts, key, Flush::Nothing);
+            }
+            Some(Ok(None)) | None => {}
+        }
+    }
+
+    fn is_ready_to_close(&self, key: Key) -> bool {
+        let in_order = self.endpoint.options.in_order;
+        let waits = |seat: &mut Seat| seat.work.is_running() || !seat.queue.is_empty();
+        !(in_order && self.with(key, waits) == Some(true))
+    }
+
+    fn handle_closed(&self, key: Key, reason: Reason) {
+        let handler = self.handlers.on_disconnect.as_ref();
+        let Some((client, handler)) = self.client(key).zip(handler) else {
+            return;
+        };
+        self.with(key, |seat| seat.work.begin());
+        let me = self.me.clone();
+        let job = Job::new(key, "disconnect");
+        object::run(&self.parts, job, handler(client, reason), move |result| {
+            if let Some(me) = me.upgrade() {
+                me.log_failure(key, job.event, result);
+                me.with(key, |seat| seat.work.end());
+                me.parts.turn.mark_dirty(key);
+            }
+        });
+    }
+
+    fn handle_timeout(&self, _key: Key) {}
+
+    fn next_deadline(&self, _key: Key) -> Option<Timestamp> {
+        None
+    }
+
+    fn finish(&self, _key: Key) {}
+
+    fn is_busy(&self, key: Key) -> bool {
+        let is_busy = |seat: &mut Seat| seat.work.is_running() || !seat.queue.is_empty();
+        self.with(key, is_busy) == Some(true)
+    }
+
+    fn resume(&self, _key: Key) {}
+
+    fn queued(&self) -> Vec<(Key, Message)> {
+        let mut queued = Vec::new();
+        if let Ok(seats) = self.seats.try_borrow() {
+            for (key, seat) in seats.iter() {
+                queued.extend(seat.queue.iter().map(|message| (*key, message.clone())));
+            }
+        }
+        queued
+    }
+
+    fn handle_alarm(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn call(&self, request: Request<'_>) -> Called {
+        let parts = &self.parts;
+        let found = |key| parts.sessions.find(key);
+        let done = |done: bool| {
+            if done {
+                Ok(Reply::Done)
+            } else {
+                Err(PortError::Gone)
+            }
+        };
+        let reply = match request {
+            Request::Send(key, data) => done(found(key) && object::send(parts, key, data)),
+            Request::Close(key) => done(found(key) && object::close(parts, key, Flush::All)),
+            Request::CloseAll => {
+                parts.sessions.restore_all();
+                for key in parts.sessions.keys() {
+                    object::close(parts, key, Flush::All);
+                }
+                Ok(Reply::Done)
+            }
+            Request::Transport(key) if found(key) => {
+                let transport = object::transport(parts, key);
+                transport.map(Reply::Transport).ok_or(PortError::Gone)
+            }
+            Request::UserSession(key) if found(key) => {
+                let data = self.with(key, |seat| seat.data.clone());
+                data.map(Reply::Json).ok_or(PortError::Gone)
+            }
+            Request::SetUserSession(key, data) if found(key) => {
+                let data = Cow::into_owned(data);
+                let set = self.with(key, |seat| {
+                    seat.data = Some(data);
+                    seat.changed = true;
+                });
+                parts.turn.mark_dirty(key);
+                done(set.is_some())
+            }
+            Request::Transport(_)
+            | Request::UserSession(_)
+            | Request::SetUserSession(..)
+            | Request::Operate(..)
+            | Request::Look(..)
+            | Request::SetData(..)
+            | Request::Acknowledge(..) => Err(PortError::Gone),
+        };
+        reply.into()
+    }
+}

@@ -1,0 +1,177 @@
+//! Socket.IO: what a client says and what the application decides, told to the
+//! client's [`Connection`]; what the connection asks, done.
+//!
+//! It knows nothing of packets, and decides nothing that the protocol has rules for.
+
+mod acks;
+mod clients;
+mod events;
+mod index;
+mod joining;
+mod leaving;
+mod operations;
+mod outputs;
+mod recovery;
+mod sending;
+
+use std::rc::{Rc, Weak};
+
+use dormouse_proto::Timestamp;
+use dormouse_proto::engine::{Data, Reason, Session};
+use dormouse_proto::socket::{Connection, Protocol};
+
+use self::acks::PendingAcks;
+use self::clients::{Client, Clients};
+use self::index::Index;
+use self::outputs::carry_out;
+use self::recovery::Recovery;
+use super::{Content, Layer, Opening};
+use crate::endpoint::Endpoint;
+use crate::engine::Message;
+use crate::io::{Application, Socket};
+use crate::object::{self, Parts, opening};
+use crate::port::{Address, Called, LocalPort, Request};
+use crate::sid::Key;
+
+/// The layer of a Socket.IO server.
+pub(super) struct Sockets(Rc<Context>);
+
+/// What the modules here share.
+struct Context {
+    me: Weak<Context>,
+    application: Rc<Application>,
+    parts: Rc<Parts>,
+    port: Weak<dyn LocalPort>,
+    clients: Clients,
+    index: Index,
+    acks: PendingAcks,
+    recovery: Recovery,
+}
+
+impl Sockets {
+    pub(super) fn new(
+        application: &Rc<Application>,
+        endpoint: &Rc<Endpoint>,
+        parts: &Rc<Parts>,
+        port: Weak<dyn LocalPort>,
+    ) -> Self {
+        Self(Rc::new_cyclic(|me| Context {
+            me: me.clone(),
+            application: application.clone(),
+            parts: parts.clone(),
+            port,
+            clients: Clients::default(),
+            index: Index::default(),
+            acks: PendingAcks::default(),
+            recovery: Recovery::new(application, endpoint, &parts.state),
+        }))
+    }
+}
+
+impl Context {
+    /// A handle for a socket.
+    fn socket(&self, address: Rc<Address>) -> Option<Socket> {
+        let port = self.port.upgrade()?;
+        Some(Socket::new(port, self.application.clone(), address))
+    }
+}
+
+impl Content for Sockets {
+    fn forget(&self, key: Key) {
+        self.0.clients.remove(key);
+    }
+
+    fn content(&self, key: Key) -> Vec<u8> {
+        self.0.clients.content(key)
+    }
+
+    fn take_changed(&self, key: Key) -> bool {
+        self.0.clients.take_changed(key)
+    }
+
+    fn must_be_handed_over(&self, key: Key) -> bool {
+        self.0.clients.is_changed(key)
+    }
+
+    fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
+        let Self(cx) = self;
+        let restored = content.and_then(|content| Client::restore(&cx.application, content));
+        let is_restored = restored.is_some();
+        if let Some(client) = restored {
+            cx.index.insert_all(key, &client);
+            cx.clients.insert(key, client);
+        }
+        is_restored
+    }
+}
+
+impl Layer for Sockets {
+    fn open(&self, opening: Opening) {
+        let Self(cx) = self;
+        let key = opening.key;
+        let Some(revision) = object::revision(&cx.parts, key) else {
+            return;
+        };
+        let now = cx.parts.turn.now();
+        let protocol = Protocol::from(revision);
+        let connection = Connection::open(now, cx.application.settings, protocol);
+        let client = Client::new(connection, opening.handshake.keep());
+        cx.clients.insert(key, client);
+        opening::admit(&cx.parts, key, opening.conn);
+        carry_out(cx, key);
+    }
+
+    fn handle_message(&self, key: Key, data: Data<'_>) {
+        events::handle_message(&self.0, key, data);
+    }
+
+    fn is_ready_to_close(&self, _key: Key) -> bool {
+        true
+    }
+
+    fn handle_closed(&self, key: Key, reason: Reason) {
+        let Self(cx) = self;
+        cx.clients
+            .with(key, |client| client.connection.handle_closed(reason));
+        carry_out(cx, key);
+    }
+
+    fn handle_timeout(&self, key: Key) {
+        let Self(cx) = self;
+        let now = cx.parts.turn.now();
+        cx.clients
+            .with(key, |client| client.connection.handle_timeout(now));
+        carry_out(cx, key);
+    }
+
+    fn next_deadline(&self, key: Key) -> Option<Timestamp> {
+        let Self(cx) = self;
+        let deadline = |client: &mut Client| client.connection.next_deadline();
+        cx.clients.with(key, deadline).flatten()
+    }
+
+    fn finish(&self, key: Key) {
+        recovery::save(&self.0, key);
+    }
+
+    fn is_busy(&self, key: Key) -> bool {
+        let busy = |client: &mut Client| client.work.is_running();
+        self.0.clients.with(key, busy) == Some(true)
+    }
+
+    fn resume(&self, key: Key) {
+        carry_out(&self.0, key);
+    }
+
+    fn queued(&self) -> Vec<(Key, Message)> {
+        Vec::new()
+    }
+
+    fn handle_alarm(&self) -> Option<Timestamp> {
+        recovery::expire(&self.0)
+    }
+
+    fn call(&self, request: Request<'_>) -> Called {
+        operations::call(&self.0, request)
+    }
+}

@@ -1,0 +1,150 @@
+//! The clients that are in memory, by session.
+
+use core::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use dormouse_proto::socket::{Connection, JoinId, Output};
+use serde::{Deserialize, Serialize};
+
+use crate::io::Application;
+use crate::object::Work;
+use crate::port::{Address, Spot};
+use crate::request::KeptHandshake;
+use crate::sid::Key;
+
+/// What there is of a client besides its session.
+pub(super) struct Client {
+    pub(super) connection: Connection,
+    pub(super) handshake: Rc<KeptHandshake>,
+    pub(super) work: Work,
+    /// Of its sockets, as handles have them: made once for each.
+    addresses: Vec<Rc<Address>>,
+}
+
+/// What is kept of it.
+#[derive(Serialize)]
+struct Content<'a> {
+    connection: Vec<u8>,
+    handshake: &'a KeptHandshake,
+}
+
+/// The same, read back.
+#[derive(Deserialize)]
+struct ReadContent {
+    connection: Vec<u8>,
+    handshake: KeptHandshake,
+}
+
+impl Client {
+    pub(super) fn new(connection: Connection, handshake: KeptHandshake) -> Self {
+        Self {
+            connection,
+            handshake: Rc::new(handshake),
+            work: Work::default(),
+            addresses: Vec::new(),
+        }
+    }
+
+    pub(super) fn restore(application: &Application, content: &[u8]) -> Option<Self> {
+        let content: ReadContent = postcard::from_bytes(content).ok()?;
+        let define = |namespace: &str, tag| application.define(namespace, tag);
+        let connection =
+            Connection::restore(&content.connection, application.settings, define).ok()?;
+        Some(Self::new(connection, content.handshake))
+    }
+
+    fn content(&self) -> Vec<u8> {
+        let content = Content {
+            connection: self.connection.snapshot(),
+            handshake: &self.handshake,
+        };
+        // Writing to a growing buffer fails for no type that is serialized here.
+        postcard::to_allocvec(&content).unwrap_or_default()
+    }
+
+    /// Where one of its sockets is.
+    pub(super) fn address(&mut self, session: Key, join: JoinId) -> Option<Rc<Address>> {
+        let mut known = self.addresses.iter();
+        if let Some(address) = known.find(|address| address.spot.join == join) {
+            return Some(address.clone());
+        }
+        let socket = self.connection.socket(join)?;
+        let address = Rc::new(Address {
+            spot: Spot { session, join },
+            namespace: socket.namespace().into(),
+            id: socket.id().into(),
+        });
+        self.addresses.push(address.clone());
+        Some(address)
+    }
+
+    /// The application has been told that a socket has gone.
+    pub(super) fn forget(&mut self, join: JoinId) {
+        self.connection.forget(join);
+        self.forget_address(join);
+    }
+
+    pub(super) fn forget_address(&mut self, join: JoinId) {
+        self.addresses.retain(|address| address.spot.join != join);
+    }
+}
+
+/// All that are in memory.
+#[derive(Default)]
+pub(super) struct Clients(RefCell<BTreeMap<Key, Client>>);
+
+/// Not inlined: it is done in many places.
+#[inline(never)]
+fn look_up(clients: &mut BTreeMap<Key, Client>, key: Key) -> Option<&mut Client> {
+    clients.get_mut(&key)
+}
+
+impl Clients {
+    /// Looks at a client, or changes it.
+    pub(super) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Client) -> T) -> Option<T> {
+        look_up(&mut self.0.borrow_mut(), key).map(change)
+    }
+
+    pub(super) fn insert(&self, key: Key, client: Client) {
+        self.0.borrow_mut().insert(key, client);
+    }
+
+    pub(super) fn remove(&self, key: Key) {
+        self.0.borrow_mut().remove(&key);
+    }
+
+    pub(super) fn for_each(&self, mut look: impl FnMut(Key, &Client)) {
+        for (key, client) in self.0.borrow().iter() {
+            look(*key, client);
+        }
+    }
+
+    /// The next thing that a client's connection asks.
+    pub(super) fn poll_output(&self, key: Key) -> Option<Output> {
+        let poll = |client: &mut Client| client.connection.poll_output();
+        self.with(key, poll).flatten()
+    }
+
+    /// What must outlive sleep of a client.
+    pub(super) fn content(&self, key: Key) -> Vec<u8> {
+        let clients = self.0.try_borrow();
+        let content = clients.map(|clients| clients.get(&key).map(Client::content));
+        content.ok().flatten().unwrap_or_default()
+    }
+
+    /// Whether it has changed since this was last asked.
+    pub(super) fn take_changed(&self, key: Key) -> bool {
+        let changed = |client: &mut Client| client.connection.take_changed();
+        self.with(key, changed) == Some(true)
+    }
+
+    /// Whether it is not what was last kept.
+    pub(super) fn is_changed(&self, key: Key) -> bool {
+        let clients = self.0.try_borrow();
+        clients.is_ok_and(|clients| {
+            let client = clients.get(&key);
+            client.is_some_and(|client| client.connection.is_changed())
+        })
+    }
+}

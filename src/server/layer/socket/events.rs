@@ -1,0 +1,257 @@
+//! What clients say: events and acknowledgements.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{Data, Flush};
+use dormouse_proto::socket::{Args, Incoming};
+
+use super::Context;
+use super::clients::Client;
+use super::outputs::{carry_out, spot};
+use crate::io::{Ack, Call, EventContext, EventFn, Handlers, Rejection, Replied, Socket};
+use crate::log::Level;
+use crate::object::{self, Job, Parts};
+use crate::port::{Address, Spot};
+use crate::sid::Key;
+
+/// An event on its way to the application.
+struct Event<'a> {
+    address: Rc<Address>,
+    /// The definition of its namespace.
+    definition: u16,
+    ack: Option<u64>,
+    name: Cow<'a, str>,
+    args: Args<'a>,
+    /// Of the message that brought it.
+    bytes: usize,
+}
+
+/// What a message comes to.
+enum Handled<'a> {
+    /// Nothing that the application is to know now.
+    Nothing,
+    Event(Event<'a>),
+    Ack(Spot, u64, Args<'a>),
+    /// The client sends faster than the application works.
+    Overrun,
+}
+
+/// A session's client has sent a message.
+pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
+    let bytes = data.len();
+    let handled = cx
+        .clients
+        .with(key, |client| read(client, key, data, bytes));
+    match handled {
+        Some(Handled::Event(event)) => handle_event(cx, event),
+        Some(Handled::Ack(spot, id, args)) => cx.acks.handle_ack(spot, id, args),
+        Some(Handled::Overrun) => {
+            cx.parts.log(Level::Warn, "overrun", key, &[]);
+            object::close(&cx.parts, key, Flush::Nothing);
+        }
+        Some(Handled::Nothing) => carry_out(cx, key),
+        None => {}
+    }
+}
+
+fn read<'a>(client: &mut Client, key: Key, data: Data<'a>, bytes: usize) -> Handled<'a> {
+    match client.connection.handle_message(data) {
+        None => Handled::Nothing,
+        Some(Incoming::Ack { join, id, args }) => Handled::Ack(spot(key, join), id, args),
+        Some(Incoming::Event {
+            join,
+            ack,
+            name,
+            args,
+        }) => {
+            if !client.work.take_on(bytes) {
+                return Handled::Overrun;
+            }
+            let socket = client.connection.socket(join);
+            let definition = socket.map_or(0, |socket| socket.definition().index);
+            match client.address(key, join) {
+                Some(address) => Handled::Event(Event {
+                    address,
+                    definition,
+                    ack,
+                    name,
+                    args,
+                    bytes,
+                }),
+                None => Handled::Nothing,
+            }
+        }
+    }
+}
+
+fn handle_event(cx: &Context, event: Event<'_>) {
+    let handlers = cx.application.handlers(event.definition);
+    let Some((handlers, socket)) = handlers.zip(cx.socket(event.address.clone())) else {
+        return;
+    };
+    if handlers.is_plain() {
+        run_handler(cx, &handlers, &socket, event);
+    } else {
+        run_all(cx, handlers, socket, event);
+    }
+}
+
+/// The way of most events: straight to their one handler.
+fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<'_>) {
+    let (key, bytes) = (event.address.spot.session, event.bytes);
+    let Some(handler) = handlers.handler(&event.name) else {
+        return put_down(cx, key, bytes);
+    };
+    let name = event.name.clone();
+    let ack = event.ack.map(|id| Ack::new(socket, id));
+    let mut context = EventContext::new(socket, event.name, event.args, ack);
+    let job = Job::new(key, "event");
+    let called = object::guarded(&cx.parts, job, || handler(&mut context));
+    let reply = Reply {
+        address: event.address,
+        ack: context.into_ack(),
+        name: name.into_owned(),
+    };
+    match called {
+        Ok(Call::Done(replied)) => {
+            reply.send(&cx.parts, replied);
+            put_down(cx, key, bytes);
+        }
+        Ok(Call::Later(future)) => {
+            let me = cx.me.clone();
+            begin(cx, key);
+            object::run(&cx.parts, job, future, move |replied| {
+                let Some(cx) = me.upgrade() else {
+                    return;
+                };
+                if let Some(replied) = replied {
+                    reply.send(&cx.parts, replied);
+                }
+                end(&cx, key, bytes);
+            });
+        }
+        Err(rejection) => {
+            reply.reject(&cx.parts, &rejection);
+            put_down(cx, key, bytes);
+        }
+    }
+}
+
+/// Where something else looks at the event before its handler does.
+fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_>) {
+    let (key, bytes) = (event.address.spot.session, event.bytes);
+    let name = event.name.into_owned();
+    let args = event.args.into_owned();
+    let ack = event.ack.map(|id| Ack::new(&socket, id));
+    let reply = Reply {
+        address: event.address,
+        ack: ack.clone(),
+        name: name.clone(),
+    };
+    let all = async move {
+        let context = |ack| EventContext::new(&socket, Cow::from(&*name), args.borrowed(), ack);
+        for middleware in &handlers.event_middlewares {
+            let checked = match middleware(&mut context(None)) {
+                Ok(Call::Done(checked)) => checked,
+                Ok(Call::Later(future)) => future.await,
+                Err(rejection) => return Err(rejection),
+            };
+            checked.map_err(Rejection::from)?;
+        }
+        for observer in &handlers.on_any {
+            let replied = call(observer, &mut context(None)).await?;
+            if let Some(message) = replied.failed {
+                return Err(Rejection::new(message));
+            }
+        }
+        let Some(handler) = handlers.handler(&name) else {
+            return Ok((Replied::default(), None));
+        };
+        let mut context = context(ack);
+        let replied = call(handler, &mut context);
+        let ack = context.into_ack();
+        Ok((replied.await?, ack))
+    };
+    let me = cx.me.clone();
+    begin(cx, key);
+    let job = Job::new(key, "event");
+    object::run(&cx.parts, job, Box::pin(all), move |outcome| {
+        let Some(cx) = me.upgrade() else {
+            return;
+        };
+        match outcome {
+            Some(Ok((replied, ack))) => Reply { ack, ..reply }.send(&cx.parts, replied),
+            Some(Err(rejection)) => reply.reject(&cx.parts, &rejection),
+            None => {}
+        }
+        end(&cx, key, bytes);
+    });
+}
+
+fn begin(cx: &Context, key: Key) {
+    cx.clients.with(key, |client| client.work.begin());
+}
+
+fn end(cx: &Context, key: Key, bytes: usize) {
+    cx.clients.with(key, |client| client.work.end());
+    put_down(cx, key, bytes);
+}
+
+fn put_down(cx: &Context, key: Key, bytes: usize) {
+    cx.clients.with(key, |client| client.work.put_down(bytes));
+    cx.parts.turn.mark_dirty(key);
+}
+
+/// Calls a handler; the future no longer borrows from the context.
+fn call(
+    handler: &EventFn,
+    context: &mut EventContext<'_>,
+) -> impl Future<Output = Result<Replied, Rejection>> + use<> {
+    let called = handler(context);
+    async move {
+        match called? {
+            Call::Done(replied) => Ok(replied),
+            Call::Later(future) => Ok(future.await),
+        }
+    }
+}
+
+/// What is to become of a handler's return value.
+struct Reply {
+    address: Rc<Address>,
+    /// None if nobody waits for it, or the handler answers by itself.
+    ack: Option<Ack>,
+    name: String,
+}
+
+impl Reply {
+    fn send(self, parts: &Parts, replied: Replied) {
+        if let Some(message) = &replied.failed {
+            self.log(parts, Level::Error, "handler failed", message);
+        }
+        if let Some(ack) = self.ack {
+            ack.send_encoded(replied.args);
+        }
+    }
+
+    /// The event is lost: what it was to be handled with it does not have, or the
+    /// application keeps it away.
+    fn reject(self, parts: &Parts, rejection: &Rejection) {
+        let message = rejection.to_string();
+        self.log(parts, Level::Warn, "event rejected", &message);
+        if let Some(ack) = self.ack {
+            ack.send_encoded(Replied::error(&message).args);
+        }
+    }
+
+    fn log(&self, parts: &Parts, level: Level, what: &str, message: &str) {
+        let fields = [
+            ("namespace", &*self.address.namespace),
+            ("socket", &*self.address.id),
+            ("handler", &*self.name),
+            ("message", message),
+        ];
+        parts.log(level, what, self.address.spot.session, &fields);
+    }
+}

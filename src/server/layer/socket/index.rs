@@ -1,0 +1,90 @@
+//! Who is in which room, of all sockets in the object.
+
+use core::cell::RefCell;
+
+use dormouse_proto::socket::{Rooms, Socket};
+
+use super::clients::{Client, Clients};
+use crate::object::Parts;
+use crate::port::{Selection, Spot};
+use crate::sid::Key;
+
+/// An index of what each socket knows of itself, made when it is needed first.
+#[derive(Default)]
+pub(super) struct Index(RefCell<Option<Rooms<Spot>>>);
+
+impl Index {
+    /// The sockets that are meant, sleeping ones among them.
+    pub(super) fn select(
+        &self,
+        parts: &Parts,
+        clients: &Clients,
+        selection: &Selection,
+    ) -> Vec<Spot> {
+        if self.0.borrow().is_none() {
+            parts.sessions.restore_all();
+            let mut rooms = Rooms::default();
+            clients.for_each(|key, client| insert_all(&mut rooms, key, client));
+            self.0.replace(Some(rooms));
+        }
+        let rooms = self.0.borrow();
+        let selected = rooms
+            .as_ref()
+            .map(|rooms| rooms.select(&selection.namespace, &selection.filter));
+        selected.unwrap_or_default()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Rooms<Spot>)) {
+        if let Some(rooms) = &mut *self.0.borrow_mut() {
+            change(rooms);
+        }
+    }
+
+    /// Others see a socket from now on.
+    pub(super) fn insert(&self, clients: &Clients, spot: Spot) {
+        self.change(|rooms| {
+            clients.with(spot.session, |client| {
+                let socket = client.connection.socket(spot.join)?;
+                insert(rooms, spot, socket);
+                Some(())
+            });
+        });
+    }
+
+    /// A client was brought into memory.
+    pub(super) fn insert_all(&self, key: Key, client: &Client) {
+        self.change(|rooms| insert_all(rooms, key, client));
+    }
+
+    /// Others do not see a socket any more.
+    pub(super) fn remove(&self, spot: Spot, socket: &Socket) {
+        self.change(|rooms| {
+            let names = socket.rooms().iter().map(String::as_str);
+            rooms.remove(socket.namespace(), names, spot);
+        });
+    }
+
+    pub(super) fn join(&self, spot: Spot, namespace: &str, room: &str) {
+        self.change(|rooms| rooms.join(namespace, room, spot));
+    }
+
+    pub(super) fn leave(&self, spot: Spot, namespace: &str, room: &str) {
+        self.change(|rooms| rooms.leave(namespace, room, spot));
+    }
+}
+
+fn insert_all(rooms: &mut Rooms<Spot>, session: Key, client: &Client) {
+    for socket in client.connection.sockets() {
+        if socket.is_present() {
+            let join = socket.join_id();
+            insert(rooms, Spot { session, join }, socket);
+        }
+    }
+}
+
+fn insert(rooms: &mut Rooms<Spot>, spot: Spot, socket: &Socket) {
+    rooms.insert(socket.namespace(), spot);
+    for room in socket.rooms() {
+        rooms.join(socket.namespace(), room, spot);
+    }
+}

@@ -1,0 +1,217 @@
+//! Clients that join namespaces.
+
+use std::rc::Rc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::socket::{
+    Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, JoinId,
+    Protocol,
+};
+use serde::Serializer as _;
+
+use super::clients::Client;
+use super::outputs::carry_out;
+use super::{Context, recovery};
+use crate::io::{Call, ConnectContext, Handlers, JoinRequest, Refusal, Socket};
+use crate::log::Level;
+use crate::object::{self, CONNECT_LIMIT, Job};
+use crate::platform;
+use crate::port::Address;
+use crate::query;
+use crate::request::KeptHandshake;
+use crate::sid::{Key, Sid};
+
+/// A client that is about to join a namespace.
+struct Joining {
+    cx: Rc<Context>,
+    socket: Socket,
+    address: Rc<Address>,
+    handlers: Rc<Handlers>,
+    handshake: Rc<KeptHandshake>,
+    /// What it says of itself, as JSON.
+    auth: String,
+    recovered: bool,
+}
+
+/// A client asks to join a namespace: the application is asked.
+pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
+    let namespace = &*request.namespace;
+    let auth = auth_as_json(&request.auth);
+    let known = cx.clients.with(key, |client| {
+        (client.handshake.clone(), client.connection.protocol())
+    });
+    let Some(((handshake, protocol), me)) = known.zip(cx.me.upgrade()) else {
+        return;
+    };
+    let wanted = JoinRequest::new(namespace, &auth, &handshake);
+    let Some((definition, handlers)) = cx.application.find(&wanted) else {
+        cx.clients.with(key, |client| {
+            let connection = &mut client.connection;
+            connection.refuse_request(namespace, INVALID_NAMESPACE, None);
+        });
+        return log_refusal(cx, key, namespace, INVALID_NAMESPACE);
+    };
+    let recovered = recovery::recover(cx, key, namespace, &auth);
+    let (id, pid, recovered) = match recovered {
+        Some(found) => (found.id, Some(found.pid), Some(found.state)),
+        None => (
+            new_id(cx, key, protocol, namespace),
+            new_pid(cx, protocol),
+            None,
+        ),
+    };
+    let is_recovered = recovered.is_some();
+    let begun = cx.clients.with(key, |client| {
+        let admission = Admission {
+            id,
+            pid,
+            definition,
+            recovered,
+        };
+        let join = client.connection.begin(namespace, admission);
+        client.work.begin();
+        client.address(key, join)
+    });
+    let Some(address) = begun.flatten() else {
+        return;
+    };
+    let Some(socket) = cx.socket(address.clone()) else {
+        return;
+    };
+    run(Joining {
+        cx: me,
+        socket,
+        address,
+        handlers,
+        handshake,
+        auth,
+        recovered: is_recovered,
+    });
+}
+
+/// An id for a new socket: in protocol 5, like a sid, it says which object the
+/// socket is in.
+fn new_id(cx: &Context, key: Key, protocol: Protocol, namespace: &str) -> String {
+    let sid = cx.parts.sid(key).map(|sid| sid.to_string());
+    let computed = sid.and_then(|sid| Connection::socket_id(protocol, &sid, namespace));
+    computed.unwrap_or_else(|| {
+        let id = Sid::new(&cx.parts.id, platform::random());
+        id.map_or_else(String::new, |id| id.to_string())
+    })
+}
+
+/// What a new socket can come back with. It is as long as two sids' secrets: who
+/// guesses it is the client.
+fn new_pid(cx: &Context, protocol: Protocol) -> Option<String> {
+    let recovers = cx.recovery.is_on() && protocol == Protocol::V5;
+    recovers.then(|| URL_SAFE_NO_PAD.encode(platform::random::<24>()))
+}
+
+/// Asks the application.
+fn run(joining: Joining) {
+    let cx = joining.cx.clone();
+    let address = joining.address.clone();
+    let job = Job {
+        limit: Some(CONNECT_LIMIT),
+        ..Job::new(address.spot.session, "connect")
+    };
+    let recovered = joining.recovered;
+    let me = cx.me.clone();
+    let asked = Box::pin(async move { joining.ask().await });
+    object::run(&cx.parts, job, asked, move |decided| {
+        let Some(cx) = me.upgrade() else {
+            return;
+        };
+        let key = address.spot.session;
+        cx.clients.with(key, |client| client.work.end());
+        match decided {
+            Some(Ok(())) => let_in(&cx, &address, recovered),
+            Some(Err(refusal)) => {
+                let data = refusal.data.as_deref();
+                refuse(&cx, &address, &refusal.message, data);
+            }
+            None => {
+                let fields = [("namespace", &*address.namespace)];
+                let what = "connect handler dropped";
+                cx.parts.log(Level::Warn, what, key, &fields);
+                refuse(&cx, &address, INTERNAL_ERROR, None);
+            }
+        }
+        cx.parts.turn.mark_dirty(key);
+    });
+}
+
+/// The application wants this client in this namespace.
+fn let_in(cx: &Context, address: &Address, recovered: bool) {
+    let key = address.spot.session;
+    let accept = |client: &mut Client| client.connection.accept(address.spot.join);
+    let is_connected = cx.clients.with(key, accept) == Some(true);
+    carry_out(cx, key);
+    if is_connected {
+        let fields = [
+            ("namespace", &*address.namespace),
+            ("socket", &*address.id),
+            ("recovered", if recovered { "true" } else { "false" }),
+        ];
+        cx.parts.log(Level::Info, "join", key, &fields);
+    }
+}
+
+fn refuse(cx: &Context, address: &Address, message: &str, data: Option<&str>) {
+    let (key, join) = (address.spot.session, address.spot.join);
+    cx.clients
+        .with(key, |client| client.connection.refuse(join, message, data));
+    log_refusal(cx, key, &address.namespace, message);
+    carry_out(cx, key);
+}
+
+fn log_refusal(cx: &Context, key: Key, namespace: &str, message: &str) {
+    let fields = [("namespace", namespace), ("message", message)];
+    cx.parts.log(Level::Info, "refuse", key, &fields);
+}
+
+impl Joining {
+    async fn ask(&self) -> Result<(), Refusal> {
+        let context =
+            || ConnectContext::new(&self.socket, &self.auth, &self.handshake, self.recovered);
+        let skip_middlewares = self.recovered && self.cx.recovery.skips_middlewares();
+        if !skip_middlewares {
+            for middleware in &self.handlers.middlewares {
+                match middleware(&mut context())? {
+                    Call::Done(checked) => checked?,
+                    Call::Later(future) => future.await?,
+                }
+            }
+        }
+        admit(&self.cx, self.address.spot.session, self.address.spot.join);
+        let Some(on_connect) = &self.handlers.on_connect else {
+            return Ok(());
+        };
+        match on_connect(&mut context())? {
+            Call::Done(connected) => connected,
+            Call::Later(future) => future.await,
+        }
+    }
+}
+
+/// A socket has passed the middlewares.
+fn admit(cx: &Context, key: Key, join: JoinId) {
+    cx.clients.with(key, |client| client.connection.admit(join));
+    carry_out(cx, key);
+}
+
+/// What a client says of itself, whichever way it says it: an object.
+fn auth_as_json(auth: &Auth<'_>) -> String {
+    match auth {
+        Auth::None => "{}".to_owned(),
+        Auth::Json(json) => json.clone().into_owned(),
+        Auth::Query(query) => {
+            let mut json = Vec::new();
+            let mut serializer = serde_json::Serializer::new(&mut json);
+            // Strings can always be written.
+            let _ = serializer.collect_map(query::parameters(query));
+            String::from_utf8(json).unwrap_or_default()
+        }
+    }
+}

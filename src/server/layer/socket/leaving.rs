@@ -1,0 +1,72 @@
+//! Sockets that are disconnected, and telling the application so.
+
+use dormouse_proto::socket::Reason;
+
+use super::clients::Client;
+use super::{Context, recovery};
+use crate::io::{Call, DisconnectContext, DisconnectFn};
+use crate::log::Level;
+use crate::object::{self, Job};
+use crate::port::Spot;
+
+/// A socket that was connected is no longer.
+pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
+    let (key, join) = (spot.session, spot.join);
+    recovery::lose(cx, spot, reason);
+    let left = cx.clients.with(key, |client| {
+        let socket = client.connection.socket(join)?;
+        cx.index.remove(spot, socket);
+        let definition = socket.definition().index;
+        Some((definition, client.address(key, join)?))
+    });
+    cx.acks.handle_gone(spot);
+    let Some((definition, address)) = left.flatten() else {
+        return;
+    };
+    let fields = [
+        ("namespace", &*address.namespace),
+        ("socket", &*address.id),
+        ("reason", reason.as_str()),
+    ];
+    cx.parts.log(Level::Info, "leave", key, &fields);
+    let forget = move |client: &mut Client| client.forget(join);
+    let handlers = cx.application.handlers(definition);
+    let steps = handlers.iter().flat_map(|handlers| {
+        let steps = [&handlers.on_disconnecting, &handlers.on_disconnect];
+        steps.into_iter().flatten().cloned()
+    });
+    let steps: Vec<DisconnectFn> = steps.collect();
+    let Some(socket) = cx.socket(address).filter(|_| !steps.is_empty()) else {
+        cx.clients.with(key, forget);
+        return;
+    };
+    let told = async move {
+        let mut failures = Vec::new();
+        for step in steps {
+            let outcome = match step(&mut DisconnectContext::new(&socket, reason)) {
+                Ok(Call::Done(outcome)) => outcome.map_err(|error| error.0),
+                Ok(Call::Later(future)) => future.await.map_err(|error| error.0),
+                Err(rejection) => Err(rejection.to_string()),
+            };
+            failures.extend(outcome.err());
+        }
+        failures
+    };
+    cx.clients.with(key, |client| client.work.begin());
+    let me = cx.me.clone();
+    let job = Job::new(key, "disconnect");
+    object::run(&cx.parts, job, Box::pin(told), move |failures| {
+        let Some(cx) = me.upgrade() else {
+            return;
+        };
+        for message in failures.iter().flatten() {
+            let fields = [("handler", job.event), ("message", &**message)];
+            cx.parts.log(Level::Error, "handler failed", key, &fields);
+        }
+        cx.clients.with(key, |client| {
+            client.work.end();
+            forget(client);
+        });
+        cx.parts.turn.mark_dirty(key);
+    });
+}

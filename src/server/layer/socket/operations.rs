@@ -1,0 +1,265 @@
+//! What may be asked of sockets, one or many at once, and the one place where it is
+//! done, whoever asks.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use dormouse_proto::socket::{Args, Filter, JoinError, Route};
+
+use super::acks::Expected;
+use super::clients::Client;
+use super::outputs::carry_out;
+use super::sending::EncodedEvent;
+use super::{Context, recovery};
+use crate::object::{self, Packet};
+use crate::port::{
+    Answers, Called, Look, Operation, PortError, Remote, Reply, Request, Selection, Spot, Target,
+};
+
+/// Carries out a request.
+pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
+    match request {
+        Request::Operate(Target::Socket(spot), operation) => on_one(cx, spot, operation),
+        Request::Operate(Target::Sockets(selection), operation) => {
+            on_many(cx, &selection, operation)
+        }
+        Request::Look(spot, look) => look_at(cx, spot, look).into(),
+        Request::SetData(spot, data) => {
+            let set = |client: &mut Client| client.connection.set_data(spot.join, Some(data));
+            let set = cx.clients.with(spot.session, set);
+            cx.parts.turn.mark_dirty(spot.session);
+            done(set == Some(true))
+        }
+        Request::Acknowledge(spot, id, args) => done(acknowledge(cx, spot, id, &args)),
+        Request::Send(..)
+        | Request::Close(_)
+        | Request::CloseAll
+        | Request::Transport(_)
+        | Request::UserSession(_)
+        | Request::SetUserSession(..) => PortError::Gone.into(),
+    }
+}
+
+fn done(is_done: bool) -> Called {
+    match is_done {
+        true => Reply::Done.into(),
+        false => PortError::Gone.into(),
+    }
+}
+
+/// Does something with one socket that is at hand, which needs no index of rooms.
+fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
+    match operation {
+        Operation::Emit { args, volatile } => done(emit_to(cx, spot, &args, volatile)),
+        Operation::EmitWithAck { args, timeout } => {
+            let sockets = if is_there(cx, spot) {
+                vec![spot]
+            } else {
+                vec![]
+            };
+            ask(cx, namespace_of(cx, spot), sockets, &args, timeout)
+        }
+        Operation::Fetch => Reply::Sockets(remote(cx, spot).into_iter().collect()).into(),
+        Operation::Join(rooms) => join(cx, spot, &rooms).into(),
+        Operation::Leave(rooms) => done(leave(cx, spot, &rooms)),
+        Operation::Disconnect { close } => done(disconnect(cx, spot, close)),
+    }
+}
+
+/// Does something with all sockets that are meant.
+fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Called {
+    let select = || cx.index.select(&cx.parts, &cx.clients, selection);
+    let for_each = |change: &dyn Fn(Spot)| {
+        select().into_iter().for_each(change);
+        Reply::Done.into()
+    };
+    match operation {
+        Operation::Emit { args, volatile } => {
+            let (namespace, filter) = (&selection.namespace, &selection.filter);
+            let offset = recovery::log(cx, namespace, filter, &args, volatile);
+            let sockets = select();
+            let event = EncodedEvent::new(cx, namespace, &args).offset(offset);
+            let event = event.count(sockets.len());
+            for spot in sockets {
+                event.send(spot, volatile);
+            }
+            Reply::Done.into()
+        }
+        Operation::EmitWithAck { args, timeout } => {
+            ask(cx, selection.namespace.clone(), select(), &args, timeout)
+        }
+        Operation::Fetch => {
+            let sockets = select().into_iter().filter_map(|spot| remote(cx, spot));
+            Reply::Sockets(sockets.collect()).into()
+        }
+        Operation::Join(rooms) => for_each(&|spot| {
+            // One that cannot keeps nobody else from it.
+            let _ = join(cx, spot, &rooms);
+        }),
+        Operation::Leave(rooms) => for_each(&|spot| {
+            leave(cx, spot, &rooms);
+        }),
+        Operation::Disconnect { close } => for_each(&|spot| {
+            disconnect(cx, spot, close);
+        }),
+    }
+}
+
+fn is_there(cx: &Context, spot: Spot) -> bool {
+    let route = |client: &mut Client| client.connection.route(spot.join);
+    let route = cx.clients.with(spot.session, route);
+    route.is_some_and(|route| route != Route::Gone)
+}
+
+fn namespace_of(cx: &Context, spot: Spot) -> String {
+    let namespace = cx.clients.with(spot.session, |client| {
+        let socket = client.connection.socket(spot.join)?;
+        Some(socket.namespace().to_owned())
+    });
+    namespace.flatten().unwrap_or_default()
+}
+
+fn emit_to(cx: &Context, spot: Spot, args: &Args<'_>, volatile: bool) -> bool {
+    let address = |client: &mut Client| match client.connection.route(spot.join) {
+        Route::Send | Route::Hold => client.address(spot.session, spot.join),
+        Route::Gone => None,
+    };
+    let Some(address) = cx.clients.with(spot.session, address).flatten() else {
+        return false;
+    };
+    let namespace = &*address.namespace;
+    let offset = if cx.recovery.is_on() {
+        let filter = Filter {
+            rooms: vec![(*address.id).to_owned()],
+            except: Vec::new(),
+        };
+        recovery::log(cx, namespace, &filter, args, volatile)
+    } else {
+        None
+    };
+    let event = EncodedEvent::new(cx, namespace, args).offset(offset);
+    event.send(spot, volatile)
+}
+
+/// Sends an event to sockets, and waits for their acknowledgements.
+fn ask(
+    cx: &Rc<Context>,
+    namespace: String,
+    sockets: Vec<Spot>,
+    args: &Args<'_>,
+    timeout: u64,
+) -> Called {
+    let expected = Expected::from(cx, &sockets);
+    let event = EncodedEvent::new(cx, &namespace, args).ack(expected.id);
+    let event = event.count(sockets.len());
+    for spot in sockets {
+        event.send(spot, false);
+    }
+    Called::Later(Box::pin(async move {
+        let waiting = expected.wait(Duration::from_millis(timeout)).await;
+        Ok(Reply::Acks(Answers {
+            answers: waiting.answers.into_iter().map(|(_, args)| args).collect(),
+            late: waiting.missing.len(),
+            gone: waiting.gone,
+        }))
+    }))
+}
+
+fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
+    let remote = cx.clients.with(spot.session, |client| {
+        let socket = client.connection.socket(spot.join)?;
+        socket.is_present().then(|| Remote {
+            id: socket.id().to_owned(),
+            rooms: socket.rooms().to_vec(),
+            data: socket.data().map(str::to_owned),
+            handshake: (*client.handshake).clone(),
+        })
+    });
+    remote.flatten()
+}
+
+/// Enters rooms: as many of them as the socket may.
+fn join(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply, PortError> {
+    let joined = cx.clients.with(spot.session, |client| {
+        for room in rooms {
+            if client.connection.enter(spot.join, room)?
+                && let Some(socket) = client.connection.socket(spot.join)
+                && socket.is_present()
+            {
+                cx.index.join(spot, socket.namespace(), room);
+            }
+        }
+        Ok(())
+    });
+    cx.parts.turn.mark_dirty(spot.session);
+    match joined {
+        Some(Ok(())) => Ok(Reply::Done),
+        Some(Err(JoinError::TooManyRooms)) => Err(PortError::TooManyRooms),
+        Some(Err(JoinError::Gone)) | None => Err(PortError::Gone),
+    }
+}
+
+/// Leaves rooms. `false` if the socket has gone.
+fn leave(cx: &Context, spot: Spot, rooms: &[String]) -> bool {
+    let left = cx.clients.with(spot.session, |client| {
+        for room in rooms {
+            if client.connection.leave(spot.join, room)?
+                && let Some(socket) = client.connection.socket(spot.join)
+            {
+                cx.index.leave(spot, socket.namespace(), room);
+            }
+        }
+        is_current(client, spot).then_some(())
+    });
+    cx.parts.turn.mark_dirty(spot.session);
+    left.flatten().is_some()
+}
+
+fn is_current(client: &Client, spot: Spot) -> bool {
+    client.connection.route(spot.join) != Route::Gone
+}
+
+/// Disconnects a socket; with `close` its whole session. `false` if it has gone.
+fn disconnect(cx: &Context, spot: Spot, close: bool) -> bool {
+    let disconnected = cx.clients.with(spot.session, |client| {
+        let is_there = is_current(client, spot);
+        if is_there && close {
+            client.connection.close();
+        } else if is_there {
+            client.connection.disconnect(spot.join);
+        }
+        is_there
+    });
+    carry_out(cx, spot.session);
+    disconnected == Some(true)
+}
+
+fn look_at(cx: &Context, spot: Spot, look: Look) -> Result<Reply, PortError> {
+    let reply = cx.clients.with(spot.session, |client| {
+        let socket = client.connection.socket(spot.join)?;
+        Some(match look {
+            Look::IsConnected => Reply::Flag(socket.is_present()),
+            Look::Rooms => Reply::Rooms(socket.rooms().to_vec()),
+            Look::Data => Reply::Json(socket.data().map(str::to_owned)),
+            Look::Handshake => Reply::Handshake((*client.handshake).clone()),
+        })
+    });
+    reply.flatten().ok_or(PortError::Gone)
+}
+
+/// Sends what a handler, or the application later on, acknowledges an event with.
+fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
+    let encode = |client: &mut Client| client.connection.encode_ack(spot.join, id, args);
+    let encoded = cx.clients.with(spot.session, encode);
+    // Whoever is told that something is done may rely on it: what is kept for
+    // recovery is written before that goes out, and not after.
+    if cx.recovery.is_on() {
+        for key in cx.parts.turn.dirty() {
+            recovery::save(cx, key);
+        }
+    }
+    encoded.flatten().is_some_and(|encoded| {
+        let packet = Packet::new(Rc::new(encoded), 1);
+        object::transmit(&cx.parts, spot.session, &packet, false)
+    })
+}

@@ -1,0 +1,96 @@
+//! Events on their way to sockets.
+
+use core::cell::OnceCell;
+use std::rc::Rc;
+
+use dormouse_proto::socket::{Args, Offset, Protocol, Route, ServerPacket};
+
+use super::Context;
+use super::clients::Client;
+use crate::object::{self, Packet};
+use crate::port::Spot;
+
+/// An event for sockets of both protocols: encoded once for each of them, if there
+/// is a socket of it.
+pub(super) struct EncodedEvent<'a> {
+    cx: &'a Context,
+    namespace: &'a str,
+    ack: Option<u32>,
+    args: &'a Args<'a>,
+    offset: Option<Offset>,
+    count: usize,
+    /// For clients that take offsets, and for those that do not.
+    packets: [OnceCell<Packet>; 2],
+}
+
+impl<'a> EncodedEvent<'a> {
+    pub(super) fn new(cx: &'a Context, namespace: &'a str, args: &'a Args<'a>) -> Self {
+        Self {
+            cx,
+            namespace,
+            ack: None,
+            args,
+            offset: None,
+            count: 1,
+            packets: [OnceCell::new(), OnceCell::new()],
+        }
+    }
+
+    /// With the number that it is to be acknowledged with.
+    pub(super) fn ack(self, id: u32) -> Self {
+        Self {
+            ack: Some(id),
+            ..self
+        }
+    }
+
+    /// With its offset, where recovery is on.
+    pub(super) fn offset(self, offset: Option<Offset>) -> Self {
+        Self { offset, ..self }
+    }
+
+    /// For so many sockets.
+    pub(super) fn count(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
+    fn packet(&self, protocol: Protocol) -> &Packet {
+        // Without an offset, an event is the same in both protocols.
+        let [with, without] = &self.packets;
+        let offset = self.offset.filter(|_| protocol == Protocol::V5);
+        let cell = if self.offset.is_some() && offset.is_none() {
+            without
+        } else {
+            with
+        };
+        cell.get_or_init(|| {
+            let offset = offset.map(|offset| offset.to_string());
+            let packet = ServerPacket::Event {
+                namespace: self.namespace,
+                ack: self.ack,
+                args: self.args,
+                offset: offset.as_deref(),
+            };
+            let encoded = packet.encode(protocol, self.cx.application.settings.parser);
+            Packet::new(Rc::new(encoded), self.count)
+        })
+    }
+
+    /// Sends it to a socket, or holds it until the socket's client knows of it.
+    /// `false` if the socket has gone.
+    pub(super) fn send(&self, spot: Spot, volatile: bool) -> bool {
+        let route = |client: &mut Client| {
+            let packet = self.packet(client.connection.protocol());
+            match client.connection.route(spot.join) {
+                Route::Send => Ok(packet),
+                Route::Hold => Err(client.connection.hold(spot.join, packet.encoded())),
+                Route::Gone => Err(false),
+            }
+        };
+        match self.cx.clients.with(spot.session, route) {
+            Some(Ok(packet)) => object::transmit(&self.cx.parts, spot.session, packet, volatile),
+            Some(Err(held)) => held,
+            None => false,
+        }
+    }
+}

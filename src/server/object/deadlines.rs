@@ -1,0 +1,71 @@
+//! Sessions that are to be looked at again, and looking at them.
+
+use dormouse_proto::engine::{Cause, Deadline};
+
+use super::clock::{Alarmed, Clock};
+use super::{Inner, effects};
+use crate::layer::Layer;
+use crate::sid::Key;
+
+impl Inner {
+    /// When a session has to be looked at again, and why.
+    pub(super) fn next_deadline(&self, key: Key) -> Option<Deadline> {
+        let above = self.layer().and_then(|layer| layer.next_deadline(key));
+        let deadlines = self.parts.sessions.with(key, |seat| {
+            let above = above.filter(|_| seat.session.transport().is_some());
+            let above = above.map(|at| Deadline {
+                at,
+                cause: Cause::Application,
+            });
+            seat.session.next_deadline().into_iter().chain(above).min()
+        });
+        deadlines.flatten()
+    }
+
+    /// Sets the clock for everything in memory.
+    pub(super) fn rearm(&self) {
+        let keys = self.parts.sessions.keys().into_iter();
+        let deadlines = keys.filter_map(|key| self.next_deadline(key));
+        let first = deadlines.map(|deadline| deadline.at).min();
+        self.parts.clock.rearm(first);
+        if let Some(at) = self.layer().and_then(Layer::handle_alarm) {
+            self.parts.clock.arm_at(at);
+        }
+    }
+}
+
+impl Alarmed for Inner {
+    /// Looks at every session in memory: which have lasted too long, and which
+    /// are to be pinged?
+    fn handle_timeouts(&self) {
+        self.parts.clock.hold();
+        for key in self.parts.sessions.keys() {
+            self.handle_timeout(key);
+        }
+        self.rearm();
+    }
+
+    fn handle_timeout(&self, key: Key) {
+        self.parts.turn.run(|| {
+            effects::tell_sign_of_life(&self.parts, key);
+            let now = self.parts.turn.now();
+            self.parts
+                .sessions
+                .with(key, |seat| seat.session.handle_timeout(now));
+            if let Some(layer) = self.layer() {
+                layer.handle_timeout(key);
+            }
+            self.parts.turn.mark_dirty(key);
+        });
+    }
+
+    fn save_all(&self) {
+        if let Some(persistence) = self.persistence() {
+            persistence.save_all();
+        }
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.parts.clock
+    }
+}

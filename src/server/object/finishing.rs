@@ -1,0 +1,50 @@
+//! What a turn ends with, for each session that it has changed.
+
+use super::sessions::Phase;
+use super::turn::Finish;
+use super::{Inner, effects};
+use crate::sid::Key;
+
+/// What a turn ends with.
+impl Finish for Inner {
+    fn finish(&self, key: Key) {
+        let Some((layer, persistence)) = self.layer().zip(self.persistence()) else {
+            return;
+        };
+        effects::drain(&self.parts, key);
+        self.conclude(key);
+        layer.finish(key);
+        persistence.save(key);
+        let deadline = self.next_deadline(key);
+        self.parts.clock.arm(key, deadline);
+        let is_over = self.parts.sessions.with(key, |seat| seat.is_over());
+        if is_over != Some(false) && !layer.is_busy(key) {
+            self.parts.sessions.remove(key);
+            layer.forget(key);
+        }
+    }
+}
+
+impl Inner {
+    /// If a session has ended, and what came before was dealt with: tells the
+    /// application.
+    fn conclude(&self, key: Key) {
+        let Some(layer) = self.layer() else {
+            return;
+        };
+        let ended = self.parts.sessions.with(key, |seat| match seat.phase {
+            Phase::Ended(reason) => Some(reason),
+            Phase::Opening | Phase::Open | Phase::Told => None,
+        });
+        let Some(reason) = ended.flatten().filter(|_| layer.is_ready_to_close(key)) else {
+            return;
+        };
+        self.parts
+            .sessions
+            .with(key, |seat| seat.phase = Phase::Told);
+        self.parts.tasks.end(key);
+        // As one turn: the session must not be forgotten when its first handler
+        // has returned.
+        self.parts.turn.run(|| layer.handle_closed(key, reason));
+    }
+}

@@ -1,0 +1,125 @@
+//! Handing over to the next instance, and taking up what the last one has left.
+
+use dormouse_proto::engine::{ConnId, Refusal};
+use worker::Env;
+
+use super::handover::{Handover, HandsOver};
+use super::requests::Kind;
+use super::sessions::Phase;
+use super::websockets::Listener as _;
+use super::{Inner, endpoint_at};
+use crate::app::app;
+use crate::engine::Refused;
+use crate::front;
+use crate::http::Reply;
+use crate::object::calls;
+
+impl HandsOver for Inner {
+    fn hand_over(&self, refused: Option<ConnId>) {
+        let (Some(layer), Ok(undelivered)) = (self.layer(), self.undelivered.try_borrow()) else {
+            return;
+        };
+        let mut sessions = Vec::new();
+        let looked = self.parts.sessions.try_for_each(|key, seat| {
+            let is_nowhere_else = seat.stored.is_outdated
+                || seat.session.socket().is_none()
+                || layer.must_be_handed_over(key);
+            if seat.phase != Phase::Opening && is_nowhere_else {
+                sessions.push((key, seat.session.snapshot(), layer.content(key)));
+            }
+        });
+        if looked.is_none() {
+            return;
+        }
+        let mut messages = layer.queued();
+        messages.extend(undelivered.iter().cloned());
+        let handover = Handover {
+            path: self.path(),
+            sessions,
+            messages,
+            refused: refused.map(|conn| conn.0),
+        };
+        handover.write(&self.parts.state);
+    }
+
+    fn make_next(&self, env: &Env) {
+        let mut idle = true;
+        let looked = self.parts.sessions.try_for_each(|_, _| idle = false);
+        let is_in_use = looked.is_none() || !idle || !self.parts.requests.all().is_empty();
+        if !is_in_use {
+            return;
+        }
+        let Ok(objects) = front::object(&app(), env) else {
+            return;
+        };
+        let object = objects
+            .id_from_string(&self.parts.id)
+            .and_then(|id| objects.get(&id));
+        if let Ok(object) = object {
+            calls::wake(&object, &self.path());
+        }
+    }
+}
+
+impl Inner {
+    fn path(&self) -> String {
+        let options = self.parts.options();
+        options.map_or_else(String::new, |options| options.path.clone())
+    }
+
+    /// Takes up what the instance before has left, if there was one. `false` if this
+    /// instance has done so already.
+    pub(super) fn take_up(&self) -> bool {
+        if self.awake.replace(true) {
+            return false;
+        }
+        self.parts.websockets.close_rejected();
+        let handover = Handover::take(&self.parts.state).unwrap_or_default();
+        self.adopt(endpoint_at(&handover.path).as_ref());
+        let refused = handover.refused.map(ConnId);
+        self.parts.turn.run(|| {
+            for (key, session, content) in &handover.sessions {
+                if let Some((persistence, layer)) = self.persistence().zip(self.layer()) {
+                    persistence.inherit(*key, session, content);
+                    layer.resume(*key);
+                }
+            }
+            for (conn, kind) in self.parts.requests.all() {
+                self.take_up_request(conn, kind, refused);
+            }
+            for (key, _) in &handover.messages {
+                self.parts.sessions.find(*key);
+            }
+            // All at once: the handler of one of them may panic again, and then the
+            // others are handed over again.
+            self.undelivered.borrow_mut().extend(handover.messages);
+            self.deliver_rest();
+        });
+        self.handle_brought();
+        true
+    }
+
+    fn take_up_request(&self, conn: ConnId, kind: Kind, refused: Option<ConnId>) {
+        let requests = &self.parts.requests;
+        match kind {
+            Kind::Handshake if Some(conn) == refused => {
+                requests.answer(conn, Reply::from(Refused::default()));
+            }
+            Kind::Handshake => self.handle_request(conn),
+            Kind::Post => requests.resume_body(conn),
+            Kind::Upgrade => requests.refuse(conn, Refusal::BadRequest),
+            Kind::Poll => {
+                let key = requests.key(conn);
+                let waits = key.and_then(|key| {
+                    self.parts
+                        .sessions
+                        .with(key, |seat| seat.session.waiting_poll())
+                });
+                match key.filter(|_| waits.flatten() == Some(conn)) {
+                    Some(key) => requests.watch(conn, key),
+                    None => requests.refuse(conn, Refusal::BadRequest),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! What comes in: requests of clients and what WebSockets bring, each told to its
+//! session.
+
+use dormouse_proto::engine::{ConnId, Frame, Open, Refusal, Session};
+use wasm_bindgen::JsValue;
+use web_sys::WebSocket;
+
+use super::Inner;
+use super::effects::{carry_out, drain, forget_socket, next_output};
+use super::opening::accept;
+use super::persistence;
+use super::requests::{Kind, NoBody, Parsed, Receiver};
+use super::sessions::{Phase, Seat};
+use super::websockets::{Listener, retire};
+use crate::app::app;
+use crate::engine::{Handshake, Message};
+use crate::http;
+use crate::layer::Opening;
+use crate::platform::{self, SocketExt as _};
+use crate::sid::{Key, Sid};
+
+/// What each kind of request does.
+impl Inner {
+    pub(super) fn handle_request(&self, conn: ConnId) {
+        let Some(parsed) = self.parts.requests.parsed(conn) else {
+            return;
+        };
+        if parsed.kind == Kind::Handshake {
+            self.adopt(Some(&parsed.endpoint));
+            return self.handle_handshake(conn, &parsed);
+        }
+        match self.look_up(&parsed) {
+            Ok(key) => match parsed.kind {
+                Kind::Upgrade => self.handle_upgrade(key, conn),
+                Kind::Post => self.handle_post(key, conn),
+                Kind::Poll | Kind::Handshake => self.handle_poll(key, conn, &parsed),
+            },
+            Err(refusal) => self.parts.requests.refuse(conn, refusal),
+        }
+    }
+
+    /// The session that a request is for.
+    fn look_up(&self, parsed: &Parsed) -> Result<Key, Refusal> {
+        let key = parsed.sid.ok_or(Refusal::UnknownSid)?.key();
+        if !self.parts.sessions.find(key) || !self.serves(&parsed.endpoint) {
+            return Err(Refusal::UnknownSid);
+        }
+        let revision = self
+            .parts
+            .sessions
+            .with(key, |seat| seat.session.revision());
+        match parsed.revision {
+            Some(said) if said != revision => Err(Refusal::BadRequest),
+            Some(_) | None => Ok(key),
+        }
+    }
+
+    fn handle_handshake(&self, conn: ConnId, parsed: &Parsed) {
+        let revision = parsed.revision.flatten();
+        let sid = Sid::new(&self.parts.id, platform::random());
+        let Some((revision, sid)) = revision.zip(sid) else {
+            let refusal = Refusal::UnsupportedProtocolVersion;
+            return self.parts.requests.refuse(conn, refusal);
+        };
+        let text = sid.to_string();
+        let open = Open {
+            sid: &text,
+            revision,
+            b64: parsed.b64,
+        };
+        let now = self.parts.turn.now();
+        let settings = parsed.endpoint.options.session_settings();
+        let session = if http::is_upgrade(&parsed.request) {
+            Session::open_websocket(now, settings, open, conn)
+        } else {
+            Session::open_polling(now, settings, open, conn, parsed.format)
+        };
+        let key = sid.key();
+        let seat = Seat::new(session, Phase::Opening);
+        self.parts.sessions.insert(key, seat);
+        if let Some(layer) = self.layer() {
+            layer.open(Opening {
+                key,
+                conn,
+                handshake: Handshake::new(&parsed.request),
+            });
+        }
+    }
+
+    fn handle_upgrade(&self, key: Key, conn: ConnId) {
+        let now = self.parts.turn.now();
+        let upgraded = self
+            .parts
+            .sessions
+            .with(key, |seat| seat.session.handle_upgrade(now, conn));
+        match upgraded {
+            Some(Ok(())) => accept(&self.parts, key, conn, None),
+            Some(Err(refusal)) => self.parts.requests.refuse(conn, refusal),
+            None => self.parts.requests.refuse(conn, Refusal::UnknownSid),
+        }
+        self.parts.turn.mark_dirty(key);
+    }
+
+    fn handle_poll(&self, key: Key, conn: ConnId, parsed: &Parsed) {
+        let now = self.parts.turn.now();
+        let format = parsed.format;
+        self.parts.sessions.with(key, |seat| {
+            seat.session.handle_poll(now, conn, format);
+        });
+        drain(&self.parts, key);
+        self.parts.turn.mark_dirty(key);
+        self.parts.requests.watch(conn, key);
+    }
+
+    fn handle_post(&self, key: Key, conn: ConnId) {
+        let now = self.parts.turn.now();
+        let is_taken = self
+            .parts
+            .sessions
+            .with(key, |seat| seat.session.handle_post(now, conn));
+        if is_taken == Some(true) {
+            self.parts.requests.read_body(conn, key);
+        }
+        self.parts.turn.mark_dirty(key);
+    }
+}
+
+impl Receiver for Inner {
+    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, NoBody>) {
+        self.parts.turn.run(|| {
+            let now = self.parts.turn.now();
+            self.parts.sessions.find(key);
+            let messages = self.parts.sessions.with(key, |seat| {
+                let session = &mut seat.session;
+                match &body {
+                    Ok(body) => {
+                        let messages = session.handle_body(now, conn, body);
+                        return messages.into_iter().map(|data| data.into_owned()).collect();
+                    }
+                    Err(NoBody::TooLarge) => session.handle_body_too_large(conn),
+                    Err(NoBody::Malformed) => session.handle_body_malformed(conn),
+                    Err(NoBody::Gone) => session.handle_body_gone(conn),
+                }
+                Vec::new()
+            });
+            drain(&self.parts, key);
+            self.deliver(key, messages.unwrap_or_default());
+            self.parts.turn.mark_dirty(key);
+        });
+    }
+
+    fn handle_abort(&self, conn: ConnId) {
+        let Some(key) = self.parts.requests.key(conn) else {
+            return;
+        };
+        self.parts
+            .sessions
+            .with(key, |seat| seat.session.handle_poll_gone(conn));
+        self.parts.turn.mark_dirty(key);
+    }
+}
+
+/// Messages of one payload.
+impl Inner {
+    /// Delivers them, one after the other. Those that are still to come are handed
+    /// over, if a handler before them panics.
+    fn deliver(&self, key: Key, messages: Vec<Message>) {
+        let messages = messages.into_iter().map(|message| (key, message));
+        self.undelivered.borrow_mut().extend(messages);
+        self.deliver_rest();
+    }
+
+    /// Delivers what is yet to be delivered.
+    pub(super) fn deliver_rest(&self) {
+        let Some(layer) = self.layer() else {
+            return;
+        };
+        loop {
+            let next = self.undelivered.borrow_mut().pop_front();
+            let Some((key, message)) = next else {
+                return;
+            };
+            // What ended the session is not in memory any more, and what came behind
+            // it is nobody's.
+            if self.parts.sessions.contains(key) {
+                layer.handle_message(key, message);
+                self.parts.turn.mark_dirty(key);
+            }
+        }
+    }
+}
+
+impl Listener for Inner {
+    fn handle_message(&self, socket: &WebSocket, message: &JsValue) {
+        let Some((key, conn)) = self.whose(socket) else {
+            return;
+        };
+        let (text, bytes);
+        let frame = if let Some(message) = platform::text_of(message) {
+            text = message;
+            Frame::from(&*text)
+        } else {
+            bytes = js_sys::Uint8Array::new(message).to_vec();
+            Frame::from(&*bytes)
+        };
+        self.parts.turn.run(|| {
+            let now = self.parts.turn.now();
+            let handled = self.parts.sessions.with(key, |seat| {
+                let message = seat.session.handle_frame(now, conn, frame);
+                (message, next_output(seat))
+            });
+            let (message, output) = handled.unwrap_or_default();
+            if let Some(output) = output {
+                carry_out(&self.parts, key, output);
+                drain(&self.parts, key);
+            }
+            if let Some((message, layer)) = message.zip(self.layer()) {
+                layer.handle_message(key, message);
+            }
+            self.parts.turn.mark_dirty(key);
+        });
+    }
+
+    fn handle_close(&self, socket: &WebSocket, code: u16) {
+        self.handle_socket_gone(socket, false);
+        // Without an answer the client would take it for an abnormal end. Not
+        // every code that can be received may be sent: RFC 6455, section 7.4.
+        let may_be_sent = matches!(code, 1000 | 3000..=4999);
+        retire(socket, if may_be_sent { code } else { 1000 });
+    }
+
+    fn handle_error(&self, socket: &WebSocket) {
+        self.handle_socket_gone(socket, true);
+        retire(socket, 1011);
+    }
+
+    fn handle_brought(&self) {
+        self.parts.websockets.take_brought(self);
+    }
+}
+
+impl Inner {
+    fn handle_socket_gone(&self, socket: &WebSocket, broken: bool) {
+        if let Some((key, conn)) = self.whose(socket) {
+            self.parts.sessions.with(key, |seat| {
+                seat.session.handle_socket_gone(conn, broken);
+            });
+            forget_socket(&self.parts, key, conn);
+            self.parts.turn.mark_dirty(key);
+        }
+    }
+
+    /// The session and the connection that a WebSocket stands for.
+    fn whose(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
+        if let Some(conn) = socket.conn()
+            && let Some(key) = self.parts.sessions.of_conn(conn)
+        {
+            return Some((key, conn));
+        }
+        let whose = persistence::whose(socket).and_then(|(server, key, conn)| {
+            let endpoint = app().endpoints.get(usize::from(server)).cloned()?;
+            self.adopt(Some(&endpoint));
+            self.wake(&endpoint);
+            let found = self.parts.sessions.find(key);
+            let is_its = found && self.parts.sessions.of_conn(conn).is_some();
+            is_its.then_some((key, conn))
+        });
+        if whose.is_none() {
+            // Not ours, written by another version, or of a session that is over: its
+            // client starts over.
+            retire(socket, 1011);
+        }
+        whose
+    }
+}

@@ -1,0 +1,68 @@
+//! The object's own port: what handlers in it, and other parts of the Worker, ask of
+//! its sessions and sockets.
+
+use futures::future::LocalBoxFuture;
+use wasm_bindgen::JsValue;
+use web_sys::Request;
+use worker::Env;
+
+use super::{Inner, calls, endpoint_at, runner};
+use crate::port::{self, Called, LocalPort, Port, PortError};
+use crate::sid::{Key, Sid};
+
+impl Port for Inner {
+    fn call(&self, request: port::Request<'_>) -> Called {
+        match self.layer() {
+            Some(layer) => self.parts.turn.run(|| layer.call(request)),
+            None => PortError::Gone.into(),
+        }
+    }
+
+    fn env(&self) -> &Env {
+        &self.parts.env
+    }
+}
+
+impl LocalPort for Inner {
+    fn holds(&self, sid: &Sid) -> bool {
+        self.parts.id == sid.object()
+    }
+
+    fn storage(&self) -> worker::durable::Storage {
+        self.parts.state.storage()
+    }
+
+    fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>) {
+        runner::spawn(&self.parts, session, task);
+    }
+}
+
+/// Requests from elsewhere.
+impl Inner {
+    /// The instance before has panicked: this one is to take up what it left.
+    pub(super) fn handle_wake(&self, path: &str) -> JsValue {
+        if let Some(endpoint) = endpoint_at(path) {
+            self.wake(&endpoint);
+        }
+        calls::done()
+    }
+
+    /// A request of another part of the Worker came in.
+    pub(super) fn handle_call(&self, path: &str, request: &Request) -> JsValue {
+        let Some((endpoint, inner)) = endpoint_at(path).zip(self.me.upgrade()) else {
+            return calls::unknown();
+        };
+        self.wake(&endpoint);
+        calls::answer(request, move |request| {
+            // A session in here knows better whose it is than whoever asks for it.
+            if let Some(session) = request.session() {
+                inner.parts.sessions.find(session);
+            }
+            inner.adopt(Some(&endpoint));
+            match inner.serves(&endpoint) {
+                true => inner.call(request),
+                false => PortError::Gone.into(),
+            }
+        })
+    }
+}

@@ -1,0 +1,462 @@
+//! Where sessions are while the object sleeps: those on a WebSocket in its
+//! attachment, those that poll in the object's SQLite.
+
+use core::time::Duration;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{ConnId, Session};
+use serde::{Deserialize, Serialize};
+use web_sys::WebSocket;
+
+use super::parts::Parts;
+use super::sessions::{Phase, Seat};
+use super::websockets::retire;
+use crate::layer::Layer;
+use crate::platform::SocketExt as _;
+use crate::sid::Key;
+
+/// How long a polling session may be ahead of what is stored of it. A client
+/// that polls steadily needs no row: were its object lost, so would be its poll,
+/// and it connects anew.
+const SAVE_AFTER: Duration = Duration::from_millis(500);
+
+/// The most bytes that an attachment may have (16,384 by the platform, a few of
+/// which are its own).
+const ATTACHMENT: usize = 16_000;
+
+/// The layout of attachments and rows. Another number is another layout.
+const VERSION: u8 = 3;
+
+/// What a WebSocket carries through sleep.
+#[derive(Serialize, Deserialize)]
+struct Attachment {
+    version: u8,
+    /// Which of the application's servers it belongs to.
+    server: u8,
+    key: Key,
+    conn: u64,
+    /// None if another WebSocket carries the session.
+    carried: Option<Carried>,
+}
+
+/// A session in an attachment.
+#[derive(Serialize, Deserialize)]
+struct Carried {
+    session: Vec<u8>,
+    content: Held,
+}
+
+/// Where the rest of a session is: what its layer keeps.
+#[derive(Serialize, Deserialize)]
+enum Held {
+    Here(Vec<u8>),
+    /// In a row, for it is too large to be here.
+    Row,
+}
+
+/// A session in the object's storage.
+#[derive(Serialize, Deserialize)]
+struct StoredRow {
+    version: u8,
+    /// The path of the server it belongs to.
+    path: String,
+    /// None where only the rest of it is here.
+    session: Option<Vec<u8>>,
+    content: Vec<u8>,
+}
+
+/// How far what is stored of a session is true.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stored {
+    /// Something has changed since.
+    pub(super) is_outdated: bool,
+    pub(super) row: Row,
+}
+
+/// What is in the object's storage of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Nothing.
+    #[default]
+    None,
+    /// A session as it was once.
+    Session,
+    /// What its layer keeps, as it is now.
+    Content,
+}
+
+/// What can be found of a session that is not in memory.
+#[derive(Default)]
+struct Asleep {
+    server: Option<u8>,
+    session: Option<Vec<u8>>,
+    content: Option<Vec<u8>>,
+    sockets: Vec<(ConnId, WebSocket)>,
+    has_row: bool,
+}
+
+impl Asleep {
+    fn add_socket(&mut self, socket: WebSocket) {
+        if let Some(attachment) = read_attachment(&socket) {
+            self.add(socket, attachment);
+        }
+    }
+
+    fn add(&mut self, socket: WebSocket, attachment: Attachment) {
+        self.server = Some(attachment.server);
+        if let Some(carried) = attachment.carried {
+            self.session = Some(carried.session);
+            match carried.content {
+                Held::Here(content) => self.content = Some(content),
+                Held::Row => self.has_row = true,
+            }
+        }
+        self.sockets.push((ConnId(attachment.conn), socket));
+    }
+
+    fn add_row(&mut self, row: StoredRow) {
+        self.has_row = true;
+        self.session = self.session.take().or(row.session);
+        self.content = self.content.take().or(Some(row.content));
+    }
+}
+
+/// Keeps sessions outside memory and brings them back.
+pub(super) struct Persistence<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) layer: &'a dyn Layer,
+}
+
+/// Saving.
+impl Persistence<'_> {
+    /// Sees that a session that has changed is saved: at once if it can be
+    /// attached to its WebSocket, which costs nothing, else soon.
+    pub(super) fn save(&self, key: Key) {
+        let content_changed = self.layer.take_changed(key);
+        let due = self.parts.sessions.with(key, |seat| {
+            if content_changed {
+                seat.stored.is_outdated = true;
+                if seat.stored.row == Row::Content {
+                    seat.stored.row = Row::Session;
+                }
+            }
+            seat.stored.is_outdated |= seat.session.take_changed();
+            if seat.phase == Phase::Opening || !seat.stored.is_outdated {
+                return None;
+            }
+            let carrier = seat.session.socket();
+            let socket = carrier.and_then(|conn| Some((conn, seat.socket(conn)?.clone())));
+            Some((socket, seat.session.is_over()))
+        });
+        match due.flatten() {
+            Some((Some((conn, socket)), _)) if self.attach_session(key, conn, &socket) => {}
+            Some((None, true)) => {
+                let outdated = |seat: &mut Seat| seat.stored.is_outdated = false;
+                self.parts.sessions.with(key, outdated);
+                self.drop_row(key);
+            }
+            Some((None, false)) => {
+                // An object that broke off would take it up as it was: with
+                // messages that its client has had, and without later ones.
+                self.drop_row(key);
+                self.parts.clock.save_soon(SAVE_AFTER);
+            }
+            Some((Some(_), _)) => self.parts.clock.save_soon(SAVE_AFTER),
+            None => {}
+        }
+    }
+
+    /// Saves in rows what polls and is not being polled for, since a held poll
+    /// keeps the object awake and there is nothing to fear yet; and what was too
+    /// large for an attachment.
+    pub(super) fn save_all(&self) {
+        let mut outdated = Vec::new();
+        self.parts.sessions.try_for_each(|key, seat| {
+            if seat.stored.is_outdated
+                && seat.phase != Phase::Opening
+                && seat.session.waiting_poll().is_none()
+            {
+                outdated.push(key);
+            }
+        });
+        for key in outdated {
+            let content = self.layer.content(key);
+            let session = self.parts.sessions.with(key, |seat| {
+                let on_socket = seat.session.socket().is_some();
+                seat.stored = Stored {
+                    is_outdated: on_socket,
+                    row: if on_socket {
+                        Row::Content
+                    } else {
+                        Row::Session
+                    },
+                };
+                (!on_socket).then(|| seat.session.snapshot())
+            });
+            if let Some(session) = session {
+                let on_socket = session.is_none();
+                self.put_row(key, session, content);
+                if on_socket {
+                    self.save(key);
+                }
+            }
+        }
+    }
+
+    /// Writes on the WebSocket that carries a session what it is to remember.
+    /// `false` if it is too much, and is to be put into a row first.
+    fn attach_session(&self, key: Key, conn: ConnId, socket: &WebSocket) -> bool {
+        let saving = self.parts.sessions.with(key, |seat| {
+            let is_in_row = seat.stored.row == Row::Content;
+            (seat.session.snapshot(), is_in_row)
+        });
+        let Some((session, is_in_row)) = saving else {
+            return true;
+        };
+        let content = match is_in_row {
+            true => Held::Row,
+            false => Held::Here(self.layer.content(key)),
+        };
+        let carried = Carried { session, content };
+        let bytes = attachment(self.parts, key, conn, Some(carried));
+        if bytes.len() > ATTACHMENT {
+            return false;
+        }
+        if socket.set_attachment(&bytes).is_ok() {
+            let saved = |seat: &mut Seat| seat.stored.is_outdated = false;
+            self.parts.sessions.with(key, saved);
+        }
+        if !is_in_row {
+            self.drop_row(key);
+        }
+        true
+    }
+
+    fn put_row(&self, key: Key, session: Option<Vec<u8>>, content: Vec<u8>) {
+        let path = self.parts.options().map(|options| options.path.clone());
+        let row = StoredRow {
+            version: VERSION,
+            path: path.unwrap_or_default(),
+            session,
+            content,
+        };
+        // As above.
+        let bytes = postcard::to_allocvec(&row).unwrap_or_default();
+        self.parts.rows.put(key, &bytes);
+    }
+
+    fn drop_row(&self, key: Key) {
+        let take = |seat: &mut Seat| core::mem::take(&mut seat.stored.row);
+        let row = self.parts.sessions.with(key, take);
+        if row.is_some_and(|row| row != Row::None) {
+            self.parts.rows.delete(key);
+        }
+    }
+}
+
+/// Writes on a WebSocket whose it is.
+pub(super) fn attach(parts: &Parts, key: Key, conn: ConnId, socket: &WebSocket) {
+    // Without it the WebSocket would be closed when it wakes us.
+    let _ = socket.set_attachment(&attachment(parts, key, conn, None));
+}
+
+fn attachment(parts: &Parts, key: Key, conn: ConnId, carried: Option<Carried>) -> Vec<u8> {
+    let attachment = Attachment {
+        version: VERSION,
+        server: parts.server.get().map_or(0, |server| server.number),
+        key,
+        conn: conn.0,
+        carried,
+    };
+    // Writing to a growing buffer fails for no type that is serialized here.
+    postcard::to_allocvec(&attachment).unwrap_or_default()
+}
+
+/// A session that was found asleep.
+pub(super) struct Found {
+    session: Vec<u8>,
+    content: Option<Vec<u8>>,
+    sockets: Vec<(ConnId, WebSocket)>,
+    has_row: bool,
+}
+
+/// Restoring.
+impl Persistence<'_> {
+    /// Takes a session into memory. `false`, and nothing is left of it, if it cannot
+    /// be restored.
+    pub(super) fn revive(&self, key: Key, found: Found) -> bool {
+        let Found {
+            session,
+            content,
+            sockets,
+            has_row,
+        } = found;
+        let revived = self
+            .restore_session(&session, &sockets)
+            .filter(|session| self.layer.restore(key, content.as_deref(), session));
+        let Some(session) = revived else {
+            abandon(self.parts, key, has_row, &sockets);
+            return false;
+        };
+        let mut seat = Seat::new(session, Phase::Open);
+        seat.stored.row = match (has_row, seat.session.socket()) {
+            (false, _) => Row::None,
+            (true, None) => Row::Session,
+            (true, Some(_)) => Row::Content,
+        };
+        self.seat(key, seat, sockets);
+        true
+    }
+
+    /// Takes over a session that the instance before has left.
+    pub(super) fn inherit(&self, key: Key, session: &[u8], content: &[u8]) {
+        let sockets = sockets_of(self.parts, key);
+        let session = self
+            .restore_session(session, &sockets)
+            .filter(|session| self.layer.restore(key, Some(content), session));
+        if let Some(session) = session {
+            let mut seat = Seat::new(session, Phase::Open);
+            seat.stored = Stored {
+                is_outdated: true,
+                row: Row::Session,
+            };
+            self.seat(key, seat, sockets);
+            self.parts.turn.mark_dirty(key);
+        }
+    }
+
+    fn seat(&self, key: Key, mut seat: Seat, sockets: Vec<(ConnId, WebSocket)>) {
+        for (conn, socket) in &sockets {
+            socket.set_number(*conn);
+        }
+        seat.sockets = sockets;
+        self.parts.sessions.insert(key, seat);
+    }
+
+    /// A session from its snapshot, with those connections that are still there.
+    fn restore_session(&self, bytes: &[u8], sockets: &[(ConnId, WebSocket)]) -> Option<Session> {
+        let settings = self.parts.options()?.session_settings();
+        let is_there = |conn| {
+            self.parts.requests.contains(conn) || sockets.iter().any(|(other, _)| *other == conn)
+        };
+        Session::restore(bytes, settings, is_there).ok()
+    }
+}
+
+/// What is left of a session that cannot be restored.
+fn abandon(parts: &Parts, key: Key, has_row: bool, sockets: &[(ConnId, WebSocket)]) {
+    for (_, socket) in sockets {
+        retire(socket, 1011);
+    }
+    if has_row {
+        parts.rows.delete(key);
+    }
+}
+
+/// Which of the application's servers a sleeping session belongs to.
+pub(super) enum Server {
+    Number(u8),
+    Path(String),
+}
+
+/// Looks for a session outside memory: on its WebSockets and, where these do not
+/// tell everything, in its row. `adopt` is told whose it is.
+pub(super) fn find(parts: &Parts, key: Key, adopt: impl Fn(Server)) -> Option<Found> {
+    let mut asleep = Asleep::default();
+    for socket in parts.websockets.of_session(key) {
+        asleep.add_socket(socket);
+    }
+    complete(parts, key, asleep, adopt)
+}
+
+fn complete(parts: &Parts, key: Key, mut asleep: Asleep, adopt: impl Fn(Server)) -> Option<Found> {
+    if let Some(number) = asleep.server {
+        adopt(Server::Number(number));
+    }
+    if (asleep.session.is_none() || asleep.has_row)
+        && let Some(row) = stored(parts, key)
+    {
+        adopt(Server::Path(row.path.clone()));
+        asleep.add_row(row);
+    }
+    let Asleep {
+        session,
+        content,
+        sockets,
+        has_row,
+        ..
+    } = asleep;
+    let Some(session) = session else {
+        abandon(parts, key, has_row, &sockets);
+        return None;
+    };
+    Some(Found {
+        session,
+        content,
+        sockets,
+        has_row,
+    })
+}
+
+/// Looks at every session of the object: `found` is given each that is not in
+/// memory.
+pub(super) fn find_all(
+    parts: &Rc<Parts>,
+    adopt: impl Fn(Server),
+    mut found: impl FnMut(Key, Found),
+) {
+    let mut look = |key: Key, asleep: Option<Asleep>| {
+        if parts.sessions.contains(key) {
+            return;
+        }
+        let session = match asleep {
+            Some(asleep) => complete(parts, key, asleep, &adopt),
+            None => find(parts, key, &adopt),
+        };
+        if let Some(session) = session {
+            found(key, session);
+        }
+    };
+    for socket in parts.websockets.all() {
+        let Some(attachment) = read_attachment(&socket) else {
+            continue;
+        };
+        let key = attachment.key;
+        if attachment.carried.is_none() {
+            look(key, None);
+        } else if !parts.sessions.contains(key) {
+            // A session that a WebSocket carries has no other.
+            let mut asleep = Asleep::default();
+            asleep.add(socket, attachment);
+            look(key, Some(asleep));
+        }
+    }
+    for key in parts.rows.keys() {
+        look(key, None);
+    }
+}
+
+/// The WebSockets of a session.
+fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
+    let mut asleep = Asleep::default();
+    for socket in parts.websockets.of_session(key) {
+        asleep.add_socket(socket);
+    }
+    asleep.sockets
+}
+
+fn stored(parts: &Parts, key: Key) -> Option<StoredRow> {
+    let row: StoredRow = postcard::from_bytes(&parts.rows.get(key)?).ok()?;
+    (row.version == VERSION).then_some(row)
+}
+
+/// Whose a WebSocket is: the number of its server, its session, and its own.
+pub(super) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
+    let attachment = read_attachment(socket)?;
+    Some((attachment.server, attachment.key, ConnId(attachment.conn)))
+}
+
+fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
+    let attachment: Attachment = postcard::from_bytes(&socket.attachment()?).ok()?;
+    (attachment.version == VERSION).then_some(attachment)
+}
