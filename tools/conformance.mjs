@@ -18,7 +18,7 @@ async function prepare() {
 }
 
 async function serveHere() {
-  const { start } = await import('../tests/harness/worker.mjs');
+  const { start } = await import('../tests/harness/runtime/miniflare.mjs');
   const server = await start({ port });
   const url = `http://${host}:${port}`;
   say(`${url}/engine.io/ is an echo, ${url}/socket.io/ speaks Socket.IO (Ctrl+C stops it)`);

@@ -2,7 +2,7 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { keepScreenshot, openPage, startBrowser } from '../harness/browser.mjs';
+import { keepScreenshot, openPage, startBrowser } from '../harness/clients/browser.mjs';
 import { startServer } from '../harness/server.mjs';
 
 const server = await startServer({ build: 'build', assets: 'www' });

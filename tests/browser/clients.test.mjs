@@ -3,7 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { openPage, packageFile, startBrowser } from '../harness/browser.mjs';
+import { openPage, packageFile, startBrowser } from '../harness/clients/browser.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 

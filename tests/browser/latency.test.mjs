@@ -3,7 +3,7 @@
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
-import { keepScreenshot, openPage, startBrowser } from '../harness/browser.mjs';
+import { keepScreenshot, openPage, startBrowser } from '../harness/clients/browser.mjs';
 import { startServer } from '../harness/server.mjs';
 
 const server = await startServer({ build: 'build', assets: 'www' });

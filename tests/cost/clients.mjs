@@ -4,7 +4,7 @@
 
 import http from 'node:http';
 import WebSocket from 'ws';
-import { decode, encode } from '../harness/payload.mjs';
+import { decode, encode } from '../harness/engine/payload.mjs';
 
 const MESSAGE = '4';
 /** What a client says to be in the root namespace, and the beginning of the answer. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
-import { COMPATIBILITY_DATE } from '../harness/worker.mjs';
+import { COMPATIBILITY_DATE } from '../harness/runtime/miniflare.mjs';
 
 const tests = fileURLToPath(new URL('../', import.meta.url));
 const NAME = 'metered';

@@ -3,14 +3,14 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertClosed, assertError } from '../harness/expect.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { refusedWebSocket } from '../harness/raw-websocket.mjs';
-import { eachRevision } from '../harness/revisions.mjs';
+import { assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { eachRevision } from '../harness/engine/revisions.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
 import { within } from '../harness/wait.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
+import { refusedWebSocket } from '../harness/wire/websocket.mjs';
 
 const server = await startServer();
 after(() => server.stop());

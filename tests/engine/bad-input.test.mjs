@@ -3,15 +3,15 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { bystanders } from '../harness/bystander.mjs';
-import { assertAlive, assertClosed, assertError } from '../harness/expect.mjs';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { eachRevision } from '../harness/engine/revisions.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { SEED, nonsense, pick, random } from '../harness/random.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { openWebSocket, refusedWebSocket } from '../harness/raw-websocket.mjs';
-import { eachRevision } from '../harness/revisions.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
+import { openWebSocket, refusedWebSocket } from '../harness/wire/websocket.mjs';
 
 const server = await startServer();
 after(() => server.stop());

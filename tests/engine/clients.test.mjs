@@ -2,8 +2,8 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { connect, libraries, ways } from '../harness/clients.mjs';
-import { scenarios } from '../harness/scenarios.mjs';
+import { scenarios } from '../harness/clients/engine-scenarios.mjs';
+import { connect, libraries, ways } from '../harness/clients/engine.mjs';
 import { startServer } from '../harness/server.mjs';
 
 const server = await startServer();

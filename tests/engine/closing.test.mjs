@@ -2,12 +2,12 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertClosed, assertError } from '../harness/expect.mjs';
-import { drop, fetchRaw } from '../harness/raw-http.mjs';
-import { eachRevision } from '../harness/revisions.mjs';
+import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { eachRevision } from '../harness/engine/revisions.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
+import { drop, fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -226,7 +226,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
 
   describe('the session of a closed client', { concurrency: true }, () => {
     test('is gone for WebSocket as well: HTTP 400', async () => {
-      const { refusedWebSocket } = await import('../harness/raw-websocket.mjs');
+      const { refusedWebSocket } = await import('../harness/wire/websocket.mjs');
       const session = await polling();
       const held = await hold(session);
       await session.send('1');

@@ -3,12 +3,12 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { bystanders } from '../harness/bystander.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { eachRevision } from '../harness/revisions.mjs';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { eachRevision } from '../harness/engine/revisions.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { target } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -2,9 +2,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertClosed } from '../harness/expect.mjs';
-import { encodeBinary } from '../harness/payload.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { assertClosed } from '../harness/engine/expect.mjs';
+import { encodeBinary } from '../harness/engine/payload.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 

@@ -2,8 +2,8 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertClosed, assertError } from '../harness/expect.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 
@@ -67,7 +67,7 @@ describe('polling', { concurrency: true }, () => {
 
   test('a body without a content type is text', async () => {
     const session = await openPolling(server);
-    const { fetchRaw } = await import('../harness/raw-http.mjs');
+    const { fetchRaw } = await import('../harness/wire/http.mjs');
     const query = { EIO: 4, transport: 'polling', sid: session.sid };
     const answer = await fetchRaw(server, { method: 'POST', path: session.path, query, body: '4hi' });
     assert.equal(answer.text, 'ok');

@@ -2,10 +2,10 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

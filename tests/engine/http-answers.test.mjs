@@ -3,12 +3,12 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import zlib from 'node:zlib';
-import { assertAlive, assertClosed, assertError } from '../harness/expect.mjs';
-import { encode } from '../harness/payload.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { encode } from '../harness/engine/payload.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -2,8 +2,8 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive } from '../harness/expect.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { assertAlive } from '../harness/engine/expect.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 

@@ -3,12 +3,12 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertError } from '../harness/expect.mjs';
-import { fetchRaw, sendBytes } from '../harness/raw-http.mjs';
-import { openPolling } from '../harness/raw-session.mjs';
-import { refusedWebSocket } from '../harness/raw-websocket.mjs';
+import { assertAlive, assertError } from '../harness/engine/expect.mjs';
+import { openPolling } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
+import { fetchRaw, sendBytes } from '../harness/wire/http.mjs';
+import { refusedWebSocket } from '../harness/wire/websocket.mjs';
 
 const server = await startServer();
 after(() => server.stop());

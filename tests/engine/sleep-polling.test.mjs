@@ -4,13 +4,13 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertClosed, assertError } from '../harness/expect.mjs';
-import { encode } from '../harness/payload.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openPolling } from '../harness/raw-session.mjs';
-import { scenarios } from '../harness/scenarios.mjs';
+import { scenarios } from '../harness/clients/engine-scenarios.mjs';
+import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { encode } from '../harness/engine/payload.mjs';
+import { openPolling } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -3,9 +3,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { connect, libraries, ways } from '../harness/clients.mjs';
-import { openSession } from '../harness/raw-session.mjs';
-import { scenarios } from '../harness/scenarios.mjs';
+import { scenarios } from '../harness/clients/engine-scenarios.mjs';
+import { connect, libraries, ways } from '../harness/clients/engine.mjs';
+import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
@@ -54,7 +54,7 @@ describe('what does not wake a sleeping object', sleeping, () => {
   }
 
   test('a forged session id of the same object', async () => {
-    const { fetchRaw } = await import('../harness/raw-http.mjs');
+    const { fetchRaw } = await import('../harness/wire/http.mjs');
     const query = { EIO: 4, transport: 'polling', sid: Buffer.alloc(44, 9).toString('base64url') };
     const answer = await fetchRaw(server, { path, query });
     assert.equal(answer.status, 400);

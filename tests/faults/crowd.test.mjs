@@ -4,10 +4,10 @@
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
-import { fetchRaw } from '../harness/raw-http.mjs';
+import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { workerOnly } from '../harness/target.mjs';
 import { within } from '../harness/wait.mjs';
-import { startWorkerd } from '../harness/workerd.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd();
 after(() => server?.stop());

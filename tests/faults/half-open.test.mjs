@@ -5,11 +5,11 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { bystanders } from '../harness/bystander.mjs';
-import { assertClosed } from '../harness/expect.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { freshNamespace, openMember } from '../harness/raw-socket.mjs';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { assertClosed } from '../harness/engine/expect.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -4,13 +4,13 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { bystanders } from '../harness/bystander.mjs';
-import { drop } from '../harness/raw-http.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { freshNamespace, openMember } from '../harness/raw-socket.mjs';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
-import { socketBystanders } from '../harness/socket-bystander.mjs';
+import { socketBystanders } from '../harness/socket/bystanders.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
+import { drop } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -3,13 +3,13 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { bystanders } from '../harness/bystander.mjs';
-import { assertAlive } from '../harness/expect.mjs';
-import { encode } from '../harness/payload.mjs';
-import { openPolling } from '../harness/raw-session.mjs';
-import { openWebSocket } from '../harness/raw-websocket.mjs';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { assertAlive } from '../harness/engine/expect.mjs';
+import { encode } from '../harness/engine/payload.mjs';
+import { openPolling } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
+import { openWebSocket } from '../harness/wire/websocket.mjs';
 
 const server = await startServer();
 after(() => server.stop());

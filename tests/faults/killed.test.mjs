@@ -4,11 +4,11 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Chatter } from '../harness/chatter.mjs';
-import { libraries, newest } from '../harness/socket-clients.mjs';
+import { Chatter } from '../harness/clients/chatter.mjs';
+import { libraries, newest } from '../harness/clients/socket.mjs';
+import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { workerOnly } from '../harness/target.mjs';
 import { within } from '../harness/wait.mjs';
-import { startWorkerd } from '../harness/workerd.mjs';
 
 const PATIENCE = 60_000;
 const ROOMS = 20;

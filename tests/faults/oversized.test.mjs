@@ -3,12 +3,12 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { bystanders } from '../harness/bystander.mjs';
-import { assertAlive } from '../harness/expect.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { openMember } from '../harness/raw-socket.mjs';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { assertAlive } from '../harness/engine/expect.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
-import { socketBystanders } from '../harness/socket-bystander.mjs';
+import { socketBystanders } from '../harness/socket/bystanders.mjs';
+import { openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -3,12 +3,12 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { faults, inEveryState } from '../harness/faults.mjs';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { encodePacket, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
-import { comeBack, heard, ticket } from '../harness/socket-recovery.mjs';
+import { faults, inEveryState } from '../harness/runtime/faults.mjs';
+import { startWorkerd } from '../harness/runtime/workerd.mjs';
+import { encodePacket, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { comeBack, heard, ticket } from '../harness/socket/recovery.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { startWorkerd } from '../harness/workerd.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd({ storage: true });
 after(() => server?.stop());

@@ -3,9 +3,9 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { freshNamespace, openMember } from '../harness/raw-socket.mjs';
+import { startWorkerd } from '../harness/runtime/workerd.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { startWorkerd } from '../harness/workerd.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd();
 after(() => server?.stop());

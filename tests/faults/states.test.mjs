@@ -3,12 +3,12 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertClosed, assertError } from '../harness/expect.mjs';
-import { faults, inEveryState } from '../harness/faults.mjs';
-import { encode } from '../harness/payload.mjs';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
+import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { encode } from '../harness/engine/payload.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
+import { faults, inEveryState } from '../harness/runtime/faults.mjs';
+import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { startWorkerd } from '../harness/workerd.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd({ storage: true });
 after(() => server?.stop());

@@ -2,7 +2,7 @@
 // `after(() => server.stop())`. Both targets have the same face:
 //
 //   url, wsUrl        where clients connect (the Worker itself, no proxy before it)
-//   logs              the structured log (see logs.mjs)
+//   logs              the structured log (see runtime/logs.mjs)
 //   sleep(sid)        puts the session's object to sleep, its WebSockets hibernating;
 //                     false where it slept already and nothing had woken it
 //   cut(sid)          the same, but its WebSockets are closed, as a deploy does
@@ -13,6 +13,6 @@ import { target } from './target.mjs';
 
 export async function startServer(options = {}) {
   const { start } =
-    target === 'reference' ? await import('./reference.mjs') : await import('./worker.mjs');
+    target === 'reference' ? await import('./reference/server.mjs') : await import('./runtime/miniflare.mjs');
   return start(options);
 }

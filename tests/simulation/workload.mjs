@@ -1,5 +1,5 @@
 // What the people behind the clients do, with what they expect of it. The test
-// application's events are told in tests/harness/socket-reference.mjs.
+// application's events are told in tests/harness/reference/socket-servers.mjs.
 
 import { isEqual } from './oracle.mjs';
 

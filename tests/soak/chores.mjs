@@ -2,9 +2,9 @@
 // panics, objects sleep, are cut off and break off, other parts of the Worker call.
 
 import assert from 'node:assert/strict';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { openMember } from '../harness/raw-socket.mjs';
-import { openSession } from '../harness/raw-session.mjs';
+import { openSession } from '../harness/engine/session.mjs';
+import { openMember } from '../harness/socket/client.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const namespace = '/chat';
 

@@ -2,10 +2,10 @@
 // what it is told, and throws when it is not what the protocol promises.
 
 import assert from 'node:assert/strict';
-import { Chatter } from '../harness/chatter.mjs';
-import * as engine from '../harness/clients.mjs';
+import { Chatter } from '../harness/clients/chatter.mjs';
+import * as engine from '../harness/clients/engine.mjs';
+import { Player, libraries, newest, packed, ways } from '../harness/clients/socket.mjs';
 import { pick } from '../harness/random.mjs';
-import { Player, libraries, newest, packed, ways } from '../harness/socket-clients.mjs';
 import { delay } from '../harness/wait.mjs';
 
 const ROOMS = ['red', 'green', 'blue'];

@@ -2,8 +2,8 @@
 // with the object asleep between any two steps.
 
 import { after, describe, test } from 'node:test';
-import { join, libraries, packed, ways } from '../harness/socket-clients.mjs';
-import { scenarios } from '../harness/socket-scenarios.mjs';
+import { scenarios } from '../harness/clients/socket-scenarios.mjs';
+import { join, libraries, packed, ways } from '../harness/clients/socket.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
 

@@ -4,9 +4,9 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { SEED, pick, random } from '../harness/random.mjs';
-import { eachWay, encodePacket, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { socketBystanders } from '../harness/socket-bystander.mjs';
+import { socketBystanders } from '../harness/socket/bystanders.mjs';
+import { eachWay, encodePacket, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { differs, workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -2,8 +2,8 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { eachWay, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
+import { eachWay, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { differs } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
 

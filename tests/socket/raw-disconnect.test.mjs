@@ -2,9 +2,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { eachWay, freshNamespace, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { socketBystanders } from '../harness/socket-bystander.mjs';
+import { socketBystanders } from '../harness/socket/bystanders.mjs';
+import { eachWay, freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { sleeping } from '../harness/target.mjs';
 
 const server = await startServer();

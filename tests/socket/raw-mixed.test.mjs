@@ -3,9 +3,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { encodePacket, freshNamespace, openMember } from '../harness/raw-socket.mjs';
-import { UNICODE } from '../harness/scenarios.mjs';
+import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { startServer } from '../harness/server.mjs';
+import { encodePacket, freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { sleeping } from '../harness/target.mjs';
 
 const server = await startServer();

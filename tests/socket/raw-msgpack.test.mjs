@@ -4,9 +4,9 @@
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import msgpack from 'socket.io-msgpack-parser';
-import { eachWay } from '../harness/raw-socket.mjs';
-import { UNICODE } from '../harness/scenarios.mjs';
+import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { startServer } from '../harness/server.mjs';
+import { eachWay } from '../harness/socket/client.mjs';
 import { differs } from '../harness/target.mjs';
 
 const server = await startServer();

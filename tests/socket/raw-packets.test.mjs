@@ -2,10 +2,10 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { openSession } from '../harness/raw-session.mjs';
-import { eachWay, openMember } from '../harness/raw-socket.mjs';
-import { UNICODE } from '../harness/scenarios.mjs';
+import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
+import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
+import { eachWay, openMember } from '../harness/socket/client.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -3,9 +3,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { openPolling, openSession } from '../harness/raw-session.mjs';
-import { eachWay, openClient } from '../harness/raw-socket.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
+import { eachWay, openClient } from '../harness/socket/client.mjs';
 import { differs } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -3,9 +3,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { lose } from '../harness/socket-recovery.mjs';
+import { openMember } from '../harness/socket/client.mjs';
+import { lose } from '../harness/socket/recovery.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

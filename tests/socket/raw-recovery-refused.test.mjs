@@ -3,9 +3,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { eachWay, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { assertFresh, comeBack, lose, ticket } from '../harness/socket-recovery.mjs';
+import { eachWay, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { assertFresh, comeBack, lose, ticket } from '../harness/socket/recovery.mjs';
 import { differs } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
 

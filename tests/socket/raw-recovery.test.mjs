@@ -3,11 +3,11 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { eachWay, encodePacket, freshNamespace } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { comeBack, heard, lose, ticket } from '../harness/socket-recovery.mjs';
+import { eachWay, encodePacket, freshNamespace } from '../harness/socket/client.mjs';
+import { comeBack, heard, lose, ticket } from '../harness/socket/recovery.mjs';
 import { differs, target, workerOnly } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

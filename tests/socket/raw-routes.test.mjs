@@ -3,9 +3,9 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { eachWay, freshNamespace } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
+import { eachWay, freshNamespace } from '../harness/socket/client.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -3,11 +3,11 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { fetchRaw } from '../harness/raw-http.mjs';
-import { encodePacket, freshNamespace, openClient, openMember } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { comeBack, heard, ticket } from '../harness/socket-recovery.mjs';
+import { encodePacket, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { comeBack, heard, ticket } from '../harness/socket/recovery.mjs';
 import { sleeping } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());

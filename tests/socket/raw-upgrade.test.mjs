@@ -2,9 +2,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { openPolling } from '../harness/raw-session.mjs';
-import { freshNamespace, openMember } from '../harness/raw-socket.mjs';
+import { openPolling } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -3,9 +3,9 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { eachWay } from '../harness/raw-socket.mjs';
 import { startServer } from '../harness/server.mjs';
-import { socketBystanders } from '../harness/socket-bystander.mjs';
+import { socketBystanders } from '../harness/socket/bystanders.mjs';
+import { eachWay } from '../harness/socket/client.mjs';
 import { differs, target } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -1,7 +1,7 @@
 // A client of Engine.IO, either revision, written from the protocol: by polling,
 // by WebSocket, or from the one to the other.
 
-import { decode, encode, encodeBinary } from '../../harness/payload.mjs';
+import { decode, encode, encodeBinary } from '../../harness/engine/payload.mjs';
 
 export class EngineClient {
   sid;

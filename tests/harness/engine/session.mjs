@@ -1,9 +1,9 @@
 // A session by raw HTTP, request by request.
 
 import assert from 'node:assert/strict';
+import { fetchRaw, send } from '../wire/http.mjs';
+import { openWebSocket } from '../wire/websocket.mjs';
 import { decode, encode } from './payload.mjs';
-import { fetchRaw, send } from './raw-http.mjs';
-import { openWebSocket } from './raw-websocket.mjs';
 
 /** Opens a polling session: the handshake and the request of each kind. */
 export async function openPolling(server, options = {}) {

@@ -4,10 +4,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
+import { delay } from '../wait.mjs';
 import { Logs } from './logs.mjs';
-import { delay } from './wait.mjs';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const COMPATIBILITY_DATE = '2026-11-17';
 const NAME = 'dormouse';
 const OBJECT = 'Dormouse';

@@ -1,6 +1,6 @@
 import { describe } from 'node:test';
 import { encode } from './payload.mjs';
-import { openPolling, openSession } from './raw-session.mjs';
+import { openPolling, openSession } from './session.mjs';
 
 /** The same rules for both revisions, with what opens a session of each. */
 export function eachRevision(server, path, rules) {

@@ -1,7 +1,7 @@
 // A WebSocket without a client library of the protocol: frames in, frames out.
 
 import WebSocket from 'ws';
-import { Queue, within } from './wait.mjs';
+import { Queue, within } from '../wait.mjs';
 
 /** Opens a WebSocket; fails with the HTTP answer where the server refuses. */
 export async function openWebSocket(server, { path = '/sleepy/', query = {}, headers } = {}) {

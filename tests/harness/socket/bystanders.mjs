@@ -1,7 +1,7 @@
 // Sockets that have nothing to do with the trouble beside them, and prove it.
 
 import assert from 'node:assert/strict';
-import { openMember } from './raw-socket.mjs';
+import { openMember } from './client.mjs';
 
 let asked = 0;
 

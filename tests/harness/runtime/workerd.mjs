@@ -1,6 +1,6 @@
 // The built Worker on workerd itself, without Miniflare around it: for tests that
 // kill the runtime, start it again on the same storage and port, abort objects, or
-// read how much memory it takes. The face is that of server.mjs, and:
+// read how much memory it takes. The face is that of ../server.mjs, and:
 //
 //   pid               of workerd
 //   abort(sid)        the session's object is broken off: what it has in memory is gone
@@ -16,11 +16,11 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import workerd from 'workerd';
+import { delay, within } from '../wait.mjs';
 import { Logs } from './logs.mjs';
-import { delay, within } from './wait.mjs';
-import { COMPATIBILITY_DATE, SAVED_AFTER, objectId } from './worker.mjs';
+import { COMPATIBILITY_DATE, SAVED_AFTER, objectId } from './miniflare.mjs';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const HOST = '127.0.0.1';
 
 /**

@@ -4,10 +4,10 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { assertError } from './expect.mjs';
-import { decode, encode } from './payload.mjs';
-import { openPolling, openSession } from './raw-session.mjs';
-import { sleeping } from './target.mjs';
+import { assertError } from '../engine/expect.mjs';
+import { decode, encode } from '../engine/payload.mjs';
+import { openPolling, openSession } from '../engine/session.mjs';
+import { sleeping } from '../target.mjs';
 
 const MESSAGE = 4;
 const PACKET = /^(\d)(?:(\d+)-)?(?:(\/[^,]*),)?(\d*)(.*)$/s;

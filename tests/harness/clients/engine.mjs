@@ -2,7 +2,7 @@
 
 import { Socket } from 'engine.io-client';
 import connectOld from 'engine.io-client-3';
-import { Queue, within } from './wait.mjs';
+import { Queue, within } from '../wait.mjs';
 
 export const libraries = [
   { name: 'engine.io-client 3.5', revision: 3, open: (url, options) => connectOld(url, options) },

@@ -2,8 +2,8 @@
 // account of what was said, what was acknowledged, and what was heard.
 
 import assert from 'node:assert/strict';
-import { Player } from './socket-clients.mjs';
-import { within } from './wait.mjs';
+import { within } from '../wait.mjs';
+import { Player } from './socket.mjs';
 
 const LONGEST_RETURN = 30_000;
 const LOST = Symbol('lost');

@@ -7,11 +7,11 @@ import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Server } from 'engine.io';
-import { attachApplication } from './application.mjs';
-import { Logs } from './logs.mjs';
-import { attachSocketServers } from './socket-reference.mjs';
+import { Logs } from '../runtime/logs.mjs';
+import { attachApplication } from './engine-application.mjs';
+import { attachSocketServers } from './socket-servers.mjs';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 const common = { allowEIO3: true, allowRequest };
 const endpoints = {
   '/engine.io/': {

@@ -1,4 +1,4 @@
-import { within } from './wait.mjs';
+import { within } from '../wait.mjs';
 
 /** The server's structured log: one JSON object for each lifecycle event. */
 export class Logs {

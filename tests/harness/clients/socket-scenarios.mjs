@@ -3,8 +3,8 @@
 // two steps. `open(options)` is another client of the same kind.
 
 import assert from 'node:assert/strict';
-import { fetchRaw } from './raw-http.mjs';
-import { UNICODE } from './scenarios.mjs';
+import { fetchRaw } from '../wire/http.mjs';
+import { UNICODE } from './engine-scenarios.mjs';
 
 const bytes = (...values) => Buffer.from(values);
 let roomCount = 0;

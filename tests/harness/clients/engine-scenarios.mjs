@@ -2,7 +2,7 @@
 // server sleeps in between. `pause` stands between any two steps.
 
 import assert from 'node:assert/strict';
-import { fetchRaw } from './raw-http.mjs';
+import { fetchRaw } from '../wire/http.mjs';
 
 export const UNICODE = 'é € 日本語 🦔👩‍👩‍👧 \u2028 \u2029 \u0000 \ufeff "\\n\\\\n" \r\n end';
 const BIG = 900_000;

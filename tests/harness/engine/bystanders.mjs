@@ -1,7 +1,7 @@
 // A session that has nothing to do with the trouble beside it, and proves it.
 
 import assert from 'node:assert/strict';
-import { openPolling, openSession } from './raw-session.mjs';
+import { openPolling, openSession } from './session.mjs';
 
 let asked = 0;
 
