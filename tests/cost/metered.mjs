@@ -1,14 +1,12 @@
 // The built test Worker on workerd, with a meter in front of it.
 
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import path from 'node:path';
-import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
-import { COMPATIBILITY_DATE } from '../harness/runtime/miniflare.mjs';
+import { root } from '../harness/root.mjs';
+import { OBJECT } from '../harness/runtime/built.mjs';
+import { module, startMiniflare } from '../harness/runtime/miniflare.mjs';
 
-const tests = fileURLToPath(new URL('../', import.meta.url));
+const tests = path.join(root, 'tests');
 const NAME = 'metered';
-const OBJECT = 'Dormouse';
 // The first one is where the runtime begins.
 const METER = ['entry', 'clock', 'ledger'].map((name) => `cost/runtime/${name}.mjs`);
 const SCRIPT = 'worker/build/index.js';
@@ -16,40 +14,17 @@ const WASM = 'worker/build/index_bg.wasm';
 
 /** Starts it; with `realTime`, nothing is simulated and nothing accelerated. */
 export async function startMetered({ realTime = false } = {}) {
-  const runtime = new Miniflare(
-    convertV4MiniflareOptions({
-      host: '127.0.0.1',
-      log: new Log(LogLevel.NONE),
-      logRequests: false,
-      handleStructuredLogs: ({ level, message }) => level === 'error' && console.error(message),
-      workers: [
-        {
-          name: NAME,
-          compatibilityDate: COMPATIBILITY_DATE,
-          bindings: { REAL_TIME: realTime },
-          modules: [
-            ...[...METER, SCRIPT].map((name) => module('ESModule', name)),
-            module('CompiledWasm', WASM),
-          ],
-          modulesRoot: tests,
-          durableObjects: { DORMOUSE: { className: OBJECT, useSQLite: true } },
-          unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],
-        },
-      ],
-    }),
-  );
-  try {
-    await runtime.ready;
-    return new Metered(runtime, await runtime.unsafeGetDirectURL(NAME));
-  } catch (error) {
-    await runtime.dispose();
-    throw error;
-  }
-}
-
-function module(type, name) {
-  const file = path.join(tests, name);
-  return { type, path: file, contents: readFileSync(file, type === 'ESModule' ? 'utf8' : undefined) };
+  const { runtime, direct } = await startMiniflare({
+    name: NAME,
+    onLog: ({ level, message }) => level === 'error' && console.error(message),
+    bindings: { REAL_TIME: realTime },
+    modules: [
+      ...[...METER, SCRIPT].map((name) => module('ESModule', path.join(tests, name))),
+      module('CompiledWasm', path.join(tests, WASM)),
+    ],
+    modulesRoot: tests,
+  });
+  return new Metered(runtime, direct);
 }
 
 class Metered {

@@ -12,7 +12,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SEED, pick, random as generator } from '../harness/random.mjs';
-import { objectId } from '../harness/runtime/miniflare.mjs';
+import { objectId } from '../harness/runtime/built.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { delay } from '../harness/wait.mjs';
 import { chart } from './chart.mjs';

@@ -1,11 +1,10 @@
 // Chromium, as a person would have it before them.
 
 import { mkdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { root } from '../root.mjs';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const artifacts = path.join(root, 'target', 'artifacts');
 
 export async function startBrowser() {

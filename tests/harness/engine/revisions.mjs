@@ -1,3 +1,5 @@
+// The rules that hold for both revisions of Engine.IO.
+
 import { describe } from 'node:test';
 import { encode } from './payload.mjs';
 import { openPolling, openSession } from './session.mjs';

@@ -5,13 +5,12 @@
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Server } from 'engine.io';
+import { root } from '../root.mjs';
 import { Logs } from '../runtime/logs.mjs';
 import { attachApplication } from './engine-application.mjs';
 import { attachSocketServers } from './socket-servers.mjs';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const common = { allowEIO3: true, allowRequest };
 const endpoints = {
   '/engine.io/': {

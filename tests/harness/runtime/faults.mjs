@@ -2,7 +2,7 @@
 // it to happen to.
 
 import { before, describe, test } from 'node:test';
-import { objectId } from './miniflare.mjs';
+import { objectId } from './built.mjs';
 
 /**
  * `sockets`: WebSockets outlive it. `waits`: it happens only once nothing keeps the object

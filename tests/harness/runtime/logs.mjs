@@ -1,6 +1,7 @@
+// The server's structured log: one JSON object for each lifecycle event.
+
 import { within } from '../wait.mjs';
 
-/** The server's structured log: one JSON object for each lifecycle event. */
 export class Logs {
   lines = [];
   events = [];

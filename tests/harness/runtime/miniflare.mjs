@@ -1,49 +1,69 @@
-// The built Worker on workerd, by Miniflare's interface.
+// The built Worker on workerd, through Miniflare's interface. Its face is told in
+// ../server.mjs.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
-import { delay } from '../wait.mjs';
+import { settled } from '../delays.mjs';
+import { root } from '../root.mjs';
+import { COMPATIBILITY_DATE, OBJECT, builtFile, objectId } from './built.mjs';
 import { Logs } from './logs.mjs';
+import { endWithParent } from './parent.mjs';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-export const COMPATIBILITY_DATE = '2026-11-17';
 const NAME = 'dormouse';
-const OBJECT = 'Dormouse';
-
-// The server saves a polling session at the latest 500 ms after its last change.
-export const SAVED_AFTER = 500;
 
 /** The test Worker (tests/worker), or another build with the same object class. */
 export async function start({ build = 'tests/worker/build', port = 0, assets } = {}) {
   const logs = new Logs();
+  const { runtime, entry, direct } = await startMiniflare({
+    name: NAME,
+    port,
+    onLog: ({ message }) => logs.write(message),
+    modules: [
+      module('ESModule', builtFile(build, 'index.js')),
+      module('CompiledWasm', builtFile(build, 'index_bg.wasm')),
+    ],
+    modulesRoot: path.resolve(root, build),
+    ...(assets && { assets: assetsBeforeWorker(assets) }),
+  });
+  return face(runtime, logs, entry, direct);
+}
+
+/**
+ * A Worker with our object class: its runtime, and the URLs before Miniflare's proxy
+ * (`entry`) and of the Worker itself (`direct`).
+ */
+export async function startMiniflare({ name, port = 0, onLog, ...worker }) {
   const runtime = new Miniflare(
     convertV4MiniflareOptions({
       host: '127.0.0.1',
       log: new Log(LogLevel.NONE),
       logRequests: false,
-      handleStructuredLogs: ({ message }) => logs.write(message),
+      handleStructuredLogs: onLog,
       workers: [
         {
-          name: NAME,
+          name,
           compatibilityDate: COMPATIBILITY_DATE,
-          modules: modules(path.resolve(root, build)),
-          modulesRoot: path.resolve(root, build),
           durableObjects: { DORMOUSE: { className: OBJECT, useSQLite: true } },
           unsafeDirectSockets: [{ host: '127.0.0.1', port }],
-          ...(assets && { assets: assetsBeforeWorker(assets) }),
+          ...worker,
         },
       ],
     }),
   );
-  endWithParent(runtime);
+  // Miniflare kills workerd with SIGKILL, by its process id.
+  endWithParent(() => runtime.dispose());
   try {
-    return face(runtime, logs, await runtime.ready, await runtime.unsafeGetDirectURL(NAME));
+    return { runtime, entry: await runtime.ready, direct: await runtime.unsafeGetDirectURL(name) };
   } catch (error) {
     await runtime.dispose();
     throw error;
   }
+}
+
+/** A file as Miniflare takes it. */
+export function module(type, file) {
+  return { type, path: file, contents: readFileSync(file, type === 'ESModule' ? 'utf8' : undefined) };
 }
 
 /** As wrangler.toml has it: a file is served first, everything else is the Worker's. */
@@ -72,35 +92,7 @@ function face(runtime, logs, entry, direct) {
     logs,
     sleep: (sid) => evict(sid, 'hibernate'),
     cut: (sid) => evict(sid, 'close'),
-    settled: () => delay(SAVED_AFTER + 200),
-    // Miniflare kills workerd with SIGKILL, by its process id.
+    settled,
     stop: () => runtime.dispose(),
   };
-}
-
-/** Whoever started these tests may be killed: then nobody wants the runtime any more. */
-function endWithParent(runtime) {
-  const parent = process.ppid;
-  const watch = () => process.ppid !== parent && runtime.dispose().finally(() => process.exit(1));
-  setInterval(watch, 1_000).unref();
-}
-
-/** A sid begins with its object's id: 32 bytes as 43 characters of base64url. */
-export function objectId(sid) {
-  return Buffer.from(sid.slice(0, 43), 'base64url').toString('hex');
-}
-
-function modules(build) {
-  const script = path.join(build, 'index.js');
-  if (!existsSync(script)) {
-    throw new Error(`${script} is missing: npm test builds it`);
-  }
-  return [
-    { type: 'ESModule', path: script, contents: readFileSync(script, 'utf8') },
-    {
-      type: 'CompiledWasm',
-      path: path.join(build, 'index_bg.wasm'),
-      contents: readFileSync(path.join(build, 'index_bg.wasm')),
-    },
-  ];
 }

@@ -14,21 +14,20 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import workerd from 'workerd';
-import { delay, within } from '../wait.mjs';
+import { settled } from '../delays.mjs';
+import { within } from '../wait.mjs';
+import { builtFile, objectId } from './built.mjs';
 import { Logs } from './logs.mjs';
-import { COMPATIBILITY_DATE, SAVED_AFTER, objectId } from './miniflare.mjs';
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const HOST = '127.0.0.1';
+import { endWithParent } from './parent.mjs';
+import { CONTROL, ENTRY, HOST, configuration } from './workerd-configuration.mjs';
 
 /**
  * `storage`: rows are kept on disk, and so outlive the process. `tidy`: garbage is
  * collected early and often, so that memory that grows is memory that is held.
  */
 export async function startWorkerd({ build = 'tests/worker/build', storage = false, tidy = false } = {}) {
-  const runtime = new Runtime(path.resolve(root, build), { storage, tidy });
+  const runtime = new Runtime(build, { storage, tidy });
   try {
     await runtime.restart();
     return runtime;
@@ -51,13 +50,12 @@ class Runtime {
     this.#options = options;
     mkdirSync(path.join(this.#directory, 'storage'));
     for (const file of ['index.js', 'index_bg.wasm']) {
-      const built = path.join(build, file);
-      if (!existsSync(built)) throw new Error(`${built} is missing: npm test builds it`);
-      copyFileSync(built, path.join(this.#directory, file));
+      copyFileSync(builtFile(build, file), path.join(this.#directory, file));
     }
     writeFileSync(path.join(this.#directory, 'entry.js'), ENTRY);
     writeFileSync(path.join(this.#directory, 'control.js'), CONTROL);
-    endWithParent(this);
+    endWithParent(() => this.stop());
+    process.once('exit', () => this.pid && process.kill(this.pid, 'SIGKILL'));
   }
 
   get url() {
@@ -120,7 +118,7 @@ class Runtime {
   }
 
   settled() {
-    return delay(SAVED_AFTER + 200);
+    return settled();
   }
 
   memory() {
@@ -167,113 +165,4 @@ function structured(line) {
   } catch {
     return undefined;
   }
-}
-
-/** Whoever started these tests may be killed: then nobody wants the runtime any more. */
-function endWithParent(runtime) {
-  const parent = process.ppid;
-  const watch = () => process.ppid !== parent && runtime.stop().finally(() => process.exit(1));
-  setInterval(watch, 1_000).unref();
-  process.once('exit', () => runtime.pid && process.kill(runtime.pid, 'SIGKILL'));
-}
-
-const ABORT = 'dormouse-test-abort';
-
-/** The built Worker, and objects that can be told to break off. */
-const ENTRY = `
-export { default } from 'index.js';
-import { Dormouse as Built } from 'index.js';
-
-export class Dormouse {
-  constructor(state, env) {
-    this.state = state;
-    this.built = new Built(state, env);
-  }
-
-  fetch(request) {
-    if (request.headers.has('${ABORT}')) this.state.abort('${ABORT}');
-    return this.built.fetch(request);
-  }
-
-  webSocketMessage(socket, message) {
-    return this.built.webSocketMessage(socket, message);
-  }
-
-  webSocketClose(socket, code, reason, wasClean) {
-    return this.built.webSocketClose(socket, code, reason, wasClean);
-  }
-
-  webSocketError(socket, error) {
-    return this.built.webSocketError(socket, error);
-  }
-
-  alarm(info) {
-    return this.built.alarm(info);
-  }
-}
-`;
-
-/** What does to objects what the platform does: beside the Worker, and not in it. */
-const CONTROL = `
-import unsafe from 'workerd:unsafe';
-
-const verbs = {
-  evict: (object, webSockets) => unsafe.evict(object, { webSockets }),
-  abort: (object) => object.fetch('http://object/', { headers: { '${ABORT}': 'now' } }),
-};
-
-export default {
-  async fetch(request, env) {
-    const { what, id, webSockets } = await request.json();
-    try {
-      await verbs[what](env.DORMOUSE.get(env.DORMOUSE.idFromString(id)), webSockets);
-    } catch ({ message }) {
-      if (/not currently running/.test(message)) return new Response('false');
-      if (!message.includes('${ABORT}')) return new Response(message, { status: 500 });
-    }
-    return new Response('true');
-  },
-};
-`;
-
-function configuration(directory, { storage, tidy }, port) {
-  const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
-  return `
-using Workerd = import "/workerd/workerd.capnp";
-
-const config :Workerd.Config = (
-  logging = (structuredLogging = true),
-  v8Flags = [${tidy ? '"--stress-compaction"' : ''}],
-  services = [
-    ${storage ? disk : ''}
-    (name = "dormouse", worker = .dormouse),
-    (name = "control", worker = .control),
-  ],
-  sockets = [
-    (name = "http", address = "${HOST}:${port}", http = (), service = "dormouse"),
-    (name = "control", address = "${HOST}:0", http = (), service = "control"),
-  ],
-);
-
-const dormouse :Workerd.Worker = (
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-  modules = [
-    (name = "entry.js", esModule = embed "entry.js"),
-    (name = "index.js", esModule = embed "index.js"),
-    (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
-  ],
-  durableObjectNamespaces = [(className = "Dormouse", uniqueKey = "dormouse-tests", enableSql = true)],
-  durableObjectStorage = ${storage ? '(localDisk = "storage")' : '(inMemory = void)'},
-  bindings = [(name = "DORMOUSE", durableObjectNamespace = "Dormouse")],
-);
-
-const control :Workerd.Worker = (
-  compatibilityDate = "${COMPATIBILITY_DATE}",
-  compatibilityFlags = ["unsafe_module"],
-  modules = [(name = "control.js", esModule = embed "control.js")],
-  bindings = [
-    (name = "DORMOUSE", durableObjectNamespace = (className = "Dormouse", serviceName = "dormouse")),
-  ],
-);
-`;
 }

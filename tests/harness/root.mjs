@@ -1,0 +1,5 @@
+// The repository's directory, to which the paths of builds and pages are relative.
+
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));

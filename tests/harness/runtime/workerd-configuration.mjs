@@ -1,0 +1,107 @@
+// What workerd runs: the built Worker, a second Worker beside it that puts objects to
+// sleep, cuts them off or aborts them, and the configuration of both.
+
+import { COMPATIBILITY_DATE } from './built.mjs';
+
+export const HOST = '127.0.0.1';
+const ABORT = 'dormouse-test-abort';
+
+/** The built Worker, and objects that can be told to break off. */
+export const ENTRY = `
+export { default } from 'index.js';
+import { Dormouse as Built } from 'index.js';
+
+export class Dormouse {
+  constructor(state, env) {
+    this.state = state;
+    this.built = new Built(state, env);
+  }
+
+  fetch(request) {
+    if (request.headers.has('${ABORT}')) this.state.abort('${ABORT}');
+    return this.built.fetch(request);
+  }
+
+  webSocketMessage(socket, message) {
+    return this.built.webSocketMessage(socket, message);
+  }
+
+  webSocketClose(socket, code, reason, wasClean) {
+    return this.built.webSocketClose(socket, code, reason, wasClean);
+  }
+
+  webSocketError(socket, error) {
+    return this.built.webSocketError(socket, error);
+  }
+
+  alarm(info) {
+    return this.built.alarm(info);
+  }
+}
+`;
+
+/** What does to objects what the platform does: beside the Worker, and not in it. */
+export const CONTROL = `
+import unsafe from 'workerd:unsafe';
+
+const verbs = {
+  evict: (object, webSockets) => unsafe.evict(object, { webSockets }),
+  abort: (object) => object.fetch('http://object/', { headers: { '${ABORT}': 'now' } }),
+};
+
+export default {
+  async fetch(request, env) {
+    const { what, id, webSockets } = await request.json();
+    try {
+      await verbs[what](env.DORMOUSE.get(env.DORMOUSE.idFromString(id)), webSockets);
+    } catch ({ message }) {
+      if (/not currently running/.test(message)) return new Response('false');
+      if (!message.includes('${ABORT}')) return new Response(message, { status: 500 });
+    }
+    return new Response('true');
+  },
+};
+`;
+
+/** The configuration of workerd, with which it finds all that in a directory. */
+export function configuration(directory, { storage, tidy }, port) {
+  const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
+  return `
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  logging = (structuredLogging = true),
+  v8Flags = [${tidy ? '"--stress-compaction"' : ''}],
+  services = [
+    ${storage ? disk : ''}
+    (name = "dormouse", worker = .dormouse),
+    (name = "control", worker = .control),
+  ],
+  sockets = [
+    (name = "http", address = "${HOST}:${port}", http = (), service = "dormouse"),
+    (name = "control", address = "${HOST}:0", http = (), service = "control"),
+  ],
+);
+
+const dormouse :Workerd.Worker = (
+  compatibilityDate = "${COMPATIBILITY_DATE}",
+  modules = [
+    (name = "entry.js", esModule = embed "entry.js"),
+    (name = "index.js", esModule = embed "index.js"),
+    (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
+  ],
+  durableObjectNamespaces = [(className = "Dormouse", uniqueKey = "dormouse-tests", enableSql = true)],
+  durableObjectStorage = ${storage ? '(localDisk = "storage")' : '(inMemory = void)'},
+  bindings = [(name = "DORMOUSE", durableObjectNamespace = "Dormouse")],
+);
+
+const control :Workerd.Worker = (
+  compatibilityDate = "${COMPATIBILITY_DATE}",
+  compatibilityFlags = ["unsafe_module"],
+  modules = [(name = "control.js", esModule = embed "control.js")],
+  bindings = [
+    (name = "DORMOUSE", durableObjectNamespace = (className = "Dormouse", serviceName = "dormouse")),
+  ],
+);
+`;
+}
