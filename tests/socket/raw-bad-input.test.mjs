@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { SEED, pick, random } from '../harness/random.mjs';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket/bystanders.mjs';
-import { eachWay, encodePacket, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { encodePacket } from '../harness/socket/packet.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

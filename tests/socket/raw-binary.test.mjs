@@ -5,7 +5,8 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, freshNamespace, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
 
 const server = await startServer();

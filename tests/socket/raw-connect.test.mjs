@@ -3,7 +3,8 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
 

@@ -4,7 +4,8 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket/bystanders.mjs';
-import { eachWay, freshNamespace, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { sleeping } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -5,8 +5,9 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket/bystanders.mjs';
-import { eachWay, freshNamespace, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { comeBack, ticket } from '../harness/socket/recovery.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { sleeping, target, workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import msgpack from 'socket.io-msgpack-parser';
 import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { startServer } from '../harness/server.mjs';
-import { eachWay } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
 
 const server = await startServer();

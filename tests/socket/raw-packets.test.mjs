@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, openMember } from '../harness/socket/client.mjs';
+import { openMember } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 
 const server = await startServer();
 after(() => server.stop());

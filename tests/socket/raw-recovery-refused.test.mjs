@@ -4,8 +4,9 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { assertFresh, comeBack, lose, ticket } from '../harness/socket/recovery.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
 import { delay } from '../harness/wait.mjs';
 

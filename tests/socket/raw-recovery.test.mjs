@@ -4,8 +4,10 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, encodePacket, freshNamespace } from '../harness/socket/client.mjs';
+import { freshNamespace } from '../harness/socket/client.mjs';
+import { encodePacket } from '../harness/socket/packet.mjs';
 import { comeBack, heard, lose, ticket } from '../harness/socket/recovery.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, target, workerOnly } from '../harness/target.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 

@@ -3,7 +3,8 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, freshNamespace, openClient } from '../harness/socket/client.mjs';
+import { freshNamespace, openClient } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();

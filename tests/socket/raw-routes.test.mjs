@@ -4,7 +4,8 @@
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { eachWay, freshNamespace } from '../harness/socket/client.mjs';
+import { freshNamespace } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();

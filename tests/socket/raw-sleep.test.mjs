@@ -4,7 +4,8 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { encodePacket, freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { encodePacket } from '../harness/socket/packet.mjs';
 import { comeBack, heard, ticket } from '../harness/socket/recovery.mjs';
 import { sleeping } from '../harness/target.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';

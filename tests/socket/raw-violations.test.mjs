@@ -5,7 +5,7 @@ import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket/bystanders.mjs';
-import { eachWay } from '../harness/socket/client.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, target } from '../harness/target.mjs';
 
 const server = await startServer();

@@ -1,7 +1,7 @@
 // Coming back, as a client with connection state recovery does it.
 
 import assert from 'node:assert/strict';
-import { encodePacket } from './client.mjs';
+import { encodePacket } from './packet.mjs';
 
 /** The next event: its arguments, and the offset behind them. */
 export async function heard({ client }) {

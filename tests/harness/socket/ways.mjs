@@ -1,0 +1,31 @@
+// The rules that hold for every transport, both revisions and sleeping objects.
+
+import { describe } from 'node:test';
+import { sleeping } from '../target.mjs';
+import { openClient, openMember } from './client.mjs';
+
+/**
+ * The ways by which rules must hold: each transport and each revision, and by
+ * WebSocket again with the object asleep before whatever the client sends.
+ * `rules` gets what opens a client and a member in that way.
+ */
+export function eachWay(server, rules, { path = '/io/', revisions = [4], asleep = true } = {}) {
+  const ways = revisions.flatMap((revision) => [
+    { revision, transport: 'websocket' },
+    { revision, transport: 'polling' },
+    ...(asleep ? [{ revision, transport: 'websocket', asleep }] : []),
+  ]);
+  for (const way of ways) {
+    const protocol = way.revision === 3 ? 'protocol 4' : 'protocol 5';
+    const name = `${protocol}, ${way.transport}${way.asleep ? ', asleep in between' : ''}`;
+    // Whoever puts the object to sleep does so under everyone in it.
+    const options = way.asleep ? { concurrency: 1, ...sleeping } : { concurrency: true };
+    describe(name, options, () => {
+      rules({
+        ...way,
+        open: (more) => openClient(server, { path, ...way, ...more }),
+        member: (more) => openMember(server, { path, ...way, ...more }),
+      });
+    });
+  }
+}
