@@ -2,8 +2,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { ways } from '../harness/clients/common.mjs';
 import { scenarios } from '../harness/clients/engine-scenarios.mjs';
-import { connect, libraries, ways } from '../harness/clients/engine.mjs';
+import { connect, libraries } from '../harness/clients/engine.mjs';
 import { startServer } from '../harness/server.mjs';
 
 const server = await startServer();

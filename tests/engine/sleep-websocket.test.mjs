@@ -3,8 +3,9 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { ways } from '../harness/clients/common.mjs';
 import { scenarios } from '../harness/clients/engine-scenarios.mjs';
-import { connect, libraries, ways } from '../harness/clients/engine.mjs';
+import { connect, libraries } from '../harness/clients/engine.mjs';
 import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';

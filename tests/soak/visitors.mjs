@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { Chatter } from '../harness/clients/chatter.mjs';
+import { ways } from '../harness/clients/common.mjs';
 import * as engine from '../harness/clients/engine.mjs';
-import { Player, libraries, newest, packed, ways } from '../harness/clients/socket.mjs';
+import { Player, libraries, newest, packed } from '../harness/clients/socket.mjs';
 import { pick } from '../harness/random.mjs';
 import { delay } from '../harness/wait.mjs';
 

@@ -3,7 +3,8 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { join, libraries, newest, ways } from '../harness/clients/socket.mjs';
+import { ways } from '../harness/clients/common.mjs';
+import { join, libraries, newest } from '../harness/clients/socket.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
 import { within } from '../harness/wait.mjs';

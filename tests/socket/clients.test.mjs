@@ -2,8 +2,9 @@
 // with the object asleep between any two steps.
 
 import { after, describe, test } from 'node:test';
+import { ways } from '../harness/clients/common.mjs';
 import { scenarios } from '../harness/clients/socket-scenarios.mjs';
-import { join, libraries, packed, ways } from '../harness/clients/socket.mjs';
+import { join, libraries, packed } from '../harness/clients/socket.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
 

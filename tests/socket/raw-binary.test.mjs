@@ -8,13 +8,13 @@ import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
+import { EVERY_BYTE } from '../harness/wire/samples.mjs';
 
 const server = await startServer();
 after(() => server.stop());
 
 const place = (num) => `{"_placeholder":true,"num":${num}}`;
 const bytes = (...values) => Buffer.from(values);
-const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
 const rules = ({ revision, transport, member }) => {
   test('an event with an attachment: `51-`, a placeholder, and the bytes behind it', async () => {

@@ -3,11 +3,11 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { encodePacket } from '../harness/socket/packet.mjs';
 import { sleeping } from '../harness/target.mjs';
+import { UNICODE } from '../harness/wire/samples.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -4,10 +4,10 @@
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import msgpack from 'socket.io-msgpack-parser';
-import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { startServer } from '../harness/server.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
+import { UNICODE } from '../harness/wire/samples.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -2,11 +2,11 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { UNICODE } from '../harness/clients/engine-scenarios.mjs';
 import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { openMember } from '../harness/socket/client.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
+import { UNICODE } from '../harness/wire/samples.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -1,16 +1,16 @@
-// What every client must be able to do, whatever its transport and whether the
+// What every Engine.IO client must be able to do, whatever its transport and whether the
 // server sleeps in between. `pause` stands between any two steps.
 
 import assert from 'node:assert/strict';
 import { fetchRaw } from '../wire/http.mjs';
+import { EVERY_BYTE, UNICODE } from '../wire/samples.mjs';
 
-export const UNICODE = 'é € 日本語 🦔👩‍👩‍👧 \u2028 \u2029 \u0000 \ufeff "\\n\\\\n" \r\n end';
 const BIG = 900_000;
 
 /** name → what to do with `{ client, server, path, pause, way }`. */
 export const scenarios = {
   text: echoes('hello', '', 'b4AQIDBA==', '1:2'),
-  binary: echoes(Buffer.of(1, 2, 3, 4), Buffer.alloc(0), allBytes()),
+  binary: echoes(Buffer.of(1, 2, 3, 4), Buffer.alloc(0), EVERY_BYTE),
   Unicode: echoes(UNICODE, '🦔'.repeat(1_000)),
 
   async 'text and binary keep their order'({ client, pause }) {
@@ -145,8 +145,4 @@ function echoes(...messages) {
       assert.deepEqual(await client.next(), message);
     }
   };
-}
-
-function allBytes() {
-  return Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 }

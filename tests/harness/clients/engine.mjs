@@ -1,18 +1,13 @@
-// The stock JavaScript clients behind one face: messages in order, by promise.
+// The stock JavaScript clients of Engine.IO behind one face: messages in order, by promise.
 
 import { Socket } from 'engine.io-client';
 import connectOld from 'engine.io-client-3';
 import { Queue, within } from '../wait.mjs';
+import { withBuffer } from './common.mjs';
 
 export const libraries = [
   { name: 'engine.io-client 3.5', revision: 3, open: (url, options) => connectOld(url, options) },
   { name: 'engine.io-client 6.6', revision: 4, open: (url, options) => new Socket(url, options) },
-];
-
-export const ways = [
-  { name: 'polling only', transports: ['polling'], ends: 'polling' },
-  { name: 'WebSocket only', transports: ['websocket'], ends: 'websocket' },
-  { name: 'polling then upgrade', transports: ['polling', 'websocket'], ends: 'websocket' },
 ];
 
 /** A connected client; with `settle` off it is returned before its upgrade. */
@@ -99,8 +94,5 @@ function once(emitter, event) {
 
 /** A message as a string or a Buffer; both clients give an empty text as `undefined`. */
 function content(data) {
-  if (data === undefined) return '';
-  if (typeof data === 'string') return data;
-  if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return Buffer.from(data);
+  return data === undefined ? '' : withBuffer(data);
 }

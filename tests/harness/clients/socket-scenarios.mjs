@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { fetchRaw } from '../wire/http.mjs';
-import { UNICODE } from './engine-scenarios.mjs';
+import { UNICODE } from '../wire/samples.mjs';
 
 const bytes = (...values) => Buffer.from(values);
 let roomCount = 0;

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import * as msgpack from 'socket.io-msgpack-parser';
 import { io as connect4 } from 'socket.io-client';
 import { PATIENCE, Queue, within } from '../wait.mjs';
+import { withBuffer } from './common.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -22,12 +23,6 @@ export const packed = {
   protocol: 5,
   connect: (url, options) => connect4(url, { ...options, parser: msgpack }),
 };
-
-export const ways = [
-  { name: 'polling only', transports: ['polling'], ends: 'polling' },
-  { name: 'WebSocket only', transports: ['websocket'], ends: 'websocket' },
-  { name: 'polling then upgrade', transports: ['polling', 'websocket'], ends: 'websocket' },
-];
 
 /**
  * Somebody in a namespace. `auth` is what they say of themselves, in whichever way
@@ -139,11 +134,8 @@ export class Player {
 
 /** Bytes as Buffers, whatever the library makes of them. */
 function plain(value) {
-  if (value instanceof ArrayBuffer) return Buffer.from(value);
-  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (Array.isArray(value)) return value.map(plain);
-  if (value !== null && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
-  }
-  return value;
+  const it = withBuffer(value);
+  if (Array.isArray(it)) return it.map(plain);
+  if (it === null || typeof it !== 'object' || Buffer.isBuffer(it)) return it;
+  return Object.fromEntries(Object.entries(it).map(([key, item]) => [key, plain(item)]));
 }

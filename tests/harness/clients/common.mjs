@@ -1,0 +1,14 @@
+// What the stock JavaScript clients of Engine.IO and of Socket.IO have in common.
+
+export const ways = [
+  { name: 'polling only', transports: ['polling'], ends: 'polling' },
+  { name: 'WebSocket only', transports: ['websocket'], ends: 'websocket' },
+  { name: 'polling then upgrade', transports: ['polling', 'websocket'], ends: 'websocket' },
+];
+
+/** Bytes as a Buffer, whatever the library makes of them; anything else as it is. */
+export function withBuffer(value) {
+  if (value instanceof ArrayBuffer) return Buffer.from(value);
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return value;
+}
