@@ -1,4 +1,5 @@
-// A session by raw HTTP, request by request.
+// Engine.IO without a client library: a session by polling, request by request, or by
+// WebSocket, frame by frame.
 
 import assert from 'node:assert/strict';
 import { fetchRaw, send } from '../wire/http.mjs';
@@ -15,9 +16,7 @@ export async function openPolling(server, options = {}) {
   });
   assert.equal(answer.status, 200, `handshake: ${answer.text}`);
   const [packet, ...others] = decode(revision, answer);
-  assert.equal(packet[0], '0');
-  const handshake = JSON.parse(packet.slice(1));
-  return new PollingSession(server, { revision, path, handshake, answer, others });
+  return new PollingSession(server, { revision, path, handshake: parseHandshake(packet), answer, others });
 }
 
 class PollingSession {
@@ -96,7 +95,13 @@ class PollingSession {
 /** Opens a session by WebSocket alone. */
 export async function openSession(server, { revision = 4, query, ...options } = {}) {
   const peer = await openWebSocket(server, { ...options, query: { EIO: revision, ...query } });
-  peer.handshaken = await peer.handshake();
+  peer.handshaken = parseHandshake(await peer.next('handshake'));
   peer.sid = peer.handshaken.sid;
   return peer;
+}
+
+/** What a new session begins with. */
+function parseHandshake(packet) {
+  assert.equal(packet[0], '0', `no handshake but ${packet}`);
+  return JSON.parse(packet.slice(1));
 }

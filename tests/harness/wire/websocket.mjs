@@ -53,13 +53,6 @@ class Peer {
     return this.#frames.next(what, ms);
   }
 
-  /** The handshake that a new session begins with. */
-  async handshake() {
-    const packet = await this.next('handshake');
-    if (packet[0] !== '0') throw new Error(`no handshake but ${packet}`);
-    return JSON.parse(packet.slice(1));
-  }
-
   send(frame) {
     this.socket.send(frame);
   }
