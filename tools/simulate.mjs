@@ -10,7 +10,7 @@
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Failure, isMain, main, root, run, say } from './shell.mjs';
+import { Failure, isMain, main, root, run } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
 import { modernNode } from './setup.mjs';
 
