@@ -1,7 +1,7 @@
 // The same in real time: nothing is simulated, the platform wakes the object by its
 // own alarms and lets it sleep by itself. It shows that the simulation counts right.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { pass } from '../harness/delays.mjs';
 import { openClient } from './clients.mjs';
 import { PING_INTERVAL } from './simulation.mjs';
 
@@ -9,6 +9,8 @@ const INTERVALS = 3;
 const CLIENTS = 10;
 /** An alarm may be a little late. */
 const PATIENCE = 15_000;
+/** How often the meter is read. It wakes nobody. */
+const TICK = 200;
 
 const spent = ['wakes', 'fetches', 'messages', 'alarms', 'alarmsSet', 'rowsWritten'];
 
@@ -39,14 +41,14 @@ export async function countRealTime(metered, revision) {
 /** The counts in the middle between the heartbeat of that number and the next. */
 async function halfway(metered, object, revision, number) {
   if (revision === 3) {
-    await delay(number === 1 ? 1.5 * PING_INTERVAL : INTERVALS * PING_INTERVAL);
+    await pass(number === 1 ? 1.5 * PING_INTERVAL : INTERVALS * PING_INTERVAL);
   } else {
     const end = Date.now() + (INTERVALS + 1) * PING_INTERVAL + PATIENCE;
     while ((await metered.state(object)).counts.alarms < number) {
       if (Date.now() > end) throw new Error(`no alarm number ${number}`);
-      await delay(200);
+      await pass(TICK);
     }
-    await delay(PING_INTERVAL / 2);
+    await pass(PING_INTERVAL / 2);
   }
   return (await metered.state(object)).counts;
 }

@@ -2,12 +2,13 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { nothingComes } from '../harness/delays.mjs';
 import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
 import { drop, fetchRaw } from '../harness/wire/http.mjs';
+import { refusedWebSocket } from '../harness/wire/websocket.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -15,19 +16,11 @@ after(() => server.stop());
 const path = '/sleepy/';
 const { logs } = server;
 
-/** A poll that the server certainly holds by the time the next request arrives. */
-async function hold(session) {
-  const held = session.start();
-  await new Promise((resolve) => held.request.once('finish', resolve));
-  await delay(50);
-  return held;
-}
-
 eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   describe('two GETs at once', { concurrency: true }, () => {
     test('the first gets 200 with 1, the second 400, the session is closed', async () => {
       const session = await polling();
-      const first = await hold(session);
+      const first = await session.hold();
       const second = await session.get();
       const { status, text } = await first.response;
       assert.deepEqual([status, text], [200, body('1')]);
@@ -42,10 +35,8 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
       const session = await polling();
       // The first POST has begun and its body never ends.
       const headers = { 'content-length': '100', 'content-type': 'text/plain' };
-      const first = session.start({ method: 'POST', headers, body: undefined });
+      const first = await session.hold({ method: 'POST', headers });
       first.request.on('error', () => {});
-      first.response.catch(() => {});
-      await delay(100);
       const second = await session.post(body('4hello'));
       assert.equal(second.status, 400);
       await assertClosed(session);
@@ -56,7 +47,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   describe('close by the client', { concurrency: true }, () => {
     test('GET first: the pending GET gets 6, the POST ok, the next request 400', async () => {
       const session = await polling();
-      const held = await hold(session);
+      const held = await session.hold();
       const posted = await session.post(body('1'));
       assert.deepEqual([posted.status, posted.text], [200, 'ok']);
       const { status, text } = await held.response;
@@ -122,7 +113,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   describe('close by the server', { concurrency: true }, () => {
     test('with a pending GET: it gets 1', async () => {
       const session = await polling();
-      const held = await hold(session);
+      const held = await session.hold();
       await session.send('4cmd:close');
       const { status, text } = await held.response;
       assert.deepEqual([status, text], [200, body('1')]);
@@ -168,7 +159,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
 
     test('from elsewhere in the application', async () => {
       const session = await polling();
-      const held = await hold(session);
+      const held = await session.hold();
       const query = { path, sid: session.sid };
       const answer = await fetchRaw(server, { method: 'POST', path: '/disconnect', query });
       assert.equal(answer.status, 200);
@@ -181,7 +172,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
       peer.send('4cmd:close');
       await peer.end();
       await logs.reason(peer.sid);
-      await delay(100);
+      await nothingComes();
       assert.equal(logs.find({ event: 'disconnect', sid: peer.sid }).length, 1);
     });
   });
@@ -189,7 +180,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   describe('a GET dropped by the client', { concurrency: true }, () => {
     test('closes the session: "transport error"', async () => {
       const session = await polling();
-      const held = await hold(session);
+      const held = await session.hold();
       drop(held);
       assert.equal(await logs.reason(session.sid), 'transport error');
       await assertClosed(session);
@@ -226,9 +217,8 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
 
   describe('the session of a closed client', { concurrency: true }, () => {
     test('is gone for WebSocket as well: HTTP 400', async () => {
-      const { refusedWebSocket } = await import('../harness/wire/websocket.mjs');
       const session = await polling();
-      const held = await hold(session);
+      const held = await session.hold();
       await session.send('1');
       await held.response;
       const query = { EIO: revision, sid: session.sid };
@@ -237,7 +227,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
 
     test('takes no POST: code 1', async () => {
       const session = await polling();
-      const held = await hold(session);
+      const held = await session.hold();
       await session.send('4cmd:close');
       await held.response;
       assertError(await session.post(body('4hello')), 1);

@@ -6,6 +6,7 @@ import { assertClosed, assertError } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -67,7 +68,6 @@ describe('polling', { concurrency: true }, () => {
 
   test('a body without a content type is text', async () => {
     const session = await openPolling(server);
-    const { fetchRaw } = await import('../harness/wire/http.mjs');
     const query = { EIO: 4, transport: 'polling', sid: session.sid };
     const answer = await fetchRaw(server, { method: 'POST', path: session.path, query, body: '4hi' });
     assert.equal(answer.text, 'ok');

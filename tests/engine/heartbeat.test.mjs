@@ -2,11 +2,11 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { pass } from '../harness/delays.mjs';
 import { assertClosed } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -15,7 +15,7 @@ const path = '/engine.io/';
 const INTERVAL = 300;
 const TIMEOUT = 200;
 const { logs } = server;
-const quiet = () => delay(INTERVAL + TIMEOUT + 20);
+const quiet = () => pass(INTERVAL + TIMEOUT + 20);
 
 describe('revision 4', { concurrency: true }, () => {
   const polling = (options) => openPolling(server, { path, ...options });
@@ -50,7 +50,7 @@ describe('revision 4', { concurrency: true }, () => {
   test('the next ping comes one interval after the pong, not after the ping', async () => {
     const peer = await websocket();
     await peer.next();
-    await delay(TIMEOUT / 2);
+    await pass(TIMEOUT / 2);
     const ponged = performance.now();
     peer.send('3');
     assert.equal(await peer.next(), '2');
@@ -123,7 +123,10 @@ describe('revision 4', { concurrency: true }, () => {
   test('a ping waits in the buffer for the next poll', async () => {
     const session = await polling();
     await session.send('4hello');
-    await delay(INTERVAL + 20);
+    // Who came later has been pinged: so this one has been.
+    const later = await websocket();
+    assert.equal(await later.next(), '2');
+    later.close();
     assert.deepEqual(await session.poll(), ['4hello', '2']);
   });
 });
@@ -152,7 +155,7 @@ describe('revision 3', { concurrency: true }, () => {
   test('pings keep a session alive beyond the timeout', async () => {
     const peer = await websocket();
     for (let round = 0; round < 4; round += 1) {
-      await delay(INTERVAL / 2);
+      await pass(INTERVAL / 2);
       peer.send('2');
       assert.equal(await peer.next(), '3');
     }
@@ -206,7 +209,7 @@ describe('revision 3, details', { concurrency: true }, () => {
   test('any data counts as a sign of life', differsInJs(), async () => {
     const peer = await openSession(server, { revision: 3, path });
     for (let round = 0; round < 4; round += 1) {
-      await delay(INTERVAL / 2);
+      await pass(INTERVAL / 2);
       peer.send('4hello');
       assert.equal(await peer.next(), '4hello');
     }

@@ -9,7 +9,7 @@ import { connect, libraries } from '../harness/clients/engine.mjs';
 import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -55,7 +55,6 @@ describe('what does not wake a sleeping object', sleeping, () => {
   }
 
   test('a forged session id of the same object', async () => {
-    const { fetchRaw } = await import('../harness/wire/http.mjs');
     const query = { EIO: 4, transport: 'polling', sid: Buffer.alloc(44, 9).toString('base64url') };
     const answer = await fetchRaw(server, { path, query });
     assert.equal(answer.status, 400);
@@ -148,7 +147,6 @@ describe('an object that sleeps', { concurrency: true, ...sleeping }, () => {
     const peer = await openSession(server, endpoint);
     await server.cut(peer.sid);
     await peer.end();
-    await delay(50);
     const again = await openSession(server, endpoint);
     again.send('4hello');
     assert.equal(await again.next(), '4hello');

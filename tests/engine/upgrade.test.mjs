@@ -2,12 +2,13 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { pass } from '../harness/delays.mjs';
 import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
+import { within } from '../harness/wait.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 import { openWebSocket, refusedWebSocket } from '../harness/wire/websocket.mjs';
 
@@ -16,6 +17,8 @@ after(() => server.stop());
 
 const path = '/sleepy/';
 const { logs } = server;
+/** Between upgrades whose timeouts must not be mistaken for each other, in milliseconds. */
+const APART = 100;
 
 /** The probing socket ends, by refusal or by close, and nothing else does. */
 async function endsAlone(opening) {
@@ -33,6 +36,16 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     peer.send('2probe');
     assert.equal(await peer.next(), '3probe');
     return { session, peer };
+  }
+
+  /** Until the server has noticed that the WebSocket before is gone, it refuses another. */
+  async function probeAgain(session) {
+    for (;;) {
+      const peer = await session.upgrade().catch(({ answer }) => assert.equal(answer?.status, 400));
+      peer?.send('2probe');
+      const answer = await peer?.next().catch(() => 'closed');
+      if (answer === '3probe') return peer;
+    }
   }
 
   async function transportOf(sid) {
@@ -202,7 +215,6 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   test('the probing WebSocket goes away: polling goes on', async () => {
     const { session, peer } = await probing();
     peer.destroy();
-    await delay(50);
     await session.send('4alive');
     const packets = [];
     while (!packets.includes('4alive')) packets.push(...(await session.poll()));
@@ -212,10 +224,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   test('after a failed upgrade a new one may succeed', async () => {
     const { session, peer } = await probing();
     peer.destroy();
-    await delay(100);
-    const again = await session.upgrade();
-    again.send('2probe');
-    assert.equal(await again.next(), '3probe');
+    const again = await within(probeAgain(session), 'second probe');
     again.send('5');
     again.send('4hello');
     assert.equal(await again.next(), '4hello');
@@ -306,7 +315,7 @@ describe('upgrade timeout', { concurrency: true }, () => {
     };
     const many = (count) => Promise.all(Array.from({ length: count }, probing));
     const earlier = await many(24);
-    await delay(100);
+    await pass(APART);
     const later = await many(12);
     for (const peer of earlier) peer.send('5');
     await Promise.all(later.map((peer) => peer.end()));
@@ -316,7 +325,9 @@ describe('upgrade timeout', { concurrency: true }, () => {
   test('an upgrade completed in time is not undone by it', async () => {
     const session = await strict();
     const peer = await session.upgraded();
-    await delay(600);
+    // One that begins later has run out of time: so this one's time has passed.
+    const late = await (await strict()).upgrade();
+    await late.end();
     peer.send('4hello');
     assert.equal(await peer.next(), '4hello');
     peer.close();

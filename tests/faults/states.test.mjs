@@ -29,16 +29,6 @@ async function assertEchoes(peer, frame) {
   assert.equal(await peer.next(), frame);
 }
 
-/** A poll that has certainly reached the server, for a later request has been answered. */
-async function holdPoll(session) {
-  const { request, response } = session.start();
-  const sent = new Promise((resolve) => request.once('finish', resolve));
-  const ended = response.then(({ status }) => status, ({ code }) => code);
-  await sent;
-  await openPolling(server, { path });
-  return { ended };
-}
-
 /** It goes on, or is unknown: both are clear. */
 async function assertGoesOnOrEnds(session, body) {
   const answer = await session.post(body('4hello'));
@@ -114,7 +104,8 @@ const busy = {
     await session.send('4one');
     await server.settled();
     assert.deepEqual(await session.poll(), ['4one']);
-    const { ended } = await holdPoll(session);
+    const { response } = await session.hold();
+    const ended = response.then(({ status }) => status, ({ code }) => code);
     const check = async () => {
       // The runtime's own answer: code of ours did not live to give one.
       assert.ok([500, 'ECONNRESET'].includes(await ended), `${await ended}`);

@@ -12,8 +12,6 @@ export function within(promise, what, ms = PATIENCE) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-export const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** Values that arrive whenever they like, taken in order by whoever asks. */
 export class Queue {
   #values = [];

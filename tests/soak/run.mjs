@@ -11,10 +11,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { pass } from '../harness/delays.mjs';
 import { SEED, pick, random as generator } from '../harness/random.mjs';
 import { objectId } from '../harness/runtime/built.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
-import { delay } from '../harness/wait.mjs';
 import { chart } from './chart.mjs';
 import { chores, socketsOn } from './chores.mjs';
 import { trend } from './trend.mjs';
@@ -23,6 +23,10 @@ import { visits } from './visitors.mjs';
 const MEBI = 2 ** 20;
 // Longer than it takes a session to time out whose client vanished, and a pulse more.
 const LONGEST_GOODBYE = 120_000;
+/** Visitors do not all come at once. */
+const LONGEST_WAY = 5_000;
+/** How often it is looked what is due, and who is left. */
+const TICK = 200;
 
 const { values: given } = parseArgs({
   options: {
@@ -68,7 +72,7 @@ const panics = () => (counts.panics ?? 0) + (counts['panics that are over'] ?? 0
 
 /** One visitor after the other. */
 async function seat() {
-  await delay(random() * 5_000);
+  await pass(random() * LONGEST_WAY);
   while (!isOver()) {
     const name = `visitor ${(visitors += 1)}`;
     present += 1;
@@ -87,7 +91,7 @@ async function work() {
       const failed = (error) => fail(`${chore.run.name}: ${tell(error)}`);
       await chore.run({ server, count, fail, forget }).catch(failed);
     }
-    await delay(200);
+    await pass(TICK);
   }
 }
 
@@ -122,7 +126,7 @@ function forget(sid) {
 
 async function watch() {
   while (!isOver()) {
-    await delay(every);
+    await pass(every);
     readLog();
     const memory = server.memory();
     samples.push({ at: seconds(), memory, sessions: sessions.size, present });
@@ -136,7 +140,7 @@ async function emptied() {
   const until = Date.now() + LONGEST_GOODBYE;
   let left;
   do {
-    await delay(500);
+    await pass(TICK);
     const all = ['/io/', '/msgpack/', '/recovery/'].map((path_) => socketsOn(server, path_));
     left = (await Promise.all(all)).reduce((sum, some) => sum + some, 0);
   } while (left > 0 && Date.now() < until);

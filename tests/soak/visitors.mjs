@@ -6,8 +6,8 @@ import { Chatter } from '../harness/clients/chatter.mjs';
 import { ways } from '../harness/clients/common.mjs';
 import * as engine from '../harness/clients/engine.mjs';
 import { Player, libraries, newest, packed } from '../harness/clients/socket.mjs';
+import { pass } from '../harness/delays.mjs';
 import { pick } from '../harness/random.mjs';
-import { delay } from '../harness/wait.mjs';
 
 const ROOMS = ['red', 'green', 'blue'];
 const LONGEST_PAUSE = 1_000;
@@ -25,7 +25,7 @@ export const visits = [
 ];
 
 const steps = (random) => 1 + Math.floor(random() * MOST_STEPS);
-const pause = (random) => delay(random() * LONGEST_PAUSE);
+const pause = (random) => pass(random() * LONGEST_PAUSE);
 
 /** Socket.IO: acknowledgements, rooms, bursts, bytes, data. */
 function talk(all, path) {

@@ -6,7 +6,6 @@ import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -200,7 +199,7 @@ describe('a namespace that takes its time', { concurrency: true }, () => {
       const client = await open({ transport });
       await client.send('0/slow,{"rooms":["here"]}');
       await client.close();
-      await delay(150);
+      // Who asked later has joined: so the other would have by now.
       const slow = await openMember(server, { namespace: '/slow' });
       assert.deepEqual(await slow.ask('fetch', { from: 'server', to: ['here'] }), [[]]);
       await witness.nothing();
@@ -210,6 +209,7 @@ describe('a namespace that takes its time', { concurrency: true }, () => {
 
 describe('the connect timeout, here of one second', { concurrency: true }, () => {
   const path = '/socket.io/';
+  const BEYOND_IT = 1_200;
 
   for (const transport of ['websocket', 'polling']) {
     test(`${transport}: nothing joined within it: the session is closed`, async () => {
@@ -228,7 +228,7 @@ describe('the connect timeout, here of one second', { concurrency: true }, () =>
     test(`${transport}: joined within it: the session stays`, async () => {
       const client = await open({ path, transport });
       const player = await client.join('/chat');
-      await player.emit('later', 1_200, 'here');
+      await player.emit('later', BEYOND_IT, 'here');
       await player.expect('later', 'here');
     });
 
@@ -236,11 +236,10 @@ describe('the connect timeout, here of one second', { concurrency: true }, () =>
       const player = await openMember(server, { path, transport, namespace: '/chat' });
       const { client } = player;
       const root = await client.join('/');
-      await root.emit('later', 1_200, 'here');
+      await root.emit('later', BEYOND_IT, 'here');
       await client.send('1/chat,');
       await root.expect('later', 'here');
       await client.send('1');
-      await delay(100);
       await client.join('/chat');
     });
   }

@@ -3,18 +3,21 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { pass } from '../harness/delays.mjs';
 import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { assertFresh, comeBack, lose, ticket } from '../harness/socket/recovery.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs } from '../harness/target.mjs';
-import { delay } from '../harness/wait.mjs';
 
 const server = await startServer();
 after(() => server.stop());
 
 const { logs } = server;
 const path = '/recovery/';
+/** How long /recovery-short/ remembers a client, in milliseconds, and well beyond that. */
+const WINDOW = 1_000;
+const TOO_LATE = WINDOW + 300;
 
 const notRecovering = ({ open, member }) => {
   /** One that left as `leave` says, and comes back as somebody new. */
@@ -129,7 +132,7 @@ describe('who comes back too late, here after one second', { concurrency: true }
       const holds = await ticket(goes);
       await lose(server, goes);
       await stays.ask('cast', { to: ['room'] }, 'missed');
-      await delay(1_300);
+      await pass(TOO_LATE);
       await assertFresh(server, goes, await comeBack(open, namespace, holds));
     });
   }

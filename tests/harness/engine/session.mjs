@@ -2,6 +2,7 @@
 // WebSocket, frame by frame.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { fetchRaw, send } from '../wire/http.mjs';
 import { openWebSocket } from '../wire/websocket.mjs';
 import { decode, encode } from './payload.mjs';
@@ -38,6 +39,17 @@ class PollingSession {
     return send(this.server, this.#options(options));
   }
 
+  /**
+   * A request that has certainly reached the server, for a later one has been answered:
+   * `{ request, response }`.
+   */
+  async hold(options) {
+    const held = this.start(options);
+    await once(held.request, 'finish');
+    await openPolling(this.server, { path: this.path });
+    return held;
+  }
+
   get(options = {}) {
     return fetchRaw(this.server, this.#options(options));
   }
@@ -56,7 +68,11 @@ class PollingSession {
 
   /** The packets of the next poll. */
   async poll(options) {
-    const answer = await this.get(options);
+    return this.packets(await this.get(options));
+  }
+
+  /** The packets of the answer to a poll. */
+  packets(answer) {
     assert.equal(answer.status, 200, answer.text);
     return decode(this.revision, answer);
   }

@@ -55,6 +55,11 @@ class Client {
     return this.#wire.try(messages);
   }
 
+  /** The server can send a message at once: by polling, it holds a request that the next one answers. */
+  async listen() {
+    await this.#wire.listen();
+  }
+
   /** A heartbeat of the session beneath: a ping of old clients, a pong of new ones. */
   async beat() {
     await this.#pause();

@@ -23,6 +23,8 @@ export class WebSocketWire {
     this.send(messages);
   }
 
+  listen() {}
+
   beat() {
     this.peer.send(this.revision === 3 ? '2' : '3');
   }
@@ -52,9 +54,10 @@ export class WebSocketWire {
   }
 }
 
-/** Polls when a message is wanted and not before: no request is left open. */
+/** Polls when a message is wanted and not before, unless told to: no request is left open. */
 export class PollingWire {
   #messages = [];
+  #held;
 
   constructor(session) {
     this.session = session;
@@ -78,9 +81,19 @@ export class PollingWire {
     return messages.map((message) => (typeof message === 'string' ? `${MESSAGE}${message}` : message));
   }
 
+  async listen() {
+    this.#held = await this.session.hold();
+  }
+
+  async #poll() {
+    const held = this.#held;
+    this.#held = undefined;
+    return held ? this.session.packets(await held.response) : this.session.poll();
+  }
+
   async next(what) {
     while (this.#messages.length === 0) {
-      const packets = await this.session.poll();
+      const packets = await this.#poll();
       this.#take(packets);
       if (packets.includes('2') && this.revision === 4) await this.session.send('3');
       if (this.#messages.length === 0 && packets.includes('1')) throw new Error(`closed, and no ${what}`);
