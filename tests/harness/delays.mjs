@@ -1,20 +1,20 @@
-// The fixed delays that are left, each with its reason: whatever can be waited for is
-// waited for (wait.mjs). All in milliseconds.
+// The only fixed delays of the tests, each with its reason. Everything that can be
+// observed is waited for instead (wait.mjs). All in milliseconds.
 
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Time itself is what is tested, or the pace of a load: a timeout that must not have
- * passed yet, or must have, by the clock alone and with nothing to tell of it.
+ * Lets time pass where time is the subject: a timeout that must, or must not, have
+ * expired by the clock alone, or the pace of a load.
  */
 export const pass = (ms) => delay(ms);
 
-/** What must not come would have come by now. */
+/** Gives what must not happen the time to happen: an absence cannot be waited for. */
 export const nothingComes = () => delay(100);
 
-// The server saves a polling session at the latest so long after its last change.
+// The server saves a polling session at most this long after its last change.
 const SAVED_AFTER = 500;
 const MARGIN = 200;
 
-/** Polling sessions are certainly saved by now: no answer and no log line tells. */
+/** Waits until polling sessions have certainly been saved: no answer and no log line says so. */
 export const settled = () => delay(SAVED_AFTER + MARGIN);

@@ -1,4 +1,4 @@
-// The repository's directory, to which the paths of builds and pages are relative.
+// The repository's root, to which the paths of builds and pages are relative.
 
 import { fileURLToPath } from 'node:url';
 

@@ -1,13 +1,22 @@
-// One server for one test file: `const server = await startServer();` and
-// `after(() => server.stop())`. Both targets have the same face:
+// Starts the server that a test file talks to: `const server = await startServer();`
+// and `after(() => server.stop())`. Both targets (target.mjs) offer the same:
 //
-//   url, wsUrl        where clients connect (the Worker itself, no proxy before it)
+//   url, wsUrl        where clients connect (the Worker itself, without a proxy)
 //   logs              the structured log (see runtime/logs.mjs)
 //   sleep(sid)        puts the session's object to sleep, its WebSockets hibernating;
-//                     false where it slept already and nothing had woken it
+//                     false if it was asleep already
 //   cut(sid)          the same, but its WebSockets are closed, as a deploy does
-//   settled()         when polling sessions are certainly saved
+//   settled()         resolves once polling sessions have certainly been saved
 //   stop()            ends every process that was started
+//
+// Around it, by folder:
+//
+//   runtime/          workerd, through Miniflare or on its own, with the built Worker
+//   reference/        npm's servers with the same application, to test the tests
+//   wire/             HTTP and WebSocket without a client library
+//   engine/           Engine.IO without a client library: sessions, payloads, assertions
+//   socket/           Socket.IO without a client library: packets, clients, namespaces
+//   clients/          the stock clients, and the scenarios each of them must pass
 
 import { target } from './target.mjs';
 

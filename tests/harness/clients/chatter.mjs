@@ -41,7 +41,7 @@ export class Chatter {
   async #enter() {
     this.connections += 1;
     if (this.player.socket.recovered) this.recoveries += 1;
-    // Who starts anew is in no room.
+    // A new socket is not in any room.
     else if ((await this.#ask('join', this.room)) === LOST) return;
     this.#away = false;
     this.#back.resolve();

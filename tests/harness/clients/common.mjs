@@ -6,7 +6,7 @@ export const ways = [
   { name: 'polling then upgrade', transports: ['polling', 'websocket'], ends: 'websocket' },
 ];
 
-/** Bytes as a Buffer, whatever the library makes of them; anything else as it is. */
+/** Turns the bytes of any library into a Buffer; returns anything else as it is. */
 export function withBuffer(value) {
   if (value instanceof ArrayBuffer) return Buffer.from(value);
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);

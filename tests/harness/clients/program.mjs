@@ -1,5 +1,5 @@
-// Stock clients that are programs of their own: they exit with 0 where all is as it
-// should be, and what is not, they say on stderr.
+// Stock clients that are programs of their own: they exit with 0 if all went well, and
+// say on stderr what did not.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -7,17 +7,17 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../root.mjs';
 
-/** In milliseconds: they bring an interpreter and scenarios of their own. */
+/** In milliseconds. Longer than elsewhere: each starts an interpreter first. */
 const PATIENCE = 60_000;
 
-/** A program that tools/test.mjs prepares: the path in this variable, or where it is by default. */
+/** The path of a program that tools/test.mjs prepares: from this variable, or the default. */
 export function prepared(variable, file) {
   const program = process.env[variable] ?? path.join(root, file);
   assert.ok(existsSync(program), `there is no ${program}: npm test makes one`);
   return program;
 }
 
-/** What it prints, once it has ended well. */
+/** Runs a program and returns what it printed. */
 export function run(program, ...args) {
   return new Promise((resolve, reject) => {
     const options = { timeout: PATIENCE, killSignal: 'SIGKILL' };

@@ -1,11 +1,11 @@
-// A session that has nothing to do with the trouble beside it, and proves it.
+// Engine.IO sessions that have nothing to do with the trouble beside them, and prove it.
 
 import assert from 'node:assert/strict';
 import { openPolling, openSession } from './session.mjs';
 
 let asked = 0;
 
-/** One bystander by WebSocket and one by polling with a poll held open. */
+/** One bystander over WebSocket and one via polling, with a poll held open. */
 export async function bystanders(server, options = {}) {
   const peer = await openSession(server, options);
   const session = await openPolling(server, options);

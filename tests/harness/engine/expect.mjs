@@ -1,4 +1,4 @@
-// What many tests insist on, in one place.
+// Assertions on Engine.IO sessions and error answers that many tests share.
 
 import assert from 'node:assert/strict';
 

@@ -1,5 +1,5 @@
-// The two revisions' payloads, written from the specification for the tests
-// alone. A packet is a string ("4hello") or, for a binary message, its bytes.
+// The payloads of both Engine.IO revisions, written from the specification for the
+// tests alone. A packet is a string ("4hello") or, for a binary message, its bytes.
 
 const SEPARATOR = '\x1e';
 

@@ -1,4 +1,4 @@
-// The rules that hold for both revisions of Engine.IO.
+// Runs the same rules for both revisions of Engine.IO.
 
 import { describe } from 'node:test';
 import { encode } from './payload.mjs';

@@ -1,4 +1,4 @@
-// Engine.IO without a client library: a session by polling, request by request, or by
+// Engine.IO without a client library: a session via polling, request by request, or over
 // WebSocket, frame by frame.
 
 import assert from 'node:assert/strict';
@@ -40,8 +40,8 @@ class PollingSession {
   }
 
   /**
-   * A request that has certainly reached the server, for a later one has been answered:
-   * `{ request, response }`.
+   * A request that has certainly reached the server, since a later one has been
+   * answered: `{ request, response }`.
    */
   async hold(options) {
     const held = this.start(options);
@@ -108,7 +108,7 @@ class PollingSession {
   }
 }
 
-/** Opens a session by WebSocket alone. */
+/** Opens a session over WebSocket alone. */
 export async function openSession(server, { revision = 4, query, ...options } = {}) {
   const peer = await openWebSocket(server, { ...options, query: { EIO: revision, ...query } });
   peer.handshaken = parseHandshake(await peer.next('handshake'));
@@ -116,7 +116,7 @@ export async function openSession(server, { revision = 4, query, ...options } = 
   return peer;
 }
 
-/** What a new session begins with. */
+/** The packet that a new session begins with. */
 function parseHandshake(packet) {
   assert.equal(packet[0], '0', `no handshake but ${packet}`);
   return JSON.parse(packet.slice(1));

@@ -7,7 +7,7 @@ export class Logs {
   events = [];
   #watchers = new Set();
 
-  /** Takes what the runtime printed; lines that are no JSON are kept as text. */
+  /** Takes what the runtime printed; lines that are not JSON are kept as text. */
   write(message) {
     for (const line of String(message).split('\n')) {
       if (line === '') continue;

@@ -1,5 +1,5 @@
-// The built Worker on workerd, through Miniflare's interface. Its face is told in
-// ../server.mjs.
+// The built Worker on workerd, through Miniflare's interface; ../server.mjs says what it
+// offers.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { endWithParent } from './parent.mjs';
 
 const NAME = 'dormouse';
 
-/** The test Worker (tests/worker), or another build with the same object class. */
+/** Starts the test Worker (tests/worker), or another build with the same object class. */
 export async function start({ build = 'tests/worker/build', port = 0, assets } = {}) {
   const logs = new Logs();
   const { runtime, entry, direct } = await startMiniflare({
@@ -30,8 +30,8 @@ export async function start({ build = 'tests/worker/build', port = 0, assets } =
 }
 
 /**
- * A Worker with our object class: its runtime, and the URLs before Miniflare's proxy
- * (`entry`) and of the Worker itself (`direct`).
+ * Starts a Worker with our object class. Returns its runtime, the URL of Miniflare's proxy
+ * (`entry`) and that of the Worker itself (`direct`).
  */
 export async function startMiniflare({ name, port = 0, onLog, ...worker }) {
   const runtime = new Miniflare(
@@ -61,12 +61,12 @@ export async function startMiniflare({ name, port = 0, onLog, ...worker }) {
   }
 }
 
-/** A file as Miniflare takes it. */
+/** A module as Miniflare takes it. */
 export function module(type, file) {
   return { type, path: file, contents: readFileSync(file, type === 'ESModule' ? 'utf8' : undefined) };
 }
 
-/** As wrangler.toml has it: a file is served first, everything else is the Worker's. */
+/** As in wrangler.toml: a file is served first, everything else is the Worker's. */
 function assetsBeforeWorker(directory) {
   const routerConfig = { has_user_worker: true, invoke_user_worker_ahead_of_assets: false };
   return { directory: path.resolve(root, directory), routerConfig };

@@ -1,8 +1,8 @@
-// Whoever started the tests may be killed: then nobody wants the runtime any more.
+// Ends a runtime whose tests were killed: nobody else would.
 
 const EVERY = 1_000;
 
-/** Stops the runtime, and this process with it, once its parent is gone. */
+/** Stops the runtime, and this process with it, once the parent process is gone. */
 export function endWithParent(stop) {
   const parent = process.ppid;
   const watch = () => process.ppid !== parent && stop().finally(() => process.exit(1));

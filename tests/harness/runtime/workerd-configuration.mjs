@@ -1,4 +1,4 @@
-// What workerd runs: the built Worker, a second Worker beside it that puts objects to
+// What workerd runs: the built Worker, a second one beside it that puts objects to
 // sleep, cuts them off or aborts them, and the configuration of both.
 
 import { COMPATIBILITY_DATE } from './built.mjs';
@@ -6,7 +6,7 @@ import { COMPATIBILITY_DATE } from './built.mjs';
 export const HOST = '127.0.0.1';
 const ABORT = 'dormouse-test-abort';
 
-/** The built Worker, and objects that can be told to break off. */
+/** The built Worker, with objects that can be told to abort. */
 export const ENTRY = `
 export { default } from 'index.js';
 import { Dormouse as Built } from 'index.js';
@@ -40,7 +40,7 @@ export class Dormouse {
 }
 `;
 
-/** What does to objects what the platform does: beside the Worker, and not in it. */
+/** Does to objects what the platform does, from outside the Worker. */
 export const CONTROL = `
 import unsafe from 'workerd:unsafe';
 
@@ -63,7 +63,7 @@ export default {
 };
 `;
 
-/** The configuration of workerd, with which it finds all that in a directory. */
+/** The configuration of workerd: everything above is in `directory`. */
 export function configuration(directory, { storage, tidy }, port) {
   const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
   return `

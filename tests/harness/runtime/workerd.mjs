@@ -1,11 +1,11 @@
-// The built Worker on workerd itself, without Miniflare around it: for tests that
-// kill the runtime, start it again on the same storage and port, abort objects, or
-// read how much memory it takes. The face is that of ../server.mjs, and:
+// The built Worker on workerd itself, without Miniflare: for tests that kill the
+// runtime, restart it on the same storage and port, abort objects, or measure its
+// memory. It offers what ../server.mjs lists, and:
 //
 //   pid               of workerd
-//   abort(sid)        the session's object is broken off: what it has in memory is gone
-//   kill()            SIGKILL to workerd: nothing of ours runs any more
-//   restart()         the same port and, with `storage`, the same rows
+//   abort(sid)        aborts the session's object: what it has in memory is lost
+//   kill()            sends SIGKILL to workerd: none of our code runs any more
+//   restart()         starts it on the same port and, with `storage`, the same rows
 //   memory()          resident bytes of workerd
 
 import { execFileSync, spawn } from 'node:child_process';

@@ -1,14 +1,14 @@
-// Sockets that have nothing to do with the trouble beside them, and prove it.
+// Socket.IO clients that have nothing to do with the trouble beside them, and prove it.
 
 import assert from 'node:assert/strict';
 import { openMember } from './client.mjs';
 
 let asked = 0;
 
-/** One by WebSocket and one by polling, in a namespace with everybody else. */
+/** One over WebSocket and one via polling, in a namespace with everybody else. */
 export async function socketBystanders(server, { path = '/io/', asleep = false, ...options } = {}) {
   const namespace = '/chat';
-  // An object with a new session by polling does not fall asleep before it is saved.
+  // An object with a new polling session does not fall asleep before it is saved.
   const transports = asleep ? ['websocket', 'websocket'] : ['websocket', 'polling'];
   const members = await Promise.all(
     transports.map((transport) => openMember(server, { path, namespace, transport, ...options })),

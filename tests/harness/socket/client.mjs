@@ -1,6 +1,6 @@
-// Socket.IO without a client library: messages in, messages out, over a session
-// by WebSocket or by polling, of either revision. A message is a string (the
-// packet, without Engine.IO's `4` before it) or a Buffer (an attachment).
+// Socket.IO without a client library: messages in, messages out, over WebSocket or
+// via polling, of either revision. A message is a string (the packet, without
+// Engine.IO's `4` before it) or a Buffer (an attachment).
 
 import assert from 'node:assert/strict';
 import { openPolling, openSession } from '../engine/session.mjs';
@@ -43,7 +43,7 @@ class Client {
     this.sid = sid;
   }
 
-  /** Messages, one after the other: by polling in one payload. */
+  /** Sends messages, one after the other; via polling, in one payload. */
   async send(...messages) {
     await this.#pause();
     await this.#wire.send(messages);
@@ -55,7 +55,7 @@ class Client {
     return this.#wire.try(messages);
   }
 
-  /** The server can send a message at once: by polling, it holds a request that the next one answers. */
+  /** Makes sure that the server can send at once: via polling, it holds a request to answer. */
   async listen() {
     await this.#wire.listen();
   }
@@ -123,7 +123,7 @@ class Client {
     return { sid: `${namespace}#${this.sid}` };
   }
 
-  /** What carries it by WebSocket, for tests that mistreat it. */
+  /** The WebSocket that carries it, for tests that mistreat it. */
   get peer() {
     return this.#wire.peer;
   }
@@ -133,7 +133,7 @@ class Client {
     return this.#wire.ended();
   }
 
-  /** The client is gone without a word: its connection breaks, or it ends its session by polling. */
+  /** The client is gone without a word: its connection breaks, or it ends its polling session. */
   async lose() {
     await this.#wire.lose();
   }

@@ -1,5 +1,5 @@
-// Socket.IO packets, written from the specification for the tests alone. A packet is
-// messages: a string (without Engine.IO's `4` before it), and a Buffer for each attachment.
+// Socket.IO packets, written from the specification for the tests alone. Each is one
+// string (without Engine.IO's `4` before it) and a Buffer for each of its attachments.
 
 import assert from 'node:assert/strict';
 
@@ -24,13 +24,15 @@ function withPlaceholders(value, attachments) {
   return Object.fromEntries(entries.map(([key, item]) => [key, withPlaceholders(item, attachments)]));
 }
 
-/** What the text of a packet says; `attachments` of it are still to come. */
+/** The fields of a packet's text; so many `attachments` are still to come. */
 export function decodeText(text) {
-  const [, type, count = 0, namespace = '/', id, json] = PACKET.exec(text) ?? assert.fail(`no packet: ${shorten(text)}`);
-  return { type: Number(type), attachments: Number(count), namespace, id: id === '' ? undefined : Number(id), json };
+  const match = PACKET.exec(text) ?? assert.fail(`not a packet: ${shorten(text)}`);
+  const [, type, attachments = 0, namespace = '/', id, json] = match;
+  const fields = { namespace, id: id === '' ? undefined : Number(id), json };
+  return { type: Number(type), attachments: Number(attachments), ...fields };
 }
 
-/** What a packet carries: attachments in place of their placeholders. */
+/** The data of a packet, with the attachments in place of their placeholders. */
 export function decodeData(json, attachments) {
   return json === '' ? undefined : fill(JSON.parse(json), attachments);
 }
@@ -45,7 +47,7 @@ function fill(value, attachments) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, attachments)]));
 }
 
-/** A message as a failing test tells it. */
+/** A message for the text of a failed assertion. */
 export function shorten(message) {
   const text = typeof message === 'string' ? message : `of ${message.length} bytes`;
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;

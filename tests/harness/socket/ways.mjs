@@ -1,13 +1,13 @@
-// The rules that hold for every transport, both revisions and sleeping objects.
+// Runs the same rules over every transport, for both revisions, and on sleeping objects.
 
 import { describe } from 'node:test';
 import { sleeping } from '../target.mjs';
 import { openClient, openMember } from './client.mjs';
 
 /**
- * The ways by which rules must hold: each transport and each revision, and by
- * WebSocket again with the object asleep before whatever the client sends.
- * `rules` gets what opens a client and a member in that way.
+ * Describes `rules` once for each transport and revision, and over WebSocket once more
+ * with the object asleep before anything that the client sends. They are given functions
+ * that open a client and a member in that way.
  */
 export function eachWay(server, rules, { path = '/io/', revisions = [4], asleep = true } = {}) {
   const ways = revisions.flatMap((revision) => [

@@ -1,5 +1,5 @@
-// What carries a client's messages: a WebSocket, or polling. Both take and give them
-// without Engine.IO's packet type, and answer its pings.
+// What carries a client's messages: a WebSocket, or polling. Both add and remove
+// Engine.IO's packet type, and answer its pings.
 
 import { assertError } from '../engine/expect.mjs';
 import { decode, encode } from '../engine/payload.mjs';
