@@ -3,7 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -204,8 +204,7 @@ test('disconnecting all ends every session of the endpoint', async () => {
   for (const { sid } of [polled, first, second]) {
     assert.equal(await server.logs.reason(sid), 'forced close');
   }
-  stranger.send('4hello');
-  assert.equal(await stranger.next(), '4hello');
+  await assertEchoes(stranger);
   stranger.close();
 });
 

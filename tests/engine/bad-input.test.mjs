@@ -4,7 +4,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bystanders } from '../harness/engine/bystanders.mjs';
-import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { assertAlive, assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { SEED, nonsense, pick, random } from '../harness/random.mjs';
@@ -211,8 +211,7 @@ describe('forged and foreign session ids', { concurrency: true }, () => {
       () => undefined,
     );
     theirs?.send('2probe');
-    mine.send('4hello');
-    assert.equal(await mine.next(), '4hello');
+    await assertEchoes(mine);
     theirs?.destroy();
     mine.close();
   });

@@ -4,6 +4,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bystanders } from '../harness/engine/bystanders.mjs';
+import { assertEchoes } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -28,8 +29,7 @@ describe('faults of handlers', options, () => {
         await others.check();
 
         // The session itself has lost that message and nothing else.
-        peer.send('4hello');
-        assert.equal(await peer.next(), '4hello');
+        await assertEchoes(peer);
         await others.leave();
         peer.close();
       });
@@ -67,8 +67,7 @@ describe('faults of handlers', options, () => {
       await server.logs.waitFor({ level: 'error', sid: peer.sid });
 
       assert.equal(await server.sleep(peer.sid), true, 'the object was awake and fell asleep');
-      peer.send('4hello');
-      assert.equal(await peer.next(), '4hello');
+      await assertEchoes(peer);
       bystander.send('4cmd:session get');
       assert.equal(await bystander.next(), '4kept');
       peer.close();
@@ -107,8 +106,7 @@ describe('faults of handlers', options, () => {
     peer.send('4cmd:panic-later');
     await server.logs.waitFor({ level: 'error', sid: peer.sid });
     await others.check();
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     await others.leave();
     peer.close();
   });
@@ -126,8 +124,7 @@ describe('faults of handlers', options, () => {
     const others = await bystanders(server, { path });
     const peer = await openSession(server, { path });
     for (let round = 0; round < 100; round += 1) peer.send('4cmd:panic');
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     await others.check();
     await others.leave();
     peer.close();

@@ -2,7 +2,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertClosed } from '../harness/engine/expect.mjs';
+import { assertClosed, assertEchoes } from '../harness/engine/expect.mjs';
 import { encodeBinary } from '../harness/engine/payload.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -144,8 +144,7 @@ describe('b64', { concurrency: true }, () => {
 describe('WebSocket', { concurrency: true }, () => {
   test('a text message is the text frame 4<data>, both ways', async () => {
     const peer = await openSession(server, { revision });
-    peer.send('4€🦔');
-    assert.equal(await peer.next(), '4€🦔');
+    await assertEchoes(peer, '4€🦔');
     peer.close();
   });
 

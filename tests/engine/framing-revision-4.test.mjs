@@ -2,7 +2,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
@@ -110,8 +110,7 @@ describe('polling', { concurrency: true }, () => {
     await session.post(packets.join(RECORD));
     await assertClosed(session);
     assert.equal(await witness.next(), '4before');
-    witness.send('4last');
-    assert.equal(await witness.next(), '4last');
+    await assertEchoes(witness, '4last');
     witness.close();
   });
 
@@ -140,8 +139,7 @@ describe('polling', { concurrency: true }, () => {
 describe('WebSocket', { concurrency: true }, () => {
   test('a text message is the text frame 4<data>, both ways', async () => {
     const peer = await openSession(server);
-    peer.send(`4${UNICODE}`);
-    assert.equal(await peer.next(), `4${UNICODE}`);
+    await assertEchoes(peer, `4${UNICODE}`);
     peer.close();
   });
 
@@ -163,8 +161,7 @@ describe('WebSocket', { concurrency: true }, () => {
 
   test('0x1e means nothing here', async () => {
     const peer = await openSession(server);
-    peer.send(`4a${RECORD}4b`);
-    assert.equal(await peer.next(), `4a${RECORD}4b`);
+    await assertEchoes(peer, `4a${RECORD}4b`);
     peer.close();
   });
 

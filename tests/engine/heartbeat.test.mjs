@@ -3,7 +3,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { pass } from '../harness/delays.mjs';
-import { assertClosed } from '../harness/engine/expect.mjs';
+import { assertClosed, assertEchoes } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
@@ -210,8 +210,7 @@ describe('revision 3, details', { concurrency: true }, () => {
     const peer = await openSession(server, { revision: 3, path });
     for (let round = 0; round < 4; round += 1) {
       await pass(INTERVAL / 2);
-      peer.send('4hello');
-      assert.equal(await peer.next(), '4hello');
+      await assertEchoes(peer);
     }
     peer.close();
   });

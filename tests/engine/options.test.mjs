@@ -2,7 +2,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive } from '../harness/engine/expect.mjs';
+import { assertAlive, assertEchoes } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
@@ -19,8 +19,7 @@ describe('transports', { concurrency: true }, () => {
 
   test('WebSocket alone: a session lives', async () => {
     const peer = await openSession(server, { path: '/websocket/' });
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 });
@@ -43,8 +42,7 @@ describe('payload limit', { concurrency: true }, () => {
 
   test('n bytes are taken by WebSocket, n + 1 are not', async () => {
     const peer = await openSession(server, { path });
-    peer.send(`4${'x'.repeat(999)}`);
-    assert.equal(await peer.next(), `4${'x'.repeat(999)}`);
+    await assertEchoes(peer, `4${'x'.repeat(999)}`);
     peer.send(`4${'x'.repeat(1_000)}`);
     assert.equal((await peer.end()).code, 1009);
   });
@@ -60,8 +58,7 @@ describe('handlers', { concurrency: true }, () => {
   test('run concurrently by default: a slow one holds nobody up', async () => {
     const peer = await openSession(server, { path: '/sleepy/' });
     peer.send('4cmd:slow 300 slow');
-    peer.send('4fast');
-    assert.equal(await peer.next(), '4fast');
+    await assertEchoes(peer, '4fast');
     assert.equal(await peer.next(), '4slow');
     peer.close();
   });

@@ -2,7 +2,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertError } from '../harness/engine/expect.mjs';
+import { assertAlive, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
@@ -40,8 +40,7 @@ describe('same origin (the default)', { concurrency: true }, () => {
     const headers = { origin: server.url };
     await assertAlive(await openPolling(server, { headers }));
     const peer = await openSession(server, { headers });
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 

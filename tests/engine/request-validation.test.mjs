@@ -3,7 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertError } from '../harness/engine/expect.mjs';
+import { assertAlive, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { openPolling } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
@@ -108,8 +108,7 @@ describe('sid', { concurrency: true }, () => {
     const peer = await session.upgraded();
     assertError(await session.get(), 3);
     assertError(await session.post('4hello'), 3);
-    peer.send('4still here');
-    assert.equal(await peer.next(), '4still here');
+    await assertEchoes(peer, '4still here');
     peer.close();
   });
 

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { ways } from '../harness/clients/common.mjs';
 import { scenarios } from '../harness/clients/engine-scenarios.mjs';
 import { connect, libraries } from '../harness/clients/engine.mjs';
+import { assertEchoes } from '../harness/engine/expect.mjs';
 import { openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
@@ -48,8 +49,7 @@ describe('what does not wake a sleeping object', sleeping, () => {
       peer.send(packet);
       assert.equal(await peer.next(), answer);
       assert.equal(await server.sleep(peer.sid), false, 'it was awake');
-      peer.send('4hello');
-      assert.equal(await peer.next(), '4hello');
+      await assertEchoes(peer);
       peer.close();
     });
   }
@@ -148,8 +148,7 @@ describe('an object that sleeps', { concurrency: true, ...sleeping }, () => {
     await server.cut(peer.sid);
     await peer.end();
     const again = await openSession(server, endpoint);
-    again.send('4hello');
-    assert.equal(await again.next(), '4hello');
+    await assertEchoes(again);
     again.close();
   });
 });

@@ -3,7 +3,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { pass } from '../harness/delays.mjs';
-import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { assertAlive, assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
@@ -81,8 +81,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     const { session, peer } = await probing();
     assert.equal(await transportOf(session.sid), 'polling');
     peer.send('5');
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     assert.equal(await transportOf(session.sid), 'websocket');
     await logs.waitFor({ event: 'upgrade', sid: session.sid });
     peer.close();
@@ -140,8 +139,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     const peer = await session.upgraded();
     assertError(await session.get(), 3);
     assertError(await session.post(body('4hello')), 3);
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 
@@ -149,8 +147,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     const { session, peer } = await probing();
     await endsAlone(session.upgrade());
     peer.send('5');
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 
@@ -158,8 +155,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     const session = await polling();
     const peer = await session.upgraded();
     await endsAlone(session.upgrade());
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 
@@ -171,8 +167,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     });
     // Whatever it says, it must not become the session's socket.
     other?.send('2probe');
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     other?.destroy();
     peer.close();
   });
@@ -226,8 +221,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     peer.destroy();
     const again = await within(probeAgain(session), 'second probe');
     again.send('5');
-    again.send('4hello');
-    assert.equal(await again.next(), '4hello');
+    await assertEchoes(again);
     again.close();
   });
 
@@ -328,8 +322,7 @@ describe('upgrade timeout', { concurrency: true }, () => {
     // One that begins later has run out of time: so this one's time has passed.
     const late = await (await strict()).upgrade();
     await late.end();
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 });
@@ -343,8 +336,7 @@ describe('upgrades off', { concurrency: true }, () => {
 
   test('a WebSocket of its own is fine', async () => {
     const peer = await openSession(server, { path: '/noupgrade/' });
-    peer.send('4hello');
-    assert.equal(await peer.next(), '4hello');
+    await assertEchoes(peer);
     peer.close();
   });
 });

@@ -5,9 +5,9 @@ import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
+import { emitFromElsewhere } from '../harness/socket/routes.mjs';
 import { workerOnly } from '../harness/target.mjs';
 import { within } from '../harness/wait.mjs';
-import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd();
 after(() => server?.stop());
@@ -50,20 +50,15 @@ class Client {
   }
 }
 
-async function emit(event, query) {
-  const request = { method: 'POST', path: '/io-route/emit', body: '[1]' };
-  const answer = await fetchRaw(server, { ...request, query: { path, namespace, event, ...query } });
-  assert.equal(answer.status, 200, answer.text);
-}
-
 test('five thousand at once: all join, and hear a broadcast once', workerOnly, async (t) => {
   const clients = Array.from({ length: COUNT }, (_, index) => new Client(index));
   t.after(() => clients.forEach(({ socket }) => socket.terminate()));
   await within(Promise.all(clients.map(({ joined }) => joined)), 'arrival of all', PATIENCE);
 
-  await emit('to all', {});
-  await emit('to some', { to: 'odd' });
-  await emit('last', {});
+  const all = { path, namespace };
+  await emitFromElsewhere(server, all, 'to all', 1);
+  await emitFromElsewhere(server, { ...all, to: 'odd' }, 'to some', 1);
+  await emitFromElsewhere(server, all, 'last', 1);
   await within(Promise.all(clients.map(({ next }) => next)), 'broadcast', PATIENCE);
   for (const [index, { heard }] of clients.entries()) {
     const events = ['to all', ...(index % 2 ? ['to some'] : []), 'last'];

@@ -5,6 +5,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bystanders } from '../harness/engine/bystanders.mjs';
+import { assertEchoes } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket/bystanders.mjs';
@@ -40,13 +41,11 @@ describe('a handler that never returns', workerOnly, () => {
       const other = await beside(peer.sid, () => openSession(server, options));
       for (let round = 0; round < 10; round += 1) peer.send('4cmd:hang');
       for (const one of [peer, other]) {
-        one.send('4hello');
-        assert.equal(await one.next(), '4hello');
+        await assertEchoes(one);
       }
       assert.equal(await server.sleep(peer.sid), true);
       for (const one of [peer, other]) {
-        one.send('4awake');
-        assert.equal(await one.next(), '4awake');
+        await assertEchoes(one, '4awake');
         one.close();
       }
     });
@@ -173,8 +172,7 @@ describe('panics, one after the other', workerOnly, () => {
     const culprit = await beside(session.sid, () => openSession(server, { path: engine }));
     for (let round = 0; round < 2; round += 1) {
       culprit.send('4cmd:panic');
-      culprit.send('4hello');
-      assert.equal(await culprit.next(), '4hello');
+      await assertEchoes(culprit);
     }
     drop(held);
     assert.equal(await logs.reason(session.sid), 'transport error');

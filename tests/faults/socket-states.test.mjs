@@ -8,8 +8,8 @@ import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { encodePacket } from '../harness/socket/packet.mjs';
 import { comeBack, heard, ticket } from '../harness/socket/recovery.mjs';
+import { emitFromElsewhere } from '../harness/socket/routes.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd({ storage: true });
 after(() => server?.stop());
@@ -33,10 +33,9 @@ async function assertSettled(member) {
   assert.deepEqual(await member.ask('get-data'), [{ level: 7 }]);
 }
 
-async function emitFromElsewhere(path, namespace, query, event, args) {
-  const options = { method: 'POST', path: '/io-route/emit', body: JSON.stringify(args) };
-  const answer = await fetchRaw(server, { ...options, query: { path, namespace, event, ...query } });
-  assert.equal(answer.status, 200, answer.text);
+/** Another part of the Worker emits to the member's room. */
+function tell({ namespace }, value, path = recovering.path) {
+  return emitFromElsewhere(server, { path, namespace, to: 'a' }, 'news', value);
 }
 
 /** Without recovery: who polls goes on, and a WebSocket does if it has outlived the fault. */
@@ -50,7 +49,7 @@ const quiet = {
   'connected by polling: has its rooms and data, and hears what is sent to it': async ({ revision }) => {
     const member = await settledMember({ revision, transport: 'polling' });
     const check = async () => {
-      await emitFromElsewhere('/io/', member.namespace, { to: 'a' }, 'news', [1]);
+      await tell(member, 1, '/io/');
       await member.expect('news', 1);
       await assertSettled(member);
     };
@@ -125,9 +124,9 @@ for (const transport of ['websocket', 'polling']) {
 
   recoverable[`connected by ${transport}: comes back, and has missed nothing`] = async () => {
     const { member, holds } = await recoverableMember(transport);
-    await emitFromElsewhere(recovering.path, member.namespace, { to: 'a' }, 'news', ['before']);
+    await tell(member, 'before');
     const check = async () => {
-      await emitFromElsewhere(recovering.path, member.namespace, { to: 'a' }, 'news', ['after']);
+      await tell(member, 'after');
       await assertComesBack(member, await comeBack(open, member.namespace, holds), ['before', 'after']);
     };
     return { sid: member.client.sid, check };
@@ -137,7 +136,7 @@ for (const transport of ['websocket', 'polling']) {
     const { member, holds } = await recoverableMember(transport);
     await member.client.lose();
     await server.logs.waitFor({ event: 'disconnected', socket: member.id });
-    await emitFromElsewhere(recovering.path, member.namespace, { to: 'a' }, 'news', ['before']);
+    await tell(member, 'before');
     const check = async () => {
       await assertComesBack(member, await comeBack(open, member.namespace, holds), ['before']);
     };
@@ -154,7 +153,7 @@ async function assertComesBack(member, back, missed) {
   assert.deepEqual([back.sid, back.pid], [member.id, member.pid]);
   assert.deepEqual(back.missed.map((data) => data.slice(0, -1)), missed.map((text) => ['news', text]));
   await assertSettled(back.member);
-  await emitFromElsewhere(recovering.path, member.namespace, { to: 'a' }, 'news', ['live']);
+  await tell(member, 'live');
   assert.deepEqual((await heard(back.member)).args, ['news', 'live']);
 }
 
@@ -183,7 +182,7 @@ describe('while it comes back', workerOnly, () => {
         const { member, holds } = await recoverableMember(transport);
         await member.client.lose();
         await server.logs.waitFor({ event: 'disconnected', socket: member.id });
-        await emitFromElsewhere(recovering.path, member.namespace, { to: 'a' }, 'news', ['missed']);
+        await tell(member, 'missed');
         const client = await open();
         const [packet] = encodePacket(0, { namespace: member.namespace, data: holds });
         // Nobody waits for it: the fault may be faster than the request.

@@ -3,7 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { assertAlive, assertClosed, assertError } from '../harness/engine/expect.mjs';
+import { assertAlive, assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { encode } from '../harness/engine/payload.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { faults, inEveryState } from '../harness/runtime/faults.mjs';
@@ -22,11 +22,6 @@ function ways(revision) {
     polling: () => openPolling(server, { revision, path }),
     websocket: () => openSession(server, { revision, path }),
   };
-}
-
-async function assertEchoes(peer, frame) {
-  peer.send(frame);
-  assert.equal(await peer.next(), frame);
 }
 
 /** It goes on, or is unknown: both are clear. */

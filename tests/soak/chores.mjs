@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { openSession } from '../harness/engine/session.mjs';
 import { openMember } from '../harness/socket/client.mjs';
-import { fetchRaw } from '../harness/wire/http.mjs';
+import { emitFromElsewhere, fetchFromElsewhere } from '../harness/socket/routes.mjs';
 
 const namespace = '/chat';
 
@@ -27,9 +27,7 @@ async function panic(world) {
 }
 
 async function emit({ server, count }) {
-  const query = { path: '/io/', namespace, event: 'news', to: 'red' };
-  const answer = await fetchRaw(server, { method: 'POST', path: '/io-route/emit', query, body: '["x"]' });
-  assert.equal(answer.status, 200, answer.text);
+  await emitFromElsewhere(server, { path: '/io/', namespace, to: 'red' }, 'news', 'x');
   count('routes');
 }
 
@@ -66,12 +64,7 @@ async function breakOff({ server, count, forget }) {
 
 /** The sockets that the server knows of on a path, in every namespace that visitors join. */
 export async function socketsOn(server, path, spaces = ['/', namespace]) {
-  const ask = async (name) => {
-    const query = { path, namespace: name };
-    const answer = await fetchRaw(server, { method: 'POST', path: '/io-route/fetch', query, body: '' });
-    assert.equal(answer.status, 200, answer.text);
-    return JSON.parse(answer.text).length;
-  };
+  const ask = async (name) => (await fetchFromElsewhere(server, { path, namespace: name })).length;
   const counts = await Promise.all(spaces.map(ask));
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -7,9 +7,9 @@ import { startServer } from '../harness/server.mjs';
 import { freshNamespace } from '../harness/socket/client.mjs';
 import { encodePacket } from '../harness/socket/packet.mjs';
 import { comeBack, heard, lose, ticket } from '../harness/socket/recovery.mjs';
+import { emitFromElsewhere } from '../harness/socket/routes.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, target, workerOnly } from '../harness/target.mjs';
-import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -221,9 +221,7 @@ const recovering = ({ open, member }) => {
   test('what other parts of the Worker have sent meanwhile is missed too', async () => {
     const { namespace, goes, holds } = await pair();
     await lose(server, goes);
-    const query = { path, namespace, to: 'room', event: 'from elsewhere' };
-    const sent = await fetchRaw(server, { method: 'POST', path: '/io-route/emit', query, body: '["é",1]' });
-    assert.equal(sent.status, 200);
+    await emitFromElsewhere(server, { path, namespace, to: 'room' }, 'from elsewhere', 'é', 1);
     const back = await comeBack(open, namespace, holds);
     assert.deepEqual(back.missed.map((data) => data.slice(0, -1)), [['from elsewhere', 'é', 1]]);
   });

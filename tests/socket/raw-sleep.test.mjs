@@ -7,20 +7,14 @@ import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { encodePacket } from '../harness/socket/packet.mjs';
 import { comeBack, heard, ticket } from '../harness/socket/recovery.mjs';
+import { emitFromElsewhere } from '../harness/socket/routes.mjs';
 import { sleeping } from '../harness/target.mjs';
-import { fetchRaw } from '../harness/wire/http.mjs';
 
 const server = await startServer();
 after(() => server.stop());
 
 const { logs } = server;
 const one = { concurrency: 1, ...sleeping };
-
-async function emitFromElsewhere(path, namespace, query, event, args) {
-  const options = { method: 'POST', path: '/io-route/emit', body: JSON.stringify(args) };
-  const answer = await fetchRaw(server, { ...options, query: { path, namespace, event, ...query } });
-  assert.equal(answer.status, 200, answer.text);
-}
 
 // It takes 45 s, so it begins here and is looked at in the end.
 let unjoined;
@@ -38,7 +32,7 @@ for (const revision of [3, 4]) {
       const [player, other] = [await member({ namespace }), await member({ namespace })];
       await player.ask('join', 'room');
       assert.equal(await server.sleep(player.client.sid), true);
-      await emitFromElsewhere('/io/', namespace, { to: 'room' }, 'news', [1]);
+      await emitFromElsewhere(server, { path: '/io/', namespace, to: 'room' }, 'news', 1);
       await player.expect('news', 1);
       await server.sleep(player.client.sid);
       const cast = ['cast', { to: ['room'] }, 'bytes', Buffer.of(1, 2)];
@@ -134,10 +128,10 @@ describe('recovery, asleep and cut', one, () => {
     await player.client.lose();
     await logs.waitFor({ event: 'disconnected', socket: player.id });
     await server.sleep(player.client.sid);
-    await emitFromElsewhere(path, namespace, { to: 'room' }, 'missed', [1]);
+    await emitFromElsewhere(server, { path, namespace, to: 'room' }, 'missed', 1);
     await server.sleep(player.client.sid);
-    await emitFromElsewhere(path, namespace, { to: 'elsewhere' }, 'not for it', [2]);
-    await emitFromElsewhere(path, namespace, {}, 'missed', [3]);
+    await emitFromElsewhere(server, { path, namespace, to: 'elsewhere' }, 'not for it', 2);
+    await emitFromElsewhere(server, { path, namespace }, 'missed', 3);
     await server.sleep(player.client.sid);
     await assertBack(player, await comeBack(open, namespace, holds), [['missed', 1], ['missed', 3]]);
   });
@@ -160,7 +154,7 @@ describe('recovery, asleep and cut', one, () => {
     for (let round = 0; round < 4; round += 1) {
       await server.cut(away.client.sid);
       await away.client.ended();
-      await emitFromElsewhere(path, namespace, { to: 'room' }, 'round', [round]);
+      await emitFromElsewhere(server, { path, namespace, to: 'room' }, 'round', round);
       const back = await comeBack(open, namespace, holds);
       await assertBack(player, back, [['round', round]]);
       holds.offset = back.missed.at(-1).at(-1);

@@ -3,7 +3,7 @@
 // two steps. `open(options)` is another client of the same kind.
 
 import assert from 'node:assert/strict';
-import { fetchRaw } from '../wire/http.mjs';
+import { emitFromElsewhere, fetchFromElsewhere } from '../socket/routes.mjs';
 import { UNICODE } from '../wire/samples.mjs';
 
 const bytes = (...values) => Buffer.from(values);
@@ -185,14 +185,12 @@ export const scenarios = {
     const room = freshRoom();
     await player.listen('news').ask('join', room);
     await pause();
-    const query = { path, namespace: '/', to: room, event: 'news' };
+    const target = { path, namespace: '/', to: room };
     const text = misreads ? 'text' : UNICODE;
-    const body = JSON.stringify([1, text]);
-    const answer = await fetchRaw(server, { method: 'POST', path: '/io-route/emit', query, body });
-    assert.equal(answer.status, 200);
+    await emitFromElsewhere(server, target, 'news', 1, text);
     assert.deepEqual(await player.next('news'), [1, text]);
-    const fetched = await fetchRaw(server, { path: '/io-route/fetch', query });
-    assert.deepEqual(JSON.parse(fetched.text).map(([id]) => id), [player.id]);
+    const fetched = await fetchFromElsewhere(server, target);
+    assert.deepEqual(fetched.map(([id]) => id), [player.id]);
   },
 
   async 'the client disconnects'({ player, server, pause }) {

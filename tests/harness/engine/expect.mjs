@@ -27,3 +27,9 @@ export async function assertClosed(session) {
 export async function assertAlive(session) {
   await session.echo(`alive ${session.sid.slice(-6)}`);
 }
+
+/** The session over WebSocket lives: the message that it sends comes back next. */
+export async function assertEchoes(peer, frame = '4hello') {
+  peer.send(frame);
+  assert.equal(await peer.next(), frame);
+}
