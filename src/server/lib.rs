@@ -95,6 +95,7 @@ mod query;
 mod remote;
 mod request;
 mod sid;
+mod table;
 
 pub use app::App;
 pub use client::SessionError as DataError;

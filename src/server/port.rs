@@ -46,6 +46,10 @@ pub(crate) trait LocalPort: Port {
 }
 
 /// Something to be done.
+///
+/// What concerns one socket by its [`Spot`] can be asked in its own object only: it
+/// has no encoding, for the numbers mean nothing elsewhere. Variants without one stand
+/// last, since the others are encoded by their number.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<'a> {
     /// Sends a message to a session's client.
@@ -56,17 +60,22 @@ pub(crate) enum Request<'a> {
     CloseAll,
     /// The transport that a session uses.
     Transport(Key),
-    /// The user session of a client.
-    UserSession(Key),
-    /// Replaces it by other JSON.
-    SetUserSession(Key, Cow<'a, str>),
     /// An operation on sockets.
     Operate(Target, Operation),
+    /// The user session of a client.
+    #[serde(skip)]
+    UserSession(Key),
+    /// Replaces it by other JSON.
+    #[serde(skip)]
+    SetUserSession(Key, Cow<'a, str>),
     /// Something about one socket.
+    #[serde(skip)]
     Look(Spot, Look),
     /// Replaces what the application keeps of a socket by other JSON.
+    #[serde(skip)]
     SetData(Spot, String),
     /// Acknowledges an event of a socket's client.
+    #[serde(skip)]
     Acknowledge(Spot, u64, Args<'a>),
 }
 
@@ -89,7 +98,7 @@ impl Request<'_> {
 }
 
 /// One socket: a session of the object, and which of its client's joins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Spot {
     pub(crate) session: Key,
     pub(crate) join: JoinId,
@@ -107,10 +116,11 @@ pub(crate) struct Address {
 /// Whom an operation is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Target {
-    /// One socket.
-    Socket(Spot),
     /// Sockets of a namespace.
     Sockets(Selection),
+    /// One socket.
+    #[serde(skip)]
+    Socket(Spot),
 }
 
 /// Some sockets of a namespace.
@@ -145,7 +155,7 @@ pub(crate) enum Operation {
 }
 
 /// What can be asked about one socket.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
     IsConnected,
     Rooms,
@@ -157,14 +167,18 @@ pub(crate) enum Look {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Done,
-    Flag(bool),
     Transport(Transport),
-    /// A user session or a socket's data, as JSON.
-    Json(Option<String>),
-    Rooms(Vec<String>),
-    Handshake(KeptHandshake),
     Sockets(Vec<Remote>),
     Acks(Answers),
+    #[serde(skip)]
+    Flag(bool),
+    /// A user session or a socket's data, as JSON.
+    #[serde(skip)]
+    Json(Option<String>),
+    #[serde(skip)]
+    Rooms(Vec<String>),
+    #[serde(skip)]
+    Handshake(KeptHandshake),
 }
 
 /// What is told of a socket to whoever fetches it.
@@ -327,18 +341,12 @@ mod tests {
 
     #[wasm_bindgen_test(unsupported = test)]
     fn requests_and_replies_arrive_as_they_were_sent() {
-        let spot = Spot {
-            session: [7; 12],
-            join: JoinId(3),
-        };
         for request in [
             Request::CloseAll,
             Request::Send([1; 12], Data::from("é")),
             Request::Send([1; 12], Data::from(vec![0, 255])),
-            Request::SetUserSession([2; 12], "{}".into()),
-            Request::Look(spot, Look::Rooms),
             Request::Operate(
-                Target::Socket(spot),
+                Target::Sockets(Selection::default()),
                 Operation::Emit {
                     args: Args::new("[\"e\",1]", vec![vec![1]]),
                     volatile: true,
@@ -349,10 +357,22 @@ mod tests {
             let read = decode_request(&bytes).unwrap();
             assert_eq!(format!("{read:?}"), format!("{request:?}"));
         }
-        let reply = decode_reply(&encode_reply(Ok(Reply::Flag(true))));
-        assert!(matches!(reply, Ok(Reply::Flag(true))));
+        let reply = decode_reply(&encode_reply(Ok(Reply::Transport(Transport::WebSocket))));
+        assert!(matches!(reply, Ok(Reply::Transport(Transport::WebSocket))));
         let reply = decode_reply(&encode_reply(Err(PortError::Gone)));
         assert!(matches!(reply, Err(PortError::Gone)));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_spot_does_not_leave_its_object() {
+        let spot = Spot {
+            session: [7; 12],
+            join: JoinId(3),
+        };
+        let look = Request::Look(spot, Look::Rooms);
+        assert!(matches!(encode_request(&look), Err(PortError::Answer)));
+        let leave = Request::Operate(Target::Socket(spot), Operation::Leave(Vec::new()));
+        assert!(matches!(encode_request(&leave), Err(PortError::Answer)));
     }
 
     #[wasm_bindgen_test(unsupported = test)]

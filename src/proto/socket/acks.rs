@@ -1,9 +1,9 @@
 //! Acknowledgements that are waited for.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Args;
+use super::sorted::SortedSet;
 
 /// The largest number of an acknowledgement. Some clients read it into 31 bits.
 pub const LAST_ACK: u32 = i32::MAX as u32;
@@ -41,20 +41,25 @@ pub struct Acks<S, W> {
 #[derive(Clone, Debug)]
 pub struct Waiting<S> {
     /// Who has not answered yet.
-    pub missing: BTreeSet<S>,
+    missing: SortedSet<S>,
     /// The answers, in the order in which they came.
     pub answers: Vec<(S, Args<'static>)>,
     /// How many have gone without an answer.
     pub gone: usize,
 }
 
-impl<S: Ord> Waiting<S> {
+impl<S: Ord + Copy> Waiting<S> {
     fn new() -> Self {
         Self {
-            missing: BTreeSet::new(),
+            missing: SortedSet::default(),
             answers: Vec::new(),
             gone: 0,
         }
+    }
+
+    /// Returns who has not answered yet, in order.
+    pub fn missing(&self) -> &[S] {
+        self.missing.as_slice()
     }
 }
 
@@ -75,7 +80,6 @@ impl<S: Ord + Copy, W> Acks<S, W> {
         let id = self.next;
         self.advance();
         let mut waiting = Waiting::new();
-        // One by one: gathering them at once would bring a sort along.
         for socket in from {
             waiting.missing.insert(socket);
         }
@@ -96,7 +100,7 @@ impl<S: Ord + Copy, W> Acks<S, W> {
     pub fn handle_ack(&mut self, id: u64, from: S, args: Args<'static>) -> Option<W> {
         let place = self.place(u32::try_from(id).ok()?)?;
         let (_, waiting, then) = self.waiting.get_mut(place)?;
-        if !waiting.missing.remove(&from) {
+        if !waiting.missing.remove(from) {
             return None;
         }
         waiting.answers.push((from, args));
@@ -108,7 +112,7 @@ impl<S: Ord + Copy, W> Acks<S, W> {
     pub fn handle_gone(&mut self, from: S) -> Vec<W> {
         let mut complete = Vec::new();
         for (_, waiting, then) in &mut self.waiting {
-            if waiting.missing.remove(&from) {
+            if waiting.missing.remove(from) {
                 waiting.gone += 1;
                 complete.extend(then.take_if(|_| waiting.missing.is_empty()));
             }

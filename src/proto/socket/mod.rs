@@ -27,6 +27,7 @@ mod reason;
 pub mod recovery;
 mod rooms;
 mod settings;
+mod sorted;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 

@@ -1,11 +1,13 @@
 //! Who is in which room, and whom a broadcast is for.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+
+use super::sorted::SortedSet;
 
 /// Whom a broadcast within a namespace is for.
 ///
@@ -67,8 +69,8 @@ pub struct Rooms<S> {
 #[derive(Clone, Debug)]
 struct Members<S> {
     /// All of them, whichever rooms they are in.
-    all: BTreeSet<S>,
-    rooms: BTreeMap<String, BTreeSet<S>>,
+    all: SortedSet<S>,
+    rooms: BTreeMap<String, SortedSet<S>>,
 }
 
 impl<S> Default for Rooms<S> {
@@ -87,7 +89,7 @@ impl<S: Ord + Copy> Rooms<S> {
                 members.all.insert(socket);
             }
             None => {
-                let mut all = BTreeSet::new();
+                let mut all = SortedSet::default();
                 all.insert(socket);
                 let rooms = BTreeMap::new();
                 self.namespaces
@@ -106,7 +108,7 @@ impl<S: Ord + Copy> Rooms<S> {
         let Some(members) = self.of_mut(namespace) else {
             return;
         };
-        members.all.remove(&socket);
+        members.all.remove(socket);
         for room in rooms {
             members.leave(room, socket);
         }
@@ -123,7 +125,7 @@ impl<S: Ord + Copy> Rooms<S> {
         if let Some(room) = members.rooms.get_mut(room) {
             room.insert(socket);
         } else {
-            let mut only = BTreeSet::new();
+            let mut only = SortedSet::default();
             only.insert(socket);
             members.rooms.insert(room.to_owned(), only);
         }
@@ -152,30 +154,30 @@ impl<S: Ord + Copy> Rooms<S> {
             return Vec::new();
         };
         let members = |room: &String| rooms.get(room);
-        let except: Vec<&BTreeSet<S>> = filter.except.iter().filter_map(members).collect();
-        let wanted = |socket: &S| !except.iter().any(|members| members.contains(socket));
-        match &*filter.rooms {
-            [] if except.is_empty() => all.iter().copied().collect(),
-            [] => all.iter().copied().filter(wanted).collect(),
-            [room] => {
-                let members = members(room).into_iter().flatten();
-                members.copied().filter(wanted).collect()
-            }
+        let except: Vec<&SortedSet<S>> = filter.except.iter().filter_map(members).collect();
+        let meant = match &*filter.rooms {
+            [] => all.clone(),
+            [room] => members(room).cloned().unwrap_or_default(),
             named => {
-                let mut union = BTreeSet::new();
-                for socket in named.iter().filter_map(members).flatten() {
-                    union.insert(*socket);
+                let mut union = SortedSet::default();
+                for members in named.iter().filter_map(members) {
+                    union.extend(members);
                 }
-                union.into_iter().filter(wanted).collect()
+                union
             }
+        };
+        let mut meant = meant.into_vec();
+        if !except.is_empty() {
+            meant.retain(|socket| !except.iter().any(|members| members.contains(*socket)));
         }
+        meant
     }
 }
 
 impl<S: Ord + Copy> Members<S> {
     fn leave(&mut self, room: &str, socket: S) {
         if let Some(members) = self.rooms.get_mut(room) {
-            members.remove(&socket);
+            members.remove(socket);
             if members.is_empty() {
                 self.rooms.remove(room);
             }

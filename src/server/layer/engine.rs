@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
@@ -18,6 +18,7 @@ use crate::log::Level;
 use crate::object::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
 use crate::port::{Called, LocalPort, PortError, Reply, Request};
 use crate::sid::Key;
+use crate::table::Table;
 
 /// The layer of an Engine.IO server.
 pub(super) struct Messages {
@@ -26,7 +27,7 @@ pub(super) struct Messages {
     endpoint: Rc<Endpoint>,
     parts: Rc<Parts>,
     port: Weak<dyn LocalPort>,
-    seats: RefCell<BTreeMap<Key, Seat>>,
+    seats: RefCell<Table<Key, Seat>>,
 }
 
 /// What there is of a client besides its session.
@@ -70,7 +71,7 @@ impl Messages {
     }
 
     fn with<T>(&self, key: Key, change: impl FnOnce(&mut Seat) -> T) -> Option<T> {
-        self.seats.borrow_mut().get_mut(&key).map(change)
+        self.seats.borrow_mut().get_mut(key).map(change)
     }
 
     fn client(&self, key: Key) -> Option<Client> {
@@ -137,7 +138,7 @@ impl Messages {
 
 impl Content for Messages {
     fn forget(&self, key: Key) {
-        self.seats.borrow_mut().remove(&key);
+        self.seats.borrow_mut().remove(key);
     }
 
     fn content(&self, key: Key) -> Vec<u8> {
@@ -158,7 +159,7 @@ impl Content for Messages {
 
     fn must_be_handed_over(&self, key: Key) -> bool {
         let seats = self.seats.try_borrow();
-        seats.is_ok_and(|seats| seats.get(&key).is_some_and(|seat| seat.changed))
+        seats.is_ok_and(|seats| seats.get(key).is_some_and(|seat| seat.changed))
     }
 
     fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
@@ -267,7 +268,7 @@ impl Layer for Messages {
         let mut queued = Vec::new();
         if let Ok(seats) = self.seats.try_borrow() {
             for (key, seat) in seats.iter() {
-                queued.extend(seat.queue.iter().map(|message| (*key, message.clone())));
+                queued.extend(seat.queue.iter().map(|message| (key, message.clone())));
             }
         }
         queued

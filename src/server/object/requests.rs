@@ -5,7 +5,6 @@
 //! the next instance can answer them.
 
 use core::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::{ConnId, Format, Frame, Refusal, Revision, jsonp};
@@ -19,6 +18,7 @@ use crate::http::{self, Reply};
 use crate::platform::{self, ObjectState};
 use crate::query;
 use crate::sid::{Key, Sid};
+use crate::table::Table;
 
 /// The name of that property.
 const PROPERTY: &str = "dormouseWaiting";
@@ -119,7 +119,7 @@ pub(crate) struct Requests {
     /// Number → `[kind, request, resolve, body, key]`.
     map: Map,
     /// What this instance has read of them.
-    parsed: RefCell<BTreeMap<ConnId, Rc<Parsed>>>,
+    parsed: RefCell<Table<ConnId, Rc<Parsed>>>,
     endpoint_at: fn(&str) -> Option<Rc<Endpoint>>,
     /// Called when a client lets go of its poll. One for all of them.
     listener: Closure<dyn FnMut(JsValue)>,
@@ -200,7 +200,7 @@ impl Requests {
 
     /// A waiting request. One that an earlier instance has taken in is read again.
     pub(super) fn parsed(&self, conn: ConnId) -> Option<Rc<Parsed>> {
-        if let Some(parsed) = self.parsed.borrow().get(&conn) {
+        if let Some(parsed) = self.parsed.borrow().get(conn) {
             return Some(parsed.clone());
         }
         let entry = self.entry(conn)?;
@@ -227,7 +227,7 @@ impl Requests {
     }
 
     pub(super) fn resolve(&self, conn: ConnId, response: &Response) {
-        self.parsed.borrow_mut().remove(&conn);
+        self.parsed.borrow_mut().remove(conn);
         if let Some(entry) = self.entry(conn) {
             self.map.delete(&key_of(conn));
             let resolve: Function = entry.get(RESOLVE).unchecked_into();

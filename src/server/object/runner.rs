@@ -6,11 +6,9 @@
 //! any session.
 
 use core::cell::RefCell;
-use core::future::{Future, poll_fn};
-use core::pin::Pin;
+use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
@@ -116,34 +114,27 @@ pub(crate) fn guarded<T>(parts: &Rc<Parts>, job: Job, call: impl FnOnce() -> T) 
 pub(crate) fn run<T: 'static>(
     parts: &Rc<Parts>,
     job: Job,
-    handler: LocalBoxFuture<'static, T>,
+    mut handler: LocalBoxFuture<'static, T>,
     finish: impl FnOnce(Option<T>) + 'static,
 ) {
-    let mut traced = Traced {
-        parts: parts.clone(),
-        job,
-        handler,
-    };
     let relay = Arc::new(Relay::default());
     let waker = Waker::from(relay.clone());
-    if let Poll::Ready(result) = Pin::new(&mut traced).poll(&mut Context::from_waker(&waker)) {
+    let mut context = Context::from_waker(&waker);
+    if let Poll::Ready(result) = step(parts, job, || handler.as_mut().poll(&mut context)) {
         return finish(Some(result));
     }
-    let parts = parts.clone();
-    platform::spawn(Box::pin(async move {
-        let result = poll_fn(|context| {
-            relay.task.register(context.waker());
-            Pin::new(&mut traced).poll(&mut Context::from_waker(&waker))
-        });
-        let result = match job.limit {
-            None => Some(result.await),
-            Some(limit) => match select(result, Box::pin(sleep(limit))).await {
-                Either::Left((result, _)) => Some(result),
-                Either::Right(_) => None,
-            },
-        };
-        parts.turn.run(|| finish(result));
-    }));
+    // From here on it is of no account what it comes to: the code for each kind of
+    // result would weigh more.
+    let rest: LocalBoxFuture<'static, ()> = match job.limit {
+        None => Box::pin(async move { finish(Some(handler.await)) }),
+        Some(limit) => Box::pin(async move {
+            match select(handler, Box::pin(sleep(limit))).await {
+                Either::Left((result, _)) => finish(Some(result)),
+                Either::Right(_) => finish(None),
+            }
+        }),
+    };
+    go_on(parts.clone(), job, relay, rest);
 }
 
 /// The same for a handler that must not run within the request's own call, which
@@ -158,40 +149,59 @@ pub(crate) fn run_later<T: 'static>(
     platform::spawn(Box::pin(async move { run(&parts, job, handler, finish) }));
 }
 
+/// Runs what is left of a handler beside everything else.
+fn go_on(parts: Rc<Parts>, job: Job, relay: Arc<Relay>, mut rest: LocalBoxFuture<'static, ()>) {
+    let waker = Waker::from(relay.clone());
+    platform::spawn(Box::pin(poll_fn(move |context| {
+        relay.task.register(context.waker());
+        let mut context = Context::from_waker(&waker);
+        step(&parts, job, || rest.as_mut().poll(&mut context))
+    })));
+}
+
+/// A step of a handler is a turn, and the handler is known meanwhile, so that a panic
+/// can be told of.
+fn step<T>(parts: &Rc<Parts>, job: Job, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    parts.turn.run(|| {
+        let _running = handover::running(parts, job);
+        poll()
+    })
+}
+
 /// The application's tasks, each of which ends with its session.
 #[derive(Default)]
-pub(crate) struct Tasks(RefCell<BTreeMap<Key, Vec<AbortHandle>>>);
+pub(crate) struct Tasks(RefCell<Vec<(Key, AbortHandle)>>);
 
 impl Tasks {
     fn add(&self, key: Key, task: AbortHandle) {
         let mut tasks = self.0.borrow_mut();
-        let tasks = tasks.entry(key).or_default();
-        tasks.retain(|task| !task.is_aborted());
-        tasks.push(task);
+        tasks.retain(|(_, task)| !task.is_aborted());
+        tasks.push((key, task));
     }
 
     /// Ends those of a session.
     pub(crate) fn end(&self, key: Key) {
-        let tasks = self.0.borrow_mut().remove(&key);
-        tasks.iter().flatten().for_each(AbortHandle::abort);
+        self.0.borrow_mut().retain(|(other, task)| {
+            if *other == key {
+                task.abort();
+            }
+            *other != key
+        });
     }
 }
 
 /// Runs a task of the application for as long as its session is there, and no
 /// longer than the limit.
-pub(super) fn spawn(parts: &Rc<Parts>, key: Key, task: LocalBoxFuture<'static, ()>) {
+pub(super) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'static, ()>) {
     let Some(options) = parts.options().filter(|_| parts.sessions.contains(key)) else {
         return;
     };
     let limit = options.task_limit;
     let (abort, registration) = AbortHandle::new_pair();
     parts.tasks.add(key, abort.clone());
-    let traced = Traced {
-        parts: parts.clone(),
-        job: Job::new(key, "task"),
-        handler: task,
-    };
-    let parts = parts.clone();
+    let job = Job::new(key, "task");
+    let (parts, steps) = (parts.clone(), parts.clone());
+    let traced = poll_fn(move |context| step(&steps, job, || task.as_mut().poll(context)));
     platform::spawn(Box::pin(async move {
         let limited = select(traced, Box::pin(sleep(limit)));
         if let Ok(Either::Right(_)) = Abortable::new(limited, registration).await {
@@ -212,26 +222,6 @@ struct Relay {
 impl Wake for Relay {
     fn wake(self: Arc<Self>) {
         self.task.wake();
-    }
-}
-
-/// A handler that is known by session and event while it runs, so that a panic can
-/// be told of, and for which each step is a turn.
-struct Traced<T> {
-    parts: Rc<Parts>,
-    job: Job,
-    handler: LocalBoxFuture<'static, T>,
-}
-
-impl<T> Future for Traced<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let parts = self.parts.clone();
-        parts.turn.run(|| {
-            let _running = handover::running(&parts, self.job);
-            self.handler.as_mut().poll(context)
-        })
     }
 }
 

@@ -2,7 +2,6 @@
 //! belongs to.
 
 use core::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Weak;
 
 use dormouse_proto::engine::{ConnId, Reason, Session};
@@ -10,6 +9,7 @@ use web_sys::WebSocket;
 
 use super::persistence::Stored;
 use crate::sid::Key;
+use crate::table::Table;
 
 /// Brings sessions that are asleep into memory.
 pub(crate) trait Source {
@@ -69,15 +69,15 @@ impl Seat {
 
 /// All that are in memory.
 pub(crate) struct Sessions {
-    seats: RefCell<BTreeMap<Key, Seat>>,
-    conns: RefCell<BTreeMap<ConnId, Key>>,
+    seats: RefCell<Table<Key, Seat>>,
+    conns: RefCell<Table<ConnId, Key>>,
     source: Weak<dyn Source>,
 }
 
 /// Not inlined: it is done in many places.
 #[inline(never)]
-fn look_up(seats: &mut BTreeMap<Key, Seat>, key: Key) -> Option<&mut Seat> {
-    seats.get_mut(&key)
+fn look_up(seats: &mut Table<Key, Seat>, key: Key) -> Option<&mut Seat> {
+    seats.get_mut(key)
 }
 
 impl Sessions {
@@ -96,7 +96,7 @@ impl Sessions {
 
     /// Whether a session is in memory.
     pub(crate) fn contains(&self, key: Key) -> bool {
-        self.seats.borrow().contains_key(&key)
+        self.seats.borrow().contains(key)
     }
 
     /// Whether there is such a session, in memory or asleep. It is in memory then.
@@ -123,29 +123,29 @@ impl Sessions {
     }
 
     pub(super) fn remove(&self, key: Key) {
-        let seat = self.seats.borrow_mut().remove(&key);
+        let seat = self.seats.borrow_mut().remove(key);
         for (conn, _) in seat.iter().flat_map(|seat| &seat.sockets) {
-            self.conns.borrow_mut().remove(conn);
+            self.conns.borrow_mut().remove(*conn);
         }
     }
 
     /// The sessions that are in memory.
     pub(crate) fn keys(&self) -> Vec<Key> {
-        self.seats.borrow().keys().copied().collect()
+        self.seats.borrow().keys().collect()
     }
 
     /// Looks at all of them. `None` where somebody else is doing so, as in the
     /// middle of a panic.
     pub(super) fn try_for_each(&self, mut look: impl FnMut(Key, &Seat)) -> Option<()> {
         for (key, seat) in self.seats.try_borrow().ok()?.iter() {
-            look(*key, seat);
+            look(key, seat);
         }
         Some(())
     }
 
     /// Which session a WebSocket in memory belongs to.
     pub(super) fn of_conn(&self, conn: ConnId) -> Option<Key> {
-        self.conns.borrow().get(&conn).copied()
+        self.conns.borrow().get(conn).copied()
     }
 
     pub(super) fn add_socket(&self, key: Key, conn: ConnId, socket: &WebSocket) {
@@ -155,7 +155,7 @@ impl Sessions {
 
     /// Takes a WebSocket away from its session.
     pub(super) fn take_socket(&self, key: Key, conn: ConnId) -> Option<WebSocket> {
-        self.conns.borrow_mut().remove(&conn);
+        self.conns.borrow_mut().remove(conn);
         let taken = self.with(key, |seat| {
             let mut sockets = seat.sockets.iter();
             let position = sockets.position(|(other, _)| *other == conn)?;

@@ -5,13 +5,13 @@
 //! end: its outputs are carried out, and it is saved and scheduled.
 
 use core::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Weak;
 
 use dormouse_proto::Timestamp;
 
 use crate::platform;
 use crate::sid::Key;
+use crate::table::Table;
 
 /// Finishes what a turn has changed.
 pub(crate) trait Finish {
@@ -26,7 +26,7 @@ pub(crate) struct Turn {
     depth: Cell<u32>,
     /// When it began, once somebody has asked for it.
     began: Cell<Option<Timestamp>>,
-    dirty: RefCell<BTreeSet<Key>>,
+    dirty: RefCell<Table<Key, ()>>,
     object: Weak<dyn Finish>,
 }
 
@@ -51,7 +51,7 @@ impl Turn {
     fn leave(&self) {
         self.depth.set(self.depth.get() - 1);
         while self.depth.get() == 0 {
-            let Some(key) = self.dirty.borrow_mut().pop_first() else {
+            let Some(key) = self.dirty.borrow_mut().pop() else {
                 break;
             };
             self.finish(key);
@@ -84,13 +84,13 @@ impl Turn {
         if self.depth.get() == 0 {
             self.finish(key);
         } else {
-            self.dirty.borrow_mut().insert(key);
+            self.dirty.borrow_mut().insert(key, ());
         }
     }
 
     /// The sessions that this turn has changed so far.
     pub(crate) fn dirty(&self) -> Vec<Key> {
-        self.dirty.borrow().iter().copied().collect()
+        self.dirty.borrow().keys().collect()
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
             assert!(noting.finished.borrow().is_empty());
             assert_eq!(turn.dirty(), [[1; 12], [2; 12]]);
         });
-        assert_eq!(*noting.finished.borrow(), [1, 2]);
+        assert_eq!(*noting.finished.borrow(), [2, 1]);
         assert!(turn.dirty().is_empty());
     }
 

@@ -1,4 +1,4 @@
-//! The Socket.IO application under test: `tests/harness/socket-reference.mjs` is
+//! The Socket.IO application under test: `tests/harness/reference/socket-servers.mjs` is
 //! the same on the reference server, and says what each event does.
 
 use core::time::Duration;

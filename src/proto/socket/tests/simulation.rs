@@ -359,7 +359,7 @@ impl Object {
             assert!(self.acks.is_complete(id), "nobody is left to answer");
             let waiting = self.acks.take(id);
             let answers = waiting.answers.len();
-            let missing = waiting.missing;
+            let missing: BTreeSet<_> = waiting.missing().iter().copied().collect();
             let gone = waiting.gone;
             assert_eq!(
                 Asked {

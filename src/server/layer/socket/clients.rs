@@ -1,7 +1,6 @@
 //! The clients that are in memory, by session.
 
 use core::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dormouse_proto::socket::{Connection, JoinId, Output};
@@ -12,6 +11,7 @@ use crate::object::Work;
 use crate::port::{Address, Spot};
 use crate::request::KeptHandshake;
 use crate::sid::Key;
+use crate::table::Table;
 
 /// What there is of a client besides its session.
 pub(super) struct Client {
@@ -92,12 +92,12 @@ impl Client {
 
 /// All that are in memory.
 #[derive(Default)]
-pub(super) struct Clients(RefCell<BTreeMap<Key, Client>>);
+pub(super) struct Clients(RefCell<Table<Key, Client>>);
 
 /// Not inlined: it is done in many places.
 #[inline(never)]
-fn look_up(clients: &mut BTreeMap<Key, Client>, key: Key) -> Option<&mut Client> {
-    clients.get_mut(&key)
+fn look_up(clients: &mut Table<Key, Client>, key: Key) -> Option<&mut Client> {
+    clients.get_mut(key)
 }
 
 impl Clients {
@@ -111,12 +111,12 @@ impl Clients {
     }
 
     pub(super) fn remove(&self, key: Key) {
-        self.0.borrow_mut().remove(&key);
+        self.0.borrow_mut().remove(key);
     }
 
     pub(super) fn for_each(&self, mut look: impl FnMut(Key, &Client)) {
         for (key, client) in self.0.borrow().iter() {
-            look(*key, client);
+            look(key, client);
         }
     }
 
@@ -129,7 +129,7 @@ impl Clients {
     /// What must outlive sleep of a client.
     pub(super) fn content(&self, key: Key) -> Vec<u8> {
         let clients = self.0.try_borrow();
-        let content = clients.map(|clients| clients.get(&key).map(Client::content));
+        let content = clients.map(|clients| clients.get(key).map(Client::content));
         content.ok().flatten().unwrap_or_default()
     }
 
@@ -143,7 +143,7 @@ impl Clients {
     pub(super) fn is_changed(&self, key: Key) -> bool {
         let clients = self.0.try_borrow();
         clients.is_ok_and(|clients| {
-            let client = clients.get(&key);
+            let client = clients.get(key);
             client.is_some_and(|client| client.connection.is_changed())
         })
     }

@@ -158,8 +158,8 @@ fn ask(
     Called::Later(Box::pin(async move {
         let waiting = expected.wait(Duration::from_millis(timeout)).await;
         Ok(Reply::Acks(Answers {
+            late: waiting.missing().len(),
             answers: waiting.answers.into_iter().map(|(_, args)| args).collect(),
-            late: waiting.missing.len(),
             gone: waiting.gone,
         }))
     }))
