@@ -10,4 +10,5 @@ export const regressions = [
   { seed: 150, found: 'the same, and namespaces that it had just joined were forgotten' },
   { seed: 79, found: 'events were kept for ever where only old clients were' },
   { seed: 47, found: 'a full storage that could not take an event or a socket, and a recovery without it' },
+  { seed: 764, found: 'a handler panicked behind the packet that closed its session, and nobody was told of the end' },
 ];

@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Once;
 
-use dormouse_proto::engine::{ConnId, Data};
+use dormouse_proto::engine::{ConnId, Data, Reason};
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -29,12 +29,23 @@ const PROPERTY: &str = "dormouseHandover";
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Handover {
     pub(super) path: String,
-    /// Sessions of which something is nowhere else, each with what its layer keeps.
-    pub(super) sessions: Vec<(Key, Vec<u8>, Vec<u8>)>,
+    /// Sessions of which something is nowhere else.
+    pub(super) sessions: Vec<HandedOver>,
     /// Messages that were not delivered yet.
     pub(super) messages: Vec<(Key, Data<'static>)>,
     /// The handshake whose handler panicked.
     pub(super) refused: Option<u64>,
+}
+
+/// A session of which something is nowhere else.
+#[derive(Serialize, Deserialize)]
+pub(super) struct HandedOver {
+    pub(super) key: Key,
+    pub(super) session: Vec<u8>,
+    /// What its layer keeps.
+    pub(super) content: Vec<u8>,
+    /// Why it has ended, if the application has yet to be told.
+    pub(super) ended: Option<Reason>,
 }
 
 impl Handover {

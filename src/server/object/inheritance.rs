@@ -3,7 +3,7 @@
 use dormouse_proto::engine::{ConnId, Refusal};
 use worker::Env;
 
-use super::handover::{Handover, HandsOver};
+use super::handover::{HandedOver, Handover, HandsOver};
 use super::requests::Kind;
 use super::sessions::Phase;
 use super::websockets::Listener as _;
@@ -25,7 +25,15 @@ impl HandsOver for Inner {
                 || seat.session.socket().is_none()
                 || layer.must_be_handed_over(key);
             if seat.phase != Phase::Opening && is_nowhere_else {
-                sessions.push((key, seat.session.snapshot(), layer.content(key)));
+                sessions.push(HandedOver {
+                    key,
+                    session: seat.session.snapshot(),
+                    content: layer.content(key),
+                    ended: match seat.phase {
+                        Phase::Ended(reason) => Some(reason),
+                        Phase::Opening | Phase::Open | Phase::Told => None,
+                    },
+                });
             }
         });
         if looked.is_none() {
@@ -78,10 +86,10 @@ impl Inner {
         self.adopt(endpoint_at(&handover.path).as_ref());
         let refused = handover.refused.map(ConnId);
         self.parts.turn.run(|| {
-            for (key, session, content) in &handover.sessions {
+            for session in &handover.sessions {
                 if let Some((persistence, layer)) = self.persistence().zip(self.layer()) {
-                    persistence.inherit(*key, session, content);
-                    layer.resume(*key);
+                    persistence.inherit(session);
+                    layer.resume(session.key);
                 }
             }
             for (conn, kind) in self.parts.requests.all() {

@@ -8,6 +8,7 @@ use dormouse_proto::engine::{ConnId, Session};
 use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
+use super::handover::HandedOver;
 use super::parts::Parts;
 use super::sessions::{Phase, Seat};
 use super::websockets::retire;
@@ -309,13 +310,16 @@ impl Persistence<'_> {
     }
 
     /// Takes over a session that the instance before has left.
-    pub(super) fn inherit(&self, key: Key, session: &[u8], content: &[u8]) {
+    pub(super) fn inherit(&self, handed_over: &HandedOver) {
+        let key = handed_over.key;
         let sockets = sockets_of(self.parts, key);
+        let content = Some(&*handed_over.content);
         let session = self
-            .restore_session(session, &sockets)
-            .filter(|session| self.layer.restore(key, Some(content), session));
+            .restore_session(&handed_over.session, &sockets)
+            .filter(|session| self.layer.restore(key, content, session));
         if let Some(session) = session {
-            let mut seat = Seat::new(session, Phase::Open);
+            let phase = handed_over.ended.map_or(Phase::Open, Phase::Ended);
+            let mut seat = Seat::new(session, phase);
             seat.stored = Stored {
                 is_outdated: true,
                 row: Row::Session,
