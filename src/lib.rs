@@ -5,8 +5,8 @@ mod history;
 
 use dormouse::engine::{Client, Engine, Message};
 use dormouse::{
-    App, DataError, EmitError, Failed, Io, Level, Namespace, Reason, Recovered, Recovery, Server,
-    Socket,
+    App, DataError, EmitError, HandlerError, Io, Level, Namespace, Reason, Recovered, Recovery,
+    Server, Socket,
 };
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ async fn welcome(socket: Socket, Recovered(recovered): Recovered) -> Result<(), 
     Ok(())
 }
 
-async fn enter(socket: Socket, (enter,): (Enter,)) -> Result<Entered, Failed> {
+async fn enter(socket: Socket, (enter,): (Enter,)) -> Result<Entered, HandlerError> {
     let name = checked("name", &enter.name, 30)?;
     let room = checked("room", &enter.room, 40)?;
     socket.set_data(&name)?;
@@ -118,7 +118,7 @@ async fn leave(socket: Socket, (leave,): (Leave,)) -> Result<Done, EmitError> {
     Ok(Done {})
 }
 
-async fn message(socket: Socket, (say,): (Say,)) -> Result<history::Message, Failed> {
+async fn message(socket: Socket, (say,): (Say,)) -> Result<history::Message, HandlerError> {
     let room = entered(&socket, say.room)?;
     let text = checked("text", &say.text, 2_000)?;
     let message = History::of(&socket).add(room, name(&socket)?, text)?;
@@ -126,7 +126,7 @@ async fn message(socket: Socket, (say,): (Say,)) -> Result<history::Message, Fai
     Ok(message)
 }
 
-async fn typing(socket: Socket, (typing,): (Typing,)) -> Result<(), Failed> {
+async fn typing(socket: Socket, (typing,): (Typing,)) -> Result<(), HandlerError> {
     let room = entered(&socket, typing.room)?;
     let notice = Typing {
         name: name(&socket)?,
@@ -137,7 +137,7 @@ async fn typing(socket: Socket, (typing,): (Typing,)) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn rename(socket: Socket, (rename,): (Rename,)) -> Result<Done, Failed> {
+async fn rename(socket: Socket, (rename,): (Rename,)) -> Result<Done, HandlerError> {
     socket.set_data(&checked("name", &rename.name, 30)?)?;
     show_all(&socket).await?;
     Ok(Done {})
@@ -172,20 +172,20 @@ fn name(socket: &Socket) -> Result<String, DataError> {
     Ok(socket.data()?.unwrap_or_default())
 }
 
-fn entered(socket: &Socket, room: String) -> Result<String, Failed> {
+fn entered(socket: &Socket, room: String) -> Result<String, HandlerError> {
     if socket.rooms().contains(&room) {
         Ok(room)
     } else {
-        Err(Failed::new("enter the room first"))
+        Err(HandlerError::new("enter the room first"))
     }
 }
 
 /// What is said, without blanks around it.
-fn checked(what: &str, text: &str, most: usize) -> Result<String, Failed> {
+fn checked(what: &str, text: &str, most: usize) -> Result<String, HandlerError> {
     let text = text.trim();
     match text.chars().count() {
-        0 => Err(Failed::new(format_args!("{what} is empty"))),
-        length if length > most => Err(Failed::new(format_args!(
+        0 => Err(HandlerError::new(format_args!("{what} is empty"))),
+        length if length > most => Err(HandlerError::new(format_args!(
             "{what} has more than {most} characters"
         ))),
         _ => Ok(text.to_owned()),

@@ -11,6 +11,7 @@ use worker::Env;
 
 use crate::app::app;
 use crate::endpoint::Endpoint;
+use crate::io::Place;
 use crate::port::{LocalPort, PortError, Reply, Request};
 use crate::remote::RemotePort;
 use crate::sid::Sid;
@@ -44,6 +45,13 @@ impl Client {
             port,
             endpoint: endpoint.clone(),
             sid,
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            env: self.port.env(),
+            states: self.endpoint.states(),
         }
     }
 

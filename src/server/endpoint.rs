@@ -42,6 +42,14 @@ impl Endpoint {
             Application::Io(application) => Some(application),
         }
     }
+
+    /// The values that its handlers may take.
+    pub(crate) fn states(&self) -> &io::States {
+        match &self.application {
+            Application::Engine(handlers) => &handlers.states,
+            Application::Io(application) => &application.states,
+        }
+    }
 }
 
 impl fmt::Debug for Endpoint {

@@ -3,17 +3,18 @@
 //! [`Engine`] is a server: its handlers and its options. Handlers talk to a
 //! [`Client`]; [`Clients`] reaches any client from anywhere in the Worker.
 
+use core::any::Any;
 use core::fmt;
 use core::future::Future;
 use core::time::Duration;
 use std::rc::Rc;
 
-use futures::future::LocalBoxFuture;
 use serde::Serialize;
 
 pub use dormouse_proto::engine::{Data, Reason, Revision, Transport};
 
 pub use crate::client::{Client, Clients, MAX_SESSION, SendError, SessionError};
+pub use crate::error::{HandlerError, Rejection};
 pub use crate::log::Level;
 pub use crate::options::{ConfigError, Cookie, Origins};
 pub use crate::placement::Placement;
@@ -21,6 +22,9 @@ pub use crate::request::Handshake;
 pub use crate::sid::Sid;
 
 use crate::endpoint::{Admit, Application, Endpoint};
+use crate::error::{Failure, failure};
+use crate::io::handler::{Handler, OnClose, OnMessage, OnOpen};
+use crate::io::{HandlerFn, States, erase};
 use crate::options::{Options, option_methods};
 
 /// A message from a client: text or bytes.
@@ -58,20 +62,21 @@ pub struct Engine {
 /// What the application does with its clients.
 #[derive(Default)]
 pub(crate) struct Handlers {
-    pub(crate) on_connect: Option<OnConnect>,
-    pub(crate) on_message: Option<OnMessage>,
-    pub(crate) on_disconnect: Option<OnDisconnect>,
+    pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
+    pub(crate) on_message: Option<HandlerFn<OnMessage>>,
+    pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
+    pub(crate) states: States,
 }
-
-type OnConnect = Rc<dyn Fn(Client, Handshake) -> LocalBoxFuture<'static, Result<(), Refused>>>;
-type OnMessage = Rc<dyn Fn(Client, Message) -> LocalBoxFuture<'static, Result<(), HandlerError>>>;
-type OnDisconnect = Rc<dyn Fn(Client, Reason) -> LocalBoxFuture<'static, Result<(), HandlerError>>>;
 
 /// What the application does.
 ///
-/// Handlers are async functions or closures that return `()` or a `Result`. A
-/// handler that returns an error loses its own event: it is logged with the sid,
-/// and nothing else comes of it.
+/// Handlers are functions, async or not, that say by the types of their arguments
+/// what they want to know, in any order: the [`Client`], the [`Message`], the
+/// [`Handshake`], the [`Reason`], the Worker's `Env`, [`State`](crate::State), and
+/// [extractors](crate::handler::Extract) of the application's own. They return
+/// `()` or a `Result`: see [`Verdict`](crate::handler::Verdict). A handler that
+/// returns an error loses its own event: it is logged with the sid, and nothing
+/// else comes of it.
 ///
 /// A handler that panics loses its event in the same way, and every session and
 /// every request goes on. But the panic ends the WebAssembly instance, and with
@@ -106,69 +111,66 @@ impl Engine {
         self
     }
 
-    /// What to do when a client connects, before it is told that it is
+    /// Keeps a value at hand for handlers: see [`State`](crate::State).
+    ///
+    /// ```
+    /// use dormouse::State;
+    /// use dormouse::engine::{Client, Engine};
+    ///
+    /// struct Greeting(&'static str);
+    ///
+    /// let server = Engine::new()
+    ///     .state(Greeting("hello"))
+    ///     .on_connect(async |State(greeting): State<Greeting>, client: Client| {
+    ///         client.send(greeting.0).await
+    ///     });
+    /// # let _ = server;
+    /// ```
+    pub fn state<T: Any>(mut self, value: T) -> Self {
+        self.handlers.states.insert(value);
+        self
+    }
+
+    /// Registers what to do when a client connects, before it is told that it is
     /// connected: until this returns, the client waits. What is sent here arrives
-    /// right behind the handshake. An error refuses the client: see [`Refused`].
+    /// right behind the handshake. An error refuses the client: see [`Refusal`].
     /// If this panics, or takes more than 30 s, the client is refused with 401.
     ///
     /// ```
-    /// use dormouse::engine::{Client, Engine, Handshake, Refused};
+    /// use dormouse::engine::{Client, Engine, Handshake, Refusal};
     ///
     /// let server = Engine::new().on_connect(async |client: Client, handshake: Handshake| {
-    ///     let name = handshake.query("name").ok_or("who are you?")?;
-    ///     client.send(format!("welcome, {name}")).await.ok();
-    ///     Ok::<(), Refused>(())
+    ///     match handshake.query("name") {
+    ///         Some(name) => Ok(client.send(format!("welcome, {name}")).await?),
+    ///         None => Err(Refusal::new("who are you?")),
+    ///     }
     /// });
     /// # let _ = server;
     /// ```
-    pub fn on_connect<F, R>(mut self, handler: F) -> Self
-    where
-        F: AsyncFn(Client, Handshake) -> R + 'static,
-        R: ConnectOutcome,
-    {
-        let handler = Rc::new(handler);
-        self.handlers.on_connect = Some(Rc::new(move |client, handshake| {
-            let handler = handler.clone();
-            Box::pin(async move { handler(client, handshake).await.into_result() })
-        }));
+    pub fn on_connect<S>(mut self, handler: impl Handler<OnOpen, S>) -> Self {
+        self.handlers.on_connect = Some(erase(handler));
         self
     }
 
-    /// What to do with a message. Messages of one client arrive in order; while a
-    /// handler waits for something, that of the next message begins, unless
-    /// [`in_order`](Self::in_order) is set. A client of which more than 1,000
-    /// handlers are waiting is disconnected.
-    pub fn on_message<F, R>(mut self, handler: F) -> Self
-    where
-        F: AsyncFn(Client, Message) -> R + 'static,
-        R: Outcome,
-    {
-        let handler = Rc::new(handler);
-        self.handlers.on_message = Some(Rc::new(move |client, message| {
-            let handler = handler.clone();
-            Box::pin(async move { handler(client, message).await.into_result() })
-        }));
+    /// Registers what to do with a message. Messages of one client arrive in
+    /// order; while a handler waits for something, that of the next message
+    /// begins, unless [`in_order`](Self::in_order) is set. A client of which more
+    /// than 1,000 handlers are waiting is disconnected.
+    pub fn on_message<S>(mut self, handler: impl Handler<OnMessage, S>) -> Self {
+        self.handlers.on_message = Some(erase(handler));
         self
     }
 
-    /// What to do when a client has gone. Its user session can still be read;
-    /// what is sent to it is lost. Handlers of its messages that are waiting for
-    /// something may return later than this, unless [`in_order`](Self::in_order)
-    /// is set.
+    /// Registers what to do when a client has gone. Its user session can still be
+    /// read; what is sent to it is lost. Handlers of its messages that are waiting
+    /// for something may return later than this, unless
+    /// [`in_order`](Self::in_order) is set.
     ///
     /// It is called once for each client that [`on_connect`](Self::on_connect) has
     /// let in, but for those that the platform cuts off without telling anyone, as
     /// it does in a deploy.
-    pub fn on_disconnect<F, R>(mut self, handler: F) -> Self
-    where
-        F: AsyncFn(Client, Reason) -> R + 'static,
-        R: Outcome,
-    {
-        let handler = Rc::new(handler);
-        self.handlers.on_disconnect = Some(Rc::new(move |client, reason| {
-            let handler = handler.clone();
-            Box::pin(async move { handler(client, reason).await.into_result() })
-        }));
+    pub fn on_disconnect<S>(mut self, handler: impl Handler<OnClose, S>) -> Self {
+        self.handlers.on_disconnect = Some(erase(handler));
         self
     }
 }
@@ -225,103 +227,95 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// Why a handler failed, for the log.
+/// A client is not let in: what it is told.
+///
+/// The client gets an HTTP error, via polling and over WebSocket alike: status 401
+/// with the message as JSON, unless another status or other data is chosen.
+///
+/// An error that became a refusal by `?` is for the log: the client is told
+/// `"internal error"`. The status stays 401, for what a client sends may be what
+/// made the handler fail, and nobody can tell.
+///
+/// ```
+/// use dormouse::engine::Refusal;
+///
+/// let refusal = Refusal::new("who are you?");
+/// # let _ = refusal;
+/// let refusal = Refusal::new("full").data(&["the house is full"]).status(503);
+/// # let _ = refusal;
+/// ```
+///
+/// It does not implement [`Error`](core::error::Error), since any `Error` can
+/// become one.
 #[derive(Debug)]
-pub struct HandlerError(pub(crate) String);
-
-/// What a handler may return: nothing, or a `Result` whose error can be shown.
-pub trait Outcome {
-    /// The error, if it is one, in words for the log.
-    #[doc(hidden)]
-    fn into_result(self) -> Result<(), HandlerError>;
+pub struct Refusal {
+    pub(crate) failure: Failure,
+    status: Option<u16>,
 }
 
-impl Outcome for () {
-    fn into_result(self) -> Result<(), HandlerError> {
-        Ok(())
-    }
-}
+failure!(Refusal);
 
-impl<E: fmt::Display> Outcome for Result<(), E> {
-    fn into_result(self) -> Result<(), HandlerError> {
-        self.map_err(|error| HandlerError(error.to_string()))
-    }
-}
-
-/// What [`Engine::on_connect`] may return: nothing, or a `Result` whose error
-/// becomes a [`Refused`].
-pub trait ConnectOutcome {
-    /// The refusal, if it is one.
-    #[doc(hidden)]
-    fn into_result(self) -> Result<(), Refused>;
-}
-
-impl ConnectOutcome for () {
-    fn into_result(self) -> Result<(), Refused> {
-        Ok(())
-    }
-}
-
-impl<E: Into<Refused>> ConnectOutcome for Result<(), E> {
-    fn into_result(self) -> Result<(), Refused> {
-        self.map_err(Into::into)
-    }
-}
-
-/// The application does not want this client.
-///
-/// The client gets an HTTP error, by polling and by WebSocket alike: status 401
-/// with the data as JSON, unless another status is chosen.
-///
-/// ```
-/// use dormouse::engine::Refused;
-///
-/// let refused = Refused::new(&["the house is full"]).status(503);
-/// # let _ = refused;
-/// let refused = Refused::from("who are you?");
-/// # let _ = refused;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    pub(crate) status: u16,
-    pub(crate) body: String,
-}
-
-impl Refused {
-    /// A refusal with status 401 and `data` as the JSON body.
-    pub fn new(data: &impl Serialize) -> Self {
-        let body = serde_json::to_string(data).unwrap_or_else(|_| "null".to_owned());
-        Self { status: 401, body }
+impl Refusal {
+    /// Makes a refusal with a message, which is the body of the answer as a JSON
+    /// string.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Failure::new(&message).into()
     }
 
-    /// The same with another status, from 400 to 599.
+    /// Replaces the body of the answer. A value that cannot be written as JSON
+    /// makes the refusal an internal error.
+    pub fn data(self, data: &impl Serialize) -> Self {
+        Self {
+            failure: self.failure.with_data(data),
+            ..self
+        }
+    }
+
+    /// Replaces the status, by one from 400 to 599.
     pub fn status(mut self, status: u16) -> Self {
-        self.status = status.clamp(400, 599);
+        self.status = Some(status.clamp(400, 599));
         self
     }
+
+    pub(crate) fn status_code(&self) -> u16 {
+        self.status.unwrap_or(401)
+    }
+
+    /// The body, as JSON.
+    pub(crate) fn body(&self) -> String {
+        match self.failure.data() {
+            Some(data) => data.to_owned(),
+            // A string can always be written.
+            None => serde_json::to_string(self.message()).unwrap_or_else(|_| "null".to_owned()),
+        }
+    }
 }
 
-impl Default for Refused {
+/// "Unauthorized", with status 401.
+impl Default for Refusal {
     fn default() -> Self {
-        Self::new(&"Unauthorized")
+        Self::new("Unauthorized")
     }
 }
 
-impl From<&str> for Refused {
-    fn from(data: &str) -> Self {
-        Self::new(&data)
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            status: None,
+        }
     }
 }
 
-impl From<String> for Refused {
-    fn from(data: String) -> Self {
-        Self::new(&data)
+impl From<HandlerError> for Refusal {
+    fn from(error: HandlerError) -> Self {
+        error.failure.into()
     }
 }
 
-impl From<()> for Refused {
-    fn from((): ()) -> Self {
-        Self::default()
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        rejection.failure.into()
     }
 }
 
@@ -342,32 +336,38 @@ pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
 
-    fn check(refused: Refused, status: u16, body: &str) {
-        assert_eq!((refused.status, &*refused.body), (status, body));
+    fn check(refusal: Refusal, status: u16, body: &str) {
+        assert_eq!((refusal.status_code(), &*refusal.body()), (status, body));
     }
 
     #[wasm_bindgen_test(unsupported = test)]
     fn a_refusal_is_json_with_401() {
-        check(Refused::default(), 401, r#""Unauthorized""#);
-        check(Refused::from(()), 401, r#""Unauthorized""#);
-        check(Refused::from("no \"one\""), 401, r#""no \"one\"""#);
-        check(Refused::from("no".to_owned()), 401, r#""no""#);
-        check(Refused::new(&["full", "€"]), 401, r#"["full","€"]"#);
-        check(Refused::new(&None::<()>), 401, "null");
-        // What cannot be JSON.
+        check(Refusal::default(), 401, r#""Unauthorized""#);
+        check(Refusal::new("no \"one\""), 401, r#""no \"one\"""#);
+        let refusal = Refusal::new("full").data(&["full", "€"]);
+        check(refusal, 401, r#"["full","€"]"#);
+        check(Refusal::new("no").data(&None::<()>), 401, "null");
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn an_internal_error_says_nothing() {
         check(
-            Refused::new(
-                &[(vec![1], 2)]
-                    .into_iter()
-                    .collect::<std::collections::BTreeMap<_, _>>(),
-            ),
+            Refusal::from(SendError::Unknown),
             401,
-            "null",
+            r#""internal error""#,
         );
+        let keys = BTreeMap::from([(vec![1], 2)]);
+        let refusal = Refusal::new("no").data(&keys);
+        assert_eq!(refusal.failure.to_log(), "key must be a string");
+        check(refusal, 401, r#""internal error""#);
+        let refusal = Refusal::from(SendError::Unknown).status(503).data(&1);
+        check(refusal, 503, r#""internal error""#);
     }
 
     #[wasm_bindgen_test(unsupported = test)]
@@ -383,23 +383,7 @@ mod tests {
             (600, 599),
             (u16::MAX, 599),
         ] {
-            check(Refused::from("no").status(status), expect, r#""no""#);
+            check(Refusal::new("no").status(status), expect, r#""no""#);
         }
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn handlers_return_nothing_or_a_result() {
-        let message = |result: Result<(), HandlerError>| result.map_err(|error| error.0);
-        assert_eq!(message(Outcome::into_result(())), Ok(()));
-        assert_eq!(message(Outcome::into_result(Ok::<(), String>(()))), Ok(()));
-        let error = Err::<(), _>(SendError::Unknown);
-        assert_eq!(
-            message(Outcome::into_result(error)),
-            Err("no such client".to_owned())
-        );
-        assert_eq!(ConnectOutcome::into_result(()), Ok(()));
-        assert_eq!(ConnectOutcome::into_result(Ok::<(), &str>(())), Ok(()));
-        let error = Err::<(), _>("no");
-        assert_eq!(ConnectOutcome::into_result(error), Err(Refused::from("no")));
     }
 }

@@ -5,7 +5,7 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
 
-use crate::engine::Refused;
+use crate::engine;
 use crate::options::{Options, Origins};
 use crate::query;
 
@@ -73,9 +73,9 @@ impl From<Answer> for Reply {
     }
 }
 
-impl From<Refused> for Reply {
-    fn from(refused: Refused) -> Self {
-        Self::new(refused.status, JSON, refused.body)
+impl From<&engine::Refusal> for Reply {
+    fn from(refusal: &engine::Refusal) -> Self {
+        Self::new(refusal.status_code(), JSON, refusal.body())
     }
 }
 

@@ -13,7 +13,7 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Reason, Session};
 
 use crate::endpoint::{Application, Endpoint};
-use crate::engine::{Handshake, Message};
+use crate::engine::Message;
 use crate::object::Parts;
 use crate::port::{Called, LocalPort, Request};
 use crate::sid::Key;
@@ -23,7 +23,7 @@ pub(crate) struct Opening {
     pub(crate) key: Key,
     /// The request of its handshake.
     pub(crate) conn: ConnId,
-    pub(crate) handshake: Handshake,
+    pub(crate) request: web_sys::Request,
 }
 
 /// What a layer keeps of sessions, each by its key.

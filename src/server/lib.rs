@@ -60,6 +60,11 @@
 //! at once, as a [`Broadcast`]. [`Io::new`] does so from other routes of the
 //! Worker, from queues and from cron triggers.
 //!
+//! [`handler`] says what handlers can take and return; an application writes
+//! [extractors](handler::Extract) of its own for what many of them want to know.
+//! Whatever error they meet becomes a [`HandlerError`] by `?`: it is logged, and not
+//! told to clients.
+//!
 //! A client is asked for its credentials by [`Auth`] and refused by a
 //! [`Refusal`]; [`Namespace::middleware`] and [`Namespace::event_middleware`] check
 //! what all handlers want checked. [`Recovery`] keeps what clients miss while they
@@ -79,6 +84,7 @@ mod app;
 mod client;
 mod endpoint;
 pub mod engine;
+mod error;
 mod front;
 mod http;
 #[cfg(all(test, target_arch = "wasm32"))]
@@ -102,12 +108,13 @@ pub use client::SessionError as DataError;
 pub use dormouse_proto::engine::Transport;
 pub use dormouse_proto::socket::{Parser, Reason};
 pub use engine::sleep;
+pub use error::{HandlerError, Refusal, Rejection};
 pub use front::handle;
 pub use io::handler;
 pub use io::{
     Ack, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError, Event, EventName,
-    Expired, Failed, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery, Refusal,
-    RemoteSocket, RoomNames, Server, Socket, State, Timed,
+    Expired, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery, RemoteSocket,
+    RoomNames, Server, Socket, State, Timed,
 };
 pub use log::Level;
 pub use options::{ConfigError, Cookie, Origins};

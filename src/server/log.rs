@@ -28,7 +28,8 @@ pub enum Level {
     /// takes no more WebSockets). The default.
     Warn,
     /// Also who comes and goes, and why: `connect`, `refuse` (by the
-    /// application), `upgrade`, `disconnect`.
+    /// application), `upgrade`, `disconnect`; and `event rejected`, an event whose
+    /// handler, or a check before it, said no.
     Info,
     /// Also requests that are refused before any object is asked: `refused`.
     Debug,

@@ -63,7 +63,7 @@ pub(crate) use self::packet::Packet;
 pub(crate) use self::parts::Parts;
 use self::parts::ServerOptions;
 pub(crate) use self::recovery_rows::RecoveryRows;
-pub(crate) use self::runner::{CONNECT_LIMIT, Job, Work, guarded, run, run_later};
+pub(crate) use self::runner::{CONNECT_LIMIT, Job, Work, finish, guarded, run, run_later};
 
 /// The part of a Durable Object that [`worker!`](crate::worker) wraps.
 pub struct Object(Rc<Inner>);

@@ -85,11 +85,6 @@ impl Handshake {
         }
     }
 
-    /// The method; always `GET`.
-    pub fn method(&self) -> String {
-        "GET".to_owned()
-    }
-
     /// The whole URL.
     pub fn url(&self) -> &str {
         &self.url

@@ -10,6 +10,8 @@ import { differs, workerOnly } from '../harness/target.mjs';
 const server = await startServer();
 after(() => server.stop());
 
+const { logs } = server;
+
 const BYTES = Buffer.of(1, 2, 3);
 
 const askedByClient = ({ member }) => {
@@ -81,11 +83,56 @@ const askedByClient = ({ member }) => {
     assert.deepEqual(await player.ask('typed', 'x', 1), ['x:1']);
   });
 
-  test('a handler that fails: the error form, with its words', workerOnly, async () => {
-    const player = await member();
-    assert.deepEqual(await player.ask('fail', 'no "luck"'), [{ error: 'no "luck"' }]);
-    assert.deepEqual(await player.ask('who'), [player.id, '/']);
+  test('the same for a handler that acknowledges by itself', workerOnly, async () => {
+    for (const namespace of ['/', '/plain']) {
+      const player = await member({ namespace });
+      const [answer, ...more] = await player.ask('make-disconnect', 'nobody');
+      assert.deepEqual([Object.keys(answer), typeof answer.error, more], [['error'], 'string', []]);
+    }
   });
+
+  test('one that fails before it has acknowledged: the error form', workerOnly, async () => {
+    for (const namespace of ['/', '/plain']) {
+      const player = await member({ namespace });
+      assert.deepEqual(await player.ask('cast', {}, 'connect'), [{ error: 'internal error' }]);
+      await player.nothing();
+    }
+  });
+
+  test('one that fails after that: its acknowledgement, once', workerOnly, async () => {
+    for (const namespace of ['/', '/plain']) {
+      const player = await member({ namespace });
+      assert.deepEqual(await player.ask('ack-and-fail', 1), [1]);
+      await player.nothing();
+    }
+  });
+
+  test('a handler that says no: the error form, with its words, and nothing wrong', workerOnly, async () => {
+    const player = await member();
+    assert.deepEqual(await player.ask('decline', 'no "luck"'), [{ error: 'no "luck"' }]);
+    assert.deepEqual(await player.ask('decline', 'no', [1]), [{ error: 'no', data: [1] }]);
+    assert.deepEqual(await player.ask('who'), [player.id, '/']);
+    await logs.waitFor({ event: 'event rejected', socket: player.id, message: 'no "luck"', level: 'info' });
+  });
+
+  test('a handler that fails: an internal error, and its words are in the log', workerOnly, async () => {
+    const player = await member();
+    assert.deepEqual(await player.ask('fail', 'no "luck"'), [{ error: 'internal error' }]);
+    assert.deepEqual(await player.ask('who'), [player.id, '/']);
+    await logs.waitFor({ event: 'handler failed', socket: player.id, message: 'no "luck"', level: 'error' });
+  });
+
+  for (const name of ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']) {
+    test(`the server emits no \`${name}\`, for clients would go; the application is told`, workerOnly, async () => {
+      const player = await member({ namespace: freshNamespace() });
+      const internal = [{ error: 'internal error' }];
+      assert.deepEqual(await player.ask('emit', name), internal);
+      assert.deepEqual(await player.ask('direct', player.id, name), internal);
+      const message = `\`${name}\` is a reserved event name`;
+      await logs.waitFor({ event: 'handler failed', socket: player.id, message, level: 'error' });
+      await player.nothing();
+    });
+  }
 
   test('an event that a middleware stops: the error form', workerOnly, async () => {
     const player = await member();

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
-import { differs } from '../harness/target.mjs';
+import { differs, workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -102,6 +102,26 @@ const rules = ({ open, member }) => {
     await client.send('0/refuse,{"data":1}');
     await client.expect('4/refuse,{"message":"not authorized","data":{"content":"Please retry later"}}');
   });
+
+  test('refused on purpose by another error: its words', workerOnly, async () => {
+    const client = await open();
+    await client.send('0/chat,{"fault":"not today"}');
+    await client.expect('4/chat,{"message":"not today"}');
+  });
+
+  for (const [fault, message] of [
+    ['data', 'user session: more than 1048576 bytes of json'],
+    ['rooms', 'in as many rooms as allowed (max_rooms)'],
+  ]) {
+    test(`refused by an error that was not meant for it: ${fault}`, workerOnly, async () => {
+      const client = await open();
+      await client.send(`0/chat,{"fault":"${fault}"}`);
+      await client.expect('4/chat,{"message":"internal error"}');
+      const fields = { event: 'handler failed', level: 'error', handler: 'connect', sid: client.sid, message };
+      await logs.waitFor(fields);
+      await client.join('/chat');
+    });
+  }
 
   test('who was refused may ask again, and is in then', async () => {
     const client = await open();

@@ -14,9 +14,9 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::encode;
+use super::{EmitError, encode};
 
-/// The most bytes of attachments that one event may have read more than once.
+/// The maximum of bytes of attachments that one event may have read more than once.
 /// Clients name each attachment once. Each further time is a copy, which costs
 /// the client some 30 bytes, and us as many as the attachment has.
 const MAX_REPEATED: usize = 1 << 20;
@@ -193,7 +193,7 @@ impl Args {
         Self { raw, named }
     }
 
-    /// Reads them as a tuple; see [`FromArgs`].
+    /// Reads the arguments as a tuple: see [`FromArgs`].
     ///
     /// # Errors
     ///
@@ -202,10 +202,11 @@ impl Args {
         T::from_args(&self.raw, self.named)
     }
 
-    /// The same but for the first ones. The attachments stay, with their numbers.
+    /// Returns all but the first `count` of them. The attachments stay, with their
+    /// numbers.
     ///
     /// ```no_run
-    /// # async fn example(socket: dormouse::Socket, args: dormouse::Args) -> Result<(), dormouse::Failed> {
+    /// # async fn example(socket: dormouse::Socket, args: dormouse::Args) -> Result<(), dormouse::HandlerError> {
     /// // An event whose first argument says for whom the others are.
     /// let (room,): (String,) = args.parse()?;
     /// socket.to(room).emit("forwarded", args.skip(1)).await?;
@@ -217,7 +218,7 @@ impl Args {
         self.with_items(items.get(count..).unwrap_or_default())
     }
 
-    /// The same behind another one.
+    /// Returns them behind another one.
     ///
     /// # Errors
     ///
@@ -237,22 +238,22 @@ impl Args {
         }
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub fn len(&self) -> usize {
         self.items().len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Each of them as JSON. For an attachment stands its placeholder.
+    /// Returns each of them as JSON. An attachment is its placeholder.
     pub fn json(&self) -> Vec<&str> {
         self.items().into_iter().map(RawValue::get).collect()
     }
 
-    /// What the placeholders stand for, by number.
+    /// Returns what the placeholders stand for, by number.
     pub fn attachments(&self) -> &[Vec<u8>] {
         self.raw.attachments()
     }
@@ -268,8 +269,7 @@ impl Args {
 ///
 /// A tuple or an array is several arguments, `()` is none, and everything else is
 /// one. So a list as a single argument is a `Vec` or a slice, or an array in a
-/// tuple: `([1, 2],)`. To serde the null of a `serde_json::Value` is the same as
-/// `()`: a value that may be null goes into a tuple too.
+/// tuple: `([1, 2],)`.
 ///
 /// ```no_run
 /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
@@ -282,23 +282,23 @@ impl Args {
 pub trait Arguments {
     /// The JSON array, with the event's name first, and the attachments.
     #[doc(hidden)]
-    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error>;
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, EmitError>;
 }
 
 impl<T: Serialize + ?Sized> Arguments for T {
-    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error> {
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, EmitError> {
         encode::arguments(self, name)
     }
 }
 
 impl Arguments for Args {
-    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error> {
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, EmitError> {
         encode::raw(name, &self.json(), self.attachments())
     }
 }
 
 impl Arguments for &Args {
-    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, serde_json::Error> {
+    fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, EmitError> {
         Args::encode(self, name)
     }
 }
@@ -433,7 +433,7 @@ tuple_from_args!(A B C D E F G);
 tuple_from_args!(A B C D E F G H);
 
 /// An error without the place in the text, of which the client knows nothing.
-fn describe(error: &serde_json::Error) -> String {
+pub(super) fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((text, _)) => text.to_owned(),

@@ -252,7 +252,7 @@ impl Broadcast {
     /// [`EmitError::Platform`] if the object could not be reached,
     /// [`EmitError::Placement`] if it is not known which one that is.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
-        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let args = args.encode(Some(event))?;
         let volatile = self.volatile;
         self.operate(Operation::Emit { args, volatile })
             .await
@@ -285,7 +285,7 @@ impl Broadcast {
         event: &str,
         args: impl Arguments,
     ) -> Result<Acks<T>, EmitError> {
-        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let args = args.encode(Some(event))?;
         let limit = self.limit.unwrap_or(self.io.application.ack_timeout);
         let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
@@ -489,6 +489,9 @@ pub enum EmitError {
     Gone,
     /// The arguments cannot be written as JSON.
     Json(serde_json::Error),
+    /// An event of this name is reserved for the protocol, such as `connect`:
+    /// clients would close their connections.
+    ReservedName(String),
     /// The client has not acknowledged in time.
     Timeout,
     /// What the client acknowledged with is something else than expected.
@@ -506,6 +509,7 @@ impl fmt::Display for EmitError {
         match self {
             Self::Gone => f.write_str("the socket is disconnected"),
             Self::Json(error) => write!(f, "cannot be written as json: {error}"),
+            Self::ReservedName(name) => write!(f, "`{name}` is a reserved event name"),
             Self::Timeout => f.write_str("not acknowledged in time"),
             Self::Args(error) => write!(f, "acknowledged with something else: {error}"),
             Self::TooManyRooms => f.write_str("in as many rooms as allowed (max_rooms)"),

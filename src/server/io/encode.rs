@@ -6,17 +6,25 @@
 use core::fmt;
 use std::io;
 
-use dormouse_proto::socket::Args as Raw;
+use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES};
 use serde::ser::{Error as _, Impossible};
 use serde::{Serialize, Serializer};
 use serde_json::Error;
 use serde_json::ser::Formatter;
 
+use super::EmitError;
+use crate::error::{Failure, HandlerError};
+
 /// Writes arguments, behind the event's name if there is one.
 pub(super) fn arguments<T: Serialize + ?Sized>(
     value: &T,
     name: Option<&str>,
-) -> Result<Raw<'static>, Error> {
+) -> Result<Raw<'static>, EmitError> {
+    check_name(name)?;
+    write(value, name).map_err(EmitError::Json)
+}
+
+fn write<T: Serialize + ?Sized>(value: &T, name: Option<&str>) -> Result<Raw<'static>, Error> {
     let mut writer = Writer::new(name)?;
     writer.arguments(value, Shape::of(value))?;
     writer.finish()
@@ -27,23 +35,33 @@ pub(super) fn raw(
     name: Option<&str>,
     items: &[&str],
     attachments: &[Vec<u8>],
-) -> Result<Raw<'static>, Error> {
-    let mut writer = Writer::new(name)?;
+) -> Result<Raw<'static>, EmitError> {
+    check_name(name)?;
+    let mut writer = Writer::new(name).map_err(EmitError::Json)?;
     for item in items {
         writer.separate();
         writer.json.extend_from_slice(item.as_bytes());
     }
     writer.attachments = attachments.to_vec();
-    writer.finish()
+    writer.finish().map_err(EmitError::Json)
+}
+
+/// Every client takes an event with one of these names for a violation of the
+/// protocol, and closes its connection.
+fn check_name(name: Option<&str>) -> Result<(), EmitError> {
+    match name.filter(|name| RESERVED_NAMES.contains(name)) {
+        Some(name) => Err(EmitError::ReservedName(name.to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// What came of a handler.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Replied {
     /// What its event is acknowledged with.
     pub(crate) args: Raw<'static>,
     /// Why it failed, for the log.
-    pub(crate) failed: Option<String>,
+    pub(crate) failed: Option<HandlerError>,
 }
 
 impl Default for Replied {
@@ -59,59 +77,62 @@ impl Replied {
     /// What a handler returned: a `Result` is what it holds, and an error is an
     /// object with it under `error`.
     pub(crate) fn with<T: Serialize + ?Sized>(value: &T) -> Self {
-        Self::write(value).unwrap_or_else(|error| Self::error(&error.to_string()))
-    }
-
-    fn write<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        let mut writer = Writer::new(None)?;
         let shape = Shape::of(value);
-        match shape {
-            Shape::Ok(inner) => {
-                writer.arguments_of_ok(value, inner)?;
-                Ok(Self {
-                    args: writer.finish()?,
-                    failed: None,
-                })
+        let mut failed = None;
+        let args = Writer::new(None).and_then(|mut writer| {
+            match shape {
+                Shape::Ok(inner) => writer.arguments_of_ok(value, inner)?,
+                Shape::Err => {
+                    writer.put(value)?;
+                    // {"Err":…} → {"error":…}
+                    writer.replace(1, "{\"Err\":", "{\"error\":");
+                    failed = Some(writer.describe_error());
+                }
+                Shape::None | Shape::One | Shape::Several => writer.arguments(value, shape)?,
             }
-            Shape::Err => {
-                writer.put(value)?;
-                // {"Err":…} → {"error":…}
-                writer.replace(1, "{\"Err\":", "{\"error\":");
-                let args = writer.finish()?;
-                let failed = describe_error(args.json());
-                Ok(Self {
-                    args,
-                    failed: Some(failed),
-                })
-            }
-            Shape::None | Shape::One | Shape::Several => {
-                writer.arguments(value, shape)?;
-                Ok(Self {
-                    args: writer.finish()?,
-                    failed: None,
-                })
-            }
+            writer.finish()
+        });
+        match args {
+            Ok(args) => Self { args, failed },
+            Err(error) => Self::error(error.into()),
         }
     }
 
-    /// What is answered where the handler itself could not be asked.
-    pub(crate) fn error(message: &str) -> Self {
-        let message_json = serde_json::to_string(message).unwrap_or_default();
-        let object = format!("[{{\"error\":{message_json}}}]");
+    /// A value that a handler returned, even if that is a `Result`.
+    pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Self {
+        match write(value, None) {
+            Ok(args) => Self { args, failed: None },
+            Err(error) => Self::error(error.into()),
+        }
+    }
+
+    /// An error instead of a value.
+    pub(crate) fn error(error: HandlerError) -> Self {
         Self {
-            args: Raw::new(object, Vec::new()),
-            failed: Some(message.to_owned()),
+            args: error.failure.to_ack(),
+            failed: Some(error),
         }
     }
 }
 
-/// The error in `[{"error":…}]`: a string as it is, anything else as JSON.
-fn describe_error(json: &str) -> String {
-    let error = json
-        .strip_prefix("[{\"error\":")
-        .and_then(|error| error.strip_suffix("}]"));
-    let error = error.unwrap_or(json);
-    serde_json::from_str(error).unwrap_or_else(|_| error.to_owned())
+impl Failure {
+    /// What an event is acknowledged with that was not handled.
+    pub(crate) fn to_ack(&self) -> Raw<'static> {
+        let mut writer = Writer {
+            json: b"[{\"error\":".to_vec(),
+            attachments: Vec::new(),
+        };
+        let written = writer.put(self.message()).and_then(|()| {
+            if let Some(data) = self.data() {
+                writer.json.extend_from_slice(b",\"data\":");
+                writer.json.extend_from_slice(data.as_bytes());
+            }
+            writer.json.push(b'}');
+            writer.finish()
+        });
+        // A string can always be written.
+        written.unwrap_or_else(|_| Raw::new("[{\"error\":null}]", Vec::new()))
+    }
 }
 
 /// The text of an array that is being written, and the bytes found on the way.
@@ -196,6 +217,19 @@ impl Writer {
         }
     }
 
+    /// The error in `[{"error":…}`: a string as it is, anything else as JSON.
+    fn describe_error(&self) -> HandlerError {
+        let json = core::str::from_utf8(&self.json).unwrap_or_default();
+        let error = json
+            .strip_prefix("[{\"error\":")
+            .and_then(|error| error.strip_suffix('}'))
+            .unwrap_or(json);
+        match serde_json::from_str::<String>(error) {
+            Ok(text) => HandlerError::new(text),
+            Err(_) => HandlerError::new(error),
+        }
+    }
+
     fn finish(mut self) -> Result<Raw<'static>, Error> {
         self.json.push(b']');
         let json = String::from_utf8(self.json).map_err(Error::custom)?;
@@ -222,7 +256,7 @@ impl Formatter for Attach<'_> {
 /// How many arguments a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
-    /// `()`, or a tuple without items.
+    /// `()`, or an array without items.
     None,
     One,
     /// A tuple or an array.
@@ -243,7 +277,10 @@ enum Inner {
 
 impl Shape {
     fn of<T: Serialize + ?Sized>(value: &T) -> Self {
-        match value.serialize(Look) {
+        let look = Look {
+            size: size_of_val(value),
+        };
+        match value.serialize(look) {
             Ok(()) => Self::One,
             Err(Seen(shape)) => shape,
         }
@@ -259,7 +296,10 @@ impl Shape {
 }
 
 /// A serializer that looks at the first thing it is told and goes no further.
-struct Look;
+struct Look {
+    /// Of the value, in bytes.
+    size: usize,
+}
 
 /// What it has seen, as an error: that is how serializing ends early.
 #[derive(Debug)]
@@ -357,7 +397,12 @@ impl Serializer for Look {
     }
 
     fn serialize_unit(self) -> Result<(), Seen> {
-        Err(Seen(Shape::None))
+        // serde does not tell `()` from the null of a type that has other values
+        // too, such as `serde_json::Value`. Their sizes differ.
+        Err(Seen(match self.size {
+            0 => Shape::None,
+            _ => Shape::One,
+        }))
     }
 
     fn serialize_tuple(self, length: usize) -> Result<Never, Seen> {
@@ -390,63 +435,6 @@ impl Serializer for Look {
         }))
     }
 }
-
-/// Why a handler failed: whatever error it met, as text.
-///
-/// Every error becomes one by `?`. The client that waits for an acknowledgement
-/// gets `{"error": "…"}`, and the log a line.
-///
-/// ```
-/// use dormouse::{Failed, Server, Socket};
-///
-/// let server = Server::new().namespace("/", |namespace| {
-///     namespace.on("double", async |_socket: Socket, (text,): (String,)| {
-///         let number: i64 = text.parse()?;
-///         Ok::<_, Failed>(2 * number)
-///     })
-/// });
-/// # let _ = server;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed(String);
-
-impl Failed {
-    /// A failure in these words.
-    pub fn new(message: impl fmt::Display) -> Self {
-        Self(message.to_string())
-    }
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for Failed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<E: core::error::Error> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// Errors of ours are acknowledged with their words.
-macro_rules! serialize_as_text {
-    ($($error:ty)*) => {
-        $(impl Serialize for $error {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        })*
-    };
-}
-
-serialize_as_text!(super::EmitError super::ArgsError crate::client::SessionError crate::client::SendError);
 
 #[cfg(test)]
 mod tests;

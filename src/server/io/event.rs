@@ -25,7 +25,7 @@ pub struct Event<A> {
 }
 
 impl<A> Event<A> {
-    /// An event of this name.
+    /// Makes an event of this name.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -33,7 +33,7 @@ impl<A> Event<A> {
         }
     }
 
-    /// The event's name.
+    /// Returns the event's name.
     pub const fn name(&self) -> &'static str {
         self.name
     }

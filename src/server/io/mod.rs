@@ -2,28 +2,34 @@
 //!
 //! What an application sees is re-exported at the root of the crate.
 
+mod ack;
 mod args;
 mod broadcast;
 mod context;
 mod encode;
 mod event;
+mod extract;
 pub mod handler;
 mod namespace;
 mod pattern;
 mod server;
 mod socket;
 
+pub use self::ack::Ack;
 pub use self::args::{Args, ArgsError, Arguments, Binary, FromArgs};
 pub use self::broadcast::{Acks, Broadcast, EmitError, Io, RemoteSocket, RoomNames};
-pub use self::context::{Ack, Auth, EventName, Expired, Recovered, Refusal, State};
-pub use self::encode::Failed;
 pub use self::event::Event;
+pub use self::extract::{Auth, EventName, Expired, Recovered, State};
 pub use self::namespace::{Group, Namespace};
 pub use self::server::{JoinRequest, Recovery, Server};
 pub use self::socket::{Socket, Timed};
 
-pub(crate) use self::context::{ConnectContext, DisconnectContext, EventContext, ExpireContext};
+pub(crate) use self::context::{
+    CheckContext, CloseContext, ConnectContext, DisconnectContext, EventContext, ExpireContext,
+    MessageContext, OpenContext, Place,
+};
 pub(crate) use self::encode::Replied;
-pub(crate) use self::handler::{Call, Rejection};
+pub(crate) use self::extract::States;
+pub(crate) use self::handler::{Call, HandlerFn, erase};
 pub(crate) use self::namespace::{DisconnectFn, EventFn, Handlers};
 pub(crate) use self::server::Application;

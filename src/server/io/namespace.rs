@@ -3,27 +3,27 @@
 use core::fmt;
 use std::rc::Rc;
 
-use serde::Serialize;
-
 use super::handler::{
-    BeforeEvent, Call, Extract, Handler, Kind, OnConnect, OnDisconnect, OnEvent, OnExpired,
-    Rejection,
+    BeforeEvent, Extract, Handler, HandlerFn, OnConnect, OnDisconnect, OnEvent, OnExpired, Reply,
+    erase,
 };
 use super::{Event, Socket};
 
 /// The handlers of a namespace: see [`Server::namespace`](crate::Server::namespace).
 ///
-/// Handlers are functions, async or not, which say by the types of their
+/// Handlers are functions, async or not, that say by the types of their
 /// arguments what they want to know: the [`Socket`], the event's arguments as a
 /// tuple or as they came ([`Args`](crate::Args)), the [`Ack`](crate::Ack), the
 /// event's name, [`Auth`](crate::Auth) and [`Handshake`](crate::Handshake) of a
 /// client that connects, the [`Reason`](crate::Reason) of one that goes, the
-/// whole server ([`Io`](crate::Io)), [`State`](crate::State), the Worker's `Env`.
+/// whole server ([`Io`](crate::Io)), [`State`](crate::State), the Worker's `Env`,
+/// and [extractors](crate::handler::Extract) of the application's own.
 ///
 /// What an event's handler returns is its acknowledgement, if the client waits
 /// for one: a tuple is several values, `()` none. If it returns an error, or the
 /// arguments are not what it takes, the client gets `{"error": "…"}`, and the log
-/// a line; the socket stays connected.
+/// a line; the socket stays connected. See [`HandlerError`](crate::HandlerError)
+/// for what the client reads there.
 ///
 /// Handlers run concurrently: the next event of the same client does not wait
 /// for the one before it, if its handler waits for something.
@@ -33,8 +33,6 @@ pub struct Namespace {
     pub(crate) handlers: Handlers,
 }
 
-pub(crate) type HandlerFn<K> =
-    Rc<dyn Fn(&mut <K as Kind>::Context<'_>) -> Result<Call<<K as Kind>::Outcome>, Rejection>>;
 pub(crate) type EventFn = HandlerFn<OnEvent>;
 pub(crate) type DisconnectFn = HandlerFn<OnDisconnect>;
 
@@ -87,26 +85,21 @@ impl Handlers {
     }
 }
 
-fn erase<K: Kind, M, H: Handler<K, M>>(handler: H) -> HandlerFn<K> {
-    let handler = Rc::new(handler);
-    Rc::new(move |context| H::call(&handler, context))
-}
-
 impl Namespace {
-    /// What to do with a client that wants to join, before it is told that it is
-    /// connected: until this returns, the client waits. What the socket is sent
-    /// meanwhile arrives right after the news. An error refuses the client: see
-    /// [`Refusal`](crate::Refusal). So does a panic, or taking more than 30 s.
+    /// Registers what to do with a client that wants to join, before it is told
+    /// that it is connected: until this returns, the client waits. What the socket
+    /// is sent meanwhile arrives right after the news. An error refuses the client:
+    /// see [`Refusal`](crate::Refusal). So does a panic, or taking more than 30 s.
     ///
     /// It is called for a client that has come back too: see
     /// [`Recovered`](crate::Recovered).
-    pub fn on_connect<M>(mut self, handler: impl Handler<OnConnect, M>) -> Self {
+    pub fn on_connect<S>(mut self, handler: impl Handler<OnConnect, S>) -> Self {
         self.handlers.on_connect = Some(erase(handler));
         self
     }
 
-    /// A check that clients have to pass before [`on_connect`](Self::on_connect),
-    /// in the order in which they are given. An error refuses the client. A
+    /// Registers a check that clients have to pass before
+    /// [`on_connect`](Self::on_connect), in the order in which checks are given. An error refuses the client. A
     /// client that has come back is not checked again, unless
     /// [`Recovery`](crate::Recovery) says so.
     ///
@@ -121,12 +114,12 @@ impl Namespace {
     /// });
     /// # let _ = server;
     /// ```
-    pub fn middleware<M>(mut self, check: impl Handler<OnConnect, M>) -> Self {
+    pub fn middleware<S>(mut self, check: impl Handler<OnConnect, S>) -> Self {
         self.handlers.middlewares.push(erase(check));
         self
     }
 
-    /// What to do with an event.
+    /// Registers what to do with an event.
     ///
     /// ```
     /// use dormouse::{Binary, Server, Socket};
@@ -143,78 +136,81 @@ impl Namespace {
     /// });
     /// # let _ = server;
     /// ```
-    pub fn on<M>(mut self, event: &str, handler: impl Handler<OnEvent, M>) -> Self {
+    pub fn on<S>(mut self, event: &str, handler: impl Handler<OnEvent, S>) -> Self {
         self.handlers.insert(event, erase(handler));
         self
     }
 
-    /// What to do with an event whose arguments are defined with it: see
+    /// Registers what to do with an event whose arguments are defined with it: see
     /// [`Event`].
-    pub fn on_event<A, F, R>(self, event: Event<A>, handler: F) -> Self
+    pub fn on_event<A, F, R, N>(self, event: Event<A>, handler: F) -> Self
     where
         A: Extract<OnEvent> + 'static,
         F: AsyncFn(Socket, A) -> R + 'static,
-        R: Serialize + 'static,
+        R: Reply<N> + 'static,
+        N: 'static,
     {
         self.on(event.name(), handler)
     }
 
-    /// What to do with an event that no other handler is for.
-    pub fn on_fallback<M>(mut self, handler: impl Handler<OnEvent, M>) -> Self {
+    /// Registers what to do with an event that no other handler is for.
+    pub fn on_fallback<S>(mut self, handler: impl Handler<OnEvent, S>) -> Self {
         self.handlers.fallback = Some(erase(handler));
         self
     }
 
-    /// What to do with every event, before its own handler. What it returns is
-    /// not sent; an error keeps the event from its handler.
-    pub fn on_any<M>(mut self, handler: impl Handler<OnEvent, M>) -> Self {
+    /// Registers what to do with every event, before its own handler. What it
+    /// returns is not sent; an error keeps the event from its handler.
+    pub fn on_any<S>(mut self, handler: impl Handler<OnEvent, S>) -> Self {
         self.handlers.on_any.push(erase(handler));
         self
     }
 
-    /// A check that every event has to pass before any handler. An error keeps it
-    /// from them: it is logged, and the client gets `{"error": "…"}` if it waits
-    /// for an acknowledgement.
+    /// Registers a check that every event has to pass before any handler. An error
+    /// keeps it from them: it is logged, and the client gets `{"error": "…"}` if it
+    /// waits for an acknowledgement.
     ///
     /// ```
-    /// use dormouse::{EventName, Failed, Server, Socket};
+    /// use dormouse::{EventName, HandlerError, Server, Socket};
     ///
     /// let server = Server::new().namespace("/", |namespace| {
     ///     namespace.event_middleware(|socket: Socket, event: EventName| {
     ///         let is_admin = socket.rooms().iter().any(|room| room == "admins");
     ///         match &*event {
-    ///             "shutdown" if !is_admin => Err(Failed::new("not allowed")),
+    ///             "shutdown" if !is_admin => Err(HandlerError::new("not allowed")),
     ///             _ => Ok(()),
     ///         }
     ///     })
     /// });
     /// # let _ = server;
     /// ```
-    pub fn event_middleware<M>(mut self, check: impl Handler<BeforeEvent, M>) -> Self {
+    pub fn event_middleware<S>(mut self, check: impl Handler<BeforeEvent, S>) -> Self {
         self.handlers.event_middlewares.push(erase(check));
         self
     }
 
-    /// What to do when a socket is about to be disconnected, for whatever
-    /// [`Reason`](crate::Reason). Just before [`on_disconnect`](Self::on_disconnect),
-    /// which has [`Socket::rooms`] and [`Socket::data`] as well.
-    pub fn on_disconnecting<M>(mut self, handler: impl Handler<OnDisconnect, M>) -> Self {
+    /// Registers what to do when a socket is about to be disconnected, for whatever
+    /// [`Reason`](crate::Reason): just before
+    /// [`on_disconnect`](Self::on_disconnect), which has [`Socket::rooms`] and
+    /// [`Socket::data`] as well.
+    pub fn on_disconnecting<S>(mut self, handler: impl Handler<OnDisconnect, S>) -> Self {
         self.handlers.on_disconnecting = Some(erase(handler));
         self
     }
 
-    /// What to do when a socket is disconnected. What is sent to it is lost.
+    /// Registers what to do when a socket is disconnected. What is sent to it is
+    /// lost.
     ///
     /// It is called once for each socket that [`on_connect`](Self::on_connect) has
     /// let in, but for those that the platform cuts off without telling anyone, as
     /// it does in a deploy.
-    pub fn on_disconnect<M>(mut self, handler: impl Handler<OnDisconnect, M>) -> Self {
+    pub fn on_disconnect<S>(mut self, handler: impl Handler<OnDisconnect, S>) -> Self {
         self.handlers.on_disconnect = Some(erase(handler));
         self
     }
 
-    /// What to do when a client that was cut off has not come back in time: see
-    /// [`Recovery`](crate::Recovery) and [`Expired`](crate::Expired). Its
+    /// Registers what to do when a client that was cut off has not come back in
+    /// time: see [`Recovery`](crate::Recovery) and [`Expired`](crate::Expired). Its
     /// [`on_disconnect`](Self::on_disconnect) was called when it was cut off.
     ///
     /// ```
@@ -229,12 +225,12 @@ impl Namespace {
     ///     });
     /// # let _ = server;
     /// ```
-    pub fn on_expired<M>(mut self, handler: impl Handler<OnExpired, M>) -> Self {
+    pub fn on_expired<S>(mut self, handler: impl Handler<OnExpired, S>) -> Self {
         self.handlers.on_expired = Some(erase(handler));
         self
     }
 
-    /// Handlers that belong together: see [`Group`].
+    /// Registers handlers that belong together: see [`Group`].
     pub fn group(self, group: impl Group) -> Self {
         Rc::new(group).register(self)
     }
@@ -276,6 +272,6 @@ impl fmt::Debug for Namespace {
 /// # let _ = server;
 /// ```
 pub trait Group: 'static {
-    /// Gives its handlers to the namespace.
+    /// Registers its handlers in the namespace.
     fn register(self: Rc<Self>, namespace: Namespace) -> Namespace;
 }

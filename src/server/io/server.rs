@@ -9,7 +9,7 @@ use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings, recovery};
 use serde::de::DeserializeOwned;
 
-use super::context::States;
+use super::States;
 use super::namespace::{Handlers, Namespace};
 use super::pattern::Pattern;
 use crate::endpoint::{self, Admit, Endpoint};

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
+use super::context::Place;
 use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
 use crate::client::{MAX_SESSION, SessionError};
 use crate::port::{Address, LocalPort, Look, Operation, PortError, Reply, Request, Spot, Target};
@@ -53,8 +54,11 @@ impl Socket {
         }
     }
 
-    pub(crate) fn application(&self) -> &Rc<Application> {
-        &self.application
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            env: self.port.env(),
+            states: &self.application.states,
+        }
     }
 
     fn spot(&self) -> Spot {
@@ -132,7 +136,7 @@ impl Socket {
     /// [`EmitError::Gone`] if the socket is disconnected, [`EmitError::Json`] if
     /// the arguments cannot be written as JSON.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
-        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let args = args.encode(Some(event))?;
         let volatile = false;
         self.operate(Operation::Emit { args, volatile })
             .await
@@ -191,7 +195,7 @@ impl Socket {
         args: impl Arguments,
         limit: Duration,
     ) -> Result<T, EmitError> {
-        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let args = args.encode(Some(event))?;
         let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
         let Reply::Acks(answers) = asked.await? else {
@@ -211,7 +215,7 @@ impl Socket {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn emit_volatile(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
-        let args = args.encode(Some(event)).map_err(EmitError::Json)?;
+        let args = args.encode(Some(event))?;
         let volatile = true;
         self.operate(Operation::Emit { args, volatile })
             .await

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::{Content, Layer, Opening};
 use crate::client::Client;
 use crate::endpoint::Endpoint;
-use crate::engine::{HandlerError, Handlers, Message, Refused};
+use crate::engine::{Handlers, Message, Refusal};
 use crate::http;
+use crate::io::{Call, CloseContext, MessageContext, OpenContext};
 use crate::log::Level;
 use crate::object::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
 use crate::port::{Called, LocalPort, PortError, Reply, Request};
@@ -87,22 +88,15 @@ impl Messages {
         };
         let bytes = message.len();
         self.with(key, |seat| seat.work.begin());
-        let handled = handler(client, message);
-        let me = self.me.clone();
         let job = Job::new(key, "message");
-        object::run(&self.parts, job, handled, move |result| {
+        let mut context = MessageContext::new(&client, message);
+        let called = object::guarded(&self.parts, job, || handler(&mut context));
+        let me = self.me.clone();
+        object::finish(&self.parts, job, called, move || {
             if let Some(me) = me.upgrade() {
-                me.log_failure(key, job.event, result);
                 me.handle_return(key, bytes);
             }
         });
-    }
-
-    fn log_failure(&self, key: Key, event: &str, result: Option<Result<(), HandlerError>>) {
-        if let Some(Err(HandlerError(message))) = result {
-            let fields = [("handler", event), ("message", &*message)];
-            self.parts.log(Level::Error, "handler failed", key, &fields);
-        }
     }
 
     /// A message is dealt with: the next one, if one waits.
@@ -118,21 +112,22 @@ impl Messages {
         self.parts.turn.mark_dirty(key);
     }
 
-    fn decide(&self, key: Key, conn: ConnId, decided: Option<Result<(), Refused>>) {
-        match decided {
-            Some(Ok(())) => opening::admit(&self.parts, key, conn),
-            Some(Err(refused)) => {
-                let fields = [("data", &*refused.body)];
-                self.parts.log(Level::Info, "refuse", key, &fields);
-                opening::deny(&self.parts, key, conn, http::Reply::from(refused));
-            }
+    fn decide(&self, job: Job, conn: ConnId, decided: Option<Result<(), Refusal>>) {
+        let refusal = match decided {
+            Some(Ok(())) => return opening::admit(&self.parts, job.key, conn),
+            Some(Err(refusal)) => refusal,
             None => {
                 let what = "connect handler dropped";
-                self.parts.log(Level::Warn, what, key, &[]);
-                let refused = Refused::default();
-                opening::deny(&self.parts, key, conn, http::Reply::from(refused));
+                self.parts.log(Level::Warn, what, job.key, &[]);
+                Refusal::default()
             }
+        };
+        if refusal.is_internal() {
+            self.parts.log_failure(job, &refusal.failure);
         }
+        let fields = [("data", &*refusal.body())];
+        self.parts.log(Level::Info, "refuse", job.key, &fields);
+        opening::deny(&self.parts, job.key, conn, http::Reply::from(&refusal));
     }
 }
 
@@ -175,11 +170,7 @@ impl Content for Messages {
 
 impl Layer for Messages {
     fn open(&self, opening: Opening) {
-        let Opening {
-            key,
-            conn,
-            handshake,
-        } = opening;
+        let Opening { key, conn, request } = opening;
         self.seats.borrow_mut().insert(key, Seat::default());
         let handler = self.handlers.on_connect.as_ref();
         let Some((client, handler)) = self.client(key).zip(handler) else {
@@ -190,11 +181,17 @@ impl Layer for Messages {
             limit: Some(CONNECT_LIMIT),
             ..Job::new(key, "connect")
         };
-        let handled = handler(client, handshake);
+        let handler = handler.clone();
+        let handled = Box::pin(async move {
+            match handler(&mut OpenContext::new(&client, &request))? {
+                Call::Done(decision) => decision,
+                Call::Later(future) => future.await,
+            }
+        });
         let me = self.me.clone();
         object::run_later(&self.parts, job, handled, move |decided| {
             if let Some(me) = me.upgrade() {
-                me.parts.turn.run(|| me.decide(key, conn, decided));
+                me.parts.turn.run(|| me.decide(job, conn, decided));
             }
         });
     }
@@ -238,11 +235,12 @@ impl Layer for Messages {
             return;
         };
         self.with(key, |seat| seat.work.begin());
-        let me = self.me.clone();
         let job = Job::new(key, "disconnect");
-        object::run(&self.parts, job, handler(client, reason), move |result| {
+        let mut context = CloseContext::new(&client, reason);
+        let called = object::guarded(&self.parts, job, || handler(&mut context));
+        let me = self.me.clone();
+        object::finish(&self.parts, job, called, move || {
             if let Some(me) = me.upgrade() {
-                me.log_failure(key, job.event, result);
                 me.with(key, |seat| seat.work.end());
                 me.parts.turn.mark_dirty(key);
             }

@@ -27,7 +27,7 @@ use self::outputs::carry_out;
 use self::recovery::Recovery;
 use super::{Content, Layer, Opening};
 use crate::endpoint::Endpoint;
-use crate::engine::Message;
+use crate::engine::{Handshake, Message};
 use crate::io::{Application, Socket};
 use crate::object::{self, Parts, opening};
 use crate::port::{Address, Called, LocalPort, Request};
@@ -115,7 +115,8 @@ impl Layer for Sockets {
         let now = cx.parts.turn.now();
         let protocol = Protocol::from(revision);
         let connection = Connection::open(now, cx.application.settings, protocol);
-        let client = Client::new(connection, opening.handshake.keep());
+        let handshake = Handshake::new(&opening.request);
+        let client = Client::new(connection, handshake.keep());
         cx.clients.insert(key, client);
         opening::admit(&cx.parts, key, opening.conn);
         carry_out(cx, key);

@@ -9,7 +9,7 @@ use super::sessions::Phase;
 use super::websockets::Listener as _;
 use super::{Inner, endpoint_at};
 use crate::app::app;
-use crate::engine::Refused;
+use crate::engine::Refusal as Unwanted;
 use crate::front;
 use crate::http::Reply;
 use crate::object::calls;
@@ -111,7 +111,7 @@ impl Inner {
         let requests = &self.parts.requests;
         match kind {
             Kind::Handshake if Some(conn) == refused => {
-                requests.answer(conn, Reply::from(Refused::default()));
+                requests.answer(conn, Reply::from(&Unwanted::default()));
             }
             Kind::Handshake => self.handle_request(conn),
             Kind::Post => requests.resume_body(conn),

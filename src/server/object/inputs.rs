@@ -13,7 +13,7 @@ use super::requests::{Kind, NoBody, Parsed, Receiver};
 use super::sessions::{Phase, Seat};
 use super::websockets::{Listener, retire};
 use crate::app::app;
-use crate::engine::{Handshake, Message};
+use crate::engine::Message;
 use crate::http;
 use crate::layer::Opening;
 use crate::platform::{self, SocketExt as _};
@@ -82,7 +82,7 @@ impl Inner {
             layer.open(Opening {
                 key,
                 conn,
-                handshake: Handshake::new(&parsed.request),
+                request: Clone::clone(&parsed.request),
             });
         }
     }

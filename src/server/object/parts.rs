@@ -9,10 +9,11 @@ use worker::Env;
 use super::clock::Clock;
 use super::requests::Requests;
 use super::rows::Rows;
-use super::runner::Tasks;
+use super::runner::{Job, Tasks};
 use super::sessions::Sessions;
 use super::turn::Turn;
 use super::websockets::WebSockets;
+use crate::error::Failure;
 use crate::log::{Level, log};
 use crate::options::Options;
 use crate::platform::ObjectState;
@@ -55,6 +56,17 @@ impl Parts {
     pub(super) fn sleeps(&self) -> bool {
         self.options()
             .is_none_or(|options| options.settings.sleeps())
+    }
+
+    /// Logs what a handler failed with. What the application says on purpose is no
+    /// fault of its own.
+    pub(crate) fn log_failure(&self, job: Job, failure: &Failure) {
+        let level = match failure.cause() {
+            Some(_) => Level::Error,
+            None => Level::Info,
+        };
+        let fields = [("handler", job.event), ("message", &*failure.to_log())];
+        self.log(level, "handler failed", job.key, &fields);
     }
 
     /// Logs what happens to a session.

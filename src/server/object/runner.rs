@@ -19,6 +19,8 @@ use futures::task::AtomicWaker;
 
 use super::handover;
 use super::parts::Parts;
+use crate::error::{HandlerError, Rejection};
+use crate::io::Call;
 use crate::log::Level;
 use crate::platform::{self, sleep};
 use crate::sid::Key;
@@ -166,6 +168,32 @@ fn step<T>(parts: &Rc<Parts>, job: Job, poll: impl FnOnce() -> Poll<T>) -> Poll<
         let _running = handover::running(parts, job);
         poll()
     })
+}
+
+/// Lets a handler that was called go on, logs its error, and `finish`es.
+pub(crate) fn finish(
+    parts: &Rc<Parts>,
+    job: Job,
+    called: Result<Call<Result<(), HandlerError>>, Rejection>,
+    finish: impl FnOnce() + 'static,
+) {
+    let outcome = match called {
+        Ok(Call::Done(outcome)) => outcome,
+        Ok(Call::Later(future)) => {
+            let me = parts.clone();
+            return run(parts, job, future, move |outcome| {
+                if let Some(Err(error)) = outcome {
+                    me.log_failure(job, &error.failure);
+                }
+                finish();
+            });
+        }
+        Err(rejection) => Err(rejection.into()),
+    };
+    if let Err(error) = outcome {
+        parts.log_failure(job, &error.failure);
+    }
+    finish();
 }
 
 /// The application's tasks, each of which ends with its session.

@@ -16,6 +16,7 @@
 //                   /recovery/ and /recovery-short/ instead `welcome` ({ recovered })
 //   /custom         as /
 //   /chat           greets with nothing
+//   /plain          as /chat, and no middleware looks at its events (ours only)
 //   /refuse         refused unless auth.token is "good": "not authorized", with the data
 //                   { content: "Please retry later" } where auth.data is set
 //   /slow           takes 100 ms to connect, or auth.delay
@@ -50,6 +51,9 @@
 //   handshake ()                 → { query, url, secure, has_address, headers, time, auth }
 //   typed (string, integer)      → "string:integer"
 //   fail (text)                  the handler fails
+//   decline (text, data)         the handler says no, to the client (ours only)
+//   ack-and-fail (…args)         → the same args, twice, and the handler fails (ours only)
+//   emit (name)                  emits an event of this name, with "hello" (ours only)
 //   slow (ms, value)             → value, after ms
 //   burst (n)                    emits `n` with 0, 1, … n - 1
 //   big (bytes)                  emits `big` with so many "x"

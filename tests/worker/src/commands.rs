@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use dormouse::engine::{Client, Handshake, SendError, SessionError, sleep};
+use dormouse::engine::{Client, HandlerError, Handshake, SendError, sleep};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,7 +18,6 @@ pub(crate) fn remember_request(client: &Client, handshake: &Handshake) {
     let queries: BTreeMap<_, _> = handshake.queries().into_iter().collect();
     let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
     let request = json!({
-        "method": handshake.method(),
         "url": handshake.url(),
         "query": queries,
         "headers": headers,
@@ -32,37 +31,7 @@ pub(crate) fn remember_request(client: &Client, handshake: &Handshake) {
         .ok();
 }
 
-/// Why a command failed.
-#[derive(Debug)]
-pub(crate) enum Failed {
-    Send(SendError),
-    Session(SessionError),
-    Asked,
-}
-
-impl core::fmt::Display for Failed {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Send(error) => error.fmt(f),
-            Self::Session(error) => error.fmt(f),
-            Self::Asked => f.write_str("asked to"),
-        }
-    }
-}
-
-impl From<SendError> for Failed {
-    fn from(error: SendError) -> Self {
-        Self::Send(error)
-    }
-}
-
-impl From<SessionError> for Failed {
-    fn from(error: SessionError) -> Self {
-        Self::Session(error)
-    }
-}
-
-pub(crate) async fn run(client: &Client, text: &str) -> Result<(), Failed> {
+pub(crate) async fn run(client: &Client, text: &str) -> Result<(), HandlerError> {
     let mut words = text.splitn(3, ' ');
     let command = words.next().unwrap_or_default();
     let first = words.next().unwrap_or_default();
@@ -122,7 +91,7 @@ pub(crate) async fn run(client: &Client, text: &str) -> Result<(), Failed> {
         }
         "cmd:hang" => core::future::pending().await,
         "cmd:block" => client.send(block(number as u32).to_string()).await?,
-        "cmd:error" => return Err(Failed::Asked),
+        "cmd:error" => return Err(HandlerError::internal("asked to")),
         "cmd:slow" => {
             sleep(Duration::from_millis(number as u64)).await;
             client.send(rest).await?;
@@ -147,7 +116,7 @@ pub(crate) fn block(rounds: u32) -> u32 {
     })
 }
 
-async fn session(client: &Client, what: &str, text: String) -> Result<(), Failed> {
+async fn session(client: &Client, what: &str, text: String) -> Result<(), HandlerError> {
     let answer = match what {
         "set" => {
             client.edit_session(|kept: &mut Kept| kept.text = Some(text))?;

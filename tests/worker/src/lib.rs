@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use dormouse::App;
 use dormouse::engine::{
-    Client, Cookie, Data, Engine, Handshake, Level, Message, Reason, Refused, Transport,
+    Client, Cookie, Data, Engine, Handshake, Level, Message, Reason, Refusal, Transport,
 };
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn echo(path: &str) -> Engine {
         .on_disconnect(async |_client: Client, _reason: Reason| {})
 }
 
-async fn connect(client: Client, handshake: Handshake) -> Result<(), Refused> {
+async fn connect(client: Client, handshake: Handshake) -> Result<(), Refusal> {
     if handshake.query("panic").is_some() {
         panic!("asked to, on connect");
     }
@@ -44,11 +44,14 @@ async fn connect(client: Client, handshake: Handshake) -> Result<(), Refused> {
         let status = handshake
             .query("status")
             .and_then(|status| status.parse().ok());
-        let refused = Refused::new(&json!({ "reason": "no" }));
+        let refusal = Refusal::new("no").data(&json!({ "reason": "no" }));
         return Err(match status {
-            Some(status) => refused.status(status),
-            None => refused,
+            Some(status) => refusal.status(status),
+            None => refusal,
         });
+    }
+    if handshake.query("fault").is_some() {
+        client.save_session(&"x".repeat(2 << 20))?;
     }
     commands::remember_request(&client, &handshake);
     if handshake.query("greet").is_some() {

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dormouse::{
-    Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Expired, Failed, Handshake, Io,
-    JoinRequest, Level, Namespace, Parser, Reason, Recovered, Recovery, Refusal, RemoteSocket,
+    Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Expired, HandlerError, Handshake,
+    Io, JoinRequest, Level, Namespace, Parser, Reason, Recovered, Recovery, Refusal, RemoteSocket,
     Server, Socket, sleep,
 };
 use serde::Deserialize;
@@ -34,22 +34,20 @@ pub(crate) fn servers() -> [Server; 6] {
 
 fn server(path: &str) -> Server {
     let recovers = path.starts_with("/recovery");
-    let handlers = move |namespace: Namespace| common(namespace, recovers);
     Server::new()
         .path(path)
         .log(Level::Info)
-        .namespace("/", move |namespace| {
-            greeting(handlers(namespace), recovers)
-        })
+        .namespace("/", move |namespace| greeting(common(namespace), recovers))
         .namespace("/custom", move |namespace| {
-            greeting(handlers(namespace), recovers)
+            greeting(common(namespace), recovers)
         })
-        .namespace("/chat", move |namespace| connecting(handlers(namespace)))
+        .namespace("/chat", move |namespace| connecting(common(namespace)))
+        .namespace("/plain", |namespace| connecting(plain(namespace)))
         .namespace("/refuse", move |namespace| {
-            connecting(handlers(namespace)).middleware(guard)
+            connecting(common(namespace)).middleware(guard)
         })
         .namespace("/slow", move |namespace| {
-            handlers(namespace).on_connect(
+            common(namespace).on_connect(
                 async |socket: Socket, auth: Auth<Login>, recovered: Recovered| {
                     sleep(Duration::from_millis(auth.0.delay.unwrap_or(100))).await;
                     connect(&socket, &auth.0, recovered).await
@@ -57,10 +55,10 @@ fn server(path: &str) -> Server {
             )
         })
         .namespace("/dynamic-{id}", move |namespace| {
-            connecting(handlers(namespace))
+            connecting(common(namespace))
         })
         .namespace_if(is_own_tenant, move |namespace| {
-            connecting(handlers(namespace))
+            connecting(common(namespace))
         })
 }
 
@@ -75,6 +73,7 @@ struct Login {
     tenant: Option<String>,
     announce: Option<String>,
     delay: Option<u64>,
+    fault: Option<String>,
 }
 
 fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
@@ -105,7 +104,7 @@ fn greeting(namespace: Namespace, recovers: bool) -> Namespace {
             } else {
                 socket.emit("auth", auth).await?;
             }
-            Ok::<(), EmitError>(())
+            Ok::<(), Refusal>(())
         },
     )
 }
@@ -118,9 +117,19 @@ fn connecting(namespace: Namespace) -> Namespace {
     )
 }
 
-async fn connect(socket: &Socket, login: &Login, recovered: Recovered) -> Result<(), EmitError> {
+async fn connect(socket: &Socket, login: &Login, recovered: Recovered) -> Result<(), Refusal> {
+    match login.fault.as_deref() {
+        Some("data") => socket.set_data(&"x".repeat(2 << 20))?,
+        Some("rooms") => {
+            socket
+                .join((0..2_000).map(|n| n.to_string()).collect::<Vec<_>>())
+                .await?
+        }
+        Some(message) => return Err(HandlerError::new(message).into()),
+        None => {}
+    }
     if !recovered.0 {
-        socket.set_data(&json!({ "name": login.name })).ok();
+        socket.set_data(&json!({ "name": login.name }))?;
         socket.join(&*login.rooms).await?;
     }
     tell(json!({
@@ -142,13 +151,18 @@ fn tell(line: Value) {
     worker::console_log!("{line}");
 }
 
-/// What every namespace has.
-fn common(namespace: Namespace, _recovers: bool) -> Namespace {
-    let namespace = namespace
-        .event_middleware(|event: EventName| match &*event {
-            "blocked" => Err(Failed::new("blocked")),
+/// What every namespace has but `/plain`.
+fn common(namespace: Namespace) -> Namespace {
+    plain(
+        namespace.event_middleware(|event: EventName| match &*event {
+            "blocked" => Err(HandlerError::new("blocked")),
             _ => Ok(()),
-        })
+        }),
+    )
+}
+
+fn plain(namespace: Namespace) -> Namespace {
+    let namespace = namespace
         .on_disconnecting(|socket: Socket, reason: Reason| {
             tell(json!({
                 "event": "disconnecting",
@@ -175,7 +189,7 @@ fn common(namespace: Namespace, _recovers: bool) -> Namespace {
         })
         .on_fallback(async |socket: Socket, event: EventName, args: Args| {
             socket.emit("any", args.behind(&event.0)?).await?;
-            Ok::<(), Failed>(())
+            Ok::<(), HandlerError>(())
         });
     many(data(acks(messages(namespace))))
 }
@@ -206,7 +220,7 @@ fn messages(namespace: Namespace) -> Namespace {
                 sleep(Duration::from_millis(millis)).await;
                 later.emit("later", args.skip(1)).await.ok();
             });
-            Ok::<(), Failed>(())
+            Ok::<(), HandlerError>(())
         })
         .on(
             "leave-me",
@@ -244,6 +258,11 @@ fn acks(namespace: Namespace) -> Namespace {
         .on("message-with-ack", async |ack: Ack, args: Args| {
             ack.send(args).await
         })
+        .on("ack-and-fail", async |ack: Ack, args: Args| {
+            ack.clone().send(&args).await?;
+            ack.send("again").await?;
+            Err::<(), _>(HandlerError::internal("asked to"))
+        })
         .on("emit-with-ack", async |socket: Socket, args: Args| {
             let answer: Args = socket.emit_with_ack("emit-with-ack", args).await?;
             socket.emit("emit-with-ack", answer).await
@@ -260,13 +279,25 @@ fn acks(namespace: Namespace) -> Namespace {
                 Err(EmitError::Timeout) => ack.send("timeout").await?,
                 Err(_) => ack.send("gone").await?,
             }
-            Ok::<(), Failed>(())
+            Ok::<(), HandlerError>(())
         })
         .on("echo-nothing", || ())
         .on("typed", |(text, number): (String, i64)| {
             format!("{text}:{number}")
         })
-        .on("fail", |(text,): (String,)| Err::<(), _>(Failed::new(text)))
+        .on("decline", |(text, data): (String, Option<Value>)| {
+            let error = HandlerError::new(text);
+            Err::<(), _>(match data {
+                Some(data) => error.data(&data),
+                None => error,
+            })
+        })
+        .on("fail", |(text,): (String,)| {
+            Err::<(), _>(HandlerError::internal(text))
+        })
+        .on("emit", async |socket: Socket, (event,): (String,)| {
+            socket.emit(&event, "hello").await
+        })
         .on("panic", || -> () { panic!("asked to") })
         .on("hang", async || core::future::pending::<()>().await)
         .on("block", |(rounds,): (u32,)| commands::block(rounds))
@@ -357,7 +388,7 @@ fn many(namespace: Namespace) -> Namespace {
         .on("direct", async |socket: Socket, args: Args| {
             let (id, event): (String, String) = args.parse()?;
             socket.io().to(id).emit(&event, args.skip(2)).await?;
-            Ok::<_, Failed>("ok")
+            Ok::<_, HandlerError>("ok")
         })
         .on(
             "fetch",
@@ -402,7 +433,7 @@ fn many(namespace: Namespace) -> Namespace {
         )
 }
 
-async fn cast(socket: Socket, ack: Ack, args: Args) -> Result<(), Failed> {
+async fn cast(socket: Socket, ack: Ack, args: Args) -> Result<(), HandlerError> {
     let (operators, event): (Operators, String) = args.parse()?;
     let values = args.skip(2);
     let target = operators.broadcast(&socket);

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::super::handler::Reply;
 use super::super::{Arguments, Binary};
 use super::*;
 
@@ -71,8 +72,47 @@ fn a_tuple_or_an_array_is_several_arguments() {
 fn nothing_is_no_argument() {
     check((), "");
     check([0; 0], "");
-    // Which serde cannot tell from `()`.
-    check(Value::Null, "");
+    let borrowed = &[0; 0];
+    check(borrowed, "");
+}
+
+/// What serde tells us in the same way as `()`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Perhaps {
+    Nothing,
+    Something(i32),
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_null_is_an_argument() {
+    check(Value::Null, "null");
+    check(&Value::Null, "null");
+    check(Perhaps::Nothing, "null");
+    check(Perhaps::Something(1), "1");
+    check((Value::Null,), "null");
+    replies(Value::Null, "null");
+    replies(Ok::<_, HandlerError>(Value::Null), "null");
+    replies(Ok::<_, &str>(Value::Null), "null");
+    replies(Ok::<_, &str>(()), "");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn reserved_names_are_not_sent() {
+    for name in RESERVED_NAMES {
+        let args = super::super::Args::new(Raw::new(r#"["message",1]"#, Vec::new()), true);
+        for sent in [1.encode(Some(name)), args.encode(Some(name))] {
+            let error = sent.unwrap_err();
+            assert!(matches!(&error, EmitError::ReservedName(reserved) if reserved == name));
+            assert_eq!(
+                error.to_string(),
+                format!("`{name}` is a reserved event name")
+            );
+        }
+        // An argument may be called so.
+        check(name, &format!("\"{name}\""));
+    }
+    assert!(1.encode(Some("connection")).is_ok());
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -99,7 +139,6 @@ fn everything_else_is_one_argument() {
     check(Choice::Two(1, 2), r#"{"Two":[1,2]}"#);
     check(Choice::Named { x: 1 }, r#"{"Named":{"x":1}}"#);
     check(json!([1, {"a": null}]), r#"[1,{"a":null}]"#);
-    check((Value::Null,), "null");
     check(RawValue::from_string("[1, 2]".into()).unwrap(), "[1, 2]");
     // Only what a handler returns is taken apart.
     check(Ok::<i32, i32>(1), r#"{"Ok":1}"#);
@@ -154,7 +193,12 @@ impl Serialize for Broken {
 
 #[wasm_bindgen_test(unsupported = test)]
 fn what_cannot_be_json_is_an_error() {
-    let error = |sent: Result<Raw<'static>, Error>| sent.unwrap_err().to_string();
+    let error = |sent: Result<Raw<'static>, EmitError>| {
+        let Err(EmitError::Json(error)) = sent else {
+            panic!("{sent:?}");
+        };
+        error.to_string()
+    };
     assert_eq!(error(Broken.encode(None)), "broken");
     assert_eq!(error((1, Broken).encode(Some("a"))), "broken");
     assert_eq!(
@@ -165,21 +209,35 @@ fn what_cannot_be_json_is_an_error() {
     assert_eq!(error(keys.encode(None)), "key must be a string");
 }
 
-fn replies(value: impl Serialize + Debug, expect: &str) {
-    let replied = Replied::with(&value);
-    assert_eq!(replied.args.json(), format!("[{expect}]"), "{value:?}");
-    assert_eq!(replied.failed, None, "{value:?}");
+fn replies<N>(value: impl Reply<N> + Debug, expect: &str) {
+    let shown = format!("{value:?}");
+    let replied = value.into_replied();
+    assert_eq!(replied.args.json(), format!("[{expect}]"), "{shown}");
+    assert!(replied.failed.is_none(), "{shown}");
 }
 
+/// An error of the application's own, which the client gets.
 fn fails<E: Serialize + Debug>(error: E, expect: &str, log: &str) {
-    let value = Err::<i32, E>(error);
-    let replied = Replied::with(&value);
+    let shown = format!("{error:?}");
+    let replied = Err::<i32, E>(error).into_replied();
     assert_eq!(
         replied.args.json(),
         format!(r#"[{{"error":{expect}}}]"#),
-        "{value:?}"
+        "{shown}"
     );
-    assert_eq!(replied.failed.as_deref(), Some(log), "{value:?}");
+    let failed = replied.failed.unwrap();
+    assert!(!failed.is_internal(), "{shown}");
+    assert_eq!(failed.failure.to_log(), log, "{shown}");
+}
+
+/// One that the client gets nothing of.
+fn is_internal<N>(value: impl Reply<N>, log: &str) {
+    let replied = value.into_replied();
+    assert_eq!(replied.args.json(), r#"[{"error":"internal error"}]"#);
+    assert!(replied.args.attachments().is_empty());
+    let failed = replied.failed.unwrap();
+    assert!(failed.is_internal());
+    assert_eq!(failed.failure.to_log(), log);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
@@ -188,40 +246,46 @@ fn what_a_handler_returns_is_acknowledged() {
     replies(1, "1");
     replies((1, "a"), r#"1,"a""#);
     replies(None::<i32>, "null");
-    replies(Ok::<(), Failed>(()), "");
-    replies(Ok::<_, Failed>(1), "1");
-    replies(Ok::<_, Failed>((1, [2])), "1,[2]");
-    replies(Ok::<_, Failed>([1, 2]), "1,2");
-    replies(Ok::<_, Failed>([0; 0]), "");
-    replies(Ok::<_, Failed>(vec![1, 2]), "[1,2]");
-    replies(Ok::<_, Failed>(Some((1, 2))), "[1,2]");
-    replies(Ok::<_, Failed>(Named { x: 1 }), r#"{"x":1}"#);
+    replies(Ok::<(), HandlerError>(()), "");
+    replies(Ok::<_, HandlerError>(1), "1");
+    replies(Ok::<_, HandlerError>((1, [2])), "1,[2]");
+    replies(Ok::<_, HandlerError>([1, 2]), "1,2");
+    replies(Ok::<_, HandlerError>([0; 0]), "");
+    replies(Ok::<_, HandlerError>(vec![1, 2]), "[1,2]");
+    replies(Ok::<_, HandlerError>(Some((1, 2))), "[1,2]");
+    replies(Ok::<_, HandlerError>(Named { x: 1 }), r#"{"x":1}"#);
+    replies(Ok::<_, EmitError>((1, [2])), "1,[2]");
+    replies(Ok::<_, String>((1, [2])), "1,[2]");
     replies(Choice::One(1), r#"{"One":1}"#);
     // An application's own type is no `Result`, whatever it calls its variants.
     replies(Verdict::Ok(1), r#"{"Ok":1}"#);
     replies(Verdict::Err(1), r#"{"Err":1}"#);
     // Only the outer one is the handler's.
-    replies(Ok::<_, Failed>(Ok::<i32, i32>(1)), r#"{"Ok":1}"#);
-    replies(Ok::<_, Failed>(Err::<i32, i32>(1)), r#"{"Err":1}"#);
+    replies(Ok::<_, HandlerError>(Ok::<i32, i32>(1)), r#"{"Ok":1}"#);
+    replies(Ok::<_, HandlerError>(Err::<i32, i32>(1)), r#"{"Err":1}"#);
+    replies(Ok::<_, String>(Err::<i32, i32>(1)), r#"{"Err":1}"#);
     replies((Err::<i32, i32>(1),), r#"{"Err":1}"#);
     replies(Some(Err::<i32, i32>(1)), r#"{"Err":1}"#);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
 fn what_is_acknowledged_may_have_attachments() {
-    let replied = Replied::with(&Ok::<_, Failed>((1, Binary(vec![2]))));
-    assert_eq!(replied.args.json(), format!("[1,{FIRST}]"));
-    assert_eq!(replied.args.attachments(), [[2]]);
-    let replied = Replied::with(&Err::<(), _>(Binary(vec![3])));
+    for replied in [
+        Ok::<_, HandlerError>((1, Binary(vec![2]))).into_replied(),
+        Ok::<_, String>((1, Binary(vec![2]))).into_replied(),
+    ] {
+        assert_eq!(replied.args.json(), format!("[1,{FIRST}]"));
+        assert_eq!(replied.args.attachments(), [[2]]);
+    }
+    let replied = Err::<(), _>(Binary(vec![3])).into_replied();
     assert_eq!(replied.args.json(), format!(r#"[{{"error":{FIRST}}}]"#));
     assert_eq!(replied.args.attachments(), [[3]]);
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn an_error_is_acknowledged_as_an_object() {
+fn an_error_of_the_applications_own_is_acknowledged_as_an_object() {
     fails("no", r#""no""#, "no");
     fails("say \"é\"", r#""say \"é\"""#, "say \"é\"");
-    fails(Failed::new("no"), r#""no""#, "no");
     fails(7, "7", "7");
     fails((), "null", "null");
     fails((1, 2), "[1,2]", "[1,2]");
@@ -231,34 +295,40 @@ fn an_error_is_acknowledged_as_an_object() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn what_cannot_be_acknowledged_is_a_failure() {
-    for replied in [
-        Replied::with(&Broken),
-        Replied::with(&(Binary(vec![1]), Broken)),
-        Replied::with(&Ok::<_, Failed>(Broken)),
-        Replied::with(&Err::<(), _>(Broken)),
-        Replied::error("broken"),
-    ] {
-        assert_eq!(replied.args.json(), r#"[{"error":"broken"}]"#);
-        assert!(replied.args.attachments().is_empty());
-        assert_eq!(replied.failed.as_deref(), Some("broken"));
-    }
+fn a_handler_error_is_acknowledged_with_what_it_says_on_purpose() {
+    let json = |error: HandlerError| {
+        let replied = Err::<i32, _>(error).into_replied();
+        assert!(!replied.failed.unwrap().is_internal());
+        replied.args.json().to_owned()
+    };
     assert_eq!(
-        Replied::error("a \"b\"").args.json(),
-        r#"[{"error":"a \"b\""}]"#
+        json(HandlerError::new("say \"é\"")),
+        r#"[{"error":"say \"é\""}]"#
+    );
+    assert_eq!(
+        json(HandlerError::new("no").data(&[1])),
+        r#"[{"error":"no","data":[1]}]"#
     );
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn every_error_becomes_a_failure() {
-    fn read(text: &str) -> Result<i32, Failed> {
-        Ok(text.parse::<i32>()?)
-    }
-    assert_eq!(read("1"), Ok(1));
-    let failed = read("one").unwrap_err();
-    assert_eq!(failed.to_string(), "invalid digit found in string");
-    assert_eq!(
-        serde_json::to_string(&failed).unwrap(),
-        r#""invalid digit found in string""#
+fn an_error_of_ours_is_not_told() {
+    is_internal(Err::<(), _>(EmitError::Gone), "the socket is disconnected");
+    let error = "x".parse::<i32>().unwrap_err();
+    is_internal(
+        Err::<(), _>(HandlerError::from(error)),
+        "invalid digit found in string",
     );
+    let error: Result<i32, _> = serde_json::from_str("[");
+    let log = error.as_ref().unwrap_err().to_string();
+    is_internal(error, &log);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn what_cannot_be_acknowledged_is_an_internal_error() {
+    is_internal(Broken, "broken");
+    is_internal((Binary(vec![1]), Broken), "broken");
+    is_internal(Ok::<_, HandlerError>(Broken), "broken");
+    is_internal(Ok::<_, String>(Broken), "broken");
+    is_internal(Err::<(), _>(Broken), "broken");
 }

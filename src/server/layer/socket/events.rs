@@ -9,7 +9,8 @@ use dormouse_proto::socket::{Args, Incoming};
 use super::Context;
 use super::clients::Client;
 use super::outputs::{carry_out, spot};
-use crate::io::{Ack, Call, EventContext, EventFn, Handlers, Rejection, Replied, Socket};
+use crate::error::{Failure, Rejection};
+use crate::io::{Ack, Call, CheckContext, EventContext, EventFn, Handlers, Replied, Socket};
 use crate::log::Level;
 use crate::object::{self, Job, Parts};
 use crate::port::{Address, Spot};
@@ -105,12 +106,13 @@ fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<
     };
     let name = event.name.clone();
     let ack = event.ack.map(|id| Ack::new(socket, id));
-    let mut context = EventContext::new(socket, event.name, event.args, ack);
+    let mut context = EventContext::new(socket, event.name, event.args, ack.clone());
     let job = Job::new(key, "event");
     let called = object::guarded(&cx.parts, job, || handler(&mut context));
     let reply = Reply {
         address: event.address,
-        ack: context.into_ack(),
+        is_taken: context.into_ack().is_none(),
+        ack,
         name: name.into_owned(),
     };
     match called {
@@ -146,13 +148,15 @@ fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_
     let ack = event.ack.map(|id| Ack::new(&socket, id));
     let reply = Reply {
         address: event.address,
+        is_taken: false,
         ack: ack.clone(),
         name: name.clone(),
     };
     let all = async move {
         let context = |ack| EventContext::new(&socket, Cow::from(&*name), args.borrowed(), ack);
         for middleware in &handlers.event_middlewares {
-            let checked = match middleware(&mut context(None)) {
+            let mut context = CheckContext::new(&socket, Cow::from(&*name), args.borrowed());
+            let checked = match middleware(&mut context) {
                 Ok(Call::Done(checked)) => checked,
                 Ok(Call::Later(future)) => future.await,
                 Err(rejection) => return Err(rejection),
@@ -161,17 +165,17 @@ fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_
         }
         for observer in &handlers.on_any {
             let replied = call(observer, &mut context(None)).await?;
-            if let Some(message) = replied.failed {
-                return Err(Rejection::new(message));
+            if let Some(error) = replied.failed {
+                return Err(Rejection::from(error));
             }
         }
         let Some(handler) = handlers.handler(&name) else {
-            return Ok((Replied::default(), None));
+            return Ok((Replied::default(), true));
         };
         let mut context = context(ack);
         let replied = call(handler, &mut context);
-        let ack = context.into_ack();
-        Ok((replied.await?, ack))
+        let is_taken = context.into_ack().is_none();
+        Ok((replied.await?, is_taken))
     };
     let me = cx.me.clone();
     begin(cx, key);
@@ -181,7 +185,7 @@ fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_
             return;
         };
         match outcome {
-            Some(Ok((replied, ack))) => Reply { ack, ..reply }.send(&cx.parts, replied),
+            Some(Ok((replied, is_taken))) => Reply { is_taken, ..reply }.send(&cx.parts, replied),
             Some(Err(rejection)) => reply.reject(&cx.parts, &rejection),
             None => {}
         }
@@ -220,17 +224,20 @@ fn call(
 /// What is to become of a handler's return value.
 struct Reply {
     address: Rc<Address>,
-    /// None if nobody waits for it, or the handler answers by itself.
+    /// None if nobody waits for it.
     ack: Option<Ack>,
+    /// Whether the handler acknowledges by itself, unless it fails.
+    is_taken: bool,
     name: String,
 }
 
 impl Reply {
     fn send(self, parts: &Parts, replied: Replied) {
-        if let Some(message) = &replied.failed {
-            self.log(parts, Level::Error, "handler failed", message);
+        if let Some(error) = &replied.failed {
+            self.log(parts, &error.failure);
         }
-        if let Some(ack) = self.ack {
+        let is_ours = !self.is_taken || replied.failed.is_some();
+        if let Some(ack) = self.ack.filter(|_| is_ours) {
             ack.send_encoded(replied.args);
         }
     }
@@ -238,19 +245,24 @@ impl Reply {
     /// The event is lost: what it was to be handled with it does not have, or the
     /// application keeps it away.
     fn reject(self, parts: &Parts, rejection: &Rejection) {
-        let message = rejection.to_string();
-        self.log(parts, Level::Warn, "event rejected", &message);
+        self.log(parts, &rejection.failure);
         if let Some(ack) = self.ack {
-            ack.send_encoded(Replied::error(&message).args);
+            ack.send_encoded(rejection.failure.to_ack());
         }
     }
 
-    fn log(&self, parts: &Parts, level: Level, what: &str, message: &str) {
+    /// What the client is told is its own affair; everything else is ours.
+    fn log(&self, parts: &Parts, failure: &Failure) {
+        let (level, what) = match failure.cause() {
+            Some(_) => (Level::Error, "handler failed"),
+            None => (Level::Info, "event rejected"),
+        };
+        let message = failure.to_log();
         let fields = [
             ("namespace", &*self.address.namespace),
             ("socket", &*self.address.id),
             ("handler", &*self.name),
-            ("message", message),
+            ("message", &*message),
         ];
         parts.log(level, what, self.address.spot.session, &fields);
     }

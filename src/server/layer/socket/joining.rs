@@ -13,7 +13,8 @@ use serde::Serializer as _;
 use super::clients::Client;
 use super::outputs::carry_out;
 use super::{Context, recovery};
-use crate::io::{Call, ConnectContext, Handlers, JoinRequest, Refusal, Socket};
+use crate::error::Refusal;
+use crate::io::{Call, ConnectContext, Handlers, JoinRequest, Socket};
 use crate::log::Level;
 use crate::object::{self, CONNECT_LIMIT, Job};
 use crate::platform;
@@ -128,8 +129,11 @@ fn run(joining: Joining) {
         match decided {
             Some(Ok(())) => let_in(&cx, &address, recovered),
             Some(Err(refusal)) => {
-                let data = refusal.data.as_deref();
-                refuse(&cx, &address, &refusal.message, data);
+                if refusal.is_internal() {
+                    cx.parts.log_failure(job, &refusal.failure);
+                }
+                let data = refusal.failure.data();
+                refuse(&cx, &address, refusal.message(), data);
             }
             None => {
                 let fields = [("namespace", &*address.namespace)];

@@ -44,9 +44,9 @@ pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
         let mut failures = Vec::new();
         for step in steps {
             let outcome = match step(&mut DisconnectContext::new(&socket, reason)) {
-                Ok(Call::Done(outcome)) => outcome.map_err(|error| error.0),
-                Ok(Call::Later(future)) => future.await.map_err(|error| error.0),
-                Err(rejection) => Err(rejection.to_string()),
+                Ok(Call::Done(outcome)) => outcome,
+                Ok(Call::Later(future)) => future.await,
+                Err(rejection) => Err(rejection.into()),
             };
             failures.extend(outcome.err());
         }
@@ -59,9 +59,8 @@ pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
         let Some(cx) = me.upgrade() else {
             return;
         };
-        for message in failures.iter().flatten() {
-            let fields = [("handler", job.event), ("message", &**message)];
-            cx.parts.log(Level::Error, "handler failed", key, &fields);
+        for error in failures.iter().flatten() {
+            cx.parts.log_failure(job, &error.failure);
         }
         cx.clients.with(key, |client| {
             client.work.end();

@@ -6,19 +6,17 @@
 //! that the storage does not.
 
 use core::cell::RefCell;
-use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::Flush;
-use dormouse_proto::socket::recovery::{self, Expired, Request, Store, StoredSocket};
+use dormouse_proto::socket::recovery::{self, Request, Store, StoredSocket};
 use dormouse_proto::socket::{Args, Filter, Offset, Reason, Recovered};
 
 use super::Context;
 use super::clients::Client;
 use super::outputs::carry_out;
 use crate::endpoint::Endpoint;
-use crate::io::{Application, Call, ExpireContext};
-use crate::log::Level;
+use crate::io::{Application, ExpireContext, Expired};
 use crate::object::{self, Job, RecoveryRows};
 use crate::platform::{self, ObjectState};
 use crate::port::Spot;
@@ -222,7 +220,7 @@ fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
 pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
     let now = platform::now();
     let mut is_held = |stored: &StoredSocket| is_held(cx, stored);
-    let Expired { sockets, next } = cx
+    let recovery::Expired { sockets, next } = cx
         .recovery
         .with(|rules, rows| rules.expire(rows, now, &mut is_held))?;
     sockets.into_iter().for_each(|socket| tell(cx, socket));
@@ -260,23 +258,8 @@ fn tell(cx: &Context, stored: StoredSocket) {
     };
     // The session it had is over: there is none that this is part of.
     let job = Job::new(Key::default(), "expired");
-    let application: Rc<Application> = cx.application.clone();
-    let called = object::guarded(&cx.parts, job, || {
-        handler(&mut ExpireContext::new(port, application, stored))
-    });
-    let parts = cx.parts.clone();
-    let log_failure = move |message: &str| {
-        let fields = [("handler", job.event), ("message", message)];
-        parts.log(Level::Error, "handler failed", job.key, &fields);
-    };
-    match called {
-        Ok(Call::Done(Ok(()))) => {}
-        Ok(Call::Done(Err(error))) => log_failure(&error.0),
-        Ok(Call::Later(future)) => object::run(&cx.parts, job, future, move |outcome| {
-            if let Some(Err(error)) = outcome {
-                log_failure(&error.0);
-            }
-        }),
-        Err(rejection) => log_failure(&rejection.to_string()),
-    }
+    let expired = Expired::new(stored);
+    let mut context = ExpireContext::new(&port, &cx.application, &expired);
+    let called = object::guarded(&cx.parts, job, || handler(&mut context));
+    object::finish(&cx.parts, job, called, || {});
 }
