@@ -5,7 +5,6 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
 
-use crate::engine;
 use crate::options::{Options, Origins};
 use crate::query;
 
@@ -70,12 +69,6 @@ impl From<Answer> for Reply {
             Answer::TooLarge => Self::new(413, JSON, r#"{"message":"Payload too large"}"#),
             Answer::Refused(refusal) => Self::refusal(refusal, None),
         }
-    }
-}
-
-impl From<&engine::Refusal> for Reply {
-    fn from(refusal: &engine::Refusal) -> Self {
-        Self::new(refusal.status_code(), JSON, refusal.body())
     }
 }
 

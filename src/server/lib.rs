@@ -80,46 +80,41 @@
     allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
 )]
 
-mod app;
-mod client;
-mod endpoint;
-pub mod engine;
-mod error;
-mod front;
+mod api;
 mod http;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;
-mod io;
 mod layer;
 mod log;
 mod object;
 mod options;
+mod parts;
 mod placement;
 mod platform;
 mod port;
 mod query;
-mod remote;
 mod request;
 mod sid;
 mod table;
+mod worker;
 
-pub use app::App;
-pub use client::SessionError as DataError;
-pub use dormouse_proto::engine::Transport;
-pub use dormouse_proto::socket::{Parser, Reason};
-pub use engine::sleep;
-pub use error::{HandlerError, Refusal, Rejection};
-pub use front::handle;
-pub use io::handler;
-pub use io::{
+pub use api::app::App;
+pub use api::client::SessionError as DataError;
+pub use api::engine::sleep;
+pub use api::error::{HandlerError, Refusal, Rejection};
+pub use api::{
     Ack, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError, Event, EventName,
     Expired, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery, RemoteSocket,
     RoomNames, Server, Socket, State, Timed,
 };
+pub use api::{engine, handler};
+pub use dormouse_proto::engine::Transport;
+pub use dormouse_proto::socket::{Parser, Reason};
 pub use log::Level;
 pub use options::{ConfigError, Cookie, Origins};
 pub use placement::Placement;
 pub use request::{Handshake, MAX_KEPT};
+pub use worker::front::handle;
 
 /// The examples of the README and the documents, which `cargo test` runs.
 #[cfg(doctest)]
@@ -130,13 +125,13 @@ struct Documents;
 /// What the macros need. Not part of the interface.
 #[doc(hidden)]
 pub mod private {
+    pub use ::worker;
+    pub use ::worker::worker_sys;
     pub use js_sys;
     pub use wasm_bindgen;
     pub use web_sys;
-    pub use worker;
-    pub use worker::worker_sys;
 
-    pub use crate::app::install;
+    pub use crate::api::app::install;
     pub use crate::object::Object;
 
     /// The Worker's `fetch`.
@@ -145,7 +140,7 @@ pub mod private {
         env: worker::Env,
         context: worker_sys::Context,
     ) -> wasm_bindgen::JsValue {
-        crate::front::fetch(request, env, context)
+        crate::worker::front::fetch(request, env, context)
     }
 
     /// Installs the application, or keeps the Worker from starting.

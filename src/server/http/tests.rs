@@ -163,7 +163,7 @@ fn answers_are_what_the_protocol_says() {
     );
     assert_eq!(Reply::from(Answer::TooLarge).status, 413);
     assert_eq!(
-        text(&Reply::from(&engine::Refusal::new("no").status(503))),
+        text(&crate::engine::Refusal::new("no").status(503).reply()),
         (503, JSON, "\"no\"")
     );
 }

@@ -9,14 +9,14 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Flush, Reason, Session};
 use serde::{Deserialize, Serialize};
 
+use super::called::{finish, log_failure};
 use super::{Content, Layer, Opening};
-use crate::client::Client;
-use crate::endpoint::Endpoint;
-use crate::engine::{Handlers, Message, Refusal};
-use crate::http;
-use crate::io::{Call, CloseContext, MessageContext, OpenContext};
+use crate::api::client::Client;
+use crate::api::endpoint::Endpoint;
+use crate::api::engine::{Handlers, Message, Refusal};
+use crate::api::{Call, CloseContext, MessageContext, OpenContext};
 use crate::log::Level;
-use crate::object::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
+use crate::parts::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
 use crate::port::{Called, LocalPort, PortError, Reply, Request};
 use crate::sid::Key;
 use crate::table::Table;
@@ -90,9 +90,9 @@ impl Messages {
         self.with(key, |seat| seat.work.begin());
         let job = Job::new(key, "message");
         let mut context = MessageContext::new(&client, message);
-        let called = object::guarded(&self.parts, job, || handler(&mut context));
+        let called = parts::guarded(&self.parts, job, || handler(&mut context));
         let me = self.me.clone();
-        object::finish(&self.parts, job, called, move || {
+        finish(&self.parts, job, called, move || {
             if let Some(me) = me.upgrade() {
                 me.handle_return(key, bytes);
             }
@@ -123,11 +123,11 @@ impl Messages {
             }
         };
         if refusal.is_internal() {
-            self.parts.log_failure(job, &refusal.failure);
+            log_failure(&self.parts, job, &refusal.failure);
         }
         let fields = [("data", &*refusal.body())];
         self.parts.log(Level::Info, "refuse", job.key, &fields);
-        opening::deny(&self.parts, job.key, conn, http::Reply::from(&refusal));
+        opening::deny(&self.parts, job.key, conn, refusal.reply());
     }
 }
 
@@ -189,7 +189,7 @@ impl Layer for Messages {
             }
         });
         let me = self.me.clone();
-        object::run_later(&self.parts, job, handled, move |decided| {
+        parts::run_later(&self.parts, job, handled, move |decided| {
             if let Some(me) = me.upgrade() {
                 me.parts.turn.run(|| me.decide(job, conn, decided));
             }
@@ -217,7 +217,7 @@ impl Layer for Messages {
             Some(Ok(Some(message))) => self.run_handler(key, message),
             Some(Err(())) => {
                 self.parts.log(Level::Warn, "overrun", key, &[]);
-                object::close(&self.parts, key, Flush::Nothing);
+                parts::close(&self.parts, key, Flush::Nothing);
             }
             Some(Ok(None)) | None => {}
         }
@@ -237,9 +237,9 @@ impl Layer for Messages {
         self.with(key, |seat| seat.work.begin());
         let job = Job::new(key, "disconnect");
         let mut context = CloseContext::new(&client, reason);
-        let called = object::guarded(&self.parts, job, || handler(&mut context));
+        let called = parts::guarded(&self.parts, job, || handler(&mut context));
         let me = self.me.clone();
-        object::finish(&self.parts, job, called, move || {
+        finish(&self.parts, job, called, move || {
             if let Some(me) = me.upgrade() {
                 me.with(key, |seat| seat.work.end());
                 me.parts.turn.mark_dirty(key);
@@ -287,17 +287,17 @@ impl Layer for Messages {
             }
         };
         let reply = match request {
-            Request::Send(key, data) => done(found(key) && object::send(parts, key, data)),
-            Request::Close(key) => done(found(key) && object::close(parts, key, Flush::All)),
+            Request::Send(key, data) => done(found(key) && parts::send(parts, key, data)),
+            Request::Close(key) => done(found(key) && parts::close(parts, key, Flush::All)),
             Request::CloseAll => {
                 parts.sessions.restore_all();
                 for key in parts.sessions.keys() {
-                    object::close(parts, key, Flush::All);
+                    parts::close(parts, key, Flush::All);
                 }
                 Ok(Reply::Done)
             }
             Request::Transport(key) if found(key) => {
-                let transport = object::transport(parts, key);
+                let transport = parts::transport(parts, key);
                 transport.map(Reply::Transport).ok_or(PortError::Gone)
             }
             Request::UserSession(key) if found(key) => {

@@ -5,12 +5,14 @@
 
 mod acks;
 mod clients;
+mod context;
 mod events;
 mod index;
 mod joining;
 mod leaving;
 mod operations;
 mod outputs;
+mod recovering;
 mod recovery;
 mod sending;
 
@@ -22,31 +24,20 @@ use dormouse_proto::socket::{Connection, Protocol};
 
 use self::acks::PendingAcks;
 use self::clients::{Client, Clients};
+use self::context::Context;
 use self::index::Index;
 use self::outputs::carry_out;
 use self::recovery::Recovery;
 use super::{Content, Layer, Opening};
-use crate::endpoint::Endpoint;
-use crate::engine::{Handshake, Message};
-use crate::io::{Application, Socket};
-use crate::object::{self, Parts, opening};
-use crate::port::{Address, Called, LocalPort, Request};
+use crate::api::Application;
+use crate::api::endpoint::Endpoint;
+use crate::api::engine::{Handshake, Message};
+use crate::parts::{self, Parts, opening};
+use crate::port::{Called, LocalPort, Request};
 use crate::sid::Key;
 
 /// The layer of a Socket.IO server.
 pub(super) struct Sockets(Rc<Context>);
-
-/// What the modules here share.
-struct Context {
-    me: Weak<Context>,
-    application: Rc<Application>,
-    parts: Rc<Parts>,
-    port: Weak<dyn LocalPort>,
-    clients: Clients,
-    index: Index,
-    acks: PendingAcks,
-    recovery: Recovery,
-}
 
 impl Sockets {
     pub(super) fn new(
@@ -64,15 +55,8 @@ impl Sockets {
             index: Index::default(),
             acks: PendingAcks::default(),
             recovery: Recovery::new(application, endpoint, &parts.state),
+            carry_out,
         }))
-    }
-}
-
-impl Context {
-    /// A handle for a socket.
-    fn socket(&self, address: Rc<Address>) -> Option<Socket> {
-        let port = self.port.upgrade()?;
-        Some(Socket::new(port, self.application.clone(), address))
     }
 }
 
@@ -109,7 +93,7 @@ impl Layer for Sockets {
     fn open(&self, opening: Opening) {
         let Self(cx) = self;
         let key = opening.key;
-        let Some(revision) = object::revision(&cx.parts, key) else {
+        let Some(revision) = parts::revision(&cx.parts, key) else {
             return;
         };
         let now = cx.parts.turn.now();
@@ -152,7 +136,7 @@ impl Layer for Sockets {
     }
 
     fn finish(&self, key: Key) {
-        recovery::save(&self.0, key);
+        recovering::save(&self.0, key);
     }
 
     fn is_busy(&self, key: Key) -> bool {
@@ -169,7 +153,7 @@ impl Layer for Sockets {
     }
 
     fn handle_alarm(&self) -> Option<Timestamp> {
-        recovery::expire(&self.0)
+        recovering::expire(&self.0)
     }
 
     fn call(&self, request: Request<'_>) -> Called {

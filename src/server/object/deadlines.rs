@@ -2,9 +2,9 @@
 
 use dormouse_proto::engine::{Cause, Deadline};
 
-use super::clock::{Alarmed, Clock};
-use super::{Inner, effects};
+use super::Inner;
 use crate::layer::Layer;
+use crate::parts::{Alarmed, Clock, tell_sign_of_life};
 use crate::sid::Key;
 
 impl Inner {
@@ -47,7 +47,7 @@ impl Alarmed for Inner {
 
     fn handle_timeout(&self, key: Key) {
         self.parts.turn.run(|| {
-            effects::tell_sign_of_life(&self.parts, key);
+            tell_sign_of_life(&self.parts, key);
             let now = self.parts.turn.now();
             self.parts
                 .sessions

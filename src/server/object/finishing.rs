@@ -1,8 +1,7 @@
 //! What a turn ends with, for each session that it has changed.
 
-use super::sessions::Phase;
-use super::turn::Finish;
-use super::{Inner, effects};
+use super::Inner;
+use crate::parts::{Finish, Phase, drain};
 use crate::sid::Key;
 
 /// What a turn ends with.
@@ -11,7 +10,7 @@ impl Finish for Inner {
         let Some((layer, persistence)) = self.layer().zip(self.persistence()) else {
             return;
         };
-        effects::drain(&self.parts, key);
+        drain(&self.parts, key);
         self.conclude(key);
         layer.finish(key);
         persistence.save(key);

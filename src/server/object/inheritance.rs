@@ -3,16 +3,11 @@
 use dormouse_proto::engine::{ConnId, Refusal};
 use worker::Env;
 
-use super::handover::{HandedOver, Handover, HandsOver};
-use super::requests::Kind;
-use super::sessions::Phase;
-use super::websockets::Listener as _;
 use super::{Inner, endpoint_at};
-use crate::app::app;
-use crate::engine::Refusal as Unwanted;
-use crate::front;
-use crate::http::Reply;
-use crate::object::calls;
+use crate::api::app::app;
+use crate::api::engine::Refusal as Unwanted;
+use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase};
+use crate::port::{locate, wire};
 
 impl HandsOver for Inner {
     fn hand_over(&self, refused: Option<ConnId>) {
@@ -57,14 +52,10 @@ impl HandsOver for Inner {
         if !is_in_use {
             return;
         }
-        let Ok(objects) = front::object(&app(), env) else {
-            return;
-        };
-        let object = objects
-            .id_from_string(&self.parts.id)
-            .and_then(|id| objects.get(&id));
-        if let Ok(object) = object {
-            calls::wake(&object, &self.path());
+        let objects = locate::objects(&app().binding, env).ok();
+        let object = objects.and_then(|objects| locate::by_id(&objects, &self.parts.id));
+        if let Some(object) = object {
+            wire::wake(&object, &self.path());
         }
     }
 }
@@ -111,7 +102,7 @@ impl Inner {
         let requests = &self.parts.requests;
         match kind {
             Kind::Handshake if Some(conn) == refused => {
-                requests.answer(conn, Reply::from(&Unwanted::default()));
+                requests.answer(conn, Unwanted::default().reply());
             }
             Kind::Handshake => self.handle_request(conn),
             Kind::Post => requests.resume_body(conn),

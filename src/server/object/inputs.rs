@@ -5,17 +5,16 @@ use dormouse_proto::engine::{ConnId, Frame, Open, Refusal, Session};
 use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
-use super::Inner;
-use super::effects::{carry_out, drain, forget_socket, next_output};
-use super::opening::accept;
-use super::persistence;
-use super::requests::{Kind, NoBody, Parsed, Receiver};
-use super::sessions::{Phase, Seat};
-use super::websockets::{Listener, retire};
-use crate::app::app;
-use crate::engine::Message;
+use super::{Inner, endpoint_of};
+use crate::api::app::app;
+use crate::api::engine::Message;
 use crate::http;
 use crate::layer::Opening;
+use crate::parts::opening::accept;
+use crate::parts::{
+    Kind, Listener, NoBody, Parsed, Phase, Receiver, Seat, carry_out, drain, forget_socket,
+    next_output, retire, whose,
+};
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
 
@@ -26,7 +25,7 @@ impl Inner {
             return;
         };
         if parsed.kind == Kind::Handshake {
-            self.adopt(Some(&parsed.endpoint));
+            self.adopt(endpoint_of(&parsed.options).as_ref());
             return self.handle_handshake(conn, &parsed);
         }
         match self.look_up(&parsed) {
@@ -42,7 +41,7 @@ impl Inner {
     /// The session that a request is for.
     fn look_up(&self, parsed: &Parsed) -> Result<Key, Refusal> {
         let key = parsed.sid.ok_or(Refusal::UnknownSid)?.key();
-        if !self.parts.sessions.find(key) || !self.serves(&parsed.endpoint) {
+        if !self.parts.sessions.find(key) || !self.serves(&parsed.options) {
             return Err(Refusal::UnknownSid);
         }
         let revision = self
@@ -69,7 +68,7 @@ impl Inner {
             b64: parsed.b64,
         };
         let now = self.parts.turn.now();
-        let settings = parsed.endpoint.options.session_settings();
+        let settings = parsed.options.session_settings();
         let session = if http::is_upgrade(&parsed.request) {
             Session::open_websocket(now, settings, open, conn)
         } else {
@@ -257,10 +256,10 @@ impl Inner {
         {
             return Some((key, conn));
         }
-        let whose = persistence::whose(socket).and_then(|(server, key, conn)| {
+        let whose = whose(socket).and_then(|(server, key, conn)| {
             let endpoint = app().endpoints.get(usize::from(server)).cloned()?;
             self.adopt(Some(&endpoint));
-            self.wake(&endpoint);
+            self.wake(&endpoint.options);
             let found = self.parts.sessions.find(key);
             let is_its = found && self.parts.sessions.of_conn(conn).is_some();
             is_its.then_some((key, conn))

@@ -6,7 +6,9 @@ use wasm_bindgen::JsValue;
 use web_sys::Request;
 use worker::Env;
 
-use super::{Inner, calls, endpoint_at, runner};
+use super::{Inner, endpoint_at};
+use crate::parts::spawn;
+use crate::port::wire;
 use crate::port::{self, Called, LocalPort, Port, PortError};
 use crate::sid::{Key, Sid};
 
@@ -33,7 +35,7 @@ impl LocalPort for Inner {
     }
 
     fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>) {
-        runner::spawn(&self.parts, session, task);
+        spawn(&self.parts, session, task);
     }
 }
 
@@ -42,24 +44,24 @@ impl Inner {
     /// The instance before has panicked: this one is to take up what it left.
     pub(super) fn handle_wake(&self, path: &str) -> JsValue {
         if let Some(endpoint) = endpoint_at(path) {
-            self.wake(&endpoint);
+            self.wake(&endpoint.options);
         }
-        calls::done()
+        wire::done()
     }
 
     /// A request of another part of the Worker came in.
     pub(super) fn handle_call(&self, path: &str, request: &Request) -> JsValue {
         let Some((endpoint, inner)) = endpoint_at(path).zip(self.me.upgrade()) else {
-            return calls::unknown();
+            return wire::unknown();
         };
-        self.wake(&endpoint);
-        calls::answer(request, move |request| {
+        self.wake(&endpoint.options);
+        wire::answer(request, move |request| {
             // A session in here knows better whose it is than whoever asks for it.
             if let Some(session) = request.session() {
                 inner.parts.sessions.find(session);
             }
             inner.adopt(Some(&endpoint));
-            match inner.serves(&endpoint) {
+            match inner.serves(&endpoint.options) {
                 true => inner.call(request),
                 false => PortError::Gone.into(),
             }

@@ -8,11 +8,11 @@ use dormouse_proto::engine::{ConnId, Session};
 use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
-use super::handover::HandedOver;
-use super::parts::Parts;
-use super::sessions::{Phase, Seat};
-use super::websockets::retire;
 use crate::layer::Layer;
+use crate::parts::{
+    ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Row, Seat, Stored, attachment,
+    read_attachment, retire,
+};
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
@@ -21,39 +21,8 @@ use crate::sid::Key;
 /// and it connects anew.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
 
-/// The most bytes that an attachment may have (16,384 by the platform, a few of
-/// which are its own).
-const ATTACHMENT: usize = 16_000;
-
-/// The layout of attachments and rows. Another number is another layout.
+/// The layout of rows. Another number is another layout.
 const VERSION: u8 = 3;
-
-/// What a WebSocket carries through sleep.
-#[derive(Serialize, Deserialize)]
-struct Attachment {
-    version: u8,
-    /// Which of the application's servers it belongs to.
-    server: u8,
-    key: Key,
-    conn: u64,
-    /// None if another WebSocket carries the session.
-    carried: Option<Carried>,
-}
-
-/// A session in an attachment.
-#[derive(Serialize, Deserialize)]
-struct Carried {
-    session: Vec<u8>,
-    content: Held,
-}
-
-/// Where the rest of a session is: what its layer keeps.
-#[derive(Serialize, Deserialize)]
-enum Held {
-    Here(Vec<u8>),
-    /// In a row, for it is too large to be here.
-    Row,
-}
 
 /// A session in the object's storage.
 #[derive(Serialize, Deserialize)]
@@ -64,26 +33,6 @@ struct StoredRow {
     /// None where only the rest of it is here.
     session: Option<Vec<u8>>,
     content: Vec<u8>,
-}
-
-/// How far what is stored of a session is true.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Stored {
-    /// Something has changed since.
-    pub(super) is_outdated: bool,
-    pub(super) row: Row,
-}
-
-/// What is in the object's storage of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Row {
-    /// Nothing.
-    #[default]
-    None,
-    /// A session as it was once.
-    Session,
-    /// What its layer keeps, as it is now.
-    Content,
 }
 
 /// What can be found of a session that is not in memory.
@@ -253,24 +202,6 @@ impl Persistence<'_> {
             self.parts.rows.delete(key);
         }
     }
-}
-
-/// Writes on a WebSocket whose it is.
-pub(super) fn attach(parts: &Parts, key: Key, conn: ConnId, socket: &WebSocket) {
-    // Without it the WebSocket would be closed when it wakes us.
-    let _ = socket.set_attachment(&attachment(parts, key, conn, None));
-}
-
-fn attachment(parts: &Parts, key: Key, conn: ConnId, carried: Option<Carried>) -> Vec<u8> {
-    let attachment = Attachment {
-        version: VERSION,
-        server: parts.server.get().map_or(0, |server| server.number),
-        key,
-        conn: conn.0,
-        carried,
-    };
-    // Writing to a growing buffer fails for no type that is serialized here.
-    postcard::to_allocvec(&attachment).unwrap_or_default()
 }
 
 /// A session that was found asleep.
@@ -452,15 +383,4 @@ fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
 fn stored(parts: &Parts, key: Key) -> Option<StoredRow> {
     let row: StoredRow = postcard::from_bytes(&parts.rows.get(key)?).ok()?;
     (row.version == VERSION).then_some(row)
-}
-
-/// Whose a WebSocket is: the number of its server, its session, and its own.
-pub(super) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
-    let attachment = read_attachment(socket)?;
-    Some((attachment.server, attachment.key, ConnId(attachment.conn)))
-}
-
-fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
-    let attachment: Attachment = postcard::from_bytes(&socket.attachment()?).ok()?;
-    (attachment.version == VERSION).then_some(attachment)
 }

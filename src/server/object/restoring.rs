@@ -1,9 +1,9 @@
 //! Sessions that are brought into memory when somebody needs them.
 
 use super::persistence::{self, Found, Server};
-use super::sessions::Source;
 use super::{Inner, endpoint_at};
-use crate::app::app;
+use crate::api::app::app;
+use crate::parts::Source;
 use crate::sid::Key;
 
 impl Source for Inner {

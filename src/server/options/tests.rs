@@ -2,7 +2,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::App;
-use crate::engine::Engine;
+use crate::api::engine::Engine;
 
 /// Which option is wrong, and what is to be done.
 fn wrong(engine: Engine) -> Option<(&'static str, String)> {
@@ -257,7 +257,7 @@ fn two_servers_cannot_share_a_path() {
     let app = App::new()
         .engine(Engine::new())
         .engine(Engine::new().path("/engine.io"));
-    let error = crate::app::install(app).unwrap_err();
+    let error = crate::api::app::install(app).unwrap_err();
     assert_eq!(
         error.to_string(),
         "dormouse: /engine.io/: option `path`: two servers share it; give each its own"

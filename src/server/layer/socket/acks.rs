@@ -8,17 +8,17 @@ use dormouse_proto::socket::{Acks, Args, Waiting};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 
-use super::Context;
 use crate::platform::{self, sleep};
 use crate::port::Spot;
 
 /// What is waited for, and who is told when all answers are here.
-pub(super) struct PendingAcks(RefCell<Acks<Spot, oneshot::Sender<()>>>);
+#[derive(Clone)]
+pub(super) struct PendingAcks(Rc<RefCell<Acks<Spot, oneshot::Sender<()>>>>);
 
 impl Default for PendingAcks {
     fn default() -> Self {
         let first = u32::from_le_bytes(platform::random());
-        Self(RefCell::new(Acks::begin_at(first)))
+        Self(Rc::new(RefCell::new(Acks::begin_at(first))))
     }
 }
 
@@ -46,36 +46,36 @@ fn tell(complete: impl IntoIterator<Item = oneshot::Sender<()>>) {
 
 /// Answers that are on their way. Dropping it is giving them up.
 pub(super) struct Expected {
-    cx: Rc<Context>,
+    acks: PendingAcks,
     pub(super) id: u32,
     complete: oneshot::Receiver<()>,
 }
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        self.cx.acks.0.borrow_mut().take(self.id);
+        self.acks.0.borrow_mut().take(self.id);
     }
 }
 
 impl Expected {
     /// Waits, from now on, for these sockets.
-    pub(super) fn from(cx: &Rc<Context>, sockets: &[Spot]) -> Self {
+    pub(super) fn from(acks: &PendingAcks, sockets: &[Spot]) -> Self {
         let (sender, complete) = oneshot::channel();
         let sockets = sockets.iter().copied();
-        let id = cx.acks.0.borrow_mut().expect(sockets, sender);
-        let cx = cx.clone();
-        Self { cx, id, complete }
+        let id = acks.0.borrow_mut().expect(sockets, sender);
+        let acks = acks.clone();
+        Self { acks, id, complete }
     }
 
     /// Waits until all have answered or gone, or the time is over.
     pub(super) async fn wait(mut self, limit: Duration) -> Waiting<Spot> {
-        let complete = self.cx.acks.0.borrow().is_complete(self.id);
+        let complete = self.acks.0.borrow().is_complete(self.id);
         if !complete {
             // Who was let go has nobody left to wait for either.
             match select(&mut self.complete, Box::pin(sleep(limit))).await {
                 Either::Left(_) | Either::Right(_) => {}
             }
         }
-        self.cx.acks.0.borrow_mut().take(self.id)
+        self.acks.0.borrow_mut().take(self.id)
     }
 }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use dormouse_proto::socket::{Connection, JoinId, Output};
 use serde::{Deserialize, Serialize};
 
-use crate::io::Application;
-use crate::object::Work;
+use crate::api::Application;
+use crate::parts::Work;
 use crate::port::{Address, Spot};
 use crate::request::KeptHandshake;
 use crate::sid::Key;

@@ -6,13 +6,12 @@ use std::rc::Rc;
 use dormouse_proto::engine::{Data, Flush};
 use dormouse_proto::socket::{Args, Incoming};
 
-use super::Context;
 use super::clients::Client;
-use super::outputs::{carry_out, spot};
-use crate::error::{Failure, Rejection};
-use crate::io::{Ack, Call, CheckContext, EventContext, EventFn, Handlers, Replied, Socket};
+use super::context::Context;
+use crate::api::error::{Failure, Rejection};
+use crate::api::{Ack, Call, CheckContext, EventContext, EventFn, Handlers, Replied, Socket};
 use crate::log::Level;
-use crate::object::{self, Job, Parts};
+use crate::parts::{self, Job, Parts};
 use crate::port::{Address, Spot};
 use crate::sid::Key;
 
@@ -49,9 +48,9 @@ pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
         Some(Handled::Ack(spot, id, args)) => cx.acks.handle_ack(spot, id, args),
         Some(Handled::Overrun) => {
             cx.parts.log(Level::Warn, "overrun", key, &[]);
-            object::close(&cx.parts, key, Flush::Nothing);
+            parts::close(&cx.parts, key, Flush::Nothing);
         }
-        Some(Handled::Nothing) => carry_out(cx, key),
+        Some(Handled::Nothing) => cx.carry_out(key),
         None => {}
     }
 }
@@ -59,7 +58,7 @@ pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
 fn read<'a>(client: &mut Client, key: Key, data: Data<'a>, bytes: usize) -> Handled<'a> {
     match client.connection.handle_message(data) {
         None => Handled::Nothing,
-        Some(Incoming::Ack { join, id, args }) => Handled::Ack(spot(key, join), id, args),
+        Some(Incoming::Ack { join, id, args }) => Handled::Ack(Spot::new(key, join), id, args),
         Some(Incoming::Event {
             join,
             ack,
@@ -108,7 +107,7 @@ fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<
     let ack = event.ack.map(|id| Ack::new(socket, id));
     let mut context = EventContext::new(socket, event.name, event.args, ack.clone());
     let job = Job::new(key, "event");
-    let called = object::guarded(&cx.parts, job, || handler(&mut context));
+    let called = parts::guarded(&cx.parts, job, || handler(&mut context));
     let reply = Reply {
         address: event.address,
         is_taken: context.into_ack().is_none(),
@@ -123,7 +122,7 @@ fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<
         Ok(Call::Later(future)) => {
             let me = cx.me.clone();
             begin(cx, key);
-            object::run(&cx.parts, job, future, move |replied| {
+            parts::run(&cx.parts, job, future, move |replied| {
                 let Some(cx) = me.upgrade() else {
                     return;
                 };
@@ -180,7 +179,7 @@ fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_
     let me = cx.me.clone();
     begin(cx, key);
     let job = Job::new(key, "event");
-    object::run(&cx.parts, job, Box::pin(all), move |outcome| {
+    parts::run(&cx.parts, job, Box::pin(all), move |outcome| {
         let Some(cx) = me.upgrade() else {
             return;
         };

@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use dormouse_proto::socket::{Rooms, Socket};
 
 use super::clients::{Client, Clients};
-use crate::object::Parts;
+use crate::parts::Parts;
 use crate::port::{Selection, Spot};
 use crate::sid::Key;
 

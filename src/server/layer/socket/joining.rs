@@ -11,12 +11,13 @@ use dormouse_proto::socket::{
 use serde::Serializer as _;
 
 use super::clients::Client;
-use super::outputs::carry_out;
-use super::{Context, recovery};
-use crate::error::Refusal;
-use crate::io::{Call, ConnectContext, Handlers, JoinRequest, Socket};
+use super::context::Context;
+use super::recovering;
+use crate::api::error::Refusal;
+use crate::api::{Call, ConnectContext, Handlers, JoinRequest, Socket};
+use crate::layer::called::log_failure;
 use crate::log::Level;
-use crate::object::{self, CONNECT_LIMIT, Job};
+use crate::parts::{self, CONNECT_LIMIT, Job};
 use crate::platform;
 use crate::port::Address;
 use crate::query;
@@ -53,7 +54,7 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
         });
         return log_refusal(cx, key, namespace, INVALID_NAMESPACE);
     };
-    let recovered = recovery::recover(cx, key, namespace, &auth);
+    let recovered = recovering::recover(cx, key, namespace, &auth);
     let (id, pid, recovered) = match recovered {
         Some(found) => (found.id, Some(found.pid), Some(found.state)),
         None => (
@@ -120,7 +121,7 @@ fn run(joining: Joining) {
     let recovered = joining.recovered;
     let me = cx.me.clone();
     let asked = Box::pin(async move { joining.ask().await });
-    object::run(&cx.parts, job, asked, move |decided| {
+    parts::run(&cx.parts, job, asked, move |decided| {
         let Some(cx) = me.upgrade() else {
             return;
         };
@@ -130,7 +131,7 @@ fn run(joining: Joining) {
             Some(Ok(())) => let_in(&cx, &address, recovered),
             Some(Err(refusal)) => {
                 if refusal.is_internal() {
-                    cx.parts.log_failure(job, &refusal.failure);
+                    log_failure(&cx.parts, job, &refusal.failure);
                 }
                 let data = refusal.failure.data();
                 refuse(&cx, &address, refusal.message(), data);
@@ -151,7 +152,7 @@ fn let_in(cx: &Context, address: &Address, recovered: bool) {
     let key = address.spot.session;
     let accept = |client: &mut Client| client.connection.accept(address.spot.join);
     let is_connected = cx.clients.with(key, accept) == Some(true);
-    carry_out(cx, key);
+    cx.carry_out(key);
     if is_connected {
         let fields = [
             ("namespace", &*address.namespace),
@@ -167,7 +168,7 @@ fn refuse(cx: &Context, address: &Address, message: &str, data: Option<&str>) {
     cx.clients
         .with(key, |client| client.connection.refuse(join, message, data));
     log_refusal(cx, key, &address.namespace, message);
-    carry_out(cx, key);
+    cx.carry_out(key);
 }
 
 fn log_refusal(cx: &Context, key: Key, namespace: &str, message: &str) {
@@ -202,7 +203,7 @@ impl Joining {
 /// A socket has passed the middlewares.
 fn admit(cx: &Context, key: Key, join: JoinId) {
     cx.clients.with(key, |client| client.connection.admit(join));
-    carry_out(cx, key);
+    cx.carry_out(key);
 }
 
 /// What a client says of itself, whichever way it says it: an object.

@@ -3,16 +3,18 @@
 use dormouse_proto::socket::Reason;
 
 use super::clients::Client;
-use super::{Context, recovery};
-use crate::io::{Call, DisconnectContext, DisconnectFn};
+use super::context::Context;
+use super::recovering;
+use crate::api::{Call, DisconnectContext, DisconnectFn};
+use crate::layer::called::log_failure;
 use crate::log::Level;
-use crate::object::{self, Job};
+use crate::parts::{self, Job};
 use crate::port::Spot;
 
 /// A socket that was connected is no longer.
 pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
     let (key, join) = (spot.session, spot.join);
-    recovery::lose(cx, spot, reason);
+    recovering::lose(cx, spot, reason);
     let left = cx.clients.with(key, |client| {
         let socket = client.connection.socket(join)?;
         cx.index.remove(spot, socket);
@@ -55,12 +57,12 @@ pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
     cx.clients.with(key, |client| client.work.begin());
     let me = cx.me.clone();
     let job = Job::new(key, "disconnect");
-    object::run(&cx.parts, job, Box::pin(told), move |failures| {
+    parts::run(&cx.parts, job, Box::pin(told), move |failures| {
         let Some(cx) = me.upgrade() else {
             return;
         };
         for error in failures.iter().flatten() {
-            cx.parts.log_failure(job, &error.failure);
+            log_failure(&cx.parts, job, &error.failure);
         }
         cx.clients.with(key, |client| {
             client.work.end();

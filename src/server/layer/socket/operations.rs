@@ -8,10 +8,10 @@ use dormouse_proto::socket::{Args, Filter, JoinError, Route};
 
 use super::acks::Expected;
 use super::clients::Client;
-use super::outputs::carry_out;
+use super::context::Context;
+use super::recovering;
 use super::sending::EncodedEvent;
-use super::{Context, recovery};
-use crate::object::{self, Packet};
+use crate::parts::{self, Packet};
 use crate::port::{
     Answers, Called, Look, Operation, PortError, Remote, Reply, Request, Selection, Spot, Target,
 };
@@ -76,7 +76,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
     match operation {
         Operation::Emit { args, volatile } => {
             let (namespace, filter) = (&selection.namespace, &selection.filter);
-            let offset = recovery::log(cx, namespace, filter, &args, volatile);
+            let offset = recovering::log(cx, namespace, filter, &args, volatile);
             let sockets = select();
             let event = EncodedEvent::new(cx, namespace, &args).offset(offset);
             let event = event.count(sockets.len());
@@ -133,7 +133,7 @@ fn emit_to(cx: &Context, spot: Spot, args: &Args<'_>, volatile: bool) -> bool {
             rooms: vec![(*address.id).to_owned()],
             except: Vec::new(),
         };
-        recovery::log(cx, namespace, &filter, args, volatile)
+        recovering::log(cx, namespace, &filter, args, volatile)
     } else {
         None
     };
@@ -149,7 +149,7 @@ fn ask(
     args: &Args<'_>,
     timeout: u64,
 ) -> Called {
-    let expected = Expected::from(cx, &sockets);
+    let expected = Expected::from(&cx.acks, &sockets);
     let event = EncodedEvent::new(cx, &namespace, args).ack(expected.id);
     let event = event.count(sockets.len());
     for spot in sockets {
@@ -230,7 +230,7 @@ fn disconnect(cx: &Context, spot: Spot, close: bool) -> bool {
         }
         is_there
     });
-    carry_out(cx, spot.session);
+    cx.carry_out(spot.session);
     disconnected == Some(true)
 }
 
@@ -255,11 +255,11 @@ fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
     // recovery is written before that goes out, and not after.
     if cx.recovery.is_on() {
         for key in cx.parts.turn.dirty() {
-            recovery::save(cx, key);
+            recovering::save(cx, key);
         }
     }
     encoded.flatten().is_some_and(|encoded| {
         let packet = Packet::new(Rc::new(encoded), 1);
-        object::transmit(&cx.parts, spot.session, &packet, false)
+        parts::transmit(&cx.parts, spot.session, &packet, false)
     })
 }

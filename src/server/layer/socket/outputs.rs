@@ -1,12 +1,13 @@
 //! Doing what a client's connection asks.
 
 use dormouse_proto::engine::Flush;
-use dormouse_proto::socket::{JoinId, Output};
+use dormouse_proto::socket::Output;
 
 use super::clients::Client;
-use super::{Context, joining, leaving};
+use super::context::Context;
+use super::{joining, leaving};
 use crate::log::Level;
-use crate::object::{self, Packet};
+use crate::parts::{self, Packet};
 use crate::port::Spot;
 use crate::sid::Key;
 
@@ -15,38 +16,34 @@ pub(super) fn carry_out(cx: &Context, key: Key) {
     while let Some(output) = cx.clients.poll_output(key) {
         match output {
             Output::Connect(request) => joining::ask(cx, key, &request),
-            Output::Present(join) => cx.index.insert(&cx.clients, spot(key, join)),
+            Output::Present(join) => cx.index.insert(&cx.clients, Spot::new(key, join)),
             Output::Send(packet) => {
-                object::transmit(&cx.parts, key, &Packet::new(packet, 1), false);
+                parts::transmit(&cx.parts, key, &Packet::new(packet, 1), false);
             }
             Output::Refused(socket) => {
                 let join = socket.join_id();
-                cx.index.remove(spot(key, join), &socket);
-                cx.acks.handle_gone(spot(key, join));
+                cx.index.remove(Spot::new(key, join), &socket);
+                cx.acks.handle_gone(Spot::new(key, join));
                 cx.clients.with(key, |client| client.forget_address(join));
             }
             Output::Abandoned(join) => {
                 let abandoned = |client: &mut Client| {
                     let socket = client.connection.socket(join)?;
-                    cx.index.remove(spot(key, join), socket);
+                    cx.index.remove(Spot::new(key, join), socket);
                     Some(())
                 };
                 cx.clients.with(key, abandoned);
-                cx.acks.handle_gone(spot(key, join));
+                cx.acks.handle_gone(Spot::new(key, join));
             }
-            Output::Disconnected(join, reason) => leaving::tell(cx, spot(key, join), reason),
+            Output::Disconnected(join, reason) => leaving::tell(cx, Spot::new(key, join), reason),
             Output::Violation(violation) => {
                 let message = violation.to_string();
                 let fields = [("message", &*message)];
                 cx.parts.log(Level::Info, "violation", key, &fields);
             }
             Output::Close => {
-                object::close(&cx.parts, key, Flush::All);
+                parts::close(&cx.parts, key, Flush::All);
             }
         }
     }
-}
-
-pub(super) fn spot(session: Key, join: JoinId) -> Spot {
-    Spot { session, join }
 }

@@ -7,20 +7,12 @@
 
 use core::cell::RefCell;
 
-use dormouse_proto::Timestamp;
-use dormouse_proto::engine::Flush;
-use dormouse_proto::socket::recovery::{self, Request, Store, StoredSocket};
-use dormouse_proto::socket::{Args, Filter, Offset, Reason, Recovered};
+use dormouse_proto::socket::recovery::{self, Store};
 
-use super::Context;
-use super::clients::Client;
-use super::outputs::carry_out;
-use crate::endpoint::Endpoint;
-use crate::io::{Application, ExpireContext, Expired};
-use crate::object::{self, Job, RecoveryRows};
-use crate::platform::{self, ObjectState};
-use crate::port::Spot;
-use crate::sid::Key;
+use crate::api::Application;
+use crate::api::endpoint::Endpoint;
+use crate::parts::RecoveryRows;
+use crate::platform::ObjectState;
 
 /// What is kept of this object's sockets, where the server does so.
 pub(super) struct Recovery {
@@ -61,7 +53,8 @@ impl Recovery {
         self.skips_middlewares
     }
 
-    fn with<T>(
+    /// Has something done by the rules. `None` where recovery is off.
+    pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&mut recovery::Recovery, &mut dyn Store) -> T,
     ) -> Option<T> {
@@ -73,193 +66,4 @@ impl Recovery {
         });
         Some(work(rules, rows))
     }
-}
-
-/// Stores an event before it is sent. One that may be lost is not stored, and has
-/// the offset of the one before it: a client takes the last text of any event for
-/// its offset.
-pub(super) fn log(
-    cx: &Context,
-    namespace: &str,
-    filter: &Filter,
-    args: &Args<'_>,
-    volatile: bool,
-) -> Option<Offset> {
-    let now = platform::now();
-    if volatile {
-        return cx.recovery.with(|rules, rows| rules.offset(rows, now));
-    }
-    let (offset, forgotten) = cx.recovery.with(|rules, rows| {
-        let logged = rules.log(rows, now, namespace, filter, args);
-        let offset = logged.unwrap_or_else(|failed| failed.offset);
-        (offset, rules.expiry(now))
-    })?;
-    // Nobody else may wake the object to forget it.
-    cx.parts.clock.arm_at(forgotten);
-    Some(offset)
-}
-
-/// Stores those of a client's sockets that have changed in what is kept of them.
-pub(super) fn save(cx: &Context, key: Key) {
-    if !cx.recovery.is_on() {
-        return;
-    }
-    while let Some(Some((evicted, expiry))) =
-        cx.clients.with(key, |client| save_one(cx, key, client))
-    {
-        cx.parts.clock.arm_at(expiry);
-        evicted.into_iter().for_each(|socket| tell(cx, socket));
-    }
-}
-
-fn save_one(cx: &Context, key: Key, client: &mut Client) -> Option<(Vec<StoredSocket>, Timestamp)> {
-    // While it is connected, it misses nothing of what is sent.
-    let now = platform::now();
-    let newest = || cx.recovery.with(|rules, rows| rules.offset(rows, now));
-    let socket = client
-        .connection
-        .take_unstored(|| newest().unwrap_or_default())?;
-    let session = session(key, socket.definition().tag);
-    let since = socket.since().unwrap_or_default();
-    let stored = StoredSocket::of(&session, socket.namespace(), socket, since)?;
-    cx.recovery.with(|rules, rows| {
-        let evicted = rules.save(rows, now, &stored);
-        (evicted, rules.expiry(now))
-    })
-}
-
-/// A socket has gone: it is kept for its client to come back to, or not.
-pub(super) fn lose(cx: &Context, spot: Spot, reason: Reason) {
-    let (key, join) = (spot.session, spot.join);
-    let now = platform::now();
-    let lost = cx.clients.with(key, |client| {
-        let socket = client.connection.socket(join)?;
-        let pid = socket.pid()?;
-        cx.recovery.with(|rules, rows| {
-            if !reason.is_recoverable() {
-                rules.forget(rows, pid);
-                return None;
-            }
-            let since = socket.since().unwrap_or_else(|| rules.offset(rows, now));
-            let session = session(key, socket.definition().tag);
-            let stored = StoredSocket::of(&session, socket.namespace(), socket, since)?;
-            let evicted = rules.save(rows, now, &stored.lost_at(now));
-            Some((evicted, rules.expiry(now)))
-        })?
-    });
-    if let Some((evicted, expiry)) = lost.flatten() {
-        cx.parts.clock.arm_at(expiry);
-        evicted.into_iter().for_each(|socket| tell(cx, socket));
-    }
-}
-
-/// A client that has come back in time.
-pub(super) struct Found {
-    pub(super) id: String,
-    pub(super) pid: String,
-    pub(super) state: Recovered,
-}
-
-/// Finds what was stored of a client that wants its socket back.
-pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Option<Found> {
-    if !cx.recovery.is_on() {
-        return None;
-    }
-    let request = Request::from_auth(auth)?;
-    let find = || {
-        let now = platform::now();
-        cx.recovery
-            .with(|rules, rows| rules.find(rows, now, namespace, &request))
-            .flatten()
-    };
-    let mut socket = find()?;
-    if socket.lost.is_none()
-        && let Some((before, _)) = read_session(&socket.session)
-        && before != key
-        && supersede(cx, before, namespace, &request.pid)
-    {
-        socket = find()?;
-    }
-    let now = platform::now();
-    let missed = cx
-        .recovery
-        .with(|rules, rows| rules.missed(rows, now, &socket, &request))??;
-    Some(Found {
-        id: socket.id,
-        pid: socket.pid,
-        state: Recovered {
-            rooms: socket.rooms,
-            data: socket.data,
-            since: socket.since,
-            missed,
-        },
-    })
-}
-
-/// Ends the session that has the socket still: its connection is dead, and nobody
-/// has noticed yet.
-fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
-    if !cx.parts.sessions.find(before) {
-        return false;
-    }
-    let same = |client: &mut Client| client.connection.supersede(namespace, pid);
-    let is_superseded = cx.clients.with(before, same) == Some(true);
-    if is_superseded {
-        carry_out(cx, before);
-        object::close_now(&cx.parts, before, Flush::All);
-        // Its sockets are stored as lost before they are looked for again.
-        let reason = dormouse_proto::engine::Reason::TransportClose;
-        cx.clients
-            .with(before, |client| client.connection.handle_closed(reason));
-        carry_out(cx, before);
-    }
-    is_superseded
-}
-
-/// Forgets what has expired. The moment for which it is to be called again.
-pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
-    let now = platform::now();
-    let mut is_held = |stored: &StoredSocket| is_held(cx, stored);
-    let recovery::Expired { sockets, next } = cx
-        .recovery
-        .with(|rules, rows| rules.expire(rows, now, &mut is_held))?;
-    sockets.into_iter().for_each(|socket| tell(cx, socket));
-    next
-}
-
-/// Whether a session still has a stored socket. All sessions are in memory.
-fn is_held(cx: &Context, stored: &StoredSocket) -> bool {
-    let has_it = |client: &mut Client| {
-        let socket = client.connection.socket_in(&stored.namespace);
-        socket.is_some_and(|socket| socket.pid() == Some(&stored.pid))
-    };
-    read_session(&stored.session).is_some_and(|(key, _)| cx.clients.with(key, has_it) == Some(true))
-}
-
-/// How a stored socket names its session, and what its namespace's definition is
-/// found by again besides the name.
-fn session(key: Key, tag: u32) -> Vec<u8> {
-    [key.as_slice(), &tag.to_le_bytes()].concat()
-}
-
-fn read_session(bytes: &[u8]) -> Option<(Key, u32)> {
-    let (key, tag) = bytes.split_first_chunk()?;
-    Some((*key, u32::from_le_bytes(tag.try_into().ok()?)))
-}
-
-/// Tells the application that the client of a socket has not come back in time.
-fn tell(cx: &Context, stored: StoredSocket) {
-    let definition = read_session(&stored.session)
-        .and_then(|(_, tag)| cx.application.define(&stored.namespace, tag));
-    let handlers = definition.and_then(|definition| cx.application.handlers(definition));
-    let handler = handlers.and_then(|handlers| handlers.on_expired.clone());
-    let Some((handler, port)) = handler.zip(cx.port.upgrade()) else {
-        return;
-    };
-    // The session it had is over: there is none that this is part of.
-    let job = Job::new(Key::default(), "expired");
-    let expired = Expired::new(stored);
-    let mut context = ExpireContext::new(&port, &cx.application, &expired);
-    let called = object::guarded(&cx.parts, job, || handler(&mut context));
-    object::finish(&cx.parts, job, called, || {});
 }

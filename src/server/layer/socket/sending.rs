@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use dormouse_proto::socket::{Args, Offset, Protocol, Route, ServerPacket};
 
-use super::Context;
 use super::clients::Client;
-use crate::object::{self, Packet};
+use super::context::Context;
+use crate::parts::{self, Packet};
 use crate::port::Spot;
 
 /// An event for sockets of both protocols: encoded once for each of them, if there
@@ -88,7 +88,7 @@ impl<'a> EncodedEvent<'a> {
             }
         };
         match self.cx.clients.with(spot.session, route) {
-            Some(Ok(packet)) => object::transmit(&self.cx.parts, spot.session, packet, volatile),
+            Some(Ok(packet)) => parts::transmit(&self.cx.parts, spot.session, packet, volatile),
             Some(Err(held)) => held,
             None => false,
         }

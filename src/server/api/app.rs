@@ -1,0 +1,167 @@
+//! The whole application: its servers, and what else the Worker does.
+
+use core::cell::OnceCell;
+use core::fmt;
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use worker::{Context, Env, Request, Response};
+
+use crate::api::Server;
+use crate::api::endpoint::Endpoint;
+use crate::api::engine::Engine;
+use crate::options::ConfigError;
+
+/// An application: one or more servers, each on a path of its own, and a handler
+/// for every other request.
+///
+/// ```
+/// use dormouse::App;
+/// use dormouse::engine::{Client, Engine, Message};
+/// use worker::{Context, Env, Request, Response, Result};
+///
+/// fn app() -> App {
+///     App::new()
+///         .engine(Engine::new().on_message(async |client: Client, message: Message| {
+///             client.send(message).await
+///         }))
+///         .fetch(async |_request: Request, _env: Env, _ctx: Context| Response::ok("hello"))
+/// }
+/// # let _ = app();
+/// ```
+pub struct App {
+    pub(crate) endpoints: Vec<Rc<Endpoint>>,
+    pub(crate) fetch: Option<Fetch>,
+    pub(crate) binding: String,
+}
+
+type Fetch = Rc<dyn Fn(Request, Env, Context) -> LocalBoxFuture<'static, worker::Result<Response>>>;
+
+impl App {
+    /// An application without any server yet.
+    pub fn new() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            fetch: None,
+            binding: "DORMOUSE".to_owned(),
+        }
+    }
+
+    /// Adds an Engine.IO server.
+    pub fn engine(self, engine: Engine) -> Self {
+        self.endpoint(engine.into())
+    }
+
+    /// Adds a Socket.IO server.
+    pub fn server(self, server: Server) -> Self {
+        self.endpoint(server.into())
+    }
+
+    fn endpoint(mut self, endpoint: Endpoint) -> Self {
+        self.endpoints.push(Rc::new(endpoint));
+        self
+    }
+
+    /// What to do with requests that are for no server and no static file.
+    /// Without this they get 404. From in there,
+    /// [`Clients`](crate::engine::Clients) reaches the clients of the servers.
+    pub fn fetch<F>(mut self, fetch: F) -> Self
+    where
+        F: AsyncFn(Request, Env, Context) -> worker::Result<Response> + 'static,
+    {
+        let fetch = Rc::new(fetch);
+        self.fetch = Some(Rc::new(move |request, env, context| {
+            let fetch = fetch.clone();
+            Box::pin(async move { fetch(request, env, context).await })
+        }));
+        self
+    }
+
+    /// The name of the Durable Object binding in `wrangler.toml`. Default:
+    /// `DORMOUSE`.
+    pub fn binding(mut self, name: &str) -> Self {
+        self.binding = name.to_owned();
+        self
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let path = &endpoint.options.path;
+            endpoint.options.check()?;
+            if let Some(application) = endpoint.socket() {
+                application.check(&endpoint.options)?;
+            }
+            if self
+                .endpoints
+                .iter()
+                .take(index)
+                .any(|other| other.options.path == *path)
+            {
+                return Err(ConfigError {
+                    endpoint: path.clone(),
+                    option: "path",
+                    remedy: "two servers share it; give each its own".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The server on this path.
+    pub(crate) fn endpoint_at(&self, path: &str) -> Option<&Rc<Endpoint>> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.options.path.strip_suffix('/') == Some(path))
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<Engine> for App {
+    fn from(engine: Engine) -> Self {
+        Self::new().engine(engine)
+    }
+}
+
+impl From<Server> for App {
+    fn from(server: Server) -> Self {
+        Self::new().server(server)
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+}
+
+/// Installs the application when the Worker starts.
+///
+/// # Errors
+///
+/// An option that cannot be served: which one, and what to do.
+pub fn install(app: impl Into<App>) -> Result<(), ConfigError> {
+    let app = app.into();
+    app.check()?;
+    APP.with(|cell| {
+        // The start function runs once for each instance.
+        let _ = cell.set(Rc::new(app));
+    });
+    Ok(())
+}
+
+/// The application, once it is installed.
+pub(crate) fn app() -> Rc<App> {
+    APP.with(|cell| cell.get().cloned()).unwrap_or_default()
+}

@@ -1,0 +1,422 @@
+//! One client, as handlers see it; and any client, from anywhere in the Worker.
+
+use core::fmt;
+use core::future::Future;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{Data, Transport};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use worker::Env;
+
+use crate::api::Place;
+use crate::api::app::app;
+use crate::api::endpoint::Endpoint;
+use crate::port::remote::RemotePort;
+use crate::port::{LocalPort, PortError, Reply, Request};
+use crate::sid::Sid;
+
+/// The most bytes of JSON that a user session may take.
+///
+/// Up to some 15 kB, that of a client on a WebSocket sleeps at no cost. Beyond
+/// that it is in the object's storage, and a row is written whenever the session
+/// changes, which it does at each heartbeat of revision 4 too. A polling client's
+/// is written together with the rest of its session.
+pub const MAX_SESSION: usize = 1 << 20;
+
+/// A client that is, or was, connected.
+///
+/// Cheap to clone, and of use in this object only: elsewhere in the Worker,
+/// keep the [`sid`](Self::sid) and reach the client through [`Clients`].
+///
+/// Nothing that it does waits for the client. What is sent has been handed to
+/// the platform, or waits for the client's next poll; that it has arrived is
+/// nowhere told.
+#[derive(Clone)]
+pub struct Client {
+    port: Rc<dyn LocalPort>,
+    endpoint: Rc<Endpoint>,
+    sid: Sid,
+}
+
+impl Client {
+    pub(crate) fn new(port: Rc<dyn LocalPort>, endpoint: &Rc<Endpoint>, sid: Sid) -> Self {
+        Self {
+            port,
+            endpoint: endpoint.clone(),
+            sid,
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            env: self.port.env(),
+            states: self.endpoint.states(),
+        }
+    }
+
+    /// What comes of a request that this object carries out at once.
+    fn call(&self, request: Request<'_>) -> Result<Reply, PortError> {
+        self.port.call(request).now()
+    }
+
+    /// The client's session id.
+    pub fn sid(&self) -> Sid {
+        self.sid
+    }
+
+    /// Sends a message: a `&str`, `String`, `&[u8]`, `Vec<u8>` or a message that
+    /// came in.
+    ///
+    /// ```no_run
+    /// # async fn example(client: dormouse::engine::Client) -> Result<(), dormouse::engine::SendError> {
+    /// client.send("text").await?;
+    /// client.send(vec![1, 2, 3]).await?;
+    /// client.send_json(&("a value", 42)).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Unknown`] if the client has gone.
+    pub async fn send(&self, data: impl Into<Data<'_>>) -> Result<(), SendError> {
+        self.call(Request::Send(self.sid.key(), data.into()))?;
+        Ok(())
+    }
+
+    /// Sends a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Json`] if it cannot be written as JSON, and those of
+    /// [`send`](Self::send).
+    pub async fn send_json(&self, value: &impl Serialize) -> Result<(), SendError> {
+        self.send(to_json(value)?).await
+    }
+
+    /// Disconnects the client. What was sent before still arrives. The reason
+    /// that [`on_disconnect`](crate::engine::Engine::on_disconnect) is told is "forced close".
+    pub async fn disconnect(&self) {
+        // One that has gone is disconnected.
+        let _ = self.call(Request::Close(self.sid.key()));
+    }
+
+    /// The transport in use now; `None` once the client has gone.
+    pub fn transport(&self) -> Option<Transport> {
+        let reply = self.call(Request::Transport(self.sid.key()));
+        let Ok(Reply::Transport(transport)) = reply else {
+            return None;
+        };
+        Some(transport)
+    }
+
+    /// The user session: what the application keeps of this client. It survives
+    /// sleep and is gone when the client is. `None` if nothing was saved.
+    ///
+    /// # Errors
+    ///
+    /// What was saved is no `T`.
+    ///
+    /// ```no_run
+    /// # async fn example(client: dormouse::engine::Client) -> Result<(), dormouse::engine::SessionError> {
+    /// client.save_session(&"ada")?;
+    /// let name: Option<String> = client.session()?;
+    /// assert_eq!(name.as_deref(), Some("ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn session<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
+        let reply = self.call(Request::UserSession(self.sid.key()));
+        let Ok(Reply::Json(data)) = reply else {
+            return Ok(None);
+        };
+        data.map(|json| serde_json::from_str(&json).map_err(SessionError::Json))
+            .transpose()
+    }
+
+    /// Replaces the user session.
+    ///
+    /// # Errors
+    ///
+    /// The value cannot be written as JSON, or its JSON has more than
+    /// [`MAX_SESSION`] bytes, or the client has gone.
+    pub fn save_session(&self, value: &impl Serialize) -> Result<(), SessionError> {
+        let json = serde_json::to_string(value).map_err(SessionError::Json)?;
+        if json.len() > MAX_SESSION {
+            return Err(SessionError::TooLarge);
+        }
+        self.call(Request::SetUserSession(self.sid.key(), json.into()))
+            .map_err(|_| SessionError::Unknown)?;
+        Ok(())
+    }
+
+    /// Changes the user session in place, beginning with `T::default()` where
+    /// nothing was saved.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`session`](Self::session) and
+    /// [`save_session`](Self::save_session).
+    ///
+    /// ```no_run
+    /// # fn example(client: dormouse::engine::Client) -> Result<(), dormouse::engine::SessionError> {
+    /// let visits = client.edit_session(|visits: &mut u32| {
+    ///     *visits += 1;
+    ///     *visits
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn edit_session<T, R>(&self, edit: impl FnOnce(&mut T) -> R) -> Result<R, SessionError>
+    where
+        T: DeserializeOwned + Serialize + Default,
+    {
+        let mut value = self.session()?.unwrap_or_default();
+        let result = edit(&mut value);
+        self.save_session(&value)?;
+        Ok(result)
+    }
+
+    /// Runs a task beside the handlers, until it is done, the client is gone, or
+    /// [`task_limit`](crate::engine::Engine::task_limit) has passed. The object stays awake
+    /// that long.
+    ///
+    /// ```no_run
+    /// # fn example(client: dormouse::engine::Client) {
+    /// use core::time::Duration;
+    ///
+    /// let later = client.clone();
+    /// client.spawn(async move {
+    ///     dormouse::engine::sleep(Duration::from_secs(5)).await;
+    ///     later.send("five seconds have passed").await.ok();
+    /// });
+    /// # }
+    /// ```
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.port.spawn(self.sid.key(), Box::pin(task));
+    }
+
+    /// The Worker's bindings.
+    pub fn env(&self) -> &Env {
+        self.port.env()
+    }
+
+    /// The storage of the object that holds this client. Tables whose names
+    /// begin with `dormouse_` are the server's own, and so is the alarm.
+    pub fn storage(&self) -> worker::durable::Storage {
+        self.port.storage()
+    }
+
+    /// All clients of this server, in this object and elsewhere. There is no
+    /// reason for `None` in a handler.
+    pub fn clients(&self) -> Option<Clients> {
+        Some(Clients {
+            remote: RemotePort::new(
+                self.endpoint.options.clone(),
+                &app().binding,
+                self.port.env(),
+            ),
+            local: Some(self.port.clone()),
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("sid", &self.sid)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The clients of one server, wherever their objects are.
+///
+/// Whatever is asked of a client in another object is a request to that object,
+/// which wakes it and is billed as one.
+///
+/// ```no_run
+/// use dormouse::engine::Clients;
+/// use worker::{Env, Request, Response, Result};
+///
+/// /// Another route of the Worker: `POST /notify?sid=…`
+/// async fn notify(sid: &str, env: Env) -> Result<Response> {
+///     let clients = Clients::new(&env, "/engine.io/").ok_or("no such server")?;
+///     match clients.send(sid, "you have mail").await {
+///         Ok(()) => Response::ok("sent"),
+///         Err(error) => Response::error(error.to_string(), 404),
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Clients {
+    remote: RemotePort,
+    /// The object this is used in, where it is used in one.
+    local: Option<Rc<dyn LocalPort>>,
+}
+
+impl Clients {
+    /// The clients of the server on `path`; `None` if there is no such Engine.IO server.
+    pub fn new(env: &Env, path: &str) -> Option<Self> {
+        let app = app();
+        let endpoint = app.endpoint_at(path)?;
+        endpoint.engine()?;
+        Some(Self {
+            remote: RemotePort::new(endpoint.options.clone(), &app.binding, env),
+            local: None,
+        })
+    }
+
+    /// Sends a message to a client.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Unknown`] if there is no such client (any more),
+    /// [`SendError::Platform`] if its object could not be reached.
+    pub async fn send(&self, sid: &str, data: impl Into<Data<'_>>) -> Result<(), SendError> {
+        let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
+        self.call(&sid, Request::Send(sid.key(), data.into()))
+            .await
+            .map(drop)
+    }
+
+    /// Sends a value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Json`] if it cannot be written as JSON, and those of
+    /// [`send`](Self::send).
+    pub async fn send_json(&self, sid: &str, value: &impl Serialize) -> Result<(), SendError> {
+        self.send(sid, to_json(value)?).await
+    }
+
+    /// Disconnects a client.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn disconnect(&self, sid: &str) -> Result<(), SendError> {
+        let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
+        self.call(&sid, Request::Close(sid.key())).await.map(drop)
+    }
+
+    /// The transport that a client uses now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn transport(&self, sid: &str) -> Result<Transport, SendError> {
+        let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
+        let reply = self.call(&sid, Request::Transport(sid.key())).await?;
+        let Reply::Transport(transport) = reply else {
+            return Err(PortError::Answer.into());
+        };
+        Ok(transport)
+    }
+
+    /// Disconnects every client of this server. It wakes every object that the
+    /// placement can choose, those without clients too.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Placement`] if the objects cannot be counted up: only those
+    /// of [`Placement::Shards`](crate::engine::Placement::Shards) can.
+    /// [`SendError::Platform`] if one could not be reached.
+    pub async fn disconnect_all(&self) -> Result<(), SendError> {
+        let options = self.remote.options();
+        let names = options
+            .placement
+            .names(&options.path)
+            .ok_or(SendError::Placement)?;
+        // This object answers a request like any other.
+        let asked = names
+            .iter()
+            .map(|name| self.remote.call_named(name, &Request::CloseAll));
+        for reply in futures::future::join_all(asked).await {
+            reply?;
+        }
+        Ok(())
+    }
+
+    /// Has a request for a session carried out: here, if this object holds it.
+    async fn call(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, SendError> {
+        let local = self.local.as_ref().filter(|local| local.holds(sid));
+        Ok(match local {
+            Some(local) => local.call(request).reply().await?,
+            None => self.remote.call_for(sid, &request).await?,
+        })
+    }
+}
+
+impl fmt::Debug for Clients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients")
+            .field("path", &self.remote.options().path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why something could not be sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no such client, or it has gone.
+    Unknown,
+    /// The value cannot be written as JSON.
+    Json(serde_json::Error),
+    /// The placement does not let the objects be counted up.
+    Placement,
+    /// The object that holds the session could not be reached.
+    Platform(worker::Error),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("no such client"),
+            Self::Json(error) => write!(f, "cannot be written as json: {error}"),
+            Self::Placement => f.write_str("only Placement::Shards lets all objects be reached"),
+            Self::Platform(error) => write!(f, "the client's object could not be reached: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// What is wrong with a user session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// It cannot be written as JSON, or read as the type that was asked for.
+    Json(serde_json::Error),
+    /// Its JSON has more than [`MAX_SESSION`] bytes.
+    TooLarge,
+    /// The client has gone.
+    Unknown,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => write!(f, "user session: {error}"),
+            Self::TooLarge => write!(f, "user session: more than {MAX_SESSION} bytes of json"),
+            Self::Unknown => f.write_str("user session: no such client"),
+        }
+    }
+}
+
+impl core::error::Error for SessionError {}
+
+fn to_json(value: &impl Serialize) -> Result<String, SendError> {
+    serde_json::to_string(value).map_err(SendError::Json)
+}
+
+impl From<PortError> for SendError {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::Gone => Self::Unknown,
+            PortError::Placement => Self::Placement,
+            PortError::Platform(error) => Self::Platform(error),
+            PortError::TooManyRooms | PortError::Answer => Self::Platform(error.to_string().into()),
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What is known where a handler is called.
+
+use core::any::Any;
+use core::fmt;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use dormouse_proto::engine;
+use dormouse_proto::socket::{Args as Raw, Reason};
+use serde::de::DeserializeOwned;
+use worker::Env;
+
+use super::args::describe;
+use super::handler::{
+    BeforeEvent, Kind, OfAck, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake, OfMessage,
+    OfNamespace, OfSocket, OnClose, OnConnect, OnDisconnect, OnEvent, OnExpired, OnMessage, OnOpen,
+};
+use super::{Ack, Application, Args, Expired, FromArgs, Io, Socket, State, States};
+use crate::api::engine::{Client, Handshake, Message};
+use crate::api::error::Rejection;
+use crate::port::LocalPort;
+use crate::request::KeptHandshake;
+
+/// What is known where a handler of this [kind](Kind) is called:
+/// [extractors](super::handler::Extract) take their values from it.
+///
+/// Which methods there are depends on the kind. Those of `K: OfSocket`, say, are
+/// there for every kind of handler that is called for a socket.
+pub struct Context<'a, K: Kind> {
+    pub(super) subject: &'a K::Subject,
+    pub(super) detail: K::Detail<'a>,
+}
+
+pub(crate) type EventContext<'a> = Context<'a, OnEvent>;
+pub(crate) type CheckContext<'a> = Context<'a, BeforeEvent>;
+pub(crate) type ConnectContext<'a> = Context<'a, OnConnect>;
+pub(crate) type DisconnectContext<'a> = Context<'a, OnDisconnect>;
+pub(crate) type ExpireContext<'a> = Context<'a, OnExpired>;
+pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
+pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
+pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
+
+/// Where the handler runs.
+pub struct Place<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) states: &'a States,
+}
+
+/// What is known of a socket that does not come back.
+pub struct ExpireDetail<'a> {
+    pub(super) port: &'a Rc<dyn LocalPort>,
+    pub(super) application: &'a Rc<Application>,
+}
+
+/// What is known of an event.
+pub struct EventDetail<'a> {
+    name: Cow<'a, str>,
+    args: Raw<'a>,
+    ack: Option<Ack>,
+}
+
+/// What is known of a client that wants to join a namespace.
+pub struct ConnectDetail<'a> {
+    auth: &'a str,
+    pub(super) handshake: &'a Rc<KeptHandshake>,
+    recovered: bool,
+}
+
+impl<'a> ExpireDetail<'a> {
+    pub(super) fn place(&self) -> Place<'a> {
+        Place {
+            env: self.port.env(),
+            states: &self.application.states,
+        }
+    }
+}
+
+/// Every kind of handler.
+impl<K: Kind> Context<'_, K> {
+    /// Returns the Worker's bindings.
+    pub fn env(&self) -> &Env {
+        K::place(self).env
+    }
+
+    /// Returns the value of this type that the server was given by
+    /// [`Server::state`](crate::Server::state) or
+    /// [`Engine::state`](crate::engine::Engine::state).
+    ///
+    /// # Errors
+    ///
+    /// It was given none. This is an internal error.
+    pub fn state<T: Any>(&self) -> Result<State<T>, Rejection> {
+        K::place(self).states.find()
+    }
+}
+
+/// Handlers that are called for a socket: all of a namespace but `on_expired`.
+impl<K: OfSocket> Context<'_, K> {
+    /// Returns the socket.
+    pub fn socket(&self) -> &Socket {
+        self.subject
+    }
+}
+
+/// All handlers of a namespace.
+impl<K: OfNamespace> Context<'_, K> {
+    /// Returns the namespace that the handler belongs to.
+    pub fn io(&self) -> Io {
+        K::io(self)
+    }
+}
+
+/// Handlers and middlewares of events.
+impl<K: OfEvent> Context<'_, K> {
+    /// Returns the event's name.
+    pub fn event(&self) -> &str {
+        &self.detail.name
+    }
+
+    /// Returns the event's arguments as they came.
+    pub fn args(&self) -> Args {
+        Args::new(self.detail.args.clone().into_owned(), true)
+    }
+
+    /// Reads the event's arguments as a tuple.
+    ///
+    /// # Errors
+    ///
+    /// One is missing, or is something else. The client is told which.
+    pub fn parse<T: FromArgs>(&self) -> Result<T, Rejection> {
+        T::from_args(&self.detail.args, true).map_err(Rejection::new)
+    }
+}
+
+/// Handlers of events.
+impl<K: OfAck> Context<'_, K> {
+    /// Takes the acknowledgement: what the handler returns is not sent then.
+    /// Who comes second gets one that nobody waits for.
+    pub fn take_ack(&mut self) -> Ack {
+        self.detail.ack.take().unwrap_or(Ack::none())
+    }
+}
+
+/// `on_connect` and middlewares of a namespace.
+impl<K: OfConnect> Context<'_, K> {
+    /// Reads what the client says of itself.
+    ///
+    /// # Errors
+    ///
+    /// It is not a `T`. The client is told so.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
+        let auth = serde_json::from_str(self.detail.auth);
+        auth.map_err(|error| Rejection::new(format_args!("auth: {}", describe(&error))))
+    }
+
+    /// Returns whether the client has come back in time: see
+    /// [`Recovery`](crate::Recovery).
+    pub fn recovered(&self) -> bool {
+        self.detail.recovered
+    }
+}
+
+/// `on_connect` and middlewares, of a namespace or of Engine.IO.
+impl<K: OfHandshake> Context<'_, K> {
+    /// Returns the request by which the client's session began. Elsewhere it is
+    /// [`Socket::handshake`].
+    pub fn handshake(&self) -> Handshake {
+        K::handshake(self)
+    }
+}
+
+/// `on_disconnecting` and `on_disconnect` of a namespace.
+impl Context<'_, OnDisconnect> {
+    /// Returns why the socket is disconnected.
+    pub fn reason(&self) -> Reason {
+        self.detail
+    }
+}
+
+/// `on_expired`.
+impl<K: OfExpired> Context<'_, K> {
+    /// Returns the socket that has not come back.
+    pub fn expired(&self) -> &Expired {
+        self.subject
+    }
+}
+
+/// All handlers of Engine.IO.
+impl<K: OfClient> Context<'_, K> {
+    /// Returns the client.
+    pub fn client(&self) -> &Client {
+        self.subject
+    }
+}
+
+/// `on_message` of Engine.IO.
+impl<K: OfMessage> Context<'_, K> {
+    /// Returns the message; `None` once it is taken.
+    pub fn message(&self) -> Option<&Message> {
+        self.detail.as_ref()
+    }
+
+    /// Takes the message; `None` if it is taken already.
+    pub fn take_message(&mut self) -> Option<Message> {
+        self.detail.take()
+    }
+}
+
+/// `on_disconnect` of Engine.IO.
+impl Context<'_, OnClose> {
+    /// Returns why the client's session has ended.
+    pub fn reason(&self) -> engine::Reason {
+        self.detail
+    }
+}
+
+impl<'a> EventContext<'a> {
+    pub(crate) fn new(
+        socket: &'a Socket,
+        name: Cow<'a, str>,
+        args: Raw<'a>,
+        ack: Option<Ack>,
+    ) -> Self {
+        Self {
+            subject: socket,
+            detail: EventDetail { name, args, ack },
+        }
+    }
+
+    /// What the handler has not taken for itself.
+    pub(crate) fn into_ack(self) -> Option<Ack> {
+        self.detail.ack
+    }
+}
+
+impl<'a> CheckContext<'a> {
+    pub(crate) fn new(socket: &'a Socket, name: Cow<'a, str>, args: Raw<'a>) -> Self {
+        let ack = None;
+        Self {
+            subject: socket,
+            detail: EventDetail { name, args, ack },
+        }
+    }
+}
+
+impl<'a> ConnectContext<'a> {
+    pub(crate) fn new(
+        socket: &'a Socket,
+        auth: &'a str,
+        handshake: &'a Rc<KeptHandshake>,
+        recovered: bool,
+    ) -> Self {
+        Self {
+            subject: socket,
+            detail: ConnectDetail {
+                auth,
+                handshake,
+                recovered,
+            },
+        }
+    }
+}
+
+impl<'a> DisconnectContext<'a> {
+    pub(crate) fn new(socket: &'a Socket, reason: Reason) -> Self {
+        Self {
+            subject: socket,
+            detail: reason,
+        }
+    }
+}
+
+impl<'a> ExpireContext<'a> {
+    pub(crate) fn new(
+        port: &'a Rc<dyn LocalPort>,
+        application: &'a Rc<Application>,
+        expired: &'a Expired,
+    ) -> Self {
+        Self {
+            subject: expired,
+            detail: ExpireDetail { port, application },
+        }
+    }
+}
+
+impl<'a> OpenContext<'a> {
+    pub(crate) fn new(client: &'a Client, request: &'a web_sys::Request) -> Self {
+        Self {
+            subject: client,
+            detail: request,
+        }
+    }
+}
+
+impl<'a> MessageContext<'a> {
+    pub(crate) fn new(client: &'a Client, message: Message) -> Self {
+        Self {
+            subject: client,
+            detail: Some(message),
+        }
+    }
+}
+
+impl<'a> CloseContext<'a> {
+    pub(crate) fn new(client: &'a Client, reason: engine::Reason) -> Self {
+        Self {
+            subject: client,
+            detail: reason,
+        }
+    }
+}
+
+impl<K: Kind> fmt::Debug for Context<'_, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,440 @@
+//! Writing arguments: serde's values as a JSON array, bytes as attachments.
+//!
+//! serde_json does the writing. What is several arguments and what is one is
+//! found out before, by a serializer that writes nothing ([`Shape`]).
+
+use core::fmt;
+use std::io;
+
+use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES};
+use serde::ser::{Error as _, Impossible};
+use serde::{Serialize, Serializer};
+use serde_json::Error;
+use serde_json::ser::Formatter;
+
+use super::EmitError;
+use crate::api::error::{Failure, HandlerError};
+
+/// Writes arguments, behind the event's name if there is one.
+pub(super) fn arguments<T: Serialize + ?Sized>(
+    value: &T,
+    name: Option<&str>,
+) -> Result<Raw<'static>, EmitError> {
+    check_name(name)?;
+    write(value, name).map_err(EmitError::Json)
+}
+
+fn write<T: Serialize + ?Sized>(value: &T, name: Option<&str>) -> Result<Raw<'static>, Error> {
+    let mut writer = Writer::new(name)?;
+    writer.arguments(value, Shape::of(value))?;
+    writer.finish()
+}
+
+/// Writes arguments that are JSON already.
+pub(super) fn raw(
+    name: Option<&str>,
+    items: &[&str],
+    attachments: &[Vec<u8>],
+) -> Result<Raw<'static>, EmitError> {
+    check_name(name)?;
+    let mut writer = Writer::new(name).map_err(EmitError::Json)?;
+    for item in items {
+        writer.separate();
+        writer.json.extend_from_slice(item.as_bytes());
+    }
+    writer.attachments = attachments.to_vec();
+    writer.finish().map_err(EmitError::Json)
+}
+
+/// Every client takes an event with one of these names for a violation of the
+/// protocol, and closes its connection.
+fn check_name(name: Option<&str>) -> Result<(), EmitError> {
+    match name.filter(|name| RESERVED_NAMES.contains(name)) {
+        Some(name) => Err(EmitError::ReservedName(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// What came of a handler.
+#[derive(Debug)]
+pub struct Replied {
+    /// What its event is acknowledged with.
+    pub(crate) args: Raw<'static>,
+    /// Why it failed, for the log.
+    pub(crate) failed: Option<HandlerError>,
+}
+
+impl Default for Replied {
+    fn default() -> Self {
+        Self {
+            args: Raw::new("[]", Vec::new()),
+            failed: None,
+        }
+    }
+}
+
+impl Replied {
+    /// What a handler returned: a `Result` is what it holds, and an error is an
+    /// object with it under `error`.
+    pub(crate) fn with<T: Serialize + ?Sized>(value: &T) -> Self {
+        let shape = Shape::of(value);
+        let mut failed = None;
+        let args = Writer::new(None).and_then(|mut writer| {
+            match shape {
+                Shape::Ok(inner) => writer.arguments_of_ok(value, inner)?,
+                Shape::Err => {
+                    writer.put(value)?;
+                    // {"Err":…} → {"error":…}
+                    writer.replace(1, "{\"Err\":", "{\"error\":");
+                    failed = Some(writer.describe_error());
+                }
+                Shape::None | Shape::One | Shape::Several => writer.arguments(value, shape)?,
+            }
+            writer.finish()
+        });
+        match args {
+            Ok(args) => Self { args, failed },
+            Err(error) => Self::error(error.into()),
+        }
+    }
+
+    /// A value that a handler returned, even if that is a `Result`.
+    pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Self {
+        match write(value, None) {
+            Ok(args) => Self { args, failed: None },
+            Err(error) => Self::error(error.into()),
+        }
+    }
+
+    /// An error instead of a value.
+    pub(crate) fn error(error: HandlerError) -> Self {
+        Self {
+            args: error.failure.to_ack(),
+            failed: Some(error),
+        }
+    }
+}
+
+impl Failure {
+    /// What an event is acknowledged with that was not handled.
+    pub(crate) fn to_ack(&self) -> Raw<'static> {
+        let mut writer = Writer {
+            json: b"[{\"error\":".to_vec(),
+            attachments: Vec::new(),
+        };
+        let written = writer.put(self.message()).and_then(|()| {
+            if let Some(data) = self.data() {
+                writer.json.extend_from_slice(b",\"data\":");
+                writer.json.extend_from_slice(data.as_bytes());
+            }
+            writer.json.push(b'}');
+            writer.finish()
+        });
+        // A string can always be written.
+        written.unwrap_or_else(|_| Raw::new("[{\"error\":null}]", Vec::new()))
+    }
+}
+
+/// The text of an array that is being written, and the bytes found on the way.
+struct Writer {
+    json: Vec<u8>,
+    attachments: Vec<Vec<u8>>,
+}
+
+impl Writer {
+    fn new(name: Option<&str>) -> Result<Self, Error> {
+        let mut json = Vec::with_capacity(128);
+        json.push(b'[');
+        if let Some(name) = name {
+            serde_json::to_writer(&mut json, name)?;
+        }
+        Ok(Self {
+            json,
+            attachments: Vec::new(),
+        })
+    }
+
+    fn separate(&mut self) {
+        if self.json.len() > 1 {
+            self.json.push(b',');
+        }
+    }
+
+    fn arguments<T: Serialize + ?Sized>(&mut self, value: &T, shape: Shape) -> Result<(), Error> {
+        match shape {
+            Shape::None => Ok(()),
+            Shape::One | Shape::Ok(_) | Shape::Err => {
+                self.separate();
+                self.put(value)
+            }
+            Shape::Several => {
+                self.separate();
+                let start = self.json.len();
+                self.put(value)?;
+                self.open(start, "[", "]");
+                Ok(())
+            }
+        }
+    }
+
+    /// The same for what is within an `Ok`.
+    fn arguments_of_ok<T: Serialize + ?Sized>(
+        &mut self,
+        value: &T,
+        inner: Inner,
+    ) -> Result<(), Error> {
+        let start = self.json.len();
+        self.put(value)?;
+        self.open(start, "{\"Ok\":", "}");
+        match inner {
+            Inner::None => self.json.truncate(start),
+            Inner::One => {}
+            Inner::Several => self.open(start, "[", "]"),
+        }
+        Ok(())
+    }
+
+    fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        let attach = Attach(&mut self.attachments);
+        value.serialize(&mut serde_json::Serializer::with_formatter(
+            &mut self.json,
+            attach,
+        ))
+    }
+
+    /// Takes off what a value begins and ends with.
+    fn open(&mut self, start: usize, first: &str, last: &str) {
+        self.replace(start, first, "");
+        if self.json.ends_with(last.as_bytes()) {
+            self.json.truncate(self.json.len() - last.len());
+        }
+    }
+
+    fn replace(&mut self, start: usize, old: &str, new: &str) {
+        let rest = self.json.get(start..).unwrap_or_default();
+        if rest.starts_with(old.as_bytes()) {
+            self.json.splice(start..start + old.len(), new.bytes());
+        }
+    }
+
+    /// The error in `[{"error":…}`: a string as it is, anything else as JSON.
+    fn describe_error(&self) -> HandlerError {
+        let json = core::str::from_utf8(&self.json).unwrap_or_default();
+        let error = json
+            .strip_prefix("[{\"error\":")
+            .and_then(|error| error.strip_suffix('}'))
+            .unwrap_or(json);
+        match serde_json::from_str::<String>(error) {
+            Ok(text) => HandlerError::new(text),
+            Err(_) => HandlerError::new(error),
+        }
+    }
+
+    fn finish(mut self) -> Result<Raw<'static>, Error> {
+        self.json.push(b']');
+        let json = String::from_utf8(self.json).map_err(Error::custom)?;
+        Ok(Raw::new(json, self.attachments))
+    }
+}
+
+/// JSON in which bytes are placeholders.
+struct Attach<'a>(&'a mut Vec<Vec<u8>>);
+
+impl Formatter for Attach<'_> {
+    fn write_byte_array<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let num = self.0.len();
+        write!(writer, r#"{{"_placeholder":true,"num":{num}}}"#)?;
+        self.0.push(bytes.to_vec());
+        Ok(())
+    }
+}
+
+/// How many arguments a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// `()`, or an array without items.
+    None,
+    One,
+    /// A tuple or an array.
+    Several,
+    /// The good side of a `Result`.
+    Ok(Inner),
+    /// The bad one.
+    Err,
+}
+
+/// The same of what is in a `Result`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inner {
+    None,
+    One,
+    Several,
+}
+
+impl Shape {
+    fn of<T: Serialize + ?Sized>(value: &T) -> Self {
+        let look = Look {
+            size: size_of_val(value),
+        };
+        match value.serialize(look) {
+            Ok(()) => Self::One,
+            Err(Seen(shape)) => shape,
+        }
+    }
+
+    fn inner(self) -> Inner {
+        match self {
+            Self::None => Inner::None,
+            Self::Several => Inner::Several,
+            Self::One | Self::Ok(_) | Self::Err => Inner::One,
+        }
+    }
+}
+
+/// A serializer that looks at the first thing it is told and goes no further.
+struct Look {
+    /// Of the value, in bytes.
+    size: usize,
+}
+
+/// What it has seen, as an error: that is how serializing ends early.
+#[derive(Debug)]
+struct Seen(Shape);
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl core::error::Error for Seen {}
+
+impl serde::ser::Error for Seen {
+    fn custom<T: fmt::Display>(_message: T) -> Self {
+        // Writing it will fail in the same way, and tell.
+        Self(Shape::One)
+    }
+}
+
+macro_rules! one {
+    ($($method:ident($($argument:ty),*) $(-> $answer:ty)?;)*) => {
+        $(one!(@ $method($($argument),*) -> one!(? $($answer)?));)*
+    };
+    (? ) => { () };
+    (? $answer:ty) => { $answer };
+    (@ $method:ident($first:ty) -> $answer:ty) => {
+        fn $method(self, _: $first) -> Result<$answer, Seen> {
+            Err(Seen(Shape::One))
+        }
+    };
+    (@ $method:ident($first:ty, $second:ty) -> $answer:ty) => {
+        fn $method(self, _: $first, _: $second) -> Result<$answer, Seen> {
+            Err(Seen(Shape::One))
+        }
+    };
+    (@ $method:ident($first:ty, $second:ty, $third:ty) -> $answer:ty) => {
+        fn $method(self, _: $first, _: $second, _: $third) -> Result<$answer, Seen> {
+            Err(Seen(Shape::One))
+        }
+    };
+    (@ $method:ident($first:ty, $second:ty, $third:ty, $fourth:ty) -> $answer:ty) => {
+        fn $method(self, _: $first, _: $second, _: $third, _: $fourth) -> Result<$answer, Seen> {
+            Err(Seen(Shape::One))
+        }
+    };
+}
+
+type Never = Impossible<(), Seen>;
+
+impl Serializer for Look {
+    type Ok = ();
+    type Error = Seen;
+    type SerializeSeq = Never;
+    type SerializeTuple = Never;
+    type SerializeTupleStruct = Never;
+    type SerializeTupleVariant = Never;
+    type SerializeMap = Never;
+    type SerializeStruct = Never;
+    type SerializeStructVariant = Never;
+
+    one! {
+        serialize_bool(bool);
+        serialize_i8(i8);
+        serialize_i16(i16);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_i128(i128);
+        serialize_u8(u8);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_u128(u128);
+        serialize_f32(f32);
+        serialize_f64(f64);
+        serialize_char(char);
+        serialize_str(&str);
+        serialize_bytes(&[u8]);
+        serialize_unit_struct(&'static str);
+        serialize_unit_variant(&'static str, u32, &'static str);
+        serialize_seq(Option<usize>) -> Never;
+        serialize_tuple_struct(&'static str, usize) -> Never;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Never;
+        serialize_map(Option<usize>) -> Never;
+        serialize_struct(&'static str, usize) -> Never;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Never;
+    }
+
+    fn serialize_none(self) -> Result<(), Seen> {
+        Err(Seen(Shape::One))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _value: &T) -> Result<(), Seen> {
+        Err(Seen(Shape::One))
+    }
+
+    fn serialize_unit(self) -> Result<(), Seen> {
+        // serde does not tell `()` from the null of a type that has other values
+        // too, such as `serde_json::Value`. Their sizes differ.
+        Err(Seen(match self.size {
+            0 => Shape::None,
+            _ => Shape::One,
+        }))
+    }
+
+    fn serialize_tuple(self, length: usize) -> Result<Never, Seen> {
+        Err(Seen(if length == 0 {
+            Shape::None
+        } else {
+            Shape::Several
+        }))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _value: &T,
+    ) -> Result<(), Seen> {
+        Err(Seen(Shape::One))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Seen> {
+        Err(Seen(match (name, variant) {
+            ("Result", "Ok") => Shape::Ok(Shape::of(value).inner()),
+            ("Result", "Err") => Shape::Err,
+            _ => Shape::One,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

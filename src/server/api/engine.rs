@@ -1,0 +1,395 @@
+//! Engine.IO alone: messages to and from clients, without events or rooms.
+//!
+//! [`Engine`] is a server: its handlers and its options. Handlers talk to a
+//! [`Client`]; [`Clients`] reaches any client from anywhere in the Worker.
+
+use core::any::Any;
+use core::fmt;
+use core::future::Future;
+use core::time::Duration;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+pub use dormouse_proto::engine::{Data, Reason, Revision, Transport};
+
+pub use crate::api::client::{Client, Clients, MAX_SESSION, SendError, SessionError};
+pub use crate::api::error::{HandlerError, Rejection};
+pub use crate::log::Level;
+pub use crate::options::{ConfigError, Cookie, Origins};
+pub use crate::placement::Placement;
+pub use crate::request::Handshake;
+pub use crate::sid::Sid;
+
+use crate::api::endpoint::{Admit, Application, Endpoint};
+use crate::api::error::{Failure, failure};
+use crate::api::handler::{Handler, OnClose, OnMessage, OnOpen};
+use crate::api::{HandlerFn, States, erase};
+use crate::http;
+use crate::options::{Options, option_methods};
+
+/// A message from a client: text or bytes.
+///
+/// ```
+/// use dormouse::engine::Message;
+///
+/// fn describe(message: &Message) -> String {
+///     match message {
+///         Message::Text(text) => format!("the text {text:?}"),
+///         Message::Binary(bytes) => format!("{} bytes", bytes.len()),
+///     }
+/// }
+/// # assert_eq!(describe(&Message::from("hello")), "the text \"hello\"");
+/// ```
+pub type Message = Data<'static>;
+
+/// An Engine.IO server: what the application does with its clients, and how.
+///
+/// ```
+/// use dormouse::engine::{Client, Engine, Message};
+///
+/// let echo = Engine::new().on_message(async |client: Client, message: Message| {
+///     client.send(message).await
+/// });
+/// # let _ = echo;
+/// ```
+#[derive(Default)]
+pub struct Engine {
+    pub(crate) options: Options,
+    admit: Option<Admit>,
+    handlers: Handlers,
+}
+
+/// What the application does with its clients.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
+    pub(crate) on_message: Option<HandlerFn<OnMessage>>,
+    pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
+    pub(crate) states: States,
+}
+
+/// What the application does.
+///
+/// Handlers are functions, async or not, that say by the types of their arguments
+/// what they want to know, in any order: the [`Client`], the [`Message`], the
+/// [`Handshake`], the [`Reason`], the Worker's `Env`, [`State`](crate::State), and
+/// [extractors](crate::handler::Extract) of the application's own. They return
+/// `()` or a `Result`: see [`Verdict`](crate::handler::Verdict). A handler that
+/// returns an error loses its own event: it is logged with the sid, and nothing
+/// else comes of it.
+///
+/// A handler that panics loses its event in the same way, and every session and
+/// every request goes on. But the panic ends the WebAssembly instance, and with
+/// it those handlers and [tasks](Client::spawn) of the same instance, of whatever
+/// client, that are waiting for something at that moment. So return an error
+/// where you can.
+impl Engine {
+    /// A server with the usual options that does nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decides, in the stateless Worker and before any object is woken, whether
+    /// a client may try to connect. An error refuses it with 403 and the
+    /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
+    ///
+    /// It cannot wait for anything; [`on_connect`](Self::on_connect) can.
+    ///
+    /// ```
+    /// use dormouse::engine::{Engine, Handshake};
+    ///
+    /// let server = Engine::new().admit(|handshake: &Handshake| {
+    ///     match handshake.header("authorization") {
+    ///         Some(_) => Ok(()),
+    ///         None => Err("no token".to_owned()),
+    ///     }
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn admit(mut self, admit: impl Fn(&Handshake) -> Result<(), String> + 'static) -> Self {
+        self.admit = Some(Rc::new(admit));
+        self
+    }
+
+    /// Keeps a value at hand for handlers: see [`State`](crate::State).
+    ///
+    /// ```
+    /// use dormouse::State;
+    /// use dormouse::engine::{Client, Engine};
+    ///
+    /// struct Greeting(&'static str);
+    ///
+    /// let server = Engine::new()
+    ///     .state(Greeting("hello"))
+    ///     .on_connect(async |State(greeting): State<Greeting>, client: Client| {
+    ///         client.send(greeting.0).await
+    ///     });
+    /// # let _ = server;
+    /// ```
+    pub fn state<T: Any>(mut self, value: T) -> Self {
+        self.handlers.states.insert(value);
+        self
+    }
+
+    /// Registers what to do when a client connects, before it is told that it is
+    /// connected: until this returns, the client waits. What is sent here arrives
+    /// right behind the handshake. An error refuses the client: see [`Refusal`].
+    /// If this panics, or takes more than 30 s, the client is refused with 401.
+    ///
+    /// ```
+    /// use dormouse::engine::{Client, Engine, Handshake, Refusal};
+    ///
+    /// let server = Engine::new().on_connect(async |client: Client, handshake: Handshake| {
+    ///     match handshake.query("name") {
+    ///         Some(name) => Ok(client.send(format!("welcome, {name}")).await?),
+    ///         None => Err(Refusal::new("who are you?")),
+    ///     }
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn on_connect<S>(mut self, handler: impl Handler<OnOpen, S>) -> Self {
+        self.handlers.on_connect = Some(erase(handler));
+        self
+    }
+
+    /// Registers what to do with a message. Messages of one client arrive in
+    /// order; while a handler waits for something, that of the next message
+    /// begins, unless [`in_order`](Self::in_order) is set. A client of which more
+    /// than 1,000 handlers are waiting is disconnected.
+    pub fn on_message<S>(mut self, handler: impl Handler<OnMessage, S>) -> Self {
+        self.handlers.on_message = Some(erase(handler));
+        self
+    }
+
+    /// Registers what to do when a client has gone. Its user session can still be
+    /// read; what is sent to it is lost. Handlers of its messages that are waiting
+    /// for something may return later than this, unless
+    /// [`in_order`](Self::in_order) is set.
+    ///
+    /// It is called once for each client that [`on_connect`](Self::on_connect) has
+    /// let in, but for those that the platform cuts off without telling anyone, as
+    /// it does in a deploy.
+    pub fn on_disconnect<S>(mut self, handler: impl Handler<OnClose, S>) -> Self {
+        self.handlers.on_disconnect = Some(erase(handler));
+        self
+    }
+}
+
+/// The options, with the defaults that users of other servers know.
+impl Engine {
+    option_methods!();
+
+    /// The path that clients connect to: this very path, and nothing below it.
+    /// Default: `/engine.io/`. With or without the last slash is the same.
+    pub fn path(mut self, path: &str) -> Self {
+        self.options.path = format!("{}/", path.trim_end_matches('/'));
+        self
+    }
+
+    /// Whether a client's next message waits until the handler of the one
+    /// before has returned. Default: `false`, handlers run concurrently. A client
+    /// of which more than 1,000 messages wait is disconnected.
+    pub fn in_order(mut self, in_order: bool) -> Self {
+        self.options.in_order = in_order;
+        self
+    }
+
+    /// How long a task started with [`Client::spawn`] may take before it is
+    /// dropped, with a line in the log. Default: 60 s. A task keeps its object
+    /// awake, which costs money: this bounds what a forgotten one can cost.
+    pub fn task_limit(mut self, limit: Duration) -> Self {
+        self.options.task_limit = limit;
+        self
+    }
+
+    /// Which Durable Object a session is put into. Default: one of 8.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.options.placement = placement;
+        self
+    }
+}
+
+impl From<Engine> for Endpoint {
+    fn from(engine: Engine) -> Self {
+        Self {
+            options: Rc::new(engine.options),
+            admit: engine.admit,
+            application: Application::Engine(Rc::new(engine.handlers)),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client is not let in: what it is told.
+///
+/// The client gets an HTTP error, via polling and over WebSocket alike: status 401
+/// with the message as JSON, unless another status or other data is chosen.
+///
+/// An error that became a refusal by `?` is for the log: the client is told
+/// `"internal error"`. The status stays 401, for what a client sends may be what
+/// made the handler fail, and nobody can tell.
+///
+/// ```
+/// use dormouse::engine::Refusal;
+///
+/// let refusal = Refusal::new("who are you?");
+/// # let _ = refusal;
+/// let refusal = Refusal::new("full").data(&["the house is full"]).status(503);
+/// # let _ = refusal;
+/// ```
+///
+/// It does not implement [`Error`](core::error::Error), since any `Error` can
+/// become one.
+#[derive(Debug)]
+pub struct Refusal {
+    pub(crate) failure: Failure,
+    status: Option<u16>,
+}
+
+failure!(Refusal);
+
+impl Refusal {
+    /// Makes a refusal with a message, which is the body of the answer as a JSON
+    /// string.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Failure::new(&message).into()
+    }
+
+    /// Replaces the body of the answer. A value that cannot be written as JSON
+    /// makes the refusal an internal error.
+    pub fn data(self, data: &impl Serialize) -> Self {
+        Self {
+            failure: self.failure.with_data(data),
+            ..self
+        }
+    }
+
+    /// Replaces the status, by one from 400 to 599.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status.clamp(400, 599));
+        self
+    }
+
+    pub(crate) fn status_code(&self) -> u16 {
+        self.status.unwrap_or(401)
+    }
+
+    /// The answer to the client's handshake.
+    pub(crate) fn reply(&self) -> http::Reply {
+        http::Reply::new(self.status_code(), http::JSON, self.body())
+    }
+
+    /// The body, as JSON.
+    pub(crate) fn body(&self) -> String {
+        match self.failure.data() {
+            Some(data) => data.to_owned(),
+            // A string can always be written.
+            None => serde_json::to_string(self.message()).unwrap_or_else(|_| "null".to_owned()),
+        }
+    }
+}
+
+/// "Unauthorized", with status 401.
+impl Default for Refusal {
+    fn default() -> Self {
+        Self::new("Unauthorized")
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            status: None,
+        }
+    }
+}
+
+impl From<HandlerError> for Refusal {
+    fn from(error: HandlerError) -> Self {
+        error.failure.into()
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        rejection.failure.into()
+    }
+}
+
+/// Waits. While it does, the object stays awake, and is paid for: for more than
+/// a moment, let the client or an alarm of your own wake you.
+///
+/// ```no_run
+/// # async fn example(client: dormouse::engine::Client) {
+/// use core::time::Duration;
+///
+/// dormouse::engine::sleep(Duration::from_millis(200)).await;
+/// client.send("sorry to keep you waiting").await.ok();
+/// # }
+/// ```
+pub fn sleep(duration: Duration) -> impl Future<Output = ()> {
+    crate::platform::sleep(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn check(refusal: Refusal, status: u16, body: &str) {
+        assert_eq!((refusal.status_code(), &*refusal.body()), (status, body));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_refusal_is_json_with_401() {
+        check(Refusal::default(), 401, r#""Unauthorized""#);
+        check(Refusal::new("no \"one\""), 401, r#""no \"one\"""#);
+        let refusal = Refusal::new("full").data(&["full", "€"]);
+        check(refusal, 401, r#"["full","€"]"#);
+        check(Refusal::new("no").data(&None::<()>), 401, "null");
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn an_internal_error_says_nothing() {
+        check(
+            Refusal::from(SendError::Unknown),
+            401,
+            r#""internal error""#,
+        );
+        let keys = BTreeMap::from([(vec![1], 2)]);
+        let refusal = Refusal::new("no").data(&keys);
+        assert_eq!(refusal.failure.to_log(), "key must be a string");
+        check(refusal, 401, r#""internal error""#);
+        let refusal = Refusal::from(SendError::Unknown).status(503).data(&1);
+        check(refusal, 503, r#""internal error""#);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_refusal_has_the_status_of_an_error() {
+        for (status, expect) in [
+            (0, 400),
+            (200, 400),
+            (399, 400),
+            (400, 400),
+            (401, 401),
+            (503, 503),
+            (599, 599),
+            (600, 599),
+            (u16::MAX, 599),
+        ] {
+            check(Refusal::new("no").status(status), expect, r#""no""#);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What goes wrong in handlers: what a client is told of it, and what only the
+//! log is.
+
+use core::error::Error;
+use core::fmt;
+
+use serde::Serialize;
+
+/// The message of a client whose handler met an error that is not for clients.
+const INTERNAL: &str = "internal error";
+
+/// What the errors of this module have in common. Small, for it is part of what
+/// every handler returns.
+#[derive(Debug)]
+pub struct Failure(Box<Told>);
+
+#[derive(Debug)]
+struct Told {
+    message: String,
+    /// As JSON.
+    data: Option<String>,
+    /// Of an internal error: it is logged, and the client is told nothing of it.
+    cause: Option<Box<dyn Error>>,
+}
+
+impl Failure {
+    pub(crate) fn new(message: &dyn fmt::Display) -> Self {
+        Self(Box::new(Told {
+            message: message.to_string(),
+            data: None,
+            cause: None,
+        }))
+    }
+
+    pub(crate) fn internal(cause: Box<dyn Error>) -> Self {
+        Self(Box::new(Told {
+            message: INTERNAL.to_owned(),
+            data: None,
+            cause: Some(cause),
+        }))
+    }
+
+    pub(crate) fn with_data(mut self, data: &impl Serialize) -> Self {
+        if self.0.cause.is_some() {
+            return self;
+        }
+        match serde_json::to_string(data) {
+            Ok(data) => {
+                self.0.data = Some(data);
+                self
+            }
+            Err(error) => Self::internal(Box::new(error)),
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The same with more on it, as JSON.
+    pub(crate) fn data(&self) -> Option<&str> {
+        self.0.data.as_deref()
+    }
+
+    pub(crate) fn cause(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.cause.as_deref()
+    }
+
+    /// What the log is told: of an internal error, its text and its sources'.
+    pub(crate) fn to_log(&self) -> String {
+        let Some(cause) = self.cause() else {
+            return self.0.message.clone();
+        };
+        let mut text = cause.to_string();
+        let mut next = cause.source();
+        while let Some(source) = next {
+            let source_text = source.to_string();
+            // Many errors write their source themselves.
+            if !text.ends_with(&source_text) {
+                text.push_str(": ");
+                text.push_str(&source_text);
+            }
+            next = source.source();
+        }
+        text
+    }
+}
+
+/// What every error that handlers deal in can do.
+macro_rules! failure {
+    ($error:ident) => {
+        impl $error {
+            /// Makes an error that is logged and not told: the client's message is
+            /// `internal error`. `?` does the same with any error.
+            pub fn internal(error: impl Into<Box<dyn core::error::Error>>) -> Self {
+                $crate::api::error::Failure::internal(error.into()).into()
+            }
+
+            /// Returns whether the client is told `internal error` and no more.
+            pub fn is_internal(&self) -> bool {
+                self.failure.cause().is_some()
+            }
+
+            /// Returns what the client is told.
+            pub fn message(&self) -> &str {
+                self.failure.message()
+            }
+
+            /// Returns the error behind an internal one.
+            pub fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+                self.failure.cause()
+            }
+        }
+
+        impl core::fmt::Display for $error {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.failure.message())
+            }
+        }
+
+        impl<E: core::error::Error + 'static> From<E> for $error {
+            fn from(error: E) -> Self {
+                $crate::api::error::Failure::internal(Box::new(error)).into()
+            }
+        }
+    };
+}
+
+pub(crate) use failure;
+
+/// A handler failed.
+///
+/// There are two kinds. What the application says on purpose, by
+/// [`new`](Self::new), is for the client: if it waits for an acknowledgement, it
+/// gets `{"error": "…"}`. Any other error becomes a `HandlerError` by `?`; that is
+/// for the log, with its sources, and the client gets
+/// `{"error": "internal error"}`.
+///
+/// ```
+/// use dormouse::{HandlerError, Server, Socket};
+///
+/// async fn rename(socket: Socket, (name,): (String,)) -> Result<(), HandlerError> {
+///     if name.is_empty() {
+///         // The client reads this.
+///         return Err(HandlerError::new("a name has at least one letter"));
+///     }
+///     // Of what goes wrong here it reads nothing.
+///     socket.set_data(&name)?;
+///     socket.broadcast().emit("renamed", name).await?;
+///     Ok(())
+/// }
+///
+/// let server = Server::new().namespace("/", |namespace| namespace.on("rename", rename));
+/// # let _ = server;
+/// ```
+///
+/// It does not implement [`Error`], since any `Error` can become one.
+#[derive(Debug)]
+pub struct HandlerError {
+    pub(crate) failure: Failure,
+}
+
+failure!(HandlerError);
+
+impl HandlerError {
+    /// Makes an error with a message that is for the client.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Failure::new(&message).into()
+    }
+
+    /// Adds a value, which the client gets as `data` beside the message. One that
+    /// cannot be written as JSON makes the error an internal one.
+    pub fn data(self, data: &impl Serialize) -> Self {
+        self.failure.with_data(data).into()
+    }
+}
+
+impl From<Failure> for HandlerError {
+    fn from(failure: Failure) -> Self {
+        Self { failure }
+    }
+}
+
+impl From<Rejection> for HandlerError {
+    fn from(rejection: Rejection) -> Self {
+        rejection.failure.into()
+    }
+}
+
+/// An extractor cannot take what it wants, so the handler is not called.
+///
+/// What an [extractor](crate::handler::Extract) says on purpose, by
+/// [`new`](Self::new), is for the client: a client that connects is refused with
+/// it, and an event is acknowledged with it. Any other error becomes a `Rejection`
+/// by `?`, and the client's message is `internal error`.
+///
+/// It does not implement [`Error`], since any `Error` can become one.
+#[derive(Debug)]
+pub struct Rejection {
+    pub(crate) failure: Failure,
+}
+
+failure!(Rejection);
+
+impl Rejection {
+    /// Makes a rejection with a message that is for the client.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Failure::new(&message).into()
+    }
+}
+
+impl From<Failure> for Rejection {
+    fn from(failure: Failure) -> Self {
+        Self { failure }
+    }
+}
+
+impl From<HandlerError> for Rejection {
+    fn from(error: HandlerError) -> Self {
+        error.failure.into()
+    }
+}
+
+/// A client is not let in: what it is told.
+///
+/// As with [`HandlerError`], what is said on purpose is for the client, and an
+/// error that became a refusal by `?` is for the log: then the client's message is
+/// `internal error`.
+///
+/// ```
+/// use dormouse::{Auth, Refusal, Server, Socket};
+///
+/// async fn welcome(socket: Socket, Auth(name): Auth<String>) -> Result<(), Refusal> {
+///     if name.is_empty() {
+///         return Err(Refusal::new("who are you?").data(&["name"]));
+///     }
+///     socket.set_data(&name)?;
+///     socket.join("lobby").await?;
+///     Ok(())
+/// }
+///
+/// let server = Server::new().namespace("/", |namespace| namespace.on_connect(welcome));
+/// # let _ = server;
+/// ```
+///
+/// It does not implement [`Error`], since any `Error` can become one.
+#[derive(Debug)]
+pub struct Refusal {
+    pub(crate) failure: Failure,
+}
+
+failure!(Refusal);
+
+impl Refusal {
+    /// Makes a refusal with a message: the `message` of the client's error.
+    pub fn new(message: impl fmt::Display) -> Self {
+        Failure::new(&message).into()
+    }
+
+    /// Adds a value: the `data` of the client's error. Clients of protocol 4 are
+    /// told it in place of the message. One that cannot be written as JSON makes
+    /// the refusal an internal error.
+    pub fn data(self, data: &impl Serialize) -> Self {
+        self.failure.with_data(data).into()
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self { failure }
+    }
+}
+
+impl From<HandlerError> for Refusal {
+    fn from(error: HandlerError) -> Self {
+        error.failure.into()
+    }
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        rejection.failure.into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

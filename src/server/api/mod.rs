@@ -1,0 +1,42 @@
+//! What applications write: servers and their handlers, and the handles by which
+//! they talk to clients.
+//!
+//! It reaches everything else through a [`Port`](crate::port::Port). What an
+//! application sees is re-exported at the root of the crate.
+
+mod ack;
+pub(crate) mod app;
+mod args;
+mod broadcast;
+pub(crate) mod client;
+mod context;
+mod encode;
+pub(crate) mod endpoint;
+pub mod engine;
+pub(crate) mod error;
+mod event;
+mod extract;
+pub mod handler;
+mod namespace;
+mod pattern;
+mod server;
+mod socket;
+
+pub use self::ack::Ack;
+pub use self::args::{Args, ArgsError, Arguments, Binary, FromArgs};
+pub use self::broadcast::{Acks, Broadcast, EmitError, Io, RemoteSocket, RoomNames};
+pub use self::event::Event;
+pub use self::extract::{Auth, EventName, Expired, Recovered, State};
+pub use self::namespace::{Group, Namespace};
+pub use self::server::{JoinRequest, Recovery, Server};
+pub use self::socket::{Socket, Timed};
+
+pub(crate) use self::context::{
+    CheckContext, CloseContext, ConnectContext, DisconnectContext, EventContext, ExpireContext,
+    MessageContext, OpenContext, Place,
+};
+pub(crate) use self::encode::Replied;
+pub(crate) use self::extract::States;
+pub(crate) use self::handler::{Call, HandlerFn, erase};
+pub(crate) use self::namespace::{DisconnectFn, EventFn, Handlers};
+pub(crate) use self::server::Application;

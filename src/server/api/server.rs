@@ -1,0 +1,575 @@
+//! A Socket.IO server: its namespaces and its options.
+
+use core::any::Any;
+use core::fmt;
+use core::time::Duration;
+use std::rc::Rc;
+
+use dormouse_proto::engine::Transport;
+use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings, recovery};
+use serde::de::DeserializeOwned;
+
+use super::States;
+use super::namespace::{Handlers, Namespace};
+use super::pattern::Pattern;
+use crate::api::endpoint::{self, Admit, Endpoint};
+use crate::log::Level;
+use crate::options::{ConfigError, Cookie, Options, Origins, option_methods};
+use crate::placement::Placement;
+use crate::request::{Handshake, KeptHandshake};
+
+/// A Socket.IO server.
+///
+/// ```
+/// use dormouse::{Server, Socket};
+///
+/// fn app() -> Server {
+///     Server::new().namespace("/", |namespace| {
+///         namespace.on("message", async |socket: Socket, (text,): (String,)| {
+///             socket.broadcast().emit("message", text).await
+///         })
+///     })
+/// }
+///
+/// dormouse::worker!(app);
+/// # fn main() {}
+/// ```
+pub struct Server {
+    options: Options,
+    admit: Option<Admit>,
+    application: Application,
+}
+
+/// The namespaces of a server, and what concerns them all.
+pub(crate) struct Application {
+    pub(crate) settings: Settings,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) recovery: Option<Recovery>,
+    pub(crate) states: States,
+    definitions: Vec<Definition>,
+    /// A pattern that cannot be read.
+    wrong: Option<String>,
+}
+
+struct Definition {
+    matcher: Matcher,
+    handlers: Rc<Handlers>,
+    /// What the namespaces of a predicate are found by again: the predicate itself
+    /// cannot be asked without its client. 0 for all others, which are found by name.
+    tag: u32,
+}
+
+enum Matcher {
+    Name(String),
+    Pattern(Pattern),
+    Predicate(Rc<dyn Fn(&JoinRequest<'_>) -> bool>),
+}
+
+impl Matcher {
+    fn is_name(&self, namespace: &str) -> bool {
+        match self {
+            Self::Name(name) => name == namespace,
+            Self::Pattern(_) | Self::Predicate(_) => false,
+        }
+    }
+
+    fn fits(&self, namespace: &str) -> bool {
+        match self {
+            Self::Pattern(pattern) => pattern.read(namespace).is_some(),
+            Self::Name(_) | Self::Predicate(_) => false,
+        }
+    }
+
+    fn matches(&self, request: &JoinRequest<'_>) -> bool {
+        match self {
+            Self::Name(_) => false,
+            Self::Pattern(pattern) => pattern.read(request.namespace).is_some(),
+            Self::Predicate(predicate) => predicate(request),
+        }
+    }
+}
+
+/// A number for a predicate's definition that is the same in another build, unless
+/// its events have other names: so no socket gets the handlers of another namespace.
+fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
+    // FNV-1a: short, and good enough for a handful of them.
+    let mut hash = 0x811c_9dc5_u32;
+    for name in handlers.names() {
+        for byte in name.bytes().chain([0]) {
+            hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+    // Of several that look alike, the order counts.
+    while hash == 0 || before.iter().any(|other| other.tag == hash) {
+        hash = hash.wrapping_add(1);
+    }
+    hash
+}
+
+impl Application {
+    pub(crate) fn handlers(&self, definition: u16) -> Option<Rc<Handlers>> {
+        let definition = self.definitions.get(usize::from(definition))?;
+        Some(definition.handlers.clone())
+    }
+
+    /// What stands in an open place of a namespace's name.
+    pub(crate) fn param(&self, namespace: &str, name: &str) -> Option<String> {
+        let definition = self.definitions.get(usize::from(self.named(namespace)?))?;
+        match &definition.matcher {
+            Matcher::Pattern(pattern) => {
+                let places = pattern.read(namespace)?;
+                let found = places.into_iter().find(|(place, _)| *place == name);
+                found.map(|(_, value)| value.to_owned())
+            }
+            Matcher::Name(_) | Matcher::Predicate(_) => None,
+        }
+    }
+
+    /// What a namespace is defined by: its own name before any other.
+    pub(crate) fn find(
+        &self,
+        request: &JoinRequest<'_>,
+    ) -> Option<(socket::Definition, Rc<Handlers>)> {
+        let of_its_own = |it: &Definition| it.matcher.is_name(request.namespace);
+        let mut all = self.definitions.iter();
+        let found = all.position(of_its_own).or_else(|| {
+            let mut all = self.definitions.iter();
+            all.position(|definition| definition.matcher.matches(request))
+        });
+        let index = u16::try_from(found?).ok()?;
+        let definition = self.definitions.get(usize::from(index))?;
+        let tag = definition.tag;
+        let handlers = definition.handlers.clone();
+        Some((socket::Definition { index, tag }, handlers))
+    }
+
+    /// Finds the definition of a namespace again that a socket was in before, maybe
+    /// in another build of the application.
+    pub(crate) fn define(&self, namespace: &str, tag: u32) -> Option<u16> {
+        if tag == 0 {
+            return self.named(namespace);
+        }
+        let mut all = self.definitions.iter();
+        let index = all.position(|definition| definition.tag == tag)?;
+        u16::try_from(index).ok()
+    }
+
+    /// The definition of a namespace by its own name or by a pattern.
+    fn named(&self, namespace: &str) -> Option<u16> {
+        let mut all = self.definitions.iter();
+        let named = all.position(|definition| definition.matcher.is_name(namespace));
+        let found = named.or_else(|| {
+            let mut all = self.definitions.iter();
+            all.position(|definition| definition.matcher.fits(namespace))
+        });
+        u16::try_from(found?).ok()
+    }
+
+    pub(crate) fn check(&self, options: &Options) -> Result<(), ConfigError> {
+        let wrong = |option, remedy: &str| {
+            Err(ConfigError {
+                endpoint: options.path.clone(),
+                option,
+                remedy: remedy.to_owned(),
+            })
+        };
+        if let Some(name) = &self.wrong {
+            let remedy = format!(
+                "\"{name}\" is no name; it must start with `/`, and open places are written \
+                 `{{name}}`, or `{{*name}}` at the end"
+            );
+            return wrong("namespace", &remedy);
+        }
+        if self.definitions.is_empty() {
+            return wrong("namespace", "define at least one, such as \"/\"");
+        }
+        let names = self.definitions.iter().flat_map(|it| it.handlers.names());
+        if let Some(name) = names.into_iter().find(|name| RESERVED_NAMES.contains(name)) {
+            let remedy =
+                format!("`{name}` is no event of clients; use on_connect or on_disconnect");
+            return wrong("on", &remedy);
+        }
+        if self.settings.connect_timeout.is_zero() {
+            return wrong("connect_timeout", "must be over 0; the usual value is 45 s");
+        }
+        if self.settings.max_namespaces == 0 {
+            return wrong("max_namespaces", "must be over 0");
+        }
+        if !matches!(options.placement, Placement::Shards(1) | Placement::Key(_)) {
+            return wrong(
+                "placement",
+                "rooms do not reach from one object into another yet: use Placement::Shards(1), \
+                 or Placement::Key where sockets with different keys have nothing to say to each \
+                 other",
+            );
+        }
+        if let Some(recovery) = &self.recovery {
+            recovery.check(options)?;
+        }
+        Ok(())
+    }
+}
+
+/// A client that asks for a namespace.
+pub struct JoinRequest<'a> {
+    namespace: &'a str,
+    auth: &'a str,
+    handshake: &'a KeptHandshake,
+}
+
+impl<'a> JoinRequest<'a> {
+    pub(crate) fn new(namespace: &'a str, auth: &'a str, handshake: &'a KeptHandshake) -> Self {
+        Self {
+            namespace,
+            auth,
+            handshake,
+        }
+    }
+
+    /// The namespace's name.
+    pub fn namespace(&self) -> &str {
+        self.namespace
+    }
+
+    /// What the client says of itself; `None` if that is no `T`.
+    pub fn auth<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.auth).ok()
+    }
+
+    /// The request by which its session began.
+    pub fn handshake(&self) -> Handshake {
+        Handshake::from(self.handshake)
+    }
+}
+
+impl fmt::Debug for JoinRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinRequest")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Namespaces.
+impl Server {
+    /// A server with the usual options, and no namespace yet.
+    pub fn new() -> Self {
+        let options = Options {
+            path: "/socket.io/".to_owned(),
+            placement: Placement::Shards(1),
+            ..Options::default()
+        };
+        Self {
+            options,
+            admit: None,
+            application: Application {
+                settings: Settings::default(),
+                ack_timeout: Duration::from_secs(10),
+                recovery: None,
+                states: States::default(),
+                definitions: Vec::new(),
+                wrong: None,
+            },
+        }
+    }
+
+    /// Defines a namespace by its name, or many by a pattern: in `/room-{id}`, the
+    /// open place stands for one or more characters other than `/`; `{*rest}` at
+    /// the end, for any. A client that asks for one which nothing defines is
+    /// refused with `Invalid namespace`.
+    ///
+    /// ```
+    /// use dormouse::{Server, Socket};
+    ///
+    /// let server = Server::new()
+    ///     .namespace("/", |namespace| {
+    ///         namespace.on("ping", || "pong")
+    ///     })
+    ///     .namespace("/room-{id}", |namespace| {
+    ///         namespace.on("which", async |socket: Socket| socket.param("id"))
+    ///     });
+    /// # let _ = server;
+    /// ```
+    pub fn namespace(mut self, name: &str, define: impl FnOnce(Namespace) -> Namespace) -> Self {
+        let matcher = if Pattern::is_one(name) {
+            Pattern::parse(name).map(Matcher::Pattern)
+        } else {
+            Some(Matcher::Name(name.to_owned()))
+        };
+        match matcher.filter(|_| name.starts_with('/')) {
+            Some(matcher) => self.define(matcher, define),
+            None => {
+                self.application.wrong = Some(name.to_owned());
+                self
+            }
+        }
+    }
+
+    /// Defines all namespaces that a function says yes to, for each client anew.
+    /// It is asked where no namespace of that very name is defined.
+    ///
+    /// ```
+    /// use dormouse::{JoinRequest, Server};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Login {
+    ///     tenant: String,
+    /// }
+    ///
+    /// fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
+    ///     let login: Option<Login> = request.auth();
+    ///     login.is_some_and(|login| request.namespace() == format!("/tenant/{}", login.tenant))
+    /// }
+    ///
+    /// let server = Server::new().namespace_if(is_own_tenant, |namespace| namespace);
+    /// # let _ = server;
+    /// ```
+    pub fn namespace_if(
+        self,
+        matches: impl Fn(&JoinRequest<'_>) -> bool + 'static,
+        define: impl FnOnce(Namespace) -> Namespace,
+    ) -> Self {
+        self.define(Matcher::Predicate(Rc::new(matches)), define)
+    }
+
+    fn define(mut self, matcher: Matcher, define: impl FnOnce(Namespace) -> Namespace) -> Self {
+        let handlers = Rc::new(define(Namespace::default()).handlers);
+        let definitions = &mut self.application.definitions;
+        let tag = match matcher {
+            Matcher::Name(_) | Matcher::Pattern(_) => 0,
+            Matcher::Predicate(_) => tag(&handlers, definitions),
+        };
+        definitions.push(Definition {
+            matcher,
+            handlers,
+            tag,
+        });
+        self
+    }
+
+    /// Keeps a value at hand for handlers: see [`State`](crate::State).
+    pub fn state<T: Any>(mut self, value: T) -> Self {
+        self.application.states.insert(value);
+        self
+    }
+
+    /// Decides, in the stateless Worker and before any object is woken, whether
+    /// a client may try to connect. An error refuses it with 403 and the
+    /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
+    pub fn admit(mut self, admit: impl Fn(&Handshake) -> Result<(), String> + 'static) -> Self {
+        self.admit = Some(Rc::new(admit));
+        self
+    }
+}
+
+/// The options, with the defaults that users of other servers know.
+impl Server {
+    /// The path that clients connect to: this very path, and nothing below it.
+    /// Default: `/socket.io/`. With or without the last slash is the same.
+    pub fn path(mut self, path: &str) -> Self {
+        self.options.path = format!("{}/", path.trim_end_matches('/'));
+        self
+    }
+
+    /// Which Durable Object a client is put into. Default: one for all. Sockets
+    /// in different objects cannot see each other.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.options.placement = placement;
+        self
+    }
+
+    /// How packets are written. Default: as JSON. Clients must use the same.
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.application.settings.parser = parser;
+        self
+    }
+
+    /// How long a client may be connected without joining a namespace. Default:
+    /// 45 s. Then its session is closed.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.application.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How long an acknowledgement is waited for, unless a `timeout` says
+    /// otherwise. Default: 10 s. The object stays awake meanwhile.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Self {
+        self.application.ack_timeout = timeout;
+        self
+    }
+
+    /// The most attachments of one packet. Default: 10. A client that sends more
+    /// is disconnected.
+    pub fn max_attachments(mut self, count: usize) -> Self {
+        self.application.settings.max_attachments = count;
+        self
+    }
+
+    /// The most bytes of one packet with its attachments, each of which comes in
+    /// a message of its own. Default: 10,000,000. A client that sends more is
+    /// disconnected.
+    pub fn max_packet(mut self, bytes: usize) -> Self {
+        self.application.settings.max_packet = bytes;
+        self
+    }
+
+    /// The most namespaces that one client may be in. Default: 100. It is refused
+    /// any more, with `Too many namespaces`.
+    pub fn max_namespaces(mut self, count: usize) -> Self {
+        self.application.settings.max_namespaces = count;
+        self
+    }
+
+    /// The most rooms that one socket may be in, besides its own. Default: 1,000.
+    /// Past it, [`Socket::join`](crate::Socket::join) fails.
+    pub fn max_rooms(mut self, count: usize) -> Self {
+        self.application.settings.max_rooms = count;
+        self
+    }
+
+    /// Keeps what clients miss while they are away, and who they were: see
+    /// [`Recovery`]. Default: off, and it costs nothing.
+    pub fn recovery(mut self, recovery: Recovery) -> Self {
+        self.application.recovery = Some(recovery);
+        self
+    }
+
+    /// How long a task started with [`Socket::spawn`](crate::Socket::spawn) may
+    /// take before it is dropped, with a line in the log. Default: 60 s.
+    pub fn task_limit(mut self, limit: Duration) -> Self {
+        self.options.task_limit = limit;
+        self
+    }
+
+    option_methods!();
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<Server> for Endpoint {
+    fn from(server: Server) -> Self {
+        Self {
+            options: Rc::new(server.options),
+            admit: server.admit,
+            application: endpoint::Application::Socket(Rc::new(server.application)),
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connection state recovery: a client that was cut off and comes back in time
+/// gets its socket again, with id, rooms and data, and the events it has missed.
+///
+/// It survives sleep, a crash and a deploy, and works any number of times. What it
+/// costs: a row written in the object's storage for each event that is sent
+/// without an acknowledgement, and one whenever a socket connects, goes, or
+/// changes its rooms or data. Volatile events, and those with an acknowledgement,
+/// are not recovered.
+///
+/// A client that left, was disconnected by the application, or broke the protocol
+/// starts anew. So do clients of protocol 4, which do not know of it.
+///
+/// ```
+/// use core::time::Duration;
+/// use dormouse::{Recovered, Recovery, Server, Socket};
+///
+/// let server = Server::new()
+///     .recovery(Recovery::default().max_disconnection(Duration::from_secs(300)))
+///     .namespace("/", |namespace| {
+///         namespace.on_connect(async |socket: Socket, Recovered(recovered): Recovered| {
+///             if !recovered {
+///                 socket.join("news").await?;
+///             }
+///             Ok::<(), dormouse::EmitError>(())
+///         })
+///     });
+/// # let _ = server;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    pub(crate) max_disconnection: Duration,
+    pub(crate) skip_middlewares: bool,
+    pub(crate) max_events: u64,
+    pub(crate) max_bytes: u64,
+}
+
+impl Default for Recovery {
+    fn default() -> Self {
+        Self {
+            max_disconnection: Duration::from_secs(120),
+            skip_middlewares: true,
+            max_events: 10_000,
+            max_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Recovery {
+    /// How long a client may be away. Default: 2 minutes. Events are kept as long.
+    pub fn max_disconnection(mut self, duration: Duration) -> Self {
+        self.max_disconnection = duration;
+        self
+    }
+
+    /// Whether a client that has come back need not pass the namespace's
+    /// middlewares again. Default: `true`.
+    pub fn skip_middlewares(mut self, skip: bool) -> Self {
+        self.skip_middlewares = skip;
+        self
+    }
+
+    /// The most events that are kept in one object. Default: 10,000. Past it the
+    /// oldest go, and who has missed one of them starts anew.
+    pub fn max_events(mut self, count: u64) -> Self {
+        self.max_events = count;
+        self
+    }
+
+    /// The most bytes that the events kept in one object may have. Default:
+    /// 64 MiB. Past it the oldest go. A client that has missed more than half of
+    /// what it can be sent at once, which is `max_buffered` or `max_unproven`,
+    /// starts anew.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// What the core is to know; `max_missed` is what a client can be sent at once.
+    pub(crate) fn settings(&self, max_missed: usize) -> recovery::Settings {
+        recovery::Settings {
+            max_disconnection: self.max_disconnection,
+            max_events: self.max_events,
+            max_bytes: self.max_bytes,
+            max_missed,
+            ..recovery::Settings::default()
+        }
+    }
+
+    fn check(&self, options: &Options) -> Result<(), ConfigError> {
+        let too_little = self.max_disconnection.is_zero()
+            || self.max_events == 0
+            || self.max_bytes < options.settings.max_payload as u64;
+        if too_little {
+            return Err(ConfigError {
+                endpoint: options.path.clone(),
+                option: "recovery",
+                remedy: "max_disconnection and max_events must be over 0, and max_bytes at least \
+                         max_payload"
+                    .to_owned(),
+            });
+        }
+        Ok(())
+    }
+}

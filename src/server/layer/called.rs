@@ -1,0 +1,45 @@
+//! Handlers that were called, and what they fail with.
+
+use std::rc::Rc;
+
+use crate::api::Call;
+use crate::api::error::{Failure, HandlerError, Rejection};
+use crate::log::Level;
+use crate::parts::{Job, Parts, run};
+
+/// Lets a handler that was called go on, logs its error, and `finish`es.
+pub(super) fn finish(
+    parts: &Rc<Parts>,
+    job: Job,
+    called: Result<Call<Result<(), HandlerError>>, Rejection>,
+    finish: impl FnOnce() + 'static,
+) {
+    let outcome = match called {
+        Ok(Call::Done(outcome)) => outcome,
+        Ok(Call::Later(future)) => {
+            let me = parts.clone();
+            return run(parts, job, future, move |outcome| {
+                if let Some(Err(error)) = outcome {
+                    log_failure(&me, job, &error.failure);
+                }
+                finish();
+            });
+        }
+        Err(rejection) => Err(rejection.into()),
+    };
+    if let Err(error) = outcome {
+        log_failure(parts, job, &error.failure);
+    }
+    finish();
+}
+
+/// Logs what a handler failed with. What the application says on purpose is no fault
+/// of its own.
+pub(super) fn log_failure(parts: &Parts, job: Job, failure: &Failure) {
+    let level = match failure.cause() {
+        Some(_) => Level::Error,
+        None => Level::Info,
+    };
+    let fields = [("handler", job.event), ("message", &*failure.to_log())];
+    parts.log(level, "handler failed", job.key, &fields);
+}

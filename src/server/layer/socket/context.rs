@@ -1,0 +1,39 @@
+//! What the modules of this layer share.
+
+use std::rc::{Rc, Weak};
+
+use super::acks::PendingAcks;
+use super::clients::Clients;
+use super::index::Index;
+use super::recovery::Recovery;
+use crate::api::{Application, Socket};
+use crate::parts::Parts;
+use crate::port::{Address, LocalPort};
+use crate::sid::Key;
+
+/// The parts of the object, those of the layer, and the application.
+pub(super) struct Context {
+    pub(super) me: Weak<Context>,
+    pub(super) application: Rc<Application>,
+    pub(super) parts: Rc<Parts>,
+    pub(super) port: Weak<dyn LocalPort>,
+    pub(super) clients: Clients,
+    pub(super) index: Index,
+    pub(super) acks: PendingAcks,
+    pub(super) recovery: Recovery,
+    /// Does what a client's connection asks.
+    pub(super) carry_out: fn(&Context, Key),
+}
+
+impl Context {
+    /// A handle for a socket.
+    pub(super) fn socket(&self, address: Rc<Address>) -> Option<Socket> {
+        let port = self.port.upgrade()?;
+        Some(Socket::new(port, self.application.clone(), address))
+    }
+
+    /// Does what a client's connection asks, after something was told to it.
+    pub(super) fn carry_out(&self, key: Key) {
+        (self.carry_out)(self, key);
+    }
+}

@@ -1,0 +1,200 @@
+//! The object: a Durable Object that holds sessions, and sleeps.
+//!
+//! Each entry point restores what it needs, tells the session what came in, does
+//! what the session asks, hands messages to the layer above, and saves what must
+//! outlive sleep. It knows nothing of packets.
+//!
+//! Nothing here awaits what it cannot lose. A panic in a handler costs the whole
+//! wasm instance, so every request that waits for its answer is known to the
+//! JavaScript side ([`Requests`]), and what is in memory alone is handed over there
+//! when the panic is told ([`register`]).
+
+mod deadlines;
+mod finishing;
+mod inheritance;
+mod inputs;
+mod local_port;
+mod persistence;
+mod restoring;
+
+use core::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+
+use wasm_bindgen::JsValue;
+use web_sys::{Request, WebSocket};
+use worker::Env;
+use worker::worker_sys::DurableObjectState;
+
+use self::persistence::Persistence;
+use crate::api::app::app;
+use crate::api::endpoint::Endpoint;
+use crate::api::engine::Message;
+use crate::layer::{self, Layer};
+use crate::options::Options;
+use crate::parts::{
+    Alarmed as _, Clock, Listener as _, Parsed, Parts, RecoveryRows, Requests, Rows, ServerOptions,
+    Sessions, Source as _, Tasks, Turn, WebSockets, register,
+};
+use crate::platform::ObjectState;
+use crate::port::wire;
+use crate::query;
+use crate::sid::Key;
+
+/// The part of a Durable Object that [`worker!`](crate::worker) wraps.
+pub struct Object(Rc<Inner>);
+
+/// The parts of an object, and the layer above them.
+struct Inner {
+    me: Weak<Inner>,
+    parts: Rc<Parts>,
+    /// The layer of the server whose sessions these are, once that is known.
+    layer: OnceCell<Rc<dyn Layer>>,
+    /// Whether this instance has taken up what the one before has left.
+    awake: Cell<bool>,
+    /// Messages that came in one payload and are yet to be delivered.
+    undelivered: RefCell<VecDeque<(Key, Message)>>,
+}
+
+/// The entry points. The platform calls each of them by itself.
+impl Object {
+    /// The object awakes, or is made.
+    pub fn new(state: &DurableObjectState, env: Env) -> Self {
+        let state = ObjectState::new(state);
+        let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
+            let parts = Parts {
+                id: state.id(),
+                env,
+                server: OnceCell::new(),
+                turn: Turn::new(me.clone()),
+                sessions: Sessions::new(me.clone()),
+                websockets: WebSockets::new(&state, me.clone()),
+                requests: Requests::new(&state, options_at, me.clone()),
+                clock: Clock::new(&state, me.clone()),
+                rows: Rows::new(&state),
+                tasks: Tasks::default(),
+                state,
+            };
+            Inner {
+                me: me.clone(),
+                parts: Rc::new(parts),
+                layer: OnceCell::new(),
+                awake: Cell::new(false),
+                undelivered: RefCell::default(),
+            }
+        });
+        register(inner.me.clone());
+        Self(inner)
+    }
+
+    /// A request came in: from a client, by way of the front, or from another
+    /// part of the Worker.
+    pub fn fetch(&self, request: &Request) -> JsValue {
+        let url = request.url();
+        let (path, _) = query::split(&url);
+        if let Some(path) = path.strip_prefix(wire::CALL) {
+            return self.0.handle_call(path, request);
+        }
+        if let Some(path) = path.strip_prefix(wire::WAKE) {
+            return self.0.handle_wake(path);
+        }
+        let Some(parsed) = Parsed::read(request, options_at) else {
+            return wire::unknown();
+        };
+        self.0.wake(&parsed.options);
+        let (conn, answer) = self.0.parts.requests.hold(parsed);
+        self.0.parts.turn.run(|| self.0.handle_request(conn));
+        answer
+    }
+
+    /// A WebSocket brought a frame.
+    pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
+        self.0.handle_message(socket, message);
+    }
+
+    /// A WebSocket was closed from the other side.
+    pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
+        self.0.handle_close(socket, code);
+    }
+
+    /// A WebSocket broke.
+    pub fn web_socket_error(&self, socket: &WebSocket) {
+        self.0.handle_error(socket);
+    }
+
+    /// The alarm went off.
+    pub fn alarm(&self) {
+        self.0.take_up();
+        self.0.parts.clock.handle_alarm();
+        self.0.restore_all();
+        // All sessions may have gone, and only what is kept of them is here.
+        if let Some(path) = RecoveryRows::server(&self.0.parts.state) {
+            self.0.adopt(endpoint_at(&path).as_ref());
+        }
+        self.0.handle_timeouts();
+    }
+}
+
+fn endpoint_at(path: &str) -> Option<Rc<Endpoint>> {
+    app().endpoint_at(path).cloned()
+}
+
+fn options_at(path: &str) -> Option<Rc<Options>> {
+    Some(endpoint_at(path)?.options.clone())
+}
+
+fn endpoint_of(options: &Rc<Options>) -> Option<Rc<Endpoint>> {
+    let app = app();
+    let mut all = app.endpoints.iter();
+    let found = all.find(|endpoint| Rc::ptr_eq(&endpoint.options, options));
+    found.cloned()
+}
+
+/// Whose sessions these are.
+impl Inner {
+    fn adopt(&self, endpoint: Option<&Rc<Endpoint>>) {
+        let Some(endpoint) = endpoint.filter(|_| self.layer.get().is_none()) else {
+            return;
+        };
+        let app = app();
+        let mut all = app.endpoints.iter();
+        let number = all.position(|other| Rc::ptr_eq(other, endpoint));
+        let Some(number) = number.and_then(|number| u8::try_from(number).ok()) else {
+            return;
+        };
+        let options = endpoint.options.clone();
+        self.parts.clock.set_settings(options.settings);
+        // Neither is set yet.
+        let _ = self.parts.server.set(ServerOptions { number, options });
+        let layer = layer::of(endpoint, &self.parts, self.me.clone());
+        let _ = self.layer.set(layer);
+    }
+
+    fn layer(&self) -> Option<&dyn Layer> {
+        self.layer.get().map(|layer| &**layer)
+    }
+
+    fn persistence(&self) -> Option<Persistence<'_>> {
+        Some(Persistence {
+            parts: &self.parts,
+            layer: self.layer()?,
+        })
+    }
+
+    /// What every event begins with: once for each instance, takes up what the
+    /// one before has left.
+    fn wake(&self, options: &Options) {
+        if self.take_up() && !options.settings.sleeps() {
+            // Where objects never sleep, timers do the alarm's work. They went
+            // with the instance.
+            self.restore_all();
+            self.rearm();
+        }
+    }
+
+    /// Whether this object's sessions are those of a server.
+    fn serves(&self, options: &Rc<Options>) -> bool {
+        let own = self.parts.options();
+        own.is_some_and(|own| Rc::ptr_eq(own, options))
+    }
+}

@@ -1,0 +1,77 @@
+//! What a WebSocket carries through sleep.
+
+use dormouse_proto::engine::ConnId;
+use serde::{Deserialize, Serialize};
+use web_sys::WebSocket;
+
+use super::set::Parts;
+use crate::platform::SocketExt as _;
+use crate::sid::Key;
+
+/// The most bytes that an attachment may have (16,384 by the platform, a few of
+/// which are its own).
+pub(crate) const ATTACHMENT: usize = 16_000;
+
+/// The layout of attachments. Another number is another layout.
+const VERSION: u8 = 3;
+
+/// What a WebSocket carries through sleep.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Attachment {
+    version: u8,
+    /// Which of the application's servers it belongs to.
+    pub(crate) server: u8,
+    pub(crate) key: Key,
+    pub(crate) conn: u64,
+    /// None if another WebSocket carries the session.
+    pub(crate) carried: Option<Carried>,
+}
+
+/// A session in an attachment.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) session: Vec<u8>,
+    pub(crate) content: Held,
+}
+
+/// Where the rest of a session is: what its layer keeps.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Held {
+    Here(Vec<u8>),
+    /// In a row, for it is too large to be here.
+    Row,
+}
+
+/// Writes on a WebSocket whose it is.
+pub(crate) fn attach(parts: &Parts, key: Key, conn: ConnId, socket: &WebSocket) {
+    // Without it the WebSocket would be closed when it wakes us.
+    let _ = socket.set_attachment(&attachment(parts, key, conn, None));
+}
+
+pub(crate) fn attachment(
+    parts: &Parts,
+    key: Key,
+    conn: ConnId,
+    carried: Option<Carried>,
+) -> Vec<u8> {
+    let attachment = Attachment {
+        version: VERSION,
+        server: parts.server.get().map_or(0, |server| server.number),
+        key,
+        conn: conn.0,
+        carried,
+    };
+    // Writing to a growing buffer fails for no type that is serialized here.
+    postcard::to_allocvec(&attachment).unwrap_or_default()
+}
+
+/// Whose a WebSocket is: the number of its server, its session, and its own.
+pub(crate) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
+    let attachment = read_attachment(socket)?;
+    Some((attachment.server, attachment.key, ConnId(attachment.conn)))
+}
+
+pub(crate) fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
+    let attachment: Attachment = postcard::from_bytes(&socket.attachment()?).ok()?;
+    (attachment.version == VERSION).then_some(attachment)
+}

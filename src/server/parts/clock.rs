@@ -1,0 +1,295 @@
+//! When the object is to be woken: by an alarm, which lets it sleep until then,
+//! or by a timer, which does not.
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::rc::{Rc, Weak};
+
+use dormouse_proto::Timestamp;
+use dormouse_proto::engine::{Cause, Deadline, SLEEP_AFTER, Settings};
+
+use crate::platform::{self, ObjectState, Timer};
+use crate::sid::Key;
+
+/// Does what the clock is set for.
+pub(crate) trait Alarmed {
+    /// All sessions are to be looked at.
+    fn handle_timeouts(&self);
+
+    /// One session is to be looked at.
+    fn handle_timeout(&self, key: Key);
+
+    /// What is unsaved is to be saved.
+    fn save_all(&self);
+
+    /// The clock itself.
+    fn clock(&self) -> &Clock;
+}
+
+pub(crate) struct Clock {
+    state: ObjectState,
+    object: Weak<dyn Alarmed>,
+    /// The intervals of the server whose sessions these are.
+    settings: Cell<Settings>,
+    alarm: Cell<Alarm>,
+    /// All sessions are being looked at, and [`Clock::rearm`] will have the word.
+    held: Cell<bool>,
+    /// For objects that never sleep: the first deadline of all.
+    timer: RefCell<Option<(Timestamp, Timer)>>,
+    /// Deadlines that an alarm would be too coarse for, in objects that sleep.
+    soon: RefCell<Vec<(Key, Timestamp)>>,
+    /// For the first of them.
+    soon_timer: RefCell<Option<(Timestamp, Timer)>>,
+    saving: RefCell<Option<Timer>>,
+}
+
+/// What is known of the object's alarm. It outlives the object's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Alarm {
+    #[default]
+    Unknown,
+    /// Somebody is asking the platform.
+    Asking(Wanted),
+    None,
+    At(Timestamp),
+}
+
+/// The alarm that is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wanted {
+    /// When it is to go off, if it has to be set.
+    at: Timestamp,
+    /// One that is set already will do, if it goes off by then.
+    latest: Timestamp,
+}
+
+impl Wanted {
+    fn exactly(at: Timestamp) -> Self {
+        Self { at, latest: at }
+    }
+
+    /// Heartbeats wait for the pulse that is to come anyway. Otherwise a session
+    /// that is out of step, because it polls or was pinged for itself, would have
+    /// a row written, and have everybody looked at by its own time.
+    fn for_session(ping_interval: Duration, deadline: Deadline) -> Self {
+        let Deadline { at, cause } = deadline;
+        let latest = match cause {
+            Cause::Heartbeat => at.max(platform::now() + ping_interval),
+            Cause::Upgrade | Cause::Farewell | Cause::Application => at,
+        };
+        Self { at, latest }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            at: self.at.min(other.at),
+            latest: self.latest.min(other.latest),
+        }
+    }
+}
+
+impl Clock {
+    pub(crate) fn new(state: &ObjectState, object: Weak<dyn Alarmed>) -> Self {
+        Self {
+            state: state.clone(),
+            object,
+            settings: Cell::new(Settings::default()),
+            alarm: Cell::default(),
+            held: Cell::new(false),
+            timer: RefCell::default(),
+            soon: RefCell::default(),
+            soon_timer: RefCell::default(),
+            saving: RefCell::default(),
+        }
+    }
+
+    /// It is known whose sessions these are.
+    pub(crate) fn set_settings(&self, settings: Settings) {
+        self.settings.set(settings);
+    }
+
+    fn sleeps(&self) -> bool {
+        self.settings.get().sleeps()
+    }
+
+    pub(crate) fn handle_alarm(&self) {
+        self.alarm.set(Alarm::None);
+    }
+
+    /// Lets no single session set the alarm until [`Clock::rearm`].
+    pub(crate) fn hold(&self) {
+        self.held.set(true);
+    }
+
+    /// Sees that a session is looked at again at its deadline, or before.
+    pub(crate) fn arm(&self, key: Key, deadline: Option<Deadline>) {
+        if !self.sleeps() {
+            if let Some(deadline) = deadline {
+                self.arm_timer(Which::All, deadline.at);
+            }
+            return;
+        }
+        let soon = deadline.filter(|deadline| {
+            let is_short = match deadline.cause {
+                Cause::Upgrade | Cause::Application => true,
+                Cause::Heartbeat | Cause::Farewell => false,
+            };
+            is_short && deadline.at.since(platform::now()) <= SLEEP_AFTER
+        });
+        match (soon, deadline) {
+            (Some(soon), _) => {
+                self.forget_soon(key);
+                self.soon.borrow_mut().push((key, soon.at));
+            }
+            (None, Some(deadline)) => {
+                self.forget_soon(key);
+                if !self.held.get() {
+                    let interval = self.settings.get().ping_interval;
+                    self.arm_alarm(Wanted::for_session(interval, deadline));
+                }
+            }
+            (None, None) => {
+                self.forget_soon(key);
+            }
+        }
+        self.arm_soon();
+    }
+
+    fn forget_soon(&self, key: Key) {
+        self.soon.borrow_mut().retain(|(other, _)| *other != key);
+    }
+
+    /// Keeps a timer for as long as it is needed, and no longer: it keeps the
+    /// object awake.
+    fn arm_soon(&self) {
+        match self.soon.borrow().iter().map(|(_, at)| *at).min() {
+            Some(first) => self.arm_timer(Which::Due, first),
+            None => drop(self.soon_timer.take()),
+        }
+    }
+
+    /// Wakes the object at its next deadline, after all of them were looked at:
+    /// where heartbeats are batched, not before another ping interval has passed.
+    pub(crate) fn rearm(&self, first: Option<Timestamp>) {
+        self.held.set(false);
+        let Some(first) = first else {
+            return;
+        };
+        if self.sleeps() {
+            let pulse = platform::now() + self.settings.get().ping_interval;
+            self.arm_alarm(Wanted::exactly(first.max(pulse)));
+        } else {
+            self.arm_timer(Which::All, first);
+        }
+    }
+
+    /// Wakes the object at a moment that has to do with no session in particular.
+    pub(crate) fn arm_at(&self, at: Timestamp) {
+        if self.sleeps() {
+            self.arm_alarm(Wanted::exactly(at));
+        } else {
+            self.arm_timer(Which::All, at);
+        }
+    }
+
+    /// The sessions whose deadlines have come that an alarm is too coarse for.
+    fn due(&self) -> Vec<Key> {
+        let now = platform::now();
+        let soon = self.soon.borrow();
+        let due = soon.iter().filter(|(_, at)| *at <= now);
+        due.map(|(key, _)| *key).collect()
+    }
+
+    fn arm_alarm(&self, wanted: Wanted) {
+        match self.alarm.get() {
+            Alarm::At(set) if set <= wanted.latest => {}
+            Alarm::At(_) | Alarm::None => {
+                self.alarm.set(Alarm::At(wanted.at));
+                self.state.set_alarm(wanted.at);
+            }
+            Alarm::Asking(others) => self.alarm.set(Alarm::Asking(others.and(wanted))),
+            Alarm::Unknown => {
+                self.alarm.set(Alarm::Asking(wanted));
+                let (state, object) = (self.state.clone(), self.object.clone());
+                platform::spawn(Box::pin(async move {
+                    let set = state.alarm().await;
+                    if let Some(object) = object.upgrade() {
+                        object.clock().handle_answer(set);
+                    }
+                }));
+            }
+        }
+    }
+
+    /// The platform has told of the alarm: sets it if what is wanted is earlier.
+    fn handle_answer(&self, set: Option<Timestamp>) {
+        let Alarm::Asking(wanted) = self.alarm.get() else {
+            return;
+        };
+        self.alarm.set(set.map_or(Alarm::None, Alarm::At));
+        self.arm_alarm(wanted);
+    }
+
+    /// Saves what is unsaved, a moment from now.
+    pub(crate) fn save_soon(&self, after: Duration) {
+        let mut saving = self.saving.borrow_mut();
+        if saving.is_some() {
+            return;
+        }
+        let object = self.object.clone();
+        *saving = Some(Timer::new(after, move || {
+            if let Some(object) = object.upgrade() {
+                if let Some(timer) = object.clock().saving.take() {
+                    timer.finish();
+                }
+                object.save_all();
+            }
+        }));
+    }
+}
+
+/// Which sessions a timer is for.
+#[derive(Clone, Copy)]
+enum Which {
+    All,
+    Due,
+}
+
+impl Clock {
+    fn timer_for(&self, which: Which) -> &RefCell<Option<(Timestamp, Timer)>> {
+        match which {
+            Which::All => &self.timer,
+            Which::Due => &self.soon_timer,
+        }
+    }
+
+    /// Sets a timer, unless it is set for an earlier moment already.
+    fn arm_timer(&self, which: Which, at: Timestamp) {
+        let mut timer = self.timer_for(which).borrow_mut();
+        if timer.as_ref().is_some_and(|(set, _)| *set <= at) {
+            return;
+        }
+        let object = self.object.clone();
+        let callback = move || {
+            if let Some(object) = object.upgrade() {
+                handle_timer(&object, which);
+            }
+        };
+        *timer = Some((at, Timer::new(at.since(platform::now()), callback)));
+    }
+}
+
+fn handle_timer(object: &Rc<dyn Alarmed>, which: Which) {
+    if let Some((_, timer)) = object.clock().timer_for(which).take() {
+        timer.finish();
+    }
+    match which {
+        Which::All => object.handle_timeouts(),
+        Which::Due => {
+            let due = object.clock().due();
+            due.into_iter().for_each(|key| object.handle_timeout(key));
+            // A timer may go off a little early.
+            object.clock().arm_soon();
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Doing what sessions ask: answers, frames, closes.
+
+use dormouse_proto::Timestamp;
+use dormouse_proto::engine::{ConnId, Data, Flush, Frame, Output, Revision, Transport};
+use web_sys::WebSocket;
+
+use super::packet::{self, Packet};
+use super::sessions::{Phase, Seat};
+use super::set::Parts;
+use super::websockets::retire;
+use crate::http::Reply;
+use crate::log::Level;
+use crate::platform::SocketExt as _;
+use crate::sid::Key;
+
+/// Answers, sends and closes, in the order of the session.
+pub(crate) fn drain(parts: &Parts, key: Key) {
+    while let Some(output) = parts.sessions.with(key, next_output).flatten() {
+        carry_out(parts, key, output);
+    }
+}
+
+/// What is to be done next. Nothing goes out before the application wants the
+/// client.
+pub(crate) fn next_output(seat: &mut Seat) -> Option<Output> {
+    match seat.phase {
+        Phase::Opening => None,
+        Phase::Open | Phase::Ended(_) | Phase::Told => seat.session.poll_output(),
+    }
+}
+
+pub(crate) fn carry_out(parts: &Parts, key: Key, output: Output) {
+    match output {
+        Output::Answer { request, answer } => {
+            let mut reply = Reply::from(answer);
+            if parts.requests.is_handshake(request) {
+                reply.cookie = cookie(parts, key);
+            }
+            parts.requests.answer(request, reply);
+        }
+        Output::Send { socket, frame } => {
+            parts.sessions.with(key, |seat| {
+                seat.socket(socket).map(|socket| send_frame(socket, &frame))
+            });
+        }
+        Output::CloseSocket { socket, code } => {
+            if let Some(socket) = parts.sessions.take_socket(key, socket) {
+                parts.websockets.forget(&socket, key);
+                retire(&socket, code);
+            }
+        }
+        Output::Upgraded => parts.log(Level::Info, "upgrade", key, &[]),
+        Output::Closed(reason) => {
+            let fields = [("reason", reason.as_str())];
+            parts.log(Level::Info, "disconnect", key, &fields);
+            parts
+                .sessions
+                .with(key, |seat| seat.phase = Phase::Ended(reason));
+        }
+    }
+}
+
+fn send_frame(socket: &WebSocket, frame: &Frame<'_>) {
+    match frame {
+        Frame::Text(text) => socket.send_text(text),
+        Frame::Binary(bytes) => socket.send_bytes(bytes),
+    }
+}
+
+/// The cookie of a handshake.
+pub(crate) fn cookie(parts: &Parts, key: Key) -> Option<String> {
+    let cookie = parts.options()?.cookie.as_ref()?;
+    let sid = parts.sid(key)?;
+    Some(format!("{}={sid}; {}", cookie.name, cookie.attributes))
+}
+
+/// Tells the session when its client last answered a heartbeat that the runtime
+/// took in for us.
+pub(crate) fn tell_sign_of_life(parts: &Parts, key: Key) {
+    parts.sessions.with(key, |seat| {
+        let conn = seat.session.socket()?;
+        let at = parts.state.auto_response_time(seat.socket(conn)?)?;
+        seat.session.handle_sign_of_life(at);
+        Some(())
+    });
+}
+
+/// Finds out whether a client is still there of which nothing was heard, where that
+/// is in doubt.
+fn resolve_doubt(parts: &Parts, key: Key, now: Timestamp) {
+    tell_sign_of_life(parts, key);
+    parts
+        .sessions
+        .with(key, |seat| seat.session.handle_timeout(now));
+    parts.turn.mark_dirty(key);
+}
+
+/// Sends a message to a session's client. `false` if it has gone.
+pub(crate) fn send(parts: &Parts, key: Key, data: Data<'_>) -> bool {
+    let now = parts.turn.now();
+    let in_doubt = parts
+        .sessions
+        .with(key, |seat| seat.session.is_in_doubt(now));
+    if in_doubt == Some(true) {
+        resolve_doubt(parts, key, now);
+    }
+    let open = parts.sessions.with(key, |seat| {
+        let open = seat.session.transport().is_some();
+        if let Some((conn, frame)) = seat.session.send(now, data)
+            && let Some(socket) = seat.socket(conn)
+        {
+            send_frame(socket, &frame);
+        }
+        open
+    });
+    parts.turn.mark_dirty(key);
+    open == Some(true)
+}
+
+/// What became of a packet.
+enum Sent {
+    /// Whether the session is open, and whether it has nothing more to say.
+    Yes(bool, bool),
+    /// The client may be gone.
+    InDoubt,
+    /// It was not ready to take what may be lost.
+    Dropped,
+}
+
+/// Sends a packet to a session's client. `false` if it has gone.
+pub(crate) fn transmit(parts: &Parts, key: Key, packet: &Packet, volatile: bool) -> bool {
+    let now = parts.turn.now();
+    let sent = parts.sessions.with(key, |seat| {
+        if volatile && !seat.session.is_ready() {
+            Sent::Dropped
+        } else if seat.session.is_in_doubt(now) {
+            Sent::InDoubt
+        } else {
+            transmit_now(seat, packet, now)
+        }
+    });
+    let sent = match sent {
+        Some(Sent::InDoubt) => {
+            resolve_doubt(parts, key, now);
+            parts
+                .sessions
+                .with(key, |seat| transmit_now(seat, packet, now))
+        }
+        sent => sent,
+    };
+    match sent {
+        Some(Sent::Yes(open, settled)) => {
+            if !settled {
+                parts.turn.mark_dirty(key);
+            }
+            open
+        }
+        Some(Sent::Dropped) => true,
+        Some(Sent::InDoubt) | None => false,
+    }
+}
+
+fn transmit_now(seat: &mut Seat, packet: &Packet, now: Timestamp) -> Sent {
+    let mut settled = true;
+    for (message, value) in packet.messages() {
+        match seat.session.send_prepared(now, message) {
+            Some((conn, frame)) => {
+                let mut sockets = seat.sockets.iter();
+                if let Some((_, socket)) = sockets.find(|(other, _)| *other == conn) {
+                    packet::send(socket, &frame, message, value);
+                }
+            }
+            None => settled = false,
+        }
+    }
+    Sent::Yes(seat.session.transport().is_some(), settled)
+}
+
+/// Ends a session from this side. `false` if it has ended already.
+pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
+    let now = parts.turn.now();
+    let open = parts.sessions.with(key, |seat| {
+        let open = seat.session.transport().is_some();
+        seat.session.close(now, flush);
+        open
+    });
+    parts.turn.mark_dirty(key);
+    open == Some(true)
+}
+
+/// The same, and does at once what the session asks then.
+pub(crate) fn close_now(parts: &Parts, key: Key, flush: Flush) {
+    close(parts, key, flush);
+    drain(parts, key);
+}
+
+/// The revision that a session's client speaks.
+pub(crate) fn revision(parts: &Parts, key: Key) -> Option<Revision> {
+    parts.sessions.with(key, |seat| seat.session.revision())
+}
+
+/// The transport that a session uses.
+pub(crate) fn transport(parts: &Parts, key: Key) -> Option<Transport> {
+    let transport = parts.sessions.with(key, |seat| seat.session.transport());
+    transport.flatten()
+}
+
+/// A WebSocket is gone.
+pub(crate) fn forget_socket(parts: &Parts, key: Key, conn: ConnId) {
+    if let Some(socket) = parts.sessions.take_socket(key, conn) {
+        parts.websockets.forget(&socket, key);
+    }
+}

@@ -1,0 +1,176 @@
+//! What becomes of everybody else when a handler panics.
+//!
+//! A panic aborts the wasm instance, and with it the memory of every object in
+//! the isolate; the next call finds a new instance. While the panic is being
+//! told, the memory is still whole: so each object writes down what is nowhere
+//! else, as a property of its state on the JavaScript side, and is sent a
+//! request, so that the new instance is made at once and takes up what was left.
+
+use core::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::sync::Once;
+
+use dormouse_proto::engine::{ConnId, Data, Reason};
+use js_sys::Uint8Array;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast as _, JsValue};
+use worker::Env;
+
+use super::set::Parts;
+use super::tasks::Job;
+use crate::log::{Level, log};
+use crate::platform::ObjectState;
+use crate::sid::Key;
+
+/// The name of that property.
+const PROPERTY: &str = "dormouseHandover";
+
+/// What one instance leaves to the next.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Handover {
+    pub(crate) path: String,
+    /// Sessions of which something is nowhere else.
+    pub(crate) sessions: Vec<HandedOver>,
+    /// Messages that were not delivered yet.
+    pub(crate) messages: Vec<(Key, Data<'static>)>,
+    /// The handshake whose handler panicked.
+    pub(crate) refused: Option<u64>,
+}
+
+/// A session of which something is nowhere else.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HandedOver {
+    pub(crate) key: Key,
+    pub(crate) session: Vec<u8>,
+    /// What its layer keeps.
+    pub(crate) content: Vec<u8>,
+    /// Why it has ended, if the application has yet to be told.
+    pub(crate) ended: Option<Reason>,
+}
+
+impl Handover {
+    pub(crate) fn write(&self, state: &ObjectState) {
+        // Writing to a growing buffer fails for no type that is serialized here.
+        let bytes = postcard::to_allocvec(self).unwrap_or_default();
+        state.set_own(PROPERTY, &Uint8Array::from(&*bytes));
+    }
+
+    /// What the instance before has left, if there was one.
+    pub(crate) fn take(state: &ObjectState) -> Option<Self> {
+        let bytes = state.own(PROPERTY).dyn_into::<Uint8Array>().ok()?;
+        state.set_own(PROPERTY, &JsValue::UNDEFINED);
+        postcard::from_bytes(&bytes.to_vec()).ok()
+    }
+}
+
+/// An object that can hand over.
+pub(crate) trait HandsOver {
+    /// Writes down what is nowhere else.
+    fn hand_over(&self, refused: Option<ConnId>);
+
+    /// Sends the object a request, which makes the new instance, if anybody would
+    /// notice that it forgot everything.
+    fn make_next(&self, env: &Env);
+}
+
+/// Code of the application that is running.
+struct Running {
+    whose: Whose,
+    /// The handshake that depends on it.
+    conn: Option<ConnId>,
+    event: &'static str,
+}
+
+enum Whose {
+    /// `connect`, `message` and so on.
+    Session(Weak<Parts>, Key),
+    /// The front's, with what the objects can be called by from there.
+    Front(Env),
+}
+
+thread_local! {
+    /// The objects of this instance.
+    static OBJECTS: RefCell<Vec<Weak<dyn HandsOver>>> = const { RefCell::new(Vec::new()) };
+    /// The handler that is running.
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
+
+/// Makes sure that an object hands over when it comes to it.
+pub(crate) fn register(object: Weak<dyn HandsOver>) {
+    install_hook();
+    OBJECTS.with_borrow_mut(|objects| {
+        objects.retain(|object| object.strong_count() > 0);
+        objects.push(object);
+    });
+}
+
+fn install_hook() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            handle_panic(&info.to_string());
+            console_error_panic_hook::hook(info);
+            before(info);
+        }));
+    });
+}
+
+/// Says whose handler is running, until it is dropped.
+pub(crate) fn running(parts: &Rc<Parts>, job: Job) -> impl Drop + use<> {
+    begin(Running {
+        whose: Whose::Session(Rc::downgrade(parts), job.key),
+        conn: job.conn,
+        event: job.event,
+    })
+}
+
+/// Says that code of the application is running in the front, until it is
+/// dropped.
+pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
+    install_hook();
+    begin(Running {
+        whose: Whose::Front(env.clone()),
+        conn: None,
+        event: "fetch",
+    })
+}
+
+fn begin(running: Running) -> impl Drop {
+    struct Guard(Option<Running>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            RUNNING.replace(self.0.take());
+        }
+    }
+    Guard(RUNNING.replace(Some(running)))
+}
+
+fn handle_panic(message: &str) {
+    let running = RUNNING.take();
+    let conn = running.as_ref().and_then(|running| running.conn);
+    let objects = OBJECTS.with_borrow(|objects| objects.clone());
+    let objects: Vec<Rc<dyn HandsOver>> = objects.iter().filter_map(Weak::upgrade).collect();
+    for object in &objects {
+        object.hand_over(conn);
+    }
+    let Some(running) = running else {
+        return;
+    };
+    let fields = [("handler", running.event), ("message", message)];
+    let env = match running.whose {
+        Whose::Session(parts, key) => parts.upgrade().map(|parts| {
+            parts.log(Level::Error, "handler panicked", key, &fields);
+            parts.env.clone()
+        }),
+        Whose::Front(env) => {
+            log(Level::Error, Level::Error, "handler panicked", &fields);
+            Some(env)
+        }
+    };
+    if let Some(env) = env {
+        for object in &objects {
+            object.make_next(&env);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The parts of an object: what it is made of, whatever its sessions speak.
+//!
+//! None of them knows a layer or the object itself. What a part needs of another it
+//! is given, and what it has to tell it tells through a trait of its own.
+
+mod attachment;
+mod clock;
+mod effects;
+mod handover;
+pub(crate) mod opening;
+mod packet;
+mod recovery_rows;
+mod requests;
+mod rows;
+mod runner;
+mod sessions;
+mod set;
+mod tasks;
+mod turn;
+mod websockets;
+
+pub(crate) use self::attachment::{
+    ATTACHMENT, Attachment, Carried, Held, attachment, read_attachment, whose,
+};
+pub(crate) use self::clock::{Alarmed, Clock};
+pub(crate) use self::effects::{
+    carry_out, close, close_now, drain, forget_socket, next_output, revision, send,
+    tell_sign_of_life, transmit, transport,
+};
+pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_fetch};
+pub(crate) use self::packet::Packet;
+pub(crate) use self::recovery_rows::RecoveryRows;
+pub(crate) use self::requests::{Kind, NoBody, Parsed, Receiver, Requests};
+pub(crate) use self::rows::Rows;
+pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn};
+pub(crate) use self::sessions::{Phase, Row, Seat, Sessions, Source, Stored};
+pub(crate) use self::set::{Parts, ServerOptions};
+pub(crate) use self::tasks::{Job, Tasks};
+pub(crate) use self::turn::{Finish, Turn};
+pub(crate) use self::websockets::{Listener, WebSockets, retire};

@@ -1,0 +1,86 @@
+//! The end of a handshake: the application wants a client, or it does not.
+
+use dormouse_proto::engine::{ConnId, Revision, Transport};
+
+use super::attachment::attach;
+use super::effects::{cookie, drain};
+use super::sessions::{Phase, Seat};
+use super::set::Parts;
+use crate::http::{self, Reply};
+use crate::log::Level;
+use crate::platform::{self, SocketExt as _};
+use crate::sid::Key;
+
+/// The application wants the client: it is told that it is connected.
+pub(crate) fn admit(parts: &Parts, key: Key, conn: ConnId) {
+    let opened = parts.sessions.with(key, |seat| {
+        seat.phase = Phase::Open;
+        (seat.session.transport(), seat.session.socket())
+    });
+    let (transport, socket) = opened.unwrap_or_default();
+    let transport = transport.map_or("none", Transport::as_str);
+    parts.log(Level::Info, "connect", key, &[("transport", transport)]);
+    if socket == Some(conn) {
+        accept(parts, key, conn, cookie(parts, key));
+    }
+    drain(parts, key);
+    parts.turn.mark_dirty(key);
+}
+
+/// The application does not want the client, which is told so over HTTP.
+pub(crate) fn deny(parts: &Parts, key: Key, conn: ConnId, reply: Reply) {
+    parts.tasks.end(key);
+    parts.sessions.remove(key);
+    parts.requests.answer(conn, reply);
+    // Finishing it forgets what its layer has of it.
+    parts.turn.mark_dirty(key);
+}
+
+/// Makes the WebSocket that `conn` asked for, and hands its other end to the
+/// client.
+pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<String>) {
+    let Some(parsed) = parts.requests.parsed(conn) else {
+        return;
+    };
+    let Some((client, server)) = platform::socket_pair() else {
+        return handle_no_socket(parts, key, conn);
+    };
+    let options = &parsed.options;
+    let response = http::switch_protocols(options, &parsed.request, &client, cookie.as_deref());
+    let wanted = parts.sessions.with(key, |seat| {
+        let revision = seat.session.revision();
+        seat.session.has_socket(conn).then_some(revision)
+    });
+    let Some(revision) = wanted.flatten() else {
+        parts.websockets.reject(server);
+        return parts.requests.resolve(conn, &response);
+    };
+    server.set_number(conn);
+    if !take_into_use(parts, key, revision, &server) {
+        parts.log(Level::Warn, "full", key, &[]);
+        handle_no_socket(parts, key, conn);
+        let full = r#"{"message":"No room for another WebSocket"}"#;
+        return parts
+            .requests
+            .answer(conn, Reply::new(503, http::JSON, full));
+    }
+    parts.sessions.add_socket(key, conn, &server);
+    let outdated = |seat: &mut Seat| seat.stored.is_outdated = true;
+    parts.sessions.with(key, outdated);
+    attach(parts, key, conn, &server);
+    parts.requests.resolve(conn, &response);
+}
+
+fn take_into_use(parts: &Parts, key: Key, revision: Revision, socket: &web_sys::WebSocket) -> bool {
+    if parts.sleeps() {
+        return parts.websockets.accept(socket, key, revision).is_ok();
+    }
+    parts.websockets.accept_awake(socket, key);
+    true
+}
+
+fn handle_no_socket(parts: &Parts, key: Key, conn: ConnId) {
+    parts
+        .sessions
+        .with(key, |seat| seat.session.handle_socket_gone(conn, true));
+}

@@ -1,0 +1,333 @@
+//! Connection state recovery's rows, in the object's SQLite. It contains statements
+//! and no rules: those are [`Recovery`](dormouse_proto::socket::recovery::Recovery)'s.
+//!
+//! The platform lets nothing out that was sent after a write until the write is safe.
+//! So a client never knows of an event that is not stored.
+//!
+//! Rows carry a version of their own. When the columns change, the tables get new
+//! names and the ones before are dropped: neither a deploy nor going back to the
+//! deploy before finds a table that it misreads. `dormouse_numbers` has always been a
+//! name and a value; a number that changes its meaning gets a new name.
+
+use dormouse_proto::Timestamp;
+use dormouse_proto::socket::Offset;
+use dormouse_proto::socket::recovery::{EventRow, Failed, Number, SocketRow, Store, Usage};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+
+use crate::platform::ObjectState;
+
+const TABLES: [&str; 5] = [
+    // Their rows had no version, and named a namespace by a number.
+    "DROP TABLE IF EXISTS dormouse_events",
+    "DROP TABLE IF EXISTS dormouse_sockets",
+    "CREATE TABLE IF NOT EXISTS dormouse_recovery_events \
+     (offset INTEGER PRIMARY KEY, namespace TEXT, bytes BLOB)",
+    // What is looked through stands before the bytes, which may be many.
+    "CREATE TABLE IF NOT EXISTS dormouse_recovery_sockets \
+     (pid TEXT PRIMARY KEY, namespace TEXT, lost INTEGER, bytes BLOB) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS dormouse_numbers (name INTEGER PRIMARY KEY, value INTEGER)",
+];
+
+const NUMBER: &str = "SELECT value FROM dormouse_numbers WHERE name = ?";
+const PUT_NUMBER: &str = "INSERT OR REPLACE INTO dormouse_numbers VALUES (?, ?)";
+const KEEP_NUMBER: &str = "INSERT OR IGNORE INTO dormouse_numbers VALUES (?, ?)";
+const DELETE_NUMBER: &str = "DELETE FROM dormouse_numbers WHERE name = ?";
+
+const APPEND_EVENT: &str = "INSERT INTO dormouse_recovery_events VALUES (?, ?, ?)";
+const EVENTS: Page = Page {
+    sizes: "SELECT LENGTH(bytes) FROM dormouse_recovery_events \
+            WHERE namespace = ? AND offset > ? ORDER BY offset LIMIT ?",
+    rows: "SELECT offset, bytes FROM dormouse_recovery_events \
+           WHERE namespace = ? AND offset > ? ORDER BY offset LIMIT ?",
+};
+const EVENT_SIZES: &str = "SELECT offset, LENGTH(bytes) FROM dormouse_recovery_events \
+                           WHERE offset > ? ORDER BY offset LIMIT ?";
+const NEWEST_EVENT: &str = "SELECT MAX(offset) FROM dormouse_recovery_events";
+const NEWEST_EVENT_BEFORE: &str =
+    "SELECT MAX(offset) FROM dormouse_recovery_events WHERE offset < ?";
+const EVENT_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_recovery_events";
+const DELETE_EVENTS: &str = "DELETE FROM dormouse_recovery_events WHERE offset <= ?";
+
+const PUT_SOCKET: &str = "INSERT OR REPLACE INTO dormouse_recovery_sockets VALUES (?, ?, ?, ?)";
+const SOCKET: &str = "SELECT pid, namespace, lost, bytes FROM dormouse_recovery_sockets \
+                      WHERE pid = ? AND namespace = ?";
+const LOSE_SOCKET: &str = "UPDATE dormouse_recovery_sockets SET lost = ? WHERE pid = ?";
+const DELETE_SOCKET: &str = "DELETE FROM dormouse_recovery_sockets WHERE pid = ?";
+const DELETE_SOCKETS: &str = "DELETE FROM dormouse_recovery_sockets";
+const LOST_SOCKETS: Page = Page {
+    sizes: "SELECT LENGTH(bytes) FROM dormouse_recovery_sockets \
+            WHERE lost < ? ORDER BY lost, pid LIMIT ?",
+    rows: "SELECT pid, namespace, lost, bytes FROM dormouse_recovery_sockets \
+           WHERE lost < ? ORDER BY lost, pid LIMIT ?",
+};
+const HAS_CONNECTED_SOCKETS: &str =
+    "SELECT 1 FROM dormouse_recovery_sockets WHERE lost IS NULL LIMIT 1";
+const CONNECTED_SOCKETS: Page = Page {
+    sizes: "SELECT LENGTH(bytes) FROM dormouse_recovery_sockets \
+            WHERE lost IS NULL AND pid > ? ORDER BY pid LIMIT ?",
+    rows: "SELECT pid, namespace, lost, bytes FROM dormouse_recovery_sockets \
+           WHERE lost IS NULL AND pid > ? ORDER BY pid LIMIT ?",
+};
+const EARLIEST_LOSS: &str = "SELECT MIN(lost) FROM dormouse_recovery_sockets";
+const SOCKET_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_recovery_sockets";
+
+/// The most rows of a page, however small they are.
+const PAGE: usize = 1_000;
+
+/// The path of the server that all this is of: text, in a column that takes it.
+const SERVER: u32 = 3;
+
+/// The names 1 and 2 were those of numbers beside the tables that are dropped.
+const fn name(number: Number) -> u32 {
+    match number {
+        Number::Pruned => 4,
+        Number::Intact => 5,
+        Number::Searched => 6,
+    }
+}
+
+/// How rows are read of which only so many bytes fit: first their sizes, which costs
+/// SQLite no look at what is in them. The last binding of both is how many rows.
+struct Page {
+    sizes: &'static str,
+    rows: &'static str,
+}
+
+/// The rows of recovery, in an object's SQLite.
+pub(crate) struct RecoveryRows {
+    state: ObjectState,
+}
+
+impl RecoveryRows {
+    /// Makes the tables, and keeps the path of the server whose sockets are in them.
+    pub(crate) fn open(state: &ObjectState, server: &str) -> Self {
+        let rows = Self {
+            state: state.clone(),
+        };
+        for statement in TABLES {
+            // Without a table everything else fails, and that is seen there.
+            let _ = rows.run(statement, &[]);
+        }
+        let _ = rows.run(KEEP_NUMBER, &[SERVER.into(), server.into()]);
+        rows
+    }
+
+    /// Returns the path of the server whose sockets are stored, where no session is
+    /// left to tell. Makes no table.
+    pub(crate) fn server(state: &ObjectState) -> Option<String> {
+        let rows = state.sql(NUMBER, &[SERVER.into()]).ok()?;
+        let row: Array = rows.iter().next()?.unchecked_into();
+        row.get(0).as_string()
+    }
+
+    fn run(&self, statement: &str, bindings: &[JsValue]) -> Result<Vec<Array>, Failed> {
+        let rows = self.state.sql(statement, bindings).map_err(|_| Failed)?;
+        Ok(rows.iter().map(JsValue::unchecked_into).collect())
+    }
+
+    fn write(&self, statement: &str, bindings: &[JsValue]) -> Result<(), Failed> {
+        self.state.sql(statement, bindings).map_err(|_| Failed)?;
+        Ok(())
+    }
+
+    /// The number in the first row, unless there is none or it is null.
+    fn number_of(&self, statement: &str, bindings: &[JsValue]) -> Result<Option<u64>, Failed> {
+        let rows = self.run(statement, bindings)?;
+        Ok(rows.first().and_then(|row| number(row, 0)))
+    }
+
+    fn usage(&self, statement: &str) -> Result<Usage, Failed> {
+        let rows = self.run(statement, &[])?;
+        let number = |column| rows.first().and_then(|row| number(row, column));
+        Ok(Usage {
+            count: number(0).unwrap_or_default(),
+            bytes: number(1).unwrap_or_default(),
+        })
+    }
+
+    fn page(
+        &self,
+        page: &Page,
+        bindings: &[JsValue],
+        max_bytes: usize,
+    ) -> Result<Vec<Array>, Failed> {
+        let limited = |count: usize| {
+            let mut bindings = bindings.to_vec();
+            bindings.push(value(count as u64));
+            bindings
+        };
+        let sizes = self.run(page.sizes, &limited(PAGE))?;
+        let mut left = max_bytes as u64;
+        let fitting = sizes.iter().take_while(|row| {
+            let size = number(row, 0).unwrap_or_default();
+            let fits = size <= left;
+            left = left.saturating_sub(size);
+            fits
+        });
+        let count = fitting.count();
+        if sizes.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run(page.rows, &limited(count.max(1)))
+    }
+
+    fn sockets(
+        &self,
+        page: &Page,
+        bindings: &[JsValue],
+        max_bytes: usize,
+    ) -> Result<Vec<SocketRow>, Failed> {
+        let rows = self.page(page, bindings, max_bytes)?;
+        Ok(rows.iter().map(socket).collect())
+    }
+}
+
+fn value(number: u64) -> JsValue {
+    JsValue::from_f64(number as f64)
+}
+
+fn blob(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).buffer().into()
+}
+
+fn time(time: Option<Timestamp>) -> JsValue {
+    time.map_or(JsValue::NULL, |time| value(time.as_millis()))
+}
+
+fn number(row: &Array, column: u32) -> Option<u64> {
+    row.get(column).as_f64().map(|number| number as u64)
+}
+
+fn text(row: &Array, column: u32) -> String {
+    row.get(column).as_string().unwrap_or_default()
+}
+
+fn bytes(row: &Array, column: u32) -> Vec<u8> {
+    Uint8Array::new(&row.get(column)).to_vec()
+}
+
+fn socket(row: &Array) -> SocketRow {
+    SocketRow {
+        pid: text(row, 0),
+        namespace: text(row, 1),
+        lost: number(row, 2).map(Timestamp::from_millis),
+        bytes: bytes(row, 3),
+    }
+}
+
+impl Store for RecoveryRows {
+    fn number(&self, number: Number) -> Result<Option<u64>, Failed> {
+        self.number_of(NUMBER, &[name(number).into()])
+    }
+
+    fn put_number(&mut self, number: Number, to: u64) -> Result<(), Failed> {
+        self.write(PUT_NUMBER, &[name(number).into(), value(to)])
+    }
+
+    fn delete_number(&mut self, number: Number) -> Result<(), Failed> {
+        self.write(DELETE_NUMBER, &[name(number).into()])
+    }
+
+    fn append_event(
+        &mut self,
+        offset: Offset,
+        namespace: &str,
+        bytes: &[u8],
+    ) -> Result<(), Failed> {
+        let row = [value(offset.0), namespace.into(), blob(bytes)];
+        self.write(APPEND_EVENT, &row)
+    }
+
+    fn events(
+        &self,
+        namespace: &str,
+        after: Offset,
+        max_bytes: usize,
+    ) -> Result<Vec<EventRow>, Failed> {
+        let rows = self.page(&EVENTS, &[namespace.into(), value(after.0)], max_bytes)?;
+        let event = |row| EventRow {
+            offset: Offset(number(row, 0).unwrap_or_default()),
+            bytes: bytes(row, 1),
+        };
+        Ok(rows.iter().map(event).collect())
+    }
+
+    fn event_sizes(&self, after: Offset, count: usize) -> Result<Vec<(Offset, u64)>, Failed> {
+        let rows = self.run(EVENT_SIZES, &[value(after.0), value(count as u64)])?;
+        let number = |row, column| number(row, column).unwrap_or_default();
+        let sizes = rows
+            .iter()
+            .map(|row| (Offset(number(row, 0)), number(row, 1)));
+        Ok(sizes.collect())
+    }
+
+    fn newest_event(&self) -> Result<Option<Offset>, Failed> {
+        Ok(self.number_of(NEWEST_EVENT, &[])?.map(Offset))
+    }
+
+    fn newest_event_before(&self, offset: Offset) -> Result<Option<Offset>, Failed> {
+        let newest = self.number_of(NEWEST_EVENT_BEFORE, &[value(offset.0)])?;
+        Ok(newest.map(Offset))
+    }
+
+    fn event_usage(&self) -> Result<Usage, Failed> {
+        self.usage(EVENT_USAGE)
+    }
+
+    fn delete_events(&mut self, up_to: Offset) -> Result<(), Failed> {
+        self.write(DELETE_EVENTS, &[value(up_to.0)])
+    }
+
+    fn put_socket(
+        &mut self,
+        pid: &str,
+        namespace: &str,
+        lost: Option<Timestamp>,
+        bytes: &[u8],
+    ) -> Result<(), Failed> {
+        let row = [pid.into(), namespace.into(), time(lost), blob(bytes)];
+        self.write(PUT_SOCKET, &row)
+    }
+
+    fn socket(&self, pid: &str, namespace: &str) -> Result<Option<SocketRow>, Failed> {
+        let rows = self.run(SOCKET, &[pid.into(), namespace.into()])?;
+        Ok(rows.first().map(socket))
+    }
+
+    fn lose_socket(&mut self, pid: &str, at: Timestamp) -> Result<(), Failed> {
+        self.write(LOSE_SOCKET, &[time(Some(at)), pid.into()])
+    }
+
+    fn delete_socket(&mut self, pid: &str) -> Result<(), Failed> {
+        self.write(DELETE_SOCKET, &[pid.into()])
+    }
+
+    fn delete_sockets(&mut self) -> Result<(), Failed> {
+        self.write(DELETE_SOCKETS, &[])
+    }
+
+    fn lost_sockets(&self, before: Timestamp, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
+        self.sockets(&LOST_SOCKETS, &[time(Some(before))], max_bytes)
+    }
+
+    fn has_connected_sockets(&self) -> Result<bool, Failed> {
+        Ok(!self.run(HAS_CONNECTED_SOCKETS, &[])?.is_empty())
+    }
+
+    fn connected_sockets(&self, after: &str, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
+        self.sockets(&CONNECTED_SOCKETS, &[after.into()], max_bytes)
+    }
+
+    fn earliest_loss(&self) -> Result<Option<Timestamp>, Failed> {
+        let earliest = self.number_of(EARLIEST_LOSS, &[])?;
+        Ok(earliest.map(Timestamp::from_millis))
+    }
+
+    fn socket_usage(&self) -> Result<Usage, Failed> {
+        self.usage(SOCKET_USAGE)
+    }
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -1,0 +1,375 @@
+//! Requests that wait for their answer.
+//!
+//! They are kept on the JavaScript side, as a property of the object's state: so
+//! they outlive the wasm instance, which a panic in any handler replaces, and
+//! the next instance can answer them.
+
+use core::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use dormouse_proto::engine::{ConnId, Format, Frame, Refusal, Revision, jsonp};
+use js_sys::{Array, Function, Map, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+
+use crate::http::{self, Reply};
+use crate::options::Options;
+use crate::platform::{self, ObjectState};
+use crate::query;
+use crate::sid::{Key, Sid};
+use crate::table::Table;
+
+/// The name of that property.
+const PROPERTY: &str = "dormouseWaiting";
+
+/// What a waiting request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Handshake,
+    Upgrade,
+    Poll,
+    Post,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Handshake, Self::Upgrade, Self::Poll, Self::Post];
+}
+
+/// A request as far as it has been read, once.
+#[derive(Clone)]
+pub(crate) struct Parsed {
+    pub(crate) request: Request,
+    /// Of the server it is for.
+    pub(crate) options: Rc<Options>,
+    pub(crate) kind: Kind,
+    pub(crate) sid: Option<Sid>,
+    /// The revision it says; `Some(None)` if that is none of ours.
+    pub(crate) revision: Option<Option<Revision>>,
+    /// Its client takes no binary (revision 3).
+    pub(crate) b64: bool,
+    /// The form in which it wants the answer to its poll.
+    pub(crate) format: Format,
+}
+
+impl Parsed {
+    /// Reads a request. `None` if it is for no server.
+    pub(crate) fn read(
+        request: &Request,
+        options_at: impl FnOnce(&str) -> Option<Rc<Options>>,
+    ) -> Option<Self> {
+        let url = request.url();
+        let (path, query) = query::split(&url);
+        let options = options_at(path)?;
+        let mut parsed = Self {
+            request: Clone::clone(request),
+            options,
+            kind: Kind::Handshake,
+            sid: None,
+            revision: None,
+            b64: false,
+            format: Format::Any,
+        };
+        for (name, value) in query::parameters(query) {
+            match &*name {
+                "sid" if value.is_empty() => parsed.kind = Kind::Handshake,
+                "sid" => {
+                    parsed.kind = Kind::Poll;
+                    parsed.sid = Sid::parse(&value);
+                }
+                "EIO" => parsed.revision = Some(Revision::from_query(&value)),
+                "b64" => parsed.b64 = !value.is_empty(),
+                "j" => parsed.format = Format::Jsonp(jsonp::JsonpIndex::from_query(&value)),
+                _ => {}
+            }
+        }
+        if parsed.kind == Kind::Poll {
+            parsed.kind = if http::is_upgrade(request) {
+                Kind::Upgrade
+            } else if request.method() == "POST" {
+                Kind::Post
+            } else {
+                Kind::Poll
+            };
+        }
+        Some(parsed)
+    }
+}
+
+/// Why there is no body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoBody {
+    TooLarge,
+    Malformed,
+    Gone,
+}
+
+/// Deals with what happens to requests.
+pub(crate) trait Receiver {
+    /// The body of a `POST` is here, or is not to be had.
+    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, NoBody>);
+
+    /// The client let go of a poll that was held.
+    fn handle_abort(&self, conn: ConnId);
+}
+
+/// The requests of one object that wait.
+pub(crate) struct Requests {
+    object: Weak<dyn Receiver>,
+    /// Number → `[kind, request, resolve, body, key]`.
+    map: Map,
+    /// What this instance has read of them.
+    parsed: RefCell<Table<ConnId, Rc<Parsed>>>,
+    options_at: fn(&str) -> Option<Rc<Options>>,
+    /// Called when a client lets go of its poll. One for all of them.
+    listener: Closure<dyn FnMut(JsValue)>,
+}
+
+/// The places in an entry of the map.
+const KIND: u32 = 0;
+const REQUEST: u32 = 1;
+const RESOLVE: u32 = 2;
+const BODY: u32 = 3;
+const KEY: u32 = 4;
+
+impl Requests {
+    pub(crate) fn new(
+        state: &ObjectState,
+        options_at: fn(&str) -> Option<Rc<Options>>,
+        object: Weak<dyn Receiver>,
+    ) -> Self {
+        let map = state.own(PROPERTY).dyn_into::<Map>().unwrap_or_else(|_| {
+            let map = Map::new();
+            state.set_own(PROPERTY, &map);
+            map
+        });
+        let listening = object.clone();
+        let listener = Closure::<dyn FnMut(JsValue)>::new(move |event: JsValue| {
+            let target = Reflect::get(&event, &"target".into()).unwrap_or_default();
+            let conn = platform::number_of(&target).map(ConnId);
+            if let Some((object, conn)) = listening.upgrade().zip(conn) {
+                object.handle_abort(conn);
+            }
+        });
+        Self {
+            object,
+            map,
+            parsed: RefCell::default(),
+            options_at,
+            listener,
+        }
+    }
+
+    /// A number for a connection, unlike any other of this object: a later
+    /// instance must not give out one that an earlier one has in use.
+    pub(crate) fn number(&self) -> ConnId {
+        // 53 bits are what a number of JavaScript can hold.
+        let random = u64::from_le_bytes(platform::random()) >> 11;
+        ConnId(random)
+    }
+
+    /// Keeps a request until it is answered: its number, and the promise of its
+    /// answer.
+    pub(crate) fn hold(&self, parsed: Parsed) -> (ConnId, JsValue) {
+        let deferred = platform::defer();
+        let conn = self.number();
+        let kind = JsValue::from_f64(f64::from(parsed.kind as u8));
+        let entry = Array::of3(&kind, &parsed.request, &deferred.resolve());
+        self.map.set(&key_of(conn), &entry);
+        self.parsed.borrow_mut().insert(conn, Rc::new(parsed));
+        (conn, deferred.promise().into())
+    }
+
+    fn entry(&self, conn: ConnId) -> Option<Array> {
+        self.map.get(&key_of(conn)).dyn_into().ok()
+    }
+
+    pub(crate) fn contains(&self, conn: ConnId) -> bool {
+        self.map.has(&key_of(conn))
+    }
+
+    pub(crate) fn is_handshake(&self, conn: ConnId) -> bool {
+        let parsed = self.parsed(conn);
+        parsed.is_some_and(|parsed| parsed.kind == Kind::Handshake)
+    }
+
+    /// The session that a waiting request belongs to, where it is known.
+    pub(crate) fn key(&self, conn: ConnId) -> Option<Key> {
+        key_in(&self.entry(conn)?)
+    }
+
+    /// A waiting request. One that an earlier instance has taken in is read again.
+    pub(crate) fn parsed(&self, conn: ConnId) -> Option<Rc<Parsed>> {
+        if let Some(parsed) = self.parsed.borrow().get(conn) {
+            return Some(parsed.clone());
+        }
+        let entry = self.entry(conn)?;
+        let request: Request = entry.get(REQUEST).unchecked_into();
+        let parsed = Parsed {
+            kind: kind_in(&entry)?,
+            ..Parsed::read(&request, self.options_at)?
+        };
+        let parsed = Rc::new(parsed);
+        self.parsed.borrow_mut().insert(conn, parsed.clone());
+        Some(parsed)
+    }
+
+    /// Answers a request. It waits no longer.
+    pub(crate) fn answer(&self, conn: ConnId, reply: Reply) {
+        if let Some(parsed) = self.parsed(conn) {
+            let options = &parsed.options;
+            self.resolve(conn, &http::respond(options, &parsed.request, reply));
+        }
+    }
+
+    pub(crate) fn refuse(&self, conn: ConnId, refusal: Refusal) {
+        self.answer(conn, Reply::refusal(refusal, None));
+    }
+
+    pub(crate) fn resolve(&self, conn: ConnId, response: &Response) {
+        self.parsed.borrow_mut().remove(conn);
+        if let Some(entry) = self.entry(conn) {
+            self.map.delete(&key_of(conn));
+            let resolve: Function = entry.get(RESOLVE).unchecked_into();
+            // Resolving a promise never throws.
+            let _ = resolve.call1(&JsValue::UNDEFINED, response);
+        }
+    }
+
+    /// Everything that waits.
+    pub(crate) fn all(&self) -> Vec<(ConnId, Kind)> {
+        let mut all = Vec::new();
+        self.map.for_each(&mut |entry, conn| {
+            let kind = kind_in(entry.unchecked_ref());
+            if let Some((conn, kind)) = conn.as_f64().zip(kind) {
+                all.push((ConnId(conn as u64), kind));
+            }
+        });
+        all
+    }
+}
+
+/// Clients that let go.
+impl Requests {
+    /// Listens for the client of a poll, if it was not answered at once.
+    pub(crate) fn watch(&self, conn: ConnId, key: Key) {
+        let Some(entry) = self.entry(conn) else {
+            return;
+        };
+        entry.set(KEY, Uint8Array::from(key.as_slice()).into());
+        let request: Request = entry.get(REQUEST).unchecked_into();
+        platform::on_abort(&request, conn.0, self.listener.as_ref().unchecked_ref());
+    }
+}
+
+/// Bodies.
+impl Requests {
+    /// Reads the body of a `POST`, and tells of it.
+    pub(crate) fn read_body(&self, conn: ConnId, key: Key) {
+        let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
+            return;
+        };
+        let request = &parsed.request;
+        let limit = parsed.options.settings.max_payload;
+        entry.set(KEY, Uint8Array::from(key.as_slice()).into());
+        let length = http::header(request, "content-length").and_then(|length| length.parse().ok());
+        match length {
+            Some(length) if limit < length => self.tell_body(conn, key, Err(NoBody::TooLarge)),
+            Some(_) => match request.array_buffer() {
+                Ok(body) => {
+                    entry.set(BODY, body.into());
+                    self.await_body(conn, key);
+                }
+                Err(_) => self.tell_body(conn, key, Err(NoBody::Gone)),
+            },
+            None => self.await_stream(conn, key, &parsed, limit),
+        }
+    }
+
+    /// Waits for a body that is being read. The next instance can do it again.
+    fn await_body(&self, conn: ConnId, key: Key) {
+        let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
+            return;
+        };
+        let Ok(body) = entry.get(BODY).dyn_into::<Promise>() else {
+            return self.tell_body(conn, key, Err(NoBody::Gone));
+        };
+        let object = self.object.clone();
+        platform::spawn(Box::pin(async move {
+            let body = match JsFuture::from(body).await {
+                Ok(body) => decode(&parsed, Uint8Array::new(&body).to_vec()),
+                Err(_) => Err(NoBody::Gone),
+            };
+            if let Some(object) = object.upgrade() {
+                object.handle_body(key, conn, body);
+            }
+        }));
+    }
+
+    /// Reads a body that does not say how long it is.
+    fn await_stream(&self, conn: ConnId, key: Key, parsed: &Rc<Parsed>, limit: usize) {
+        let (object, parsed) = (self.object.clone(), parsed.clone());
+        platform::spawn(Box::pin(async move {
+            let body = match platform::read_at_most(&parsed.request, limit).await {
+                Ok(Some(bytes)) => decode(&parsed, bytes),
+                Ok(None) => Err(NoBody::TooLarge),
+                Err(_) => Err(NoBody::Gone),
+            };
+            if let Some(object) = object.upgrade() {
+                object.handle_body(key, conn, body);
+            }
+        }));
+    }
+
+    /// Takes up the body that the instance before was waiting for.
+    pub(crate) fn resume_body(&self, conn: ConnId) {
+        match self.entry(conn).as_ref().and_then(key_in) {
+            Some(key) => self.await_body(conn, key),
+            None => self.refuse(conn, Refusal::BadRequest),
+        }
+    }
+
+    fn tell_body(&self, conn: ConnId, key: Key, body: Result<Frame<'static>, NoBody>) {
+        if let Some(object) = self.object.upgrade() {
+            object.handle_body(key, conn, body);
+        }
+    }
+}
+
+/// Takes a body for what its headers say it is.
+fn decode(parsed: &Parsed, bytes: Vec<u8>) -> Result<Frame<'static>, NoBody> {
+    let content_type = http::header(&parsed.request, "content-type").unwrap_or_default();
+    if content_type.starts_with("application/octet-stream") {
+        return Ok(Frame::from(bytes));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| NoBody::Malformed)?;
+    match parsed.format {
+        Format::Any | Format::Text => Ok(Frame::from(text)),
+        Format::Jsonp(_) => {
+            let payload = jsonp::decode_form(&text).map_err(|_| NoBody::Malformed)?;
+            Ok(Frame::from(payload.into_owned()))
+        }
+    }
+}
+
+fn key_of(conn: ConnId) -> JsValue {
+    JsValue::from_f64(conn.0 as f64)
+}
+
+fn kind_in(entry: &Array) -> Option<Kind> {
+    let kind = entry.get(KIND).as_f64()?;
+    Kind::ALL.get(kind as usize).copied()
+}
+
+fn key_in(entry: &Array) -> Option<Key> {
+    entry
+        .get(KEY)
+        .dyn_into::<Uint8Array>()
+        .ok()?
+        .to_vec()
+        .try_into()
+        .ok()
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -1,0 +1,87 @@
+//! The object's SQLite: sessions that poll, and what is too large for an
+//! attachment.
+
+use core::cell::Cell;
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::platform::ObjectState;
+use crate::sid::{Key, key_from_tag, tag};
+
+/// The most bytes of a session in one row. A row may have 2 MB.
+const PART: usize = 1_900_000;
+
+pub(crate) struct Rows {
+    state: ObjectState,
+    /// Whether the table is known to be there.
+    has_table: Cell<bool>,
+}
+
+impl Rows {
+    pub(crate) fn new(state: &ObjectState) -> Self {
+        Self {
+            state: state.clone(),
+            has_table: Cell::new(false),
+        }
+    }
+
+    /// Stores a session, in as many rows as it takes: mostly one.
+    pub(crate) fn put(&self, key: Key, bytes: &[u8]) {
+        if !self.has_table.replace(true) {
+            self.run(
+                "CREATE TABLE IF NOT EXISTS dormouse_saved \
+                 (key TEXT, part INTEGER, bytes BLOB, PRIMARY KEY (key, part)) WITHOUT ROWID",
+                &[],
+            );
+        }
+        let key = JsValue::from(tag(key));
+        let mut count = 0;
+        for part in bytes.chunks(PART) {
+            let part = Uint8Array::from(part).buffer();
+            self.run(
+                "INSERT OR REPLACE INTO dormouse_saved VALUES (?, ?, ?)",
+                &[key.clone(), count.into(), part.into()],
+            );
+            count += 1;
+        }
+        self.run(
+            "DELETE FROM dormouse_saved WHERE key = ? AND part >= ?",
+            &[key, count.into()],
+        );
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<Vec<u8>> {
+        let rows = self.run(
+            "SELECT bytes FROM dormouse_saved WHERE key = ? ORDER BY part",
+            &[tag(key).into()],
+        )?;
+        let parts = rows.iter().map(|row| {
+            let row: Array = row.unchecked_into();
+            Uint8Array::new(&row.get(0)).to_vec()
+        });
+        let bytes: Vec<u8> = parts.flatten().collect();
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    pub(crate) fn delete(&self, key: Key) {
+        self.run(
+            "DELETE FROM dormouse_saved WHERE key = ?",
+            &[tag(key).into()],
+        );
+    }
+
+    /// The sessions of which anything is stored.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let rows = self.run("SELECT key FROM dormouse_saved WHERE part = 0", &[]);
+        let keys = rows.unwrap_or_default().into_iter();
+        keys.filter_map(|row| key_from_tag(&row.unchecked_into::<Array>().get(0).as_string()?))
+            .collect()
+    }
+
+    fn run(&self, statement: &str, bindings: &[JsValue]) -> Option<Array> {
+        // Reading a table that was never made fails, and finds nothing. Writing
+        // fails with the object's whole storage, which the platform reports.
+        self.state.sql(statement, bindings).ok()
+    }
+}

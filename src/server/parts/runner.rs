@@ -1,0 +1,218 @@
+//! Running the application's handlers.
+//!
+//! A handler is polled once at once: most return without waiting, and then nothing
+//! was queued anywhere. Each part of it that runs without waiting is a turn. No
+//! borrow of the object's state is held meanwhile, so that it may do anything with
+//! any session.
+
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Wake;
+
+use futures::future::{AbortHandle, Abortable, Either, LocalBoxFuture, select};
+use futures::task::AtomicWaker;
+
+use super::handover;
+use super::set::Parts;
+use super::tasks::Job;
+use crate::log::Level;
+use crate::platform::{self, sleep};
+use crate::sid::Key;
+
+/// The most messages of one client that may wait, or be waited over, at once. A
+/// client that causes more than this is closed: each holds memory.
+const MAX_MESSAGES: usize = 1_000;
+
+/// The most bytes that these may have together.
+const MAX_LOAD: usize = 16 << 20;
+
+/// How long a client waits for the application to decide whether it wants it.
+/// Then it is refused: few clients wait longer, and each waiting request keeps
+/// the object awake.
+pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+
+/// What handlers of one client are doing.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Handlers that have not returned yet.
+    running: usize,
+    /// Messages that are taken on and not dealt with.
+    messages: usize,
+    /// Their bytes.
+    load: usize,
+}
+
+impl Work {
+    /// Takes on a message of so many bytes. `false` if there is no room for it.
+    pub(crate) fn take_on(&mut self, bytes: usize) -> bool {
+        let load = self.load + bytes;
+        if self.messages > 0 && (self.messages >= MAX_MESSAGES || load > MAX_LOAD) {
+            return false;
+        }
+        self.messages += 1;
+        self.load = load;
+        true
+    }
+
+    /// A message that was taken on is dealt with.
+    pub(crate) fn put_down(&mut self, bytes: usize) {
+        self.messages = self.messages.saturating_sub(1);
+        self.load = self.load.saturating_sub(bytes);
+    }
+
+    /// A handler begins.
+    pub(crate) fn begin(&mut self) {
+        self.running += 1;
+    }
+
+    /// A handler has returned.
+    pub(crate) fn end(&mut self) {
+        self.running = self.running.saturating_sub(1);
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running > 0
+    }
+}
+
+/// Calls something of the application that returns at once.
+pub(crate) fn guarded<T>(parts: &Rc<Parts>, job: Job, call: impl FnOnce() -> T) -> T {
+    let _running = handover::running(parts, job);
+    call()
+}
+
+/// Runs a handler as far as it goes without waiting; the rest of it goes on beside
+/// everything else. In the end, `finish` takes what came of it: `None` if it took
+/// longer than its limit.
+pub(crate) fn run<T: 'static>(
+    parts: &Rc<Parts>,
+    job: Job,
+    mut handler: LocalBoxFuture<'static, T>,
+    finish: impl FnOnce(Option<T>) + 'static,
+) {
+    let relay = Arc::new(Relay::default());
+    let waker = Waker::from(relay.clone());
+    let mut context = Context::from_waker(&waker);
+    if let Poll::Ready(result) = step(parts, job, || handler.as_mut().poll(&mut context)) {
+        return finish(Some(result));
+    }
+    // From here on it is of no account what it comes to: the code for each kind of
+    // result would weigh more.
+    let rest: LocalBoxFuture<'static, ()> = match job.limit {
+        None => Box::pin(async move { finish(Some(handler.await)) }),
+        Some(limit) => Box::pin(async move {
+            match select(handler, Box::pin(sleep(limit))).await {
+                Either::Left((result, _)) => finish(Some(result)),
+                Either::Right(_) => finish(None),
+            }
+        }),
+    };
+    go_on(parts.clone(), job, relay, rest);
+}
+
+/// The same for a handler that must not run within the request's own call, which
+/// must return: see [`handover`].
+pub(crate) fn run_later<T: 'static>(
+    parts: &Rc<Parts>,
+    job: Job,
+    handler: LocalBoxFuture<'static, T>,
+    finish: impl FnOnce(Option<T>) + 'static,
+) {
+    let parts = parts.clone();
+    platform::spawn(Box::pin(async move { run(&parts, job, handler, finish) }));
+}
+
+/// Runs what is left of a handler beside everything else.
+fn go_on(parts: Rc<Parts>, job: Job, relay: Arc<Relay>, mut rest: LocalBoxFuture<'static, ()>) {
+    let waker = Waker::from(relay.clone());
+    platform::spawn(Box::pin(poll_fn(move |context| {
+        relay.task.register(context.waker());
+        let mut context = Context::from_waker(&waker);
+        step(&parts, job, || rest.as_mut().poll(&mut context))
+    })));
+}
+
+/// A step of a handler is a turn, and the handler is known meanwhile, so that a panic
+/// can be told of.
+fn step<T>(parts: &Rc<Parts>, job: Job, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+    parts.turn.run(|| {
+        let _running = handover::running(parts, job);
+        poll()
+    })
+}
+
+/// Runs a task of the application for as long as its session is there, and no
+/// longer than the limit.
+pub(crate) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'static, ()>) {
+    let Some(options) = parts.options().filter(|_| parts.sessions.contains(key)) else {
+        return;
+    };
+    let limit = options.task_limit;
+    let (abort, registration) = AbortHandle::new_pair();
+    parts.tasks.add(key, abort.clone());
+    let job = Job::new(key, "task");
+    let (parts, steps) = (parts.clone(), parts.clone());
+    let traced = poll_fn(move |context| step(&steps, job, || task.as_mut().poll(context)));
+    platform::spawn(Box::pin(async move {
+        let limited = select(traced, Box::pin(sleep(limit)));
+        if let Ok(Either::Right(_)) = Abortable::new(limited, registration).await {
+            let fields = [("option", "task_limit")];
+            parts.log(Level::Warn, "task dropped", key, &fields);
+        }
+        abort.abort();
+    }));
+}
+
+/// Wakes whichever task polls a handler. A handler is polled once before it has
+/// a task, and some futures keep the first waker that they are given.
+#[derive(Default)]
+struct Relay {
+    task: AtomicWaker,
+}
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.task.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn so_many_messages_are_taken_on() {
+        let mut work = Work::default();
+        for _ in 0..MAX_MESSAGES {
+            assert!(work.take_on(1));
+        }
+        assert!(!work.take_on(1));
+        work.put_down(1);
+        assert!(work.take_on(1));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn so_many_bytes_are_taken_on() {
+        let mut work = Work::default();
+        assert!(work.take_on(MAX_LOAD - 1));
+        assert!(work.take_on(1));
+        assert!(!work.take_on(1));
+        work.put_down(MAX_LOAD - 1);
+        assert!(work.take_on(MAX_LOAD - 1));
+        assert!(!work.take_on(1));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn one_message_is_taken_on_whatever_its_size() {
+        let mut work = Work::default();
+        assert!(work.take_on(2 * MAX_LOAD));
+        assert!(!work.take_on(0));
+        work.put_down(2 * MAX_LOAD);
+        assert!(work.take_on(2 * MAX_LOAD));
+    }
+}

@@ -1,0 +1,290 @@
+//! The WebSockets of one object.
+//!
+//! Where the object may sleep, the runtime keeps them and calls the object when
+//! one of them says something. Where it never does, because its heartbeats are
+//! too frequent, they are kept awake: the runtime then lets go of a connection
+//! as soon as it is closed, and not only when the object sleeps.
+
+use core::cell::Cell;
+use std::rc::Weak;
+
+use dormouse_proto::engine::{LATE_POLL, Revision};
+use js_sys::{Array, Function, Map, Object, Reflect};
+use wasm_bindgen::prelude::*;
+use web_sys::WebSocket;
+
+use crate::platform::{self, ObjectState, SocketExt, sleep};
+use crate::sid::{Key, tag};
+
+/// Properties of the object's state: the WebSockets that are kept awake, by tag,
+/// and what listens to them. As with requests, they outlive the wasm instance.
+const AWAKE: &str = "dormouseSockets";
+const LISTENER: &str = "dormouseListener";
+/// What they have brought and no instance has taken yet.
+const BROUGHT: &str = "dormouseBrought";
+
+/// What a WebSocket tells that is kept awake.
+const EVENTS: [&str; 3] = ["message", "close", "error"];
+
+/// The tag of WebSockets that belong to no session.
+const REJECTED: &str = "";
+
+/// Hears what WebSockets tell.
+pub(crate) trait Listener {
+    /// One has brought a message.
+    fn handle_message(&self, socket: &WebSocket, message: &JsValue);
+
+    /// One was closed from the other side.
+    fn handle_close(&self, socket: &WebSocket, code: u16);
+
+    /// One broke.
+    fn handle_error(&self, socket: &WebSocket);
+
+    /// Some that are kept awake have brought something:
+    /// [`WebSockets::take_brought`].
+    fn handle_brought(&self);
+}
+
+pub(crate) struct WebSockets {
+    state: ObjectState,
+    awake: Map,
+    brought: Array,
+    listener: Function,
+    _handler: Closure<dyn FnMut()>,
+    /// Whose heartbeats the runtime answers, as far as this instance knows.
+    paired: Cell<Option<Revision>>,
+}
+
+impl WebSockets {
+    pub(crate) fn new(state: &ObjectState, object: Weak<dyn Listener>) -> Self {
+        let handler = Closure::<dyn FnMut()>::new(move || {
+            if let Some(object) = object.upgrade() {
+                object.handle_brought();
+            }
+        });
+        // It is not called by the event itself: a listener that throws, as one does
+        // whose handler panics, would end the object with all its WebSockets.
+        let later = function(&js_sys::global(), "queueMicrotask")
+            .map(|queue_microtask| bound(&queue_microtask, &JsValue::UNDEFINED, handler.as_ref()));
+        let before = state.own(LISTENER).dyn_into::<Function>().ok();
+        let listener = later.unwrap_or_default();
+        state.set_own(LISTENER, &listener);
+        let sockets = Self {
+            state: state.clone(),
+            awake: own(state, AWAKE, Map::new),
+            brought: own(state, BROUGHT, Array::new),
+            listener,
+            _handler: handler,
+            paired: Cell::new(None),
+        };
+        if let Some(before) = before {
+            sockets.take_over(&before);
+        }
+        sockets
+    }
+
+    /// Listens to the WebSockets that an earlier instance has listened to.
+    fn take_over(&self, before: &Function) {
+        self.awake.for_each(&mut |sockets, _| {
+            for socket in sockets.unchecked_ref::<Array>().iter() {
+                let socket: WebSocket = socket.unchecked_into();
+                for event in EVENTS {
+                    // Neither fails for a listener that is a function.
+                    let _ = socket.remove_event_listener_with_callback(event, before);
+                    let _ = socket.add_event_listener_with_callback(event, &self.listener);
+                }
+            }
+        });
+    }
+
+    /// Takes a WebSocket into use, so that it outlives sleep.
+    ///
+    /// # Errors
+    ///
+    /// The object has as many as the platform lets it have.
+    pub(crate) fn accept(
+        &self,
+        socket: &WebSocket,
+        key: Key,
+        revision: Revision,
+    ) -> Result<(), JsValue> {
+        let tags = [tag(key), revision_tag(revision).to_owned()];
+        self.state.accept(socket, &tags)?;
+        self.pair(revision);
+        Ok(())
+    }
+
+    /// Has the runtime answer the heartbeats of the revision that has more
+    /// WebSockets here, now that one more of this revision is here.
+    fn pair(&self, revision: Revision) {
+        if self.paired.get() == Some(revision) {
+            return;
+        }
+        let request = self.state.auto_response();
+        let known = [Revision::V3, Revision::V4];
+        let paired = known
+            .into_iter()
+            .find(|known| request.as_deref() == Some(known.auto_response().0));
+        let count = |revision| self.state.sockets_tagged(revision_tag(revision)).len();
+        let chosen = match paired {
+            Some(other) if other != revision && count(other) >= count(revision) => other,
+            Some(_) | None => revision,
+        };
+        if paired != Some(chosen) {
+            let (request, response) = chosen.auto_response();
+            self.state.set_auto_response(request, response);
+        }
+        self.paired.set(Some(chosen));
+    }
+
+    /// Takes a WebSocket into use in an object that never sleeps.
+    pub(crate) fn accept_awake(&self, socket: &WebSocket, key: Key) {
+        self.keep_awake(socket, &tag(key));
+    }
+
+    fn keep_awake(&self, socket: &WebSocket, tag: &str) {
+        socket.accept_awake();
+        // What comes is put down on the JavaScript side first: whatever happens to
+        // this instance, it is there for the next.
+        let put_down = function(&self.brought, "push").map(|push| push.bind0(&self.brought));
+        for event in EVENTS {
+            // It fails for no listener that is a function.
+            if let Some(put_down) = &put_down {
+                let _ = socket.add_event_listener_with_callback(event, put_down);
+            }
+            let _ = socket.add_event_listener_with_callback(event, &self.listener);
+        }
+        self.tagged_awake(tag).push(socket);
+    }
+
+    /// Takes what the WebSockets have brought that are kept awake.
+    pub(crate) fn take_brought(&self, object: &dyn Listener) {
+        while self.brought.length() > 0 {
+            handle_event(object, &self.brought.shift());
+        }
+    }
+
+    /// Closes a WebSocket that no session wants, a moment after it was opened: what
+    /// its client has sent on another one is to be dealt with first.
+    ///
+    /// It is kept awake for that long. A hibernating WebSocket that has brought
+    /// nothing yet would be let go only when the object sleeps.
+    pub(crate) fn reject(&self, socket: WebSocket) {
+        self.keep_awake(&socket, REJECTED);
+        let awake = self.awake.clone();
+        platform::spawn(Box::pin(async move {
+            sleep(LATE_POLL).await;
+            forget_awake(&awake, &socket, REJECTED);
+            retire(&socket, 1000);
+        }));
+    }
+
+    /// Closes those that an earlier instance has rejected.
+    pub(crate) fn close_rejected(&self) {
+        for socket in self.tagged_awake(REJECTED) {
+            retire(socket.unchecked_ref(), 1000);
+        }
+        self.awake.delete(&REJECTED.into());
+    }
+
+    /// A WebSocket is closed. The runtime forgets those that it keeps by itself.
+    pub(crate) fn forget(&self, socket: &WebSocket, key: Key) {
+        forget_awake(&self.awake, socket, &tag(key));
+    }
+
+    pub(crate) fn all(&self) -> Vec<WebSocket> {
+        let mut all = self.state.sockets();
+        self.awake.for_each(&mut |sockets, _| {
+            all.extend(
+                sockets
+                    .unchecked_ref::<Array>()
+                    .iter()
+                    .map(JsCast::unchecked_into),
+            );
+        });
+        all
+    }
+
+    /// Those of a session.
+    pub(crate) fn of_session(&self, key: Key) -> Vec<WebSocket> {
+        let tag = &*tag(key);
+        let mut tagged = self.state.sockets_tagged(tag);
+        if self.awake.has(&tag.into()) {
+            tagged.extend(self.tagged_awake(tag).iter().map(JsCast::unchecked_into));
+        }
+        tagged
+    }
+
+    fn tagged_awake(&self, tag: &str) -> Array {
+        tagged_awake(&self.awake, tag)
+    }
+}
+
+fn tagged_awake(awake: &Map, tag: &str) -> Array {
+    awake.get(&tag.into()).dyn_into().unwrap_or_else(|_| {
+        let sockets = Array::new();
+        awake.set(&tag.into(), &sockets);
+        sockets
+    })
+}
+
+fn forget_awake(awake: &Map, socket: &WebSocket, tag: &str) {
+    if !awake.has(&tag.into()) {
+        return;
+    }
+    let others = tagged_awake(awake, tag).filter(&mut |other, _, _| !Object::is(&other, socket));
+    if others.length() == 0 {
+        awake.delete(&tag.into());
+    } else {
+        awake.set(&tag.into(), &others);
+    }
+}
+
+/// The tag of all WebSockets of a revision.
+fn revision_tag(revision: Revision) -> &'static str {
+    match revision {
+        Revision::V3 => "revision 3",
+        Revision::V4 => "revision 4",
+    }
+}
+
+/// Closes a WebSocket that belongs to no session any more: what it may still
+/// bring is nobody's.
+pub(crate) fn retire(socket: &WebSocket, code: u16) {
+    // An empty attachment is one that cannot be read.
+    let _ = socket.set_attachment(&[]);
+    socket.close_quietly(code);
+}
+
+fn bound(function: &Function, this: &JsValue, argument: &JsValue) -> Function {
+    function.bind1(this, argument).unchecked_into()
+}
+
+fn function(thing: &JsValue, name: &str) -> Option<Function> {
+    Reflect::get(thing, &name.into()).ok()?.dyn_into().ok()
+}
+
+/// A property of ours, which is made where it is missing.
+fn own<T: JsCast>(state: &ObjectState, name: &str, make: impl FnOnce() -> T) -> T {
+    state.own(name).dyn_into().unwrap_or_else(|_| {
+        let value = make();
+        state.set_own(name, value.as_ref());
+        value
+    })
+}
+
+/// What the runtime calls a hibernating WebSocket's object for by itself.
+fn handle_event(object: &dyn Listener, event: &JsValue) {
+    let property = |name: &str| Reflect::get(event, &name.into()).unwrap_or_default();
+    let Ok(socket) = property("target").dyn_into::<WebSocket>() else {
+        return;
+    };
+    match property("type").as_string().as_deref() {
+        Some("message") => object.handle_message(&socket, &property("data")),
+        Some("close") => {
+            let code = property("code").as_f64().unwrap_or_default();
+            object.handle_close(&socket, code as u16);
+        }
+        Some(_) | None => object.handle_error(&socket),
+    }
+}

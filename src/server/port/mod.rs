@@ -1,0 +1,396 @@
+//! The one way to the sessions and sockets of a server.
+//!
+//! Whoever wants something of them, a handler in the same object or a route
+//! somewhere else in the Worker, makes a [`Request`] and gives it to a [`Port`],
+//! which answers with a [`Reply`]. An object carries requests out itself; the port
+//! of another part of the Worker finds the object and sends them there, in the one
+//! encoding that both have.
+//!
+//! A request names what it is for by ids and numbers alone. So nothing outside the
+//! object holds what dies with its memory, and what is asked of a socket that has
+//! gone meets nobody, even where its client has joined the namespace again.
+
+pub(crate) mod locate;
+pub(crate) mod remote;
+pub(crate) mod wire;
+
+use core::fmt;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{Data, Transport};
+use dormouse_proto::socket::{Args, Filter, JoinId};
+use futures::future::LocalBoxFuture;
+use serde::{Deserialize, Serialize};
+use worker::Env;
+
+use crate::request::KeptHandshake;
+use crate::sid::{Key, Sid};
+
+/// Carries out requests.
+pub(crate) trait Port {
+    /// Carries out a request. It is done when this returns, unless its answer has
+    /// to be waited for.
+    fn call(&self, request: Request<'_>) -> Called;
+
+    /// The Worker's bindings.
+    fn env(&self) -> &Env;
+}
+
+/// The port of the object that this code runs in.
+pub(crate) trait LocalPort: Port {
+    /// Whether a session is in this object.
+    fn holds(&self, sid: &Sid) -> bool;
+
+    /// The object's storage.
+    fn storage(&self) -> worker::durable::Storage;
+
+    /// Runs a task beside the handlers, for as long as a session lasts.
+    fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>);
+}
+
+/// Something to be done.
+///
+/// What concerns one socket by its [`Spot`] can be asked in its own object only: it
+/// has no encoding, for the numbers mean nothing elsewhere. Variants without one stand
+/// last, since the others are encoded by their number.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request<'a> {
+    /// Sends a message to a session's client.
+    Send(Key, Data<'a>),
+    /// Disconnects a session's client.
+    Close(Key),
+    /// Disconnects the clients of all sessions.
+    CloseAll,
+    /// The transport that a session uses.
+    Transport(Key),
+    /// An operation on sockets.
+    Operate(Target, Operation),
+    /// The user session of a client.
+    #[serde(skip)]
+    UserSession(Key),
+    /// Replaces it by other JSON.
+    #[serde(skip)]
+    SetUserSession(Key, Cow<'a, str>),
+    /// Something about one socket.
+    #[serde(skip)]
+    Look(Spot, Look),
+    /// Replaces what the application keeps of a socket by other JSON.
+    #[serde(skip)]
+    SetData(Spot, String),
+    /// Acknowledges an event of a socket's client.
+    #[serde(skip)]
+    Acknowledge(Spot, u64, Args<'a>),
+}
+
+impl Request<'_> {
+    /// The session it is for, if it is for one.
+    pub(crate) fn session(&self) -> Option<Key> {
+        match self {
+            Self::Send(key, _)
+            | Self::Close(key)
+            | Self::Transport(key)
+            | Self::UserSession(key)
+            | Self::SetUserSession(key, _) => Some(*key),
+            Self::Operate(Target::Socket(spot), _)
+            | Self::Look(spot, _)
+            | Self::SetData(spot, _)
+            | Self::Acknowledge(spot, ..) => Some(spot.session),
+            Self::CloseAll | Self::Operate(Target::Sockets(_), _) => None,
+        }
+    }
+}
+
+/// One socket: a session of the object, and which of its client's joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Spot {
+    pub(crate) session: Key,
+    pub(crate) join: JoinId,
+}
+
+impl Spot {
+    pub(crate) fn new(session: Key, join: JoinId) -> Self {
+        Self { session, join }
+    }
+}
+
+/// Where a socket is and what it is called. It does not change while the socket
+/// lives.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) spot: Spot,
+    pub(crate) namespace: Rc<str>,
+    pub(crate) id: Box<str>,
+}
+
+/// Whom an operation is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Target {
+    /// Sockets of a namespace.
+    Sockets(Selection),
+    /// One socket.
+    #[serde(skip)]
+    Socket(Spot),
+}
+
+/// Some sockets of a namespace.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Selection {
+    pub(crate) namespace: String,
+    pub(crate) filter: Filter,
+    /// Only sockets in the same object.
+    pub(crate) local: bool,
+}
+
+/// What is to be done with sockets.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Operation {
+    Emit {
+        args: Args<'static>,
+        /// It may be lost.
+        volatile: bool,
+    },
+    EmitWithAck {
+        args: Args<'static>,
+        /// How many milliseconds their answers are waited for.
+        timeout: u64,
+    },
+    Fetch,
+    Join(Vec<String>),
+    Leave(Vec<String>),
+    Disconnect {
+        /// The whole session is closed.
+        close: bool,
+    },
+}
+
+/// What can be asked about one socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look {
+    IsConnected,
+    Rooms,
+    Data,
+    Handshake,
+}
+
+/// What came of a request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    Done,
+    Transport(Transport),
+    Sockets(Vec<Remote>),
+    Acks(Answers),
+    #[serde(skip)]
+    Flag(bool),
+    /// A user session or a socket's data, as JSON.
+    #[serde(skip)]
+    Json(Option<String>),
+    #[serde(skip)]
+    Rooms(Vec<String>),
+    #[serde(skip)]
+    Handshake(KeptHandshake),
+}
+
+/// What is told of a socket to whoever fetches it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Remote {
+    pub(crate) id: String,
+    pub(crate) rooms: Vec<String>,
+    pub(crate) data: Option<String>,
+    pub(crate) handshake: KeptHandshake,
+}
+
+/// The acknowledgements of an event.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Answers {
+    pub(crate) answers: Vec<Args<'static>>,
+    /// How many sockets have not answered in time.
+    pub(crate) late: usize,
+    /// How many were disconnected before they answered.
+    pub(crate) gone: usize,
+}
+
+/// A request that was given to a port.
+pub(crate) enum Called {
+    /// It is carried out.
+    Done(Result<Reply, PortError>),
+    /// Its answer has to be waited for.
+    Later(LocalBoxFuture<'static, Result<Reply, PortError>>),
+}
+
+impl Called {
+    /// Waits for the answer, if it has to be waited for.
+    pub(crate) async fn reply(self) -> Result<Reply, PortError> {
+        match self {
+            Self::Done(reply) => reply,
+            Self::Later(reply) => reply.await,
+        }
+    }
+
+    /// The answer of a request that is carried out at once.
+    pub(crate) fn now(self) -> Result<Reply, PortError> {
+        match self {
+            Self::Done(reply) => reply,
+            Self::Later(_) => Err(PortError::Answer),
+        }
+    }
+}
+
+impl From<Reply> for Called {
+    fn from(reply: Reply) -> Self {
+        Self::Done(Ok(reply))
+    }
+}
+
+impl From<PortError> for Called {
+    fn from(error: PortError) -> Self {
+        Self::Done(Err(error))
+    }
+}
+
+impl From<Result<Reply, PortError>> for Called {
+    fn from(reply: Result<Reply, PortError>) -> Self {
+        Self::Done(reply)
+    }
+}
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub(crate) enum PortError {
+    /// There is no such session or socket, or no longer.
+    Gone,
+    /// The socket is in as many rooms as it may be in.
+    TooManyRooms,
+    /// It is not known which object it is for.
+    Placement,
+    /// The object could not be reached.
+    Platform(worker::Error),
+    /// The object answered something else than what was asked, as one of another
+    /// build may.
+    Answer,
+}
+
+impl fmt::Display for PortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("there is no such session or socket"),
+            Self::TooManyRooms => f.write_str("the socket is in as many rooms as allowed"),
+            Self::Placement => f.write_str("the request does not say which object it is for"),
+            Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
+            Self::Answer => f.write_str("the object's answer cannot be read"),
+        }
+    }
+}
+
+impl core::error::Error for PortError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Platform(error) => Some(error),
+            Self::Gone | Self::TooManyRooms | Self::Placement | Self::Answer => None,
+        }
+    }
+}
+
+/// The layout of the bytes below. Another number is another layout: while a new
+/// version is rolled out, objects of both may meet.
+const VERSION: u8 = 1;
+
+/// Bytes of a request for another object.
+pub(crate) fn encode_request(request: &Request<'_>) -> Result<Vec<u8>, PortError> {
+    postcard::to_allocvec(&(VERSION, request)).map_err(|_| PortError::Answer)
+}
+
+/// The request that another part of the Worker sent.
+pub(crate) fn decode_request(bytes: &[u8]) -> Option<Request<'static>> {
+    decode(bytes)
+}
+
+/// What an object answers that could not do what was asked.
+#[derive(Debug, Serialize, Deserialize)]
+enum Failure {
+    Gone,
+    TooManyRooms,
+    /// For a reason that has to do with the object.
+    Other,
+}
+
+/// Bytes of an answer to another part of the Worker.
+pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
+    let reply = reply.map_err(|error| match error {
+        PortError::Gone => Failure::Gone,
+        PortError::TooManyRooms => Failure::TooManyRooms,
+        PortError::Placement | PortError::Platform(_) | PortError::Answer => Failure::Other,
+    });
+    // An answer of ours can be written; what is empty cannot be read as one.
+    postcard::to_allocvec(&(VERSION, reply)).unwrap_or_default()
+}
+
+/// The answer that another object gave.
+pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
+    let reply: Result<Reply, Failure> = decode(bytes).ok_or(PortError::Answer)?;
+    reply.map_err(|failure| match failure {
+        Failure::Gone => PortError::Gone,
+        Failure::TooManyRooms => PortError::TooManyRooms,
+        Failure::Other => PortError::Answer,
+    })
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    let (version, rest) = postcard::take_from_bytes::<u8>(bytes).ok()?;
+    if version != VERSION {
+        return None;
+    }
+    postcard::from_bytes(rest).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn requests_and_replies_arrive_as_they_were_sent() {
+        for request in [
+            Request::CloseAll,
+            Request::Send([1; 12], Data::from("é")),
+            Request::Send([1; 12], Data::from(vec![0, 255])),
+            Request::Operate(
+                Target::Sockets(Selection::default()),
+                Operation::Emit {
+                    args: Args::new("[\"e\",1]", vec![vec![1]]),
+                    volatile: true,
+                },
+            ),
+        ] {
+            let bytes = encode_request(&request).unwrap();
+            let read = decode_request(&bytes).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{request:?}"));
+        }
+        let reply = decode_reply(&encode_reply(Ok(Reply::Transport(Transport::WebSocket))));
+        assert!(matches!(reply, Ok(Reply::Transport(Transport::WebSocket))));
+        let reply = decode_reply(&encode_reply(Err(PortError::Gone)));
+        assert!(matches!(reply, Err(PortError::Gone)));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_spot_does_not_leave_its_object() {
+        let spot = Spot {
+            session: [7; 12],
+            join: JoinId(3),
+        };
+        let look = Request::Look(spot, Look::Rooms);
+        assert!(matches!(encode_request(&look), Err(PortError::Answer)));
+        let leave = Request::Operate(Target::Socket(spot), Operation::Leave(Vec::new()));
+        assert!(matches!(encode_request(&leave), Err(PortError::Answer)));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn what_another_build_says_is_not_misread() {
+        let mut bytes = encode_reply(Ok(Reply::Done));
+        bytes[0] += 1;
+        assert!(matches!(decode_reply(&bytes), Err(PortError::Answer)));
+        assert!(matches!(decode_reply(&[]), Err(PortError::Answer)));
+        assert!(decode_request(b"\x01\xff\xff").is_none());
+    }
+}

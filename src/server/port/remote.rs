@@ -1,0 +1,163 @@
+//! The port of code that runs outside the objects: it finds the object that a request
+//! is for, and sends the request there.
+
+use std::rc::Rc;
+
+use worker::Env;
+use worker::worker_sys::DurableObject;
+
+use super::{Called, Port, PortError, Reply, Request, Target, locate, wire};
+use crate::options::Options;
+use crate::port;
+use crate::sid::Sid;
+
+/// A server's objects, from anywhere in the Worker.
+#[derive(Clone)]
+pub(crate) struct RemotePort {
+    options: Rc<Options>,
+    /// The name of the Durable Object binding.
+    binding: Rc<str>,
+    env: Env,
+    /// Of the sockets that are meant, where they are placed by one.
+    key: Option<String>,
+}
+
+/// Which object a request is for.
+enum ObjectName {
+    Name(String),
+    /// In hexadecimal.
+    Id(String),
+}
+
+impl RemotePort {
+    pub(crate) fn new(options: Rc<Options>, binding: &str, env: &Env) -> Self {
+        Self {
+            options,
+            binding: binding.into(),
+            env: env.clone(),
+            key: None,
+        }
+    }
+
+    /// The same for the sockets that are placed by this key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: Some(key.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The object in which the sockets are, as far as the placement and the target
+    /// tell.
+    fn object_of(&self, target: &Target) -> Result<ObjectName, PortError> {
+        let placement = &self.options.placement;
+        if let Some(name) = placement.name_of(&self.options.path, self.key.as_deref()) {
+            return Ok(ObjectName::Name(name));
+        }
+        // A socket id says where its socket is.
+        match target {
+            Target::Sockets(selection) => match &*selection.filter.rooms {
+                [id] => Sid::parse(id)
+                    .map(|sid| ObjectName::Id(sid.object()))
+                    .ok_or(PortError::Placement),
+                _ => Err(PortError::Placement),
+            },
+            Target::Socket(_) => Err(PortError::Placement),
+        }
+    }
+
+    /// Sends a request for a session to the object that holds it.
+    pub(crate) async fn call_for(
+        &self,
+        sid: &Sid,
+        request: &Request<'_>,
+    ) -> Result<Reply, PortError> {
+        self.send(&ObjectName::Id(sid.object()), request).await
+    }
+
+    /// Sends a request to the object of this name.
+    pub(crate) async fn call_named(
+        &self,
+        name: &str,
+        request: &Request<'_>,
+    ) -> Result<Reply, PortError> {
+        let name = ObjectName::Name(name.to_owned());
+        self.send(&name, request).await
+    }
+
+    async fn send(&self, name: &ObjectName, request: &Request<'_>) -> Result<Reply, PortError> {
+        match self.find(name)? {
+            Some(object) => {
+                let bytes = port::encode_request(request)?;
+                wire::ask(object, &self.options.path, &bytes).await
+            }
+            // The platform has not given out this id: nobody is there.
+            None => empty(request),
+        }
+    }
+
+    fn find(&self, name: &ObjectName) -> Result<Option<DurableObject>, PortError> {
+        let objects = locate::objects(&self.binding, &self.env)
+            .map_err(|message| PortError::Platform(message.into()))?;
+        match name {
+            ObjectName::Name(name) => locate::by_name(&objects, Some(name))
+                .map(Some)
+                .map_err(|error| PortError::Platform(error.into())),
+            ObjectName::Id(id) => Ok(locate::by_id(&objects, id)),
+        }
+    }
+}
+
+/// What an object answers in which nobody is meant.
+fn empty(request: &Request<'_>) -> Result<Reply, PortError> {
+    Ok(match request {
+        Request::Operate(Target::Sockets(_), operation) => match operation {
+            port::Operation::EmitWithAck { .. } => Reply::Acks(port::Answers::default()),
+            port::Operation::Fetch => Reply::Sockets(Vec::new()),
+            port::Operation::Emit { .. }
+            | port::Operation::Join(_)
+            | port::Operation::Leave(_)
+            | port::Operation::Disconnect { .. } => Reply::Done,
+        },
+        Request::CloseAll => Reply::Done,
+        Request::Send(..)
+        | Request::Close(_)
+        | Request::Transport(_)
+        | Request::UserSession(_)
+        | Request::SetUserSession(..)
+        | Request::Operate(Target::Socket(_), _)
+        | Request::Look(..)
+        | Request::SetData(..)
+        | Request::Acknowledge(..) => return Err(PortError::Gone),
+    })
+}
+
+impl Port for RemotePort {
+    fn call(&self, request: Request<'_>) -> Called {
+        let Request::Operate(target, _) = &request else {
+            // All others are for a session, and come by `call_for`.
+            return PortError::Placement.into();
+        };
+        let prepared = self.object_of(target).and_then(|name| {
+            let bytes = port::encode_request(&request)?;
+            Ok((self.find(&name)?, bytes))
+        });
+        let (object, bytes) = match prepared {
+            Ok((Some(object), bytes)) => (object, bytes),
+            Ok((None, _)) => return empty(&request).into(),
+            Err(error) => return error.into(),
+        };
+        let path = self.options.path.clone();
+        Called::Later(Box::pin(
+            async move { wire::ask(object, &path, &bytes).await },
+        ))
+    }
+
+    fn env(&self) -> &Env {
+        &self.env
+    }
+}

@@ -1,0 +1,241 @@
+//! The front: the stateless Worker that every request meets first.
+//!
+//! It refuses what can be refused without waking an object, and passes the rest
+//! to the object that holds the session. It never waits for the object: the
+//! runtime joins the two, so that nothing of ours has to live as long as a held
+//! poll does.
+
+use core::future::poll_fn;
+use std::rc::Rc;
+
+use dormouse_proto::engine::{Refusal, Revision, Transport};
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+use worker::Env;
+use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
+
+use crate::api::app::{App, app};
+use crate::api::endpoint::Endpoint;
+use crate::http::{self, Reply};
+use crate::log::{self, Level};
+use crate::parts::running_fetch;
+use crate::platform;
+use crate::port::locate;
+use crate::query;
+use crate::request::Handshake;
+use crate::sid::Sid;
+
+/// Where a request has gone.
+enum Routed {
+    /// To a server: a response, or the promise of one.
+    Server(JsValue),
+    /// Nowhere yet: it is none of ours.
+    Application,
+}
+
+/// The Worker's `fetch`.
+pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
+    let app = app();
+    let running = running_fetch(&env);
+    if let Routed::Server(response) = route(&app, &request, &env) {
+        return response;
+    }
+    drop(running);
+    let Some(fetch) = &app.fetch else {
+        return plain("Not Found", 404).into();
+    };
+    let mut answer = fetch(request.into(), env.clone(), worker::Context::new(context));
+    let response = async move {
+        let answer = poll_fn(|context| {
+            let _running = running_fetch(&env);
+            answer.as_mut().poll(context)
+        });
+        match answer.await {
+            Ok(response) => Ok(Response::from(response).into()),
+            Err(error) => Err(JsValue::from(error)),
+        }
+    };
+    platform::promise(Box::pin(response))
+}
+
+/// Serves a request from within the application's own `fetch`.
+///
+/// `None` if it is for none of the servers. Prefer to give the application's
+/// routes to [`App::fetch`](crate::App::fetch): a poll that is held there
+/// outlives a panic elsewhere in the Worker, and one that is awaited here does
+/// not.
+///
+/// # Errors
+///
+/// The platform could not reach the object that holds the session.
+pub async fn handle(
+    request: &worker::Request,
+    env: &Env,
+) -> Option<worker::Result<worker::Response>> {
+    let Routed::Server(response) = route(&app(), request.inner(), env) else {
+        return None;
+    };
+    let response = js_sys::Promise::resolve(&response);
+    let response = wasm_bindgen_futures::JsFuture::from(response).await;
+    Some(response.map_err(Into::into).map(|response| {
+        worker::Response::from(wasm_bindgen::JsCast::unchecked_into::<Response>(response))
+    }))
+}
+
+fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
+    let url = request.url();
+    let (path, query) = query::split(&url);
+    let Some(endpoint) = app.endpoint_at(path) else {
+        return Routed::Application;
+    };
+    let options = &endpoint.options;
+    if request.method() == "OPTIONS" && http::is_cross_origin(options) {
+        return Routed::Server(http::preflight(options, request).into());
+    }
+    Routed::Server(match admit(endpoint, request, &url, query) {
+        Ok(Admitted::Session(sid)) => {
+            match objects(app, env).map(|objects| locate::by_id(&objects, &sid.object())) {
+                Ok(Some(object)) => pass_on(&object, request),
+                Ok(None) => refuse(endpoint, request, &Refusal::UnknownSid.into()).into(),
+                Err(message) => misconfigured(&message),
+            }
+        }
+        Ok(Admitted::Handshake(revision, handshake)) => match objects(app, env) {
+            Ok(objects) => match place(endpoint, &objects, revision, &handshake) {
+                Some(object) => pass_on(&object, request),
+                None => misconfigured("the platform made no object"),
+            },
+            Err(message) => misconfigured(&message),
+        },
+        Err(refused) => refuse(endpoint, request, &refused).into(),
+    })
+}
+
+/// A request that an object is to see.
+enum Admitted {
+    Session(Sid),
+    Handshake(Revision, Handshake),
+}
+
+/// One that none is to see, and the application's words on it.
+struct Denied(Refusal, Option<String>);
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal, None)
+    }
+}
+
+/// Looks at a request in the order in which the reference server does, so that
+/// clients see the same error first.
+fn admit(
+    endpoint: &Endpoint,
+    request: &Request,
+    url: &str,
+    query: &str,
+) -> Result<Admitted, Denied> {
+    let options = &endpoint.options;
+    let transport = match query::parameter(query, "transport").as_deref() {
+        Some("polling") => Transport::Polling,
+        Some("websocket") => Transport::WebSocket,
+        Some(_) | None => return Err(Refusal::UnknownTransport.into()),
+    };
+    if !options.takes(transport) {
+        return Err(Refusal::UnknownTransport.into());
+    }
+    if let Some(origin) = http::header(request, "origin")
+        && !(is_header_value(&origin) && http::admits_origin(options, &origin, url))
+    {
+        return Err(Refusal::BadRequest.into());
+    }
+    let upgrades = http::is_upgrade(request);
+    let method = request.method();
+    if let Some(sid) = query::parameter(query, "sid").filter(|sid| !sid.is_empty()) {
+        let sid = Sid::parse(&sid).ok_or(Refusal::UnknownSid)?;
+        let fits = match transport {
+            Transport::Polling => !upgrades && (method == "GET" || method == "POST"),
+            Transport::WebSocket => upgrades,
+        };
+        return if fits {
+            Ok(Admitted::Session(sid))
+        } else {
+            Err(Refusal::BadRequest.into())
+        };
+    }
+    if method != "GET" {
+        return Err(Refusal::BadHandshakeMethod.into());
+    }
+    if (transport == Transport::WebSocket) != upgrades {
+        return Err(Refusal::BadRequest.into());
+    }
+    let handshake = Handshake::new(request);
+    if let Some(admit) = &endpoint.admit {
+        admit(&handshake).map_err(|message| Denied(Refusal::Forbidden, Some(message)))?;
+    }
+    let revision = query::parameter(query, "EIO").and_then(|eio| Revision::from_query(&eio));
+    match revision {
+        Some(Revision::V3) if !options.revision_3 => {
+            Err(Refusal::UnsupportedProtocolVersion.into())
+        }
+        Some(revision) => Ok(Admitted::Handshake(revision, handshake)),
+        None => Err(Refusal::UnsupportedProtocolVersion.into()),
+    }
+}
+
+/// RFC 9110, section 5.5: what a header's value may hold.
+fn is_header_value(value: &str) -> bool {
+    value
+        .chars()
+        .all(|c| matches!(c, '\t' | ' '..='~' | '\u{80}'..='\u{ff}'))
+}
+
+fn refuse(endpoint: &Endpoint, request: &Request, denied: &Denied) -> Response {
+    let Denied(refusal, message) = denied;
+    if endpoint.options.log >= Level::Debug {
+        let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
+        log::log(endpoint.options.log, Level::Debug, "refused", &fields);
+    }
+    http::respond(
+        &endpoint.options,
+        request,
+        Reply::refusal(*refusal, message.clone()),
+    )
+}
+
+/// The Durable Objects of an application.
+fn objects(app: &App, env: &Env) -> Result<DurableObjectNamespace, String> {
+    locate::objects(&app.binding, env)
+}
+
+/// The object for a new session.
+fn place(
+    endpoint: &Endpoint,
+    objects: &DurableObjectNamespace,
+    revision: Revision,
+    handshake: &Handshake,
+) -> Option<DurableObject> {
+    let options = &endpoint.options;
+    // In Socket.IO, clients of both revisions talk to each other.
+    let revision = endpoint.engine().map(|_| revision);
+    let name = options.placement.choose(&options.path, revision, handshake);
+    locate::by_name(objects, name.as_deref()).ok()
+}
+
+fn pass_on(object: &DurableObject, request: &Request) -> JsValue {
+    match object.fetch_with_request(request) {
+        Ok(response) => response.into(),
+        Err(error) => js_sys::Promise::reject(&error).into(),
+    }
+}
+
+/// A mistake of whoever deployed the Worker.
+fn misconfigured(message: &str) -> JsValue {
+    log::misconfigured(message);
+    plain(message, 500).into()
+}
+
+fn plain(text: &str, status: u16) -> Response {
+    let init = web_sys::ResponseInit::new();
+    init.set_status(status);
+    Response::new_with_opt_str_and_init(Some(text), &init).unwrap_or_else(|_| Response::error())
+}
