@@ -214,13 +214,15 @@ pub(crate) fn socket_pair() -> Option<(WebSocket, WebSocket)> {
     Some((pair.client().ok()?, pair.server().ok()?))
 }
 
-/// Calls `listener` when the client lets go of this request. The event's target
-/// then has the number `conn`.
+/// Calls `listener`, and no earlier one, when the client lets go of this request.
+/// The event's target then has the number `conn`.
 pub(crate) fn on_abort(request: &Request, conn: u64, listener: &Function) {
     if let Some(signal) = request.unchecked_ref::<ServerRequest>().signal() {
         set_number_of(&signal, conn);
-        // Whoever cannot be told by the event learns it from the clock.
-        let _ = signal.add_event_listener_with_callback("abort", listener);
+        // Not one listener more: that of a wasm instance which is gone throws, and
+        // with compatibility dates before September 2026 keeps the others from being
+        // called.
+        signal.set_onabort(Some(listener));
     }
 }
 

@@ -113,6 +113,9 @@ async fn a_client_that_lets_go_is_told_by_its_number() {
         "return new Request('/', { signal: x.signal });",
         &controller,
     );
+    // That of an instance which is gone.
+    let stale = Function::new_no_args("globalThis.stale = true; throw new Error('gone');");
+    on_abort(request.unchecked_ref(), 1, &stale);
     on_abort(
         request.unchecked_ref(),
         MAX_SAFE,
@@ -122,6 +125,7 @@ async fn a_client_that_lets_go_is_told_by_its_number() {
     js("x.abort();", &controller);
     wait(0).await;
     assert_eq!(heard.get(), Some(MAX_SAFE));
+    assert!(js("return globalThis.stale;", 0).is_undefined());
 }
 
 #[wasm_bindgen_test]

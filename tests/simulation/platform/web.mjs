@@ -174,7 +174,7 @@ export class FakeResponse extends Message {
 
 /** An AbortSignal, which the platform fires when the client lets go. */
 export class Signal {
-  #listeners = [];
+  #listener;
   #followers = [];
   #platform;
   aborted = false;
@@ -183,8 +183,8 @@ export class Signal {
     this.#platform = platform;
   }
 
-  addEventListener(type, listener) {
-    if (type === 'abort') this.#listeners.push({ listener, context: this.#platform?.context });
+  set onabort(listener) {
+    this.#listener = { listener, context: this.#platform?.context };
   }
 
   /** The signal of the next hop. */
@@ -198,7 +198,8 @@ export class Signal {
     if (this.aborted) return;
     this.aborted = true;
     this.#followers.forEach((signal) => signal.abort());
-    for (const { listener, context } of this.#listeners) {
+    if (this.#listener) {
+      const { listener, context } = this.#listener;
       this.#platform.runIn(context, () => listener({ type: 'abort', target: this }));
     }
   }
