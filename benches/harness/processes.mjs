@@ -14,7 +14,9 @@ import { fileURLToPath } from 'node:url';
 import workerd from 'workerd';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
-const COMPATIBILITY_DATE = '2026-11-17';
+// Those of wrangler.toml, for every Worker that is measured.
+const COMPATIBILITY_DATE = '2026-08-15';
+const COMPATIBILITY_FLAGS = ['enable_request_signal', 'no_web_socket_compression'];
 const PAGE = 4_096;
 
 /** The benchmarks' application on Dormouse, built by `tools/build.mjs`. */
@@ -83,6 +85,7 @@ const main :Workerd.Worker = (
   modules = [${embedded.join(', ')}],
   ${durable}
   compatibilityDate = "${COMPATIBILITY_DATE}",
+  compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
 );
 `;
 }

@@ -81,6 +81,7 @@
 )]
 
 mod api;
+mod compatibility;
 mod http;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;

@@ -16,6 +16,7 @@ use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 
 use crate::api::app::{App, app};
 use crate::api::endpoint::Endpoint;
+use crate::compatibility;
 use crate::http::{self, Reply};
 use crate::log::{self, Level};
 use crate::parts::running_fetch;
@@ -88,6 +89,7 @@ fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
     let Some(endpoint) = app.endpoint_at(path) else {
         return Routed::Application;
     };
+    compatibility::check();
     let options = &endpoint.options;
     if request.method() == "OPTIONS" && http::is_cross_origin(options) {
         return Routed::Server(http::preflight(options, request).into());

@@ -5,7 +5,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../root.mjs';
 
-export const COMPATIBILITY_DATE = '2026-11-17';
+// Those of wrangler.toml, which says why.
+export const COMPATIBILITY_DATE = '2026-08-15';
+export const COMPATIBILITY_FLAGS = ['enable_request_signal', 'no_web_socket_compression'];
 export const OBJECT = 'Dormouse';
 
 /** The path of a file of a build, which must exist. */

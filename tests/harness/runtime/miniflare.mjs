@@ -6,14 +6,17 @@ import path from 'node:path';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
 import { settled } from '../delays.mjs';
 import { root } from '../root.mjs';
-import { COMPATIBILITY_DATE, OBJECT, builtFile, objectId } from './built.mjs';
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, OBJECT, builtFile, objectId } from './built.mjs';
 import { Logs } from './logs.mjs';
 import { endWithParent } from './parent.mjs';
 
 const NAME = 'dormouse';
 
-/** Starts the test Worker (tests/worker), or another build with the same object class. */
-export async function start({ build = 'tests/worker/build', port = 0, assets } = {}) {
+/**
+ * Starts the test Worker (tests/worker), or another build with the same object class.
+ * `worker` overrides how it is configured.
+ */
+export async function start({ build = 'tests/worker/build', port = 0, assets, worker } = {}) {
   const logs = new Logs();
   const { runtime, entry, direct } = await startMiniflare({
     name: NAME,
@@ -25,6 +28,7 @@ export async function start({ build = 'tests/worker/build', port = 0, assets } =
     ],
     modulesRoot: path.resolve(root, build),
     ...(assets && { assets: assetsBeforeWorker(assets) }),
+    ...worker,
   });
   return face(runtime, logs, entry, direct);
 }
@@ -44,6 +48,7 @@ export async function startMiniflare({ name, port = 0, onLog, ...worker }) {
         {
           name,
           compatibilityDate: COMPATIBILITY_DATE,
+          compatibilityFlags: COMPATIBILITY_FLAGS,
           durableObjects: { DORMOUSE: { className: OBJECT, useSQLite: true } },
           unsafeDirectSockets: [{ host: '127.0.0.1', port }],
           ...worker,

@@ -1,7 +1,7 @@
 // What workerd runs: the built Worker, a second one beside it that puts objects to
 // sleep, cuts them off or aborts them, and the configuration of both.
 
-import { COMPATIBILITY_DATE } from './built.mjs';
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './built.mjs';
 
 export const HOST = '127.0.0.1';
 const ABORT = 'dormouse-test-abort';
@@ -85,6 +85,7 @@ const config :Workerd.Config = (
 
 const dormouse :Workerd.Worker = (
   compatibilityDate = "${COMPATIBILITY_DATE}",
+  compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
   modules = [
     (name = "entry.js", esModule = embed "entry.js"),
     (name = "index.js", esModule = embed "index.js"),

@@ -1,0 +1,56 @@
+//! The compatibility flags that a Worker has to be deployed with.
+
+use core::cell::Cell;
+
+use js_sys::Reflect;
+use wasm_bindgen::JsValue;
+
+use crate::log;
+
+thread_local! {
+    static CHECKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Logs, once for each instance, that a flag is missing.
+///
+/// At the first request and not at the start, whose log the platform drops.
+pub(crate) fn check() {
+    if !CHECKED.replace(true) && flag("enable_request_signal") == Some(false) {
+        log::misconfigured(
+            "add `enable_request_signal` to `compatibility_flags` in wrangler.toml, or set \
+             `compatibility_date` to 2026-11-17 or later; without it, the session of a client \
+             that drops its poll lasts until its heartbeat is missed",
+        );
+    }
+}
+
+/// Returns whether this flag is set; `None` where the runtime does not tell.
+fn flag(name: &str) -> Option<bool> {
+    let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    let flags = property(
+        &property(&js_sys::global(), "Cloudflare")?,
+        "compatibilityFlags",
+    )?;
+    property(&flags, name)?.as_bool()
+}
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+    use crate::in_browser::js;
+
+    #[wasm_bindgen_test]
+    fn a_flag_is_set_or_not_or_unknown() {
+        let flags = "{ one: true, two: false }";
+        let set = "globalThis.Cloudflare = { compatibilityFlags: eval(`(${x})`) };";
+        assert_eq!(flag("one"), None);
+        js(set, flags);
+        assert_eq!(flag("one"), Some(true));
+        assert_eq!(flag("two"), Some(false));
+        assert_eq!(flag("three"), None);
+        js("delete globalThis[x];", "Cloudflare");
+        assert_eq!(flag("one"), None);
+    }
+}
