@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
 
 use crate::options::{Options, Origins};
-use crate::query;
+use crate::origin;
 
 #[wasm_bindgen]
 extern "C" {
@@ -175,33 +175,6 @@ fn is_zero(weight: &str) -> bool {
         .is_some_and(|q| q.starts_with('0') && q.bytes().all(|byte| matches!(byte, b'0' | b'.')))
 }
 
-/// Whether a page of this origin, if it is one, may connect.
-pub(crate) fn admits_origin(options: &Options, origin: &str, url: &str) -> bool {
-    match &options.origins {
-        Origins::Any | Origins::Unchecked => true,
-        Origins::Same => is_same_origin(origin, query::origin(url)),
-        Origins::These(origins) => origins
-            .iter()
-            .any(|allowed| is_same_origin(allowed, origin)),
-    }
-}
-
-/// Whether two origins are one (RFC 6454, section 5): their hosts are in any
-/// case, and the port that a scheme has anyway may be named. Browsers write
-/// neither; the one who wrote the options may.
-fn is_same_origin(one: &str, other: &str) -> bool {
-    without_default_port(one).eq_ignore_ascii_case(without_default_port(other))
-}
-
-fn without_default_port(origin: &str) -> &str {
-    let port = match origin.split_once("://") {
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => ":443",
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") => ":80",
-        Some(_) | None => return origin,
-    };
-    origin.strip_suffix(port).unwrap_or(origin)
-}
-
 /// The headers that CORS asks for, on errors too.
 fn headers(options: &Options, request: &Request) -> Headers {
     // It throws for a bad initial value, and there is none.
@@ -216,7 +189,7 @@ fn headers(options: &Options, request: &Request) -> Headers {
     if by_name {
         set(&headers, "vary", "Origin");
     }
-    if let Some(origin) = origin.filter(|origin| admits_origin(options, origin, &request.url())) {
+    if let Some(origin) = origin.filter(|origin| origin::is_admitted(options, origin, "")) {
         set(
             &headers,
             "access-control-allow-origin",

@@ -90,6 +90,7 @@ mod log;
 mod object;
 mod options;
 mod parts;
+mod origin;
 mod placement;
 mod platform;
 mod port;

@@ -8,15 +8,17 @@ use core::time::Duration;
 use dormouse_proto::engine::{Settings, Transport};
 
 use crate::log::Level;
+use crate::origin::Origin;
 use crate::placement::Placement;
 
 pub(crate) use self::methods::option_methods;
 
 /// Who may connect from a browser.
 ///
-/// Browsers name the page's origin in the header `Origin`; other clients send
-/// none and are not concerned. What is refused gets 400, on both transports:
-/// browsers do not protect WebSockets by themselves.
+/// Browsers name the page's origin in the header `Origin`; most other clients send
+/// none and are not concerned. Scheme, host and port are compared, and `ws:` is
+/// taken for `http:`. What is refused gets 400, on both transports, and a line in
+/// the log: browsers do not protect WebSockets by themselves.
 ///
 /// ```
 /// use dormouse::engine::{Engine, Origins};
@@ -32,7 +34,7 @@ pub enum Origins {
     Same,
     /// Every page (`*`).
     Any,
-    /// Pages of these origins, such as `https://example.com`.
+    /// Pages of these origins, such as `https://example.com`, or `file://`.
     These(Vec<String>),
     /// Every page, and no CORS header is sent: the application, or something
     /// before it, takes care of CORS.
@@ -56,6 +58,31 @@ impl<const N: usize> From<[&str; N]> for Origins {
             0 => Self::Unchecked,
             _ => Self::These(origins.map(str::to_owned).into()),
         }
+    }
+}
+
+impl From<String> for Origins {
+    /// As from a `&str`.
+    fn from(origin: String) -> Self {
+        Self::from(&*origin)
+    }
+}
+
+impl From<Vec<String>> for Origins {
+    /// A list of origins, as from an array; `"*"` alone is [`Any`](Self::Any).
+    fn from(origins: Vec<String>) -> Self {
+        match &*origins {
+            [] => Self::Unchecked,
+            [origin] => Self::from(&**origin),
+            [_, _, ..] => Self::These(origins),
+        }
+    }
+}
+
+impl From<&[String]> for Origins {
+    /// As from a `Vec<String>`.
+    fn from(origins: &[String]) -> Self {
+        origins.to_vec().into()
     }
 }
 
@@ -97,6 +124,8 @@ pub(crate) struct Options {
     pub(crate) revision_3: bool,
     pub(crate) origins: Origins,
     pub(crate) credentials: bool,
+    /// What a proxy says of the client's request is believed.
+    pub(crate) trust_proxy: bool,
     pub(crate) cookie: Option<Cookie>,
     /// Bodies of at least this many bytes are compressed.
     pub(crate) compression: Option<usize>,
@@ -115,6 +144,7 @@ impl Default for Options {
             revision_3: true,
             origins: Origins::Same,
             credentials: false,
+            trust_proxy: false,
             cookie: None,
             compression: Some(1024),
             in_order: false,
@@ -257,9 +287,10 @@ impl Options {
 }
 
 fn is_origin(origin: &str) -> bool {
-    origin.split_once("://").is_some_and(|(scheme, host)| {
-        !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '*', ' '])
-    })
+    let is_bare = origin
+        .split_once("://")
+        .is_some_and(|(_, host)| !host.contains(['/', '?', '#']));
+    is_bare && Origin::parse(origin).is_some_and(|origin| origin.is_complete())
 }
 
 /// What stands in URLs as it is, and in the query of our own commands.

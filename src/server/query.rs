@@ -13,17 +13,6 @@ pub(crate) fn split(url: &str) -> (&str, &str) {
     (path, query)
 }
 
-/// Scheme and host of a URL, as an `Origin` header has them.
-pub(crate) fn origin(url: &str) -> &str {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let end = url
-        .char_indices()
-        .skip(host)
-        .find(|(_, c)| matches!(c, '/' | '?' | '#'))
-        .map_or(url.len(), |(at, _)| at);
-    url.get(..end).unwrap_or(url)
-}
-
 /// The value of the parameter of this name, the last if there are several.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
     parameters(query)
@@ -100,23 +89,6 @@ mod tests {
             ("", "/", ""),
         ] {
             assert_eq!(split(url), (path, query), "{url}");
-        }
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn origins_are_scheme_and_host() {
-        for (url, expect) in [
-            ("https://a.org/x?y#z", "https://a.org"),
-            ("https://a.org", "https://a.org"),
-            ("https://a.org?x=/", "https://a.org"),
-            ("https://a.org#x", "https://a.org"),
-            ("http://localhost:8787/", "http://localhost:8787"),
-            ("http://[::1]:8787/", "http://[::1]:8787"),
-            ("https://a.org/x?to=https://b.org", "https://a.org"),
-            ("https://ä.org/x", "https://ä.org"),
-            ("", ""),
-        ] {
-            assert_eq!(origin(url), expect, "{url}");
         }
     }
 

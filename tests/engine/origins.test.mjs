@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { assertAlive, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
-import { differs } from '../harness/target.mjs';
+import { differs, workerOnly } from '../harness/target.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 import { refusedWebSocket } from '../harness/wire/websocket.mjs';
 
@@ -34,6 +34,8 @@ describe('same origin (the default)', { concurrency: true }, () => {
     'http://127.0.0.1',
     `http://127.0.0.1:${server.port}.evil.example`,
     `http://evil.example#127.0.0.1:${server.port}`,
+    `http://evil.example/http://127.0.0.1:${server.port}`,
+    `wss://127.0.0.1:${server.port}`,
   ];
 
   test('its own origin connects, by polling and by WebSocket', async () => {
@@ -43,6 +45,15 @@ describe('same origin (the default)', { concurrency: true }, () => {
     await assertEchoes(peer);
     peer.close();
   });
+
+  // Swift's Starscream sends the WebSocket's own URL, PHP's client a whole address.
+  for (const origin of ['ws://<host>', 'http://<host>/', 'http://<host>/x?y=z#w', 'HTTP://<host>']) {
+    test(`"${origin}" is the same origin`, async () => {
+      const headers = { origin: origin.replace('<host>', `${server.host}:${server.port}`) };
+      assert.equal((await get(path, headers)).status, 200);
+      (await openSession(server, { path, headers })).close();
+    });
+  }
 
   test('no Origin at all connects', async () => {
     await assertAlive(await openPolling(server));
@@ -190,6 +201,43 @@ describe('a list of origins', { concurrency: true }, () => {
     assert.notEqual(headers['access-control-allow-origin'], 'http://evil.example');
     assert.notEqual(headers['access-control-allow-origin'], '*');
   });
+});
+
+describe('behind a proxy', { concurrency: true, ...workerOnly }, () => {
+  const headers = {
+    origin: 'https://public.example',
+    'x-forwarded-proto': 'https, http',
+    'x-forwarded-host': 'public.example',
+  };
+
+  test('a proxy that is trusted tells the own origin', async () => {
+    assert.equal((await get('/proxied/', headers)).status, 200);
+    const { origin, ...others } = headers;
+    assertError(await get('/proxied/', { ...others, origin: 'https://evil.example' }), 3);
+    assertError(await get('/proxied/', { origin }), 3);
+  });
+
+  test('others are not believed', async () => {
+    assertError(await get('/sleepy/', headers), 3);
+  });
+});
+
+test('an origin that is refused is logged once, with the remedy', workerOnly, async () => {
+  const logging = await startServer();
+  try {
+    const origins = ['http://one.example', 'http://one.example', 'http://two.example'];
+    for (const origin of origins) {
+      const answer = await fetchRaw(logging, { path: '/sleepy/', query: handshake, headers: { origin } });
+      assertError(answer, 3);
+    }
+    await logging.logs.waitFor({ event: 'origin refused', origin: 'http://two.example' });
+    const [entry, ...others] = logging.logs.find({ event: 'origin refused', origin: 'http://one.example' });
+    assert.deepEqual(others, []);
+    assert.equal(entry.level, 'warn');
+    assert.match(entry.message, /`origins`/);
+  } finally {
+    await logging.stop();
+  }
 });
 
 describe('cookie', { concurrency: true }, () => {

@@ -74,10 +74,20 @@ macro_rules! option_methods {
             self
         }
 
-        /// Which pages may connect: `"*"`, one origin, or a list of them; the empty
-        /// list leaves the matter to others. Default: pages of the same origin.
+        /// Which pages may connect: `"*"`, one origin, or a list of them, owned or
+        /// not; the empty list leaves the matter to others. Default: pages of the same
+        /// origin.
         pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
             self.options.origins = origins.into();
+            self
+        }
+
+        /// Whether a proxy in front of the Worker is believed when it says, by
+        /// `X-Forwarded-Proto` and `X-Forwarded-Host`, how its clients reach it: then
+        /// those are the server's own origin. Default: `false`. Clients can send these
+        /// headers too, so turn it on only where no request comes past the proxy.
+        pub fn trust_proxy(mut self, trust: bool) -> Self {
+            self.options.trust_proxy = trust;
             self
         }
 

@@ -180,9 +180,12 @@ fn origins() {
         "https://a.org",
         "http://localhost:8787",
         "capacitor://localhost",
+        "wss://a.org",
+        "file://",
         "*",
     ] {
         fine(Engine::new().origins(origin));
+        fine(Engine::new().origins(origin.to_owned()));
     }
     fine(Engine::new().origins(["https://a.org", "https://b.org"]));
     fine(Engine::new().origins([]));
@@ -195,6 +198,9 @@ fn origins() {
         "https://*.a.org",
         "",
         "null",
+        "file",
+        "file:///x",
+        "https://a.org?",
         "https://a b",
     ] {
         check(
@@ -203,6 +209,30 @@ fn origins() {
             &format!("\"{wrong}\" is no origin"),
         );
     }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn origins_can_come_from_the_configuration() {
+    let owned =
+        |origins: &[&str]| -> Vec<String> { origins.iter().map(|it| (*it).to_owned()).collect() };
+    for (origins, expect) in [
+        (&[][..], Origins::Unchecked),
+        (&["*"], Origins::Any),
+        (&["https://a.org"], Origins::from("https://a.org")),
+        (
+            &["https://a.org", "app://b"],
+            ["https://a.org", "app://b"].into(),
+        ),
+    ] {
+        assert_eq!(Origins::from(owned(origins)), expect);
+        assert_eq!(Origins::from(&*owned(origins)), expect);
+    }
+    // One that stands for all cannot stand among others.
+    check(
+        Engine::new().origins(owned(&["https://a.org", "*"])),
+        "origins",
+        "\"*\" is no origin",
+    );
 }
 
 #[wasm_bindgen_test(unsupported = test)]

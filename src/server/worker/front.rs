@@ -20,6 +20,7 @@ use crate::compatibility;
 use crate::http::{self, Reply};
 use crate::log::{self, Level};
 use crate::parts::running_fetch;
+use crate::origin;
 use crate::platform;
 use crate::port::locate;
 use crate::query;
@@ -145,11 +146,7 @@ fn admit(
     if !options.takes(transport) {
         return Err(Refusal::UnknownTransport.into());
     }
-    if let Some(origin) = http::header(request, "origin")
-        && !(is_header_value(&origin) && http::admits_origin(options, &origin, url))
-    {
-        return Err(Refusal::BadRequest.into());
-    }
+    origin::check(options, request, url)?;
     let upgrades = http::is_upgrade(request);
     let method = request.method();
     if let Some(sid) = query::parameter(query, "sid").filter(|sid| !sid.is_empty()) {
@@ -182,13 +179,6 @@ fn admit(
         Some(revision) => Ok(Admitted::Handshake(revision, handshake)),
         None => Err(Refusal::UnsupportedProtocolVersion.into()),
     }
-}
-
-/// RFC 9110, section 5.5: what a header's value may hold.
-fn is_header_value(value: &str) -> bool {
-    value
-        .chars()
-        .all(|c| matches!(c, '\t' | ' '..='~' | '\u{80}'..='\u{ff}'))
 }
 
 fn refuse(endpoint: &Endpoint, request: &Request, denied: &Denied) -> Response {

@@ -96,6 +96,7 @@ fn engines() -> App {
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
         .engine(echo("/noupgrade/").allow_upgrades(false))
         .engine(echo("/ordered/").in_order(true))
+        .engine(echo("/proxied/").trust_proxy(true))
         .engine(echo("/limited-engine/").task_limit(Duration::from_secs(1)))
 }
 

@@ -1,0 +1,146 @@
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::*;
+
+#[wasm_bindgen_test(unsupported = test)]
+fn origins_are_compared_by_scheme_host_and_port() {
+    let here = "https://example.com/engine.io/?EIO=4";
+    let local = "http://localhost:8787/engine.io/?EIO=4";
+    for (origins, url, origin, expect) in [
+        (Origins::Same, here, "https://example.com", true),
+        (Origins::Same, here, "http://example.com", false),
+        (Origins::Same, here, "https://example.com:8443", false),
+        (Origins::Same, here, "https://example.com.evil.org", false),
+        (Origins::Same, here, "https://sub.example.com", false),
+        (Origins::Same, here, "https://example.co", false),
+        (Origins::Same, here, "null", false),
+        (Origins::Same, here, "", false),
+        (Origins::Same, local, "http://localhost:8787", true),
+        (Origins::Same, local, "http://localhost", false),
+        (Origins::Same, local, "http://127.0.0.1:8787", false),
+        // Swift sends the WebSocket's own URL, others a whole address.
+        (Origins::Same, here, "wss://example.com", true),
+        (Origins::Same, here, "ws://example.com", false),
+        (Origins::Same, local, "ws://localhost:8787", true),
+        (Origins::Same, here, "https://example.com/", true),
+        (
+            Origins::Same,
+            here,
+            "https://example.com/x?y=https://a.org#z",
+            true,
+        ),
+        (Origins::Same, here, "https://example.com:443/x", true),
+        (Origins::Same, here, "https://example.com:/", false),
+        (Origins::Same, here, "https://example.com@evil.org/", false),
+        (
+            Origins::Same,
+            here,
+            "https://evil.org/https://example.com",
+            false,
+        ),
+        (
+            Origins::Same,
+            here,
+            "https://evil.org?://example.com",
+            false,
+        ),
+        (Origins::Same, here, "https://example.com\\.evil.org", false),
+        (Origins::Same, here, "file://", false),
+        (Origins::Same, "file:///x", "null", false),
+        ("file://".into(), here, "file://", true),
+        ("file://".into(), here, "file:///x", true),
+        ("file://".into(), here, "null", false),
+        (
+            ["https://a.org", "file://"].into(),
+            here,
+            "wss://a.org/",
+            true,
+        ),
+        ("*".into(), here, "file://", true),
+        // Who does not write as browsers do is understood all the same.
+        (Origins::Same, here, "https://EXAMPLE.com:443", true),
+        (Origins::Same, here, "https://example.com:80", false),
+        (
+            Origins::Same,
+            "https://example.com:443/",
+            "https://example.com",
+            true,
+        ),
+        (Origins::Same, "http://[::1]/", "http://[::1]:80", true),
+        (Origins::Same, "http://[::80]/", "http://[::80]", true),
+        ("https://a.org".into(), here, "https://a.org", true),
+        ("https://a.org".into(), here, "https://example.com", false),
+        ("https://A.org:443".into(), here, "https://a.org", true),
+        ("http://a.org:80".into(), here, "http://a.org", true),
+        ("http://a.org:443".into(), here, "http://a.org", false),
+        ("app://a:443".into(), here, "app://a", false),
+        (["https://a.org", "app://b"].into(), here, "app://b", true),
+        (["https://a.org", "app://b"].into(), here, "app://c", false),
+        ("*".into(), here, "https://a.org", true),
+        ("*".into(), here, "null", true),
+        ([].into(), here, "https://a.org", true),
+    ] {
+        let options = Options {
+            origins: origins.clone(),
+            ..Options::default()
+        };
+        assert_eq!(
+            is_admitted(&options, origin, url),
+            expect,
+            "{origins:?} {url} {origin}"
+        );
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod in_browser {
+    use super::*;
+    use crate::in_browser::request;
+
+    const URL: &str = "http://internal:8787/engine.io/?EIO=4";
+
+    #[wasm_bindgen_test]
+    fn a_proxy_is_believed_where_it_is_trusted() {
+        for (headers, expect) in [
+            (&[][..], URL),
+            (&[("x-forwarded-proto", "https")], "https://internal:8787"),
+            (&[("x-forwarded-host", "a.org")], "http://a.org"),
+            (
+                &[
+                    ("x-forwarded-proto", "https"),
+                    ("x-forwarded-host", "a.org"),
+                ],
+                "https://a.org",
+            ),
+            (
+                &[
+                    ("x-forwarded-proto", "https, http"),
+                    ("x-forwarded-host", "a.org:8443 , b.org"),
+                ],
+                "https://a.org:8443",
+            ),
+            (&[("x-forwarded-proto", ""), ("x-forwarded-host", " ")], URL),
+        ] {
+            let request = request("GET", URL, headers);
+            let trusting = Options {
+                trust_proxy: true,
+                ..Options::default()
+            };
+            let trusted = own(&trusting, &request, URL);
+            assert_eq!(
+                Origin::parse(&trusted),
+                Origin::parse(expect),
+                "{headers:?}"
+            );
+            assert_eq!(own(&Options::default(), &request, URL), URL);
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn a_request_without_an_origin_is_not_of_a_page() {
+        assert_eq!(
+            check(&Options::default(), &request("GET", URL, &[]), URL),
+            Ok(())
+        );
+    }
+}
