@@ -13,6 +13,41 @@ pub(crate) fn split(url: &str) -> (&str, &str) {
     (path, query)
 }
 
+/// The parameters that the protocol knows, read in one go. Of several values the
+/// last counts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) transport: Option<String>,
+    pub(crate) sid: Option<String>,
+    pub(crate) eio: Option<String>,
+    pub(crate) j: Option<String>,
+    pub(crate) b64: Option<String>,
+}
+
+impl Query {
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in parameters(query) {
+            let known = match &*name {
+                "transport" => &mut parsed.transport,
+                "sid" => &mut parsed.sid,
+                "EIO" => &mut parsed.eio,
+                "j" => &mut parsed.j,
+                "b64" => &mut parsed.b64,
+                _ => continue,
+            };
+            *known = Some(value);
+        }
+        parsed
+    }
+
+    /// Returns the session that a request is for: none in a handshake, which may
+    /// leave it empty.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.sid.as_deref().filter(|sid| !sid.is_empty())
+    }
+}
+
 /// The value of the parameter of this name, the last if there are several.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
     parameters(query)
@@ -143,6 +178,24 @@ mod tests {
             let ours = serde_json::to_string(&ours).unwrap();
             assert_eq!(Some(ours), browsers.as_string(), "{query}");
         }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn the_parameters_of_the_protocol_are_read_at_once() {
+        let some = |value: &str| Some(value.to_owned());
+        let query = "EIO=3&x=y&transport=polling&EIO=4&%73id=a%2Bb&j=0&b64=1&t=z&eio=5";
+        let expect = Query {
+            transport: some("polling"),
+            sid: some("a+b"),
+            eio: some("4"),
+            j: some("0"),
+            b64: some("1"),
+        };
+        assert_eq!(Query::parse(query), expect);
+        assert_eq!(Query::parse(query).session(), Some("a+b"));
+        assert_eq!(Query::parse("sid=&j").session(), None);
+        assert_eq!(Query::parse("sid=&j").j, some(""));
+        assert_eq!(Query::parse(""), Query::default());
     }
 
     #[wasm_bindgen_test(unsupported = test)]

@@ -16,7 +16,7 @@ use web_sys::{Request, Response};
 use crate::http::{self, Reply};
 use crate::options::Options;
 use crate::platform::{self, ObjectState};
-use crate::query;
+use crate::query::{self, Query};
 use crate::sid::{Key, Sid};
 use crate::table::Table;
 
@@ -61,38 +61,25 @@ impl Parsed {
         let url = request.url();
         let (path, query) = query::split(&url);
         let options = options_at(path)?;
-        let mut parsed = Self {
+        let query = Query::parse(query);
+        let sid = query.session();
+        let kind = match sid {
+            None => Kind::Handshake,
+            Some(_) if http::is_upgrade(request) => Kind::Upgrade,
+            Some(_) if request.method() == "POST" => Kind::Post,
+            Some(_) => Kind::Poll,
+        };
+        Some(Self {
             request: Clone::clone(request),
             options,
-            kind: Kind::Handshake,
-            sid: None,
-            revision: None,
-            b64: false,
-            format: Format::Any,
-        };
-        for (name, value) in query::parameters(query) {
-            match &*name {
-                "sid" if value.is_empty() => parsed.kind = Kind::Handshake,
-                "sid" => {
-                    parsed.kind = Kind::Poll;
-                    parsed.sid = Sid::parse(&value);
-                }
-                "EIO" => parsed.revision = Some(Revision::from_query(&value)),
-                "b64" => parsed.b64 = !value.is_empty(),
-                "j" => parsed.format = Format::Jsonp(jsonp::JsonpIndex::from_query(&value)),
-                _ => {}
-            }
-        }
-        if parsed.kind == Kind::Poll {
-            parsed.kind = if http::is_upgrade(request) {
-                Kind::Upgrade
-            } else if request.method() == "POST" {
-                Kind::Post
-            } else {
-                Kind::Poll
-            };
-        }
-        Some(parsed)
+            kind,
+            sid: sid.and_then(Sid::parse),
+            revision: query.eio.as_deref().map(Revision::from_query),
+            b64: query.b64.is_some_and(|b64| !b64.is_empty()),
+            format: query.j.as_deref().map_or(Format::Any, |j| {
+                Format::Jsonp(jsonp::JsonpIndex::from_query(j))
+            }),
+        })
     }
 }
 

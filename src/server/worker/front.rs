@@ -23,7 +23,7 @@ use crate::parts::running_fetch;
 use crate::origin;
 use crate::platform;
 use crate::port::locate;
-use crate::query;
+use crate::query::{self, Query};
 use crate::request::Handshake;
 use crate::sid::Sid;
 
@@ -138,7 +138,8 @@ fn admit(
     query: &str,
 ) -> Result<Admitted, Denied> {
     let options = &endpoint.options;
-    let transport = match query::parameter(query, "transport").as_deref() {
+    let query = Query::parse(query);
+    let transport = match query.transport.as_deref() {
         Some("polling") => Transport::Polling,
         Some("websocket") => Transport::WebSocket,
         Some(_) | None => return Err(Refusal::UnknownTransport.into()),
@@ -149,8 +150,8 @@ fn admit(
     origin::check(options, request, url)?;
     let upgrades = http::is_upgrade(request);
     let method = request.method();
-    if let Some(sid) = query::parameter(query, "sid").filter(|sid| !sid.is_empty()) {
-        let sid = Sid::parse(&sid).ok_or(Refusal::UnknownSid)?;
+    if let Some(sid) = query.session() {
+        let sid = Sid::parse(sid).ok_or(Refusal::UnknownSid)?;
         let fits = match transport {
             Transport::Polling => !upgrades && (method == "GET" || method == "POST"),
             Transport::WebSocket => upgrades,
@@ -171,8 +172,7 @@ fn admit(
     if let Some(admit) = &endpoint.admit {
         admit(&handshake).map_err(|message| Denied(Refusal::Forbidden, Some(message)))?;
     }
-    let revision = query::parameter(query, "EIO").and_then(|eio| Revision::from_query(&eio));
-    match revision {
+    match query.eio.as_deref().and_then(Revision::from_query) {
         Some(Revision::V3) if !options.revision_3 => {
             Err(Refusal::UnsupportedProtocolVersion.into())
         }
