@@ -124,6 +124,8 @@ pub(crate) struct Options {
     pub(crate) revision_3: bool,
     pub(crate) origins: Origins,
     pub(crate) credentials: bool,
+    /// JSONP is served to a browser that does not say whose page loads it.
+    pub(crate) jsonp: bool,
     /// What a proxy says of the client's request is believed.
     pub(crate) trust_proxy: bool,
     pub(crate) cookie: Option<Cookie>,
@@ -144,6 +146,7 @@ impl Default for Options {
             revision_3: true,
             origins: Origins::Same,
             credentials: false,
+            jsonp: false,
             trust_proxy: false,
             cookie: None,
             compression: Some(1024),
@@ -272,6 +275,14 @@ impl Options {
             return wrong("placement", "Placement::Shards takes a number over 0");
         }
         Ok(())
+    }
+
+    /// Whether some pages may connect and others may not.
+    pub(crate) fn checks_origins(&self) -> bool {
+        match self.origins {
+            Origins::Same | Origins::These(_) => true,
+            Origins::Any | Origins::Unchecked => false,
+        }
     }
 
     pub(crate) fn takes(&self, transport: Transport) -> bool {

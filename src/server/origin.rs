@@ -104,9 +104,29 @@ pub(crate) fn is_admitted(options: &Options, origin: &str, own: &str) -> bool {
 }
 
 /// Refuses a request from a page that may not connect.
-pub(crate) fn check(options: &Options, request: &Request, url: &str) -> Result<(), Refusal> {
+///
+/// A script of JSONP is loaded without an `Origin`. Browsers then say by
+/// `Sec-Fetch-Site` where it is loaded from, and those that do not know that header
+/// are told apart from other clients by nothing else than their `j`.
+pub(crate) fn check(
+    options: &Options,
+    request: &Request,
+    url: &str,
+    is_jsonp: bool,
+) -> Result<(), Refusal> {
     let Some(origin) = header(request, "origin") else {
-        return Ok(());
+        return match header(request, "sec-fetch-site").as_deref() {
+            _ if !options.checks_origins() => Ok(()),
+            Some("cross-site" | "same-site") => {
+                warn(options, "unnamed", "only `origins(\"*\")` admits it");
+                Err(Refusal::BadRequest)
+            }
+            None if is_jsonp && !options.jsonp => {
+                warn(options, "unnamed, JSONP", "`jsonp(true)` admits it");
+                Err(Refusal::BadRequest)
+            }
+            Some(_) | None => Ok(()),
+        };
     };
     let own = own(options, request, url);
     if !is_header_value(&origin) {

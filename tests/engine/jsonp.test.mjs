@@ -3,7 +3,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import vm from 'node:vm';
-import { assertClosed } from '../harness/engine/expect.mjs';
+import { assertClosed, assertError } from '../harness/engine/expect.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
@@ -12,6 +12,8 @@ const server = await startServer();
 after(() => server.stop());
 
 const path = '/sleepy/';
+// What a browser says of a script that a page of the same origin loads.
+const own = { 'sec-fetch-site': 'same-origin' };
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** Runs the answer as a page would; the payload that it hands to its callback. */
@@ -27,7 +29,12 @@ function evaluate(answer, index) {
 /** A session whose every request has `j`. */
 async function open(revision, index = 0, others = {}) {
   const query = { EIO: revision, transport: 'polling', j: index, ...others };
-  const request = (options) => fetchRaw(server, { path, ...options, query: { ...query, ...options.query } });
+  const request = (options) => fetchRaw(server, {
+    path,
+    ...options,
+    query: { ...query, ...options.query },
+    headers: { ...own, ...options.headers },
+  });
   const answer = await request({});
   const payload = evaluate(answer, index);
   const { sid } = JSON.parse(payload.slice(payload.indexOf('0{') + 1));
@@ -59,7 +66,7 @@ for (const revision of [3, 4]) {
 
     test('only the digits of j are used', async () => {
       const query = { EIO: revision, transport: 'polling', j: 'a1b<script>2' };
-      const { text } = await fetchRaw(server, { path, query });
+      const { text } = await fetchRaw(server, { path, query, headers: own });
       assert.ok(text.startsWith('___eio[12]('), text);
     });
 
@@ -151,9 +158,51 @@ for (const revision of [3, 4]) {
 
     test('an error is JSON, not a script', async () => {
       const query = { EIO: revision, transport: 'polling', j: 0, sid: 'unknown' };
-      const answer = await fetchRaw(server, { path, query });
+      const answer = await fetchRaw(server, { path, query, headers: own });
       assert.equal(answer.status, 400);
       assert.equal(answer.headers['content-type'], 'application/json');
     });
   });
 }
+
+describe('whose page loads the script', { concurrency: true }, () => {
+  const query = { EIO: 4, transport: 'polling' };
+  const load = (path, headers, others = { j: 0 }) =>
+    fetchRaw(server, { path, query: { ...query, ...others }, headers });
+  const lenient = differs('leaves origins to others unless told');
+
+  for (const path of ['/sleepy/', '/strict/']) {
+    for (const site of ['cross-site', 'same-site']) {
+      test(`${path}: a page elsewhere (${site}) gets 400`, lenient, async () => {
+        assertError(await load(path, { 'sec-fetch-site': site }), 3);
+        assertError(await load(path, { 'sec-fetch-site': site }, {}), 3);
+      });
+    }
+
+    test(`${path}: a page nobody knows of gets 400, other clients do not`, lenient, async () => {
+      assertError(await load(path, {}), 3);
+      assert.equal((await load(path, {}, {})).status, 200);
+    });
+
+    test(`${path}: a page of the same origin is served`, async () => {
+      assert.equal((await load(path, own)).status, 200);
+    });
+  }
+
+  test('a session that exists is no less protected', lenient, async () => {
+    const { sid } = await open(4);
+    assertError(await load(path, { 'sec-fetch-site': 'cross-site' }, { j: 0, sid }), 3);
+    assertError(await load(path, {}, { j: 0, sid }), 3);
+  });
+
+  test('where every origin may connect, so may every page', async () => {
+    for (const headers of [{}, own, { 'sec-fetch-site': 'cross-site' }]) {
+      assert.equal((await load('/engine.io/', headers)).status, 200);
+    }
+  });
+
+  test('an option serves browsers that say nothing', lenient, async () => {
+    assert.equal((await load('/noupgrade/', {})).status, 200);
+    assertError(await load('/noupgrade/', { 'sec-fetch-site': 'cross-site' }), 3);
+  });
+});

@@ -82,6 +82,15 @@ macro_rules! option_methods {
             self
         }
 
+        /// Whether JSONP is served to browsers that say neither by `Origin` nor by
+        /// `Sec-Fetch-Site` whose page loads it, as old ones do. Default: `false`, for
+        /// else pages of any origin could connect. It changes nothing where
+        /// [`origins`](Self::origins) admits all of them.
+        pub fn jsonp(mut self, serve: bool) -> Self {
+            self.options.jsonp = serve;
+            self
+        }
+
         /// Whether a proxy in front of the Worker is believed when it says, by
         /// `X-Forwarded-Proto` and `X-Forwarded-Host`, how its clients reach it: then
         /// those are the server's own origin. Default: `false`. Clients can send these

@@ -137,10 +137,55 @@ mod in_browser {
     }
 
     #[wasm_bindgen_test]
-    fn a_request_without_an_origin_is_not_of_a_page() {
-        assert_eq!(
-            check(&Options::default(), &request("GET", URL, &[]), URL),
-            Ok(())
-        );
+    fn a_script_says_where_it_is_loaded_from() {
+        const SITE: &str = "sec-fetch-site";
+        let any = || Origins::from("*");
+        let those = || Origins::from("https://a.org");
+        for (origins, jsonp, site, is_jsonp, expect) in [
+            // Clients that are not browsers, and browsers of old.
+            (Origins::Same, false, None, false, true),
+            (Origins::Same, false, None, true, false),
+            (Origins::Same, true, None, true, true),
+            (those(), false, None, false, true),
+            (those(), false, None, true, false),
+            (those(), true, None, true, true),
+            (any(), false, None, true, true),
+            (Origins::Unchecked, false, None, true, true),
+            // Browsers.
+            (Origins::Same, false, Some("same-origin"), true, true),
+            (Origins::Same, false, Some("same-origin"), false, true),
+            (Origins::Same, false, Some("none"), false, true),
+            (Origins::Same, false, Some("same-site"), false, false),
+            (Origins::Same, false, Some("cross-site"), false, false),
+            (Origins::Same, true, Some("cross-site"), true, false),
+            (those(), true, Some("same-site"), true, false),
+            (those(), false, Some("same-origin"), true, true),
+            (any(), false, Some("cross-site"), true, true),
+            (Origins::Unchecked, false, Some("cross-site"), true, true),
+        ] {
+            let headers: Vec<_> = site.map(|site| (SITE, site)).into_iter().collect();
+            let options = Options {
+                origins,
+                jsonp,
+                log: Level::Off,
+                ..Options::default()
+            };
+            let checked = check(&options, &request("GET", URL, &headers), URL, is_jsonp);
+            assert_eq!(checked.is_ok(), expect, "{options:?} {site:?} {is_jsonp}");
+        }
+    }
+
+    #[wasm_bindgen_test]
+    fn an_origin_counts_more_than_the_site() {
+        let options = Options {
+            origins: "https://a.org".into(),
+            log: Level::Off,
+            ..Options::default()
+        };
+        for (origin, expect) in [("https://a.org", true), ("https://b.org", false)] {
+            let headers = [("origin", origin), ("sec-fetch-site", "cross-site")];
+            let checked = check(&options, &request("GET", URL, &headers), URL, true);
+            assert_eq!(checked.is_ok(), expect, "{origin}");
+        }
     }
 }

@@ -147,7 +147,7 @@ fn admit(
     if !options.takes(transport) {
         return Err(Refusal::UnknownTransport.into());
     }
-    origin::check(options, request, url)?;
+    origin::check(options, request, url, query.j.is_some())?;
     let upgrades = http::is_upgrade(request);
     let method = request.method();
     if let Some(sid) = query.session() {

@@ -94,7 +94,7 @@ fn engines() -> App {
         .engine(strict())
         .engine(echo("/polling/").transports(&[Transport::Polling]))
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
-        .engine(echo("/noupgrade/").allow_upgrades(false))
+        .engine(echo("/noupgrade/").allow_upgrades(false).jsonp(true))
         .engine(echo("/ordered/").in_order(true))
         .engine(echo("/proxied/").trust_proxy(true))
         .engine(echo("/limited-engine/").task_limit(Duration::from_secs(1)))
