@@ -28,6 +28,9 @@ extern "C" {
 
 pub(crate) const JSON: &str = "application/json";
 
+/// RFC 6455, section 11.3.4.
+pub(crate) const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
 /// An answer before it is one of this platform.
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -120,6 +123,11 @@ pub(crate) fn switch_protocols(
     let headers = headers(options, request);
     if let Some(cookie) = cookie {
         set(&headers, "set-cookie", cookie);
+    }
+    // A client that has offered some takes no connection without one of them.
+    let offered = header(request, SUBPROTOCOL).unwrap_or_default();
+    if let Some(subprotocol) = options.subprotocol.select(&offered) {
+        set(&headers, SUBPROTOCOL, subprotocol);
     }
     let init = ResponseInit::new();
     init.set_status(101);

@@ -1,6 +1,7 @@
 //! The options of a server, and what is wrong with some.
 
 mod methods;
+mod subprotocol;
 
 use core::fmt;
 use core::time::Duration;
@@ -12,6 +13,7 @@ use crate::origin::Origin;
 use crate::placement::Placement;
 
 pub(crate) use self::methods::option_methods;
+pub(crate) use self::subprotocol::{Subprotocol, offered};
 
 /// Who may connect from a browser.
 ///
@@ -128,6 +130,7 @@ pub(crate) struct Options {
     pub(crate) jsonp: bool,
     /// What a proxy says of the client's request is believed.
     pub(crate) trust_proxy: bool,
+    pub(crate) subprotocol: Subprotocol,
     pub(crate) cookie: Option<Cookie>,
     /// Bodies of at least this many bytes are compressed.
     pub(crate) compression: Option<usize>,
@@ -148,6 +151,7 @@ impl Default for Options {
             credentials: false,
             jsonp: false,
             trust_proxy: false,
+            subprotocol: Subprotocol::default(),
             cookie: None,
             compression: Some(1024),
             in_order: false,

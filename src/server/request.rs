@@ -9,6 +9,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::{Cf, Headers};
 
+use crate::http::SUBPROTOCOL;
+use crate::options::offered;
 use crate::platform;
 use crate::query;
 
@@ -114,6 +116,13 @@ impl Handshake {
     /// All headers.
     pub fn headers(&self) -> &Headers {
         &self.headers
+    }
+
+    /// The WebSocket sub-protocols that the client offers, in its order. None if it
+    /// connects via polling.
+    pub fn subprotocols(&self) -> Vec<String> {
+        let header = self.header(SUBPROTOCOL).unwrap_or_default();
+        offered(&header).map(str::to_owned).collect()
     }
 
     /// What Cloudflare knows of the request: country, data centre, TLS and

@@ -68,6 +68,25 @@ macro_rules! option_methods {
             self
         }
 
+        /// Selects one of the WebSocket sub-protocols that a client offers (the
+        /// `protocols` of browsers, `Sec-WebSocket-Protocol` on the wire). Default: the
+        /// first. Without one of those that it offers, a browser does not connect.
+        ///
+        /// ```
+        /// use dormouse::Server;
+        ///
+        /// let server = Server::new()
+        ///     .select_subprotocol(|offered| offered.iter().copied().find(|name| *name == "chat"));
+        /// # let _ = server;
+        /// ```
+        pub fn select_subprotocol(
+            mut self,
+            select: impl for<'a> Fn(&[&'a str]) -> Option<&'a str> + 'static,
+        ) -> Self {
+            self.options.subprotocol = crate::options::Subprotocol::new(select);
+            self
+        }
+
         /// Sets a cookie at the handshake. Default: none.
         pub fn cookie(mut self, cookie: impl Into<Cookie>) -> Self {
             self.options.cookie = Some(cookie.into());

@@ -4,10 +4,10 @@ import WebSocket from 'ws';
 import { Queue, within } from '../wait.mjs';
 
 /** Opens a WebSocket; fails with the HTTP answer where the server refuses. */
-export async function openWebSocket(server, { path = '/sleepy/', query = {}, headers } = {}) {
+export async function openWebSocket(server, { path = '/sleepy/', query = {}, headers, protocols = [] } = {}) {
   const given = Object.entries({ transport: 'websocket', ...query }).filter(([, v]) => v !== undefined);
   const url = `${server.wsUrl}${path}?${new URLSearchParams(given)}`;
-  const peer = new Peer(new WebSocket(url, { headers, perMessageDeflate: false }));
+  const peer = new Peer(new WebSocket(url, protocols, { headers, perMessageDeflate: false }));
   await within(peer.opened, 'opened WebSocket');
   return peer;
 }

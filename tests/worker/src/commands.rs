@@ -22,6 +22,7 @@ pub(crate) fn remember_request(client: &Client, handshake: &Handshake) {
         "query": queries,
         "headers": headers,
         "cf": handshake.cf().is_some(),
+        "subprotocols": handshake.subprotocols(),
     });
     client
         .save_session(&Kept {

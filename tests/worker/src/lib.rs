@@ -69,6 +69,10 @@ fn conformance() -> Engine {
         .origins("*")
 }
 
+fn second<'a>(offered: &[&'a str]) -> Option<&'a str> {
+    offered.get(1).copied()
+}
+
 fn strict() -> Engine {
     echo("/strict/")
         .origins(["http://good.example"])
@@ -96,7 +100,11 @@ fn engines() -> App {
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
         .engine(echo("/noupgrade/").allow_upgrades(false).jsonp(true))
         .engine(echo("/ordered/").in_order(true))
-        .engine(echo("/proxied/").trust_proxy(true))
+        .engine(
+            echo("/proxied/")
+                .trust_proxy(true)
+                .select_subprotocol(second),
+        )
         .engine(echo("/limited-engine/").task_limit(Duration::from_secs(1)))
 }
 
