@@ -97,7 +97,7 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
     let encoding = options
         .compression
         .filter(|threshold| reply.body.len() >= *threshold)
-        .and_then(|_| accepted_encoding(&header(request, "accept-encoding")?));
+        .and_then(|_| accepted_encoding(&client_encodings(request)?));
     let response = match &reply.body {
         Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init),
         Body::Binary(bytes) => {
@@ -153,6 +153,18 @@ fn compress(
     // The body is compressed already; the runtime must not do it again.
     let _ = Reflect::set(init, &"encodeBody".into(), &"manual".into());
     StreamedResponse::streamed(&body, init).unchecked_into()
+}
+
+/// Returns what the client itself says that it takes.
+///
+/// Cloudflare and the development proxy of wrangler write encodings of their own
+/// into the header, and decode them for no client that did not ask. Of what they
+/// replaced they keep a note, which is empty where there was nothing.
+fn client_encodings(request: &Request) -> Option<String> {
+    let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    property(request, "cf")
+        .and_then(|cf| property(&cf, "clientAcceptEncoding")?.as_string())
+        .or_else(|| header(request, "accept-encoding"))
 }
 
 /// The encoding we would use among those that the client takes (RFC 9110,

@@ -83,6 +83,20 @@ for (const revision of [3, 4]) {
       }
     });
 
+    test('what a proxy accepts in the name of the client does not count', async () => {
+      // The entry asks for gzip whatever its client says, as Cloudflare does.
+      const entry = { ...server, port: new URL(server.entryUrl).port };
+      for (const [accepted, encoding] of [[undefined, undefined], ['deflate', 'deflate']]) {
+        const headers = accepted === undefined ? {} : { 'accept-encoding': accepted };
+        const session = await openPolling(entry, { revision });
+        await session.send(message('z'.repeat(2 * THRESHOLD)).replace(/^\d+:/, ''));
+        const answer = await session.get({ headers });
+        assert.equal(answer.headers['content-encoding'], encoding, accepted);
+        const body = encoding ? decoders[encoding](answer.body).toString() : answer.text;
+        assert.equal(body, message('z'.repeat(2 * THRESHOLD)));
+      }
+    });
+
     test('gzip of several, and with weights', async () => {
       for (const accepted of ['gzip, deflate, br', 'br;q=1, gzip;q=0.5', '*']) {
         const { answer, body } = await answerOf(THRESHOLD, { 'accept-encoding': accepted });

@@ -127,7 +127,7 @@ fn answers_are_what_the_protocol_says() {
 #[cfg(target_arch = "wasm32")]
 mod in_browser {
     use super::*;
-    use crate::in_browser::{js_async, request};
+    use crate::in_browser::{js, js_async, request};
 
     const URL: &str = "https://example.com/engine.io/?EIO=4";
 
@@ -262,6 +262,47 @@ mod in_browser {
         for request in [get(&[]), get(&[("accept-encoding", "br")])] {
             let response = respond(&Options::default(), &request, large());
             assert_eq!(body_of(&response).await.len(), 9_000);
+        }
+    }
+
+    #[wasm_bindgen_test]
+    async fn what_the_client_asked_counts_more_than_what_a_proxy_did() {
+        let note = "x[0].cf = x[1]; return x[0];";
+        let cf = |value: &str| js("return JSON.parse(x);", value);
+        for (cf, header, expect) in [
+            (JsValue::UNDEFINED, Some("gzip"), true),
+            (cf("{}"), Some("gzip"), true),
+            (cf("null"), Some("gzip"), true),
+            (
+                cf(r#"{"clientAcceptEncoding":""}"#),
+                Some("br, gzip"),
+                false,
+            ),
+            (
+                cf(r#"{"clientAcceptEncoding":"br"}"#),
+                Some("br, gzip"),
+                false,
+            ),
+            (
+                cf(r#"{"clientAcceptEncoding":"gzip"}"#),
+                Some("br, gzip"),
+                true,
+            ),
+            (cf(r#"{"clientAcceptEncoding":"deflate"}"#), None, true),
+        ] {
+            let headers: Vec<_> = header
+                .map(|it| ("accept-encoding", it))
+                .into_iter()
+                .collect();
+            let request = js(note, js_sys::Array::of2(&get(&headers), &cf));
+            let request: Request = request.unchecked_into();
+            let response = respond(&Options::default(), &request, reply("a".repeat(9_000)));
+            let headers = headers_of(&response).await;
+            assert_eq!(
+                headers.contains("content-encoding"),
+                expect,
+                "{cf:?} {header:?}"
+            );
         }
     }
 
