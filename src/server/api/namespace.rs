@@ -48,6 +48,8 @@ pub(crate) struct Handlers {
     pub(crate) on_disconnecting: Option<DisconnectFn>,
     pub(crate) on_disconnect: Option<DisconnectFn>,
     pub(crate) on_expired: Option<HandlerFn<OnExpired>>,
+    /// What was given twice: the method, and of which event.
+    pub(crate) duplicate: Option<(&'static str, String)>,
 }
 
 impl Handlers {
@@ -75,12 +77,16 @@ impl Handlers {
 
     fn insert(&mut self, event: &str, handler: EventFn) {
         match self.place(event) {
-            Ok(place) => {
-                if let Some((_, old)) = self.events.get_mut(place) {
-                    *old = handler;
-                }
-            }
+            Ok(_) => self.duplicate = Some(("on", event.to_owned())),
             Err(place) => self.events.insert(place, (event.to_owned(), handler)),
+        }
+    }
+}
+
+impl Handlers {
+    fn set<H>(&mut self, method: &'static str, place: fn(&mut Self) -> &mut Option<H>, handler: H) {
+        if place(self).replace(handler).is_some() {
+            self.duplicate = Some((method, String::new()));
         }
     }
 }
@@ -94,7 +100,8 @@ impl Namespace {
     /// It is called for a client that has come back too: see
     /// [`Recovered`](crate::Recovered).
     pub fn on_connect<S>(mut self, handler: impl Handler<OnConnect, S>) -> Self {
-        self.handlers.on_connect = Some(erase(handler));
+        self.handlers
+            .set("on_connect", |it| &mut it.on_connect, erase(handler));
         self
     }
 
@@ -155,7 +162,8 @@ impl Namespace {
 
     /// Registers what to do with an event that no other handler is for.
     pub fn on_fallback<S>(mut self, handler: impl Handler<OnEvent, S>) -> Self {
-        self.handlers.fallback = Some(erase(handler));
+        self.handlers
+            .set("on_fallback", |it| &mut it.fallback, erase(handler));
         self
     }
 
@@ -194,7 +202,11 @@ impl Namespace {
     /// [`on_disconnect`](Self::on_disconnect), which has [`Socket::rooms`] and
     /// [`Socket::data`] as well.
     pub fn on_disconnecting<S>(mut self, handler: impl Handler<OnDisconnect, S>) -> Self {
-        self.handlers.on_disconnecting = Some(erase(handler));
+        self.handlers.set(
+            "on_disconnecting",
+            |it| &mut it.on_disconnecting,
+            erase(handler),
+        );
         self
     }
 
@@ -205,7 +217,8 @@ impl Namespace {
     /// let in, but for those that the platform cuts off without telling anyone, as
     /// it does in a deploy.
     pub fn on_disconnect<S>(mut self, handler: impl Handler<OnDisconnect, S>) -> Self {
-        self.handlers.on_disconnect = Some(erase(handler));
+        self.handlers
+            .set("on_disconnect", |it| &mut it.on_disconnect, erase(handler));
         self
     }
 
@@ -226,7 +239,8 @@ impl Namespace {
     /// # let _ = server;
     /// ```
     pub fn on_expired<S>(mut self, handler: impl Handler<OnExpired, S>) -> Self {
-        self.handlers.on_expired = Some(erase(handler));
+        self.handlers
+            .set("on_expired", |it| &mut it.on_expired, erase(handler));
         self
     }
 

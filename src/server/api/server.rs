@@ -47,11 +47,13 @@ pub(crate) struct Application {
     pub(crate) recovery: Option<Recovery>,
     pub(crate) states: States,
     definitions: Vec<Definition>,
-    /// A pattern that cannot be read.
+    /// What is wrong with the name of a namespace.
     wrong: Option<String>,
 }
 
 struct Definition {
+    /// As it is written in the application; empty for a predicate.
+    name: String,
     matcher: Matcher,
     handlers: Rc<Handlers>,
     /// What the namespaces of a predicate are found by again: the predicate itself
@@ -66,6 +68,26 @@ enum Matcher {
 }
 
 impl Matcher {
+    /// Reads a name or a pattern, or says what is wrong with it.
+    fn parse(name: &str) -> Result<Self, String> {
+        if name.contains([',', '?']) {
+            return Err(format!(
+                "\"{name}\" cannot be joined: in what clients send, a name ends at `,` and at `?`"
+            ));
+        }
+        let matcher = if Pattern::is_one(name) {
+            Pattern::parse(name).map(Self::Pattern)
+        } else {
+            Some(Self::Name(name.to_owned()))
+        };
+        matcher.filter(|_| name.starts_with('/')).ok_or_else(|| {
+            format!(
+                "\"{name}\" is not a name; it must start with `/`, and open places are written \
+                 `{{name}}`, or `{{*name}}` at the end"
+            )
+        })
+    }
+
     fn is_name(&self, namespace: &str) -> bool {
         match self {
             Self::Name(name) => name == namespace,
@@ -173,15 +195,23 @@ impl Application {
                 remedy: remedy.to_owned(),
             })
         };
-        if let Some(name) = &self.wrong {
-            let remedy = format!(
-                "\"{name}\" is no name; it must start with `/`, and open places are written \
-                 `{{name}}`, or `{{*name}}` at the end"
-            );
-            return wrong("namespace", &remedy);
+        if let Some(remedy) = &self.wrong {
+            return wrong("namespace", remedy);
         }
         if self.definitions.is_empty() {
             return wrong("namespace", "define at least one, such as \"/\"");
+        }
+        for (index, Definition { name, handlers, .. }) in self.definitions.iter().enumerate() {
+            let mut before = self.definitions.iter().take(index);
+            if !name.is_empty() && before.any(|other| other.name == *name) {
+                let remedy = format!("\"{name}\" is defined twice; put all its handlers into one");
+                return wrong("namespace", &remedy);
+            }
+            if let Some((method, event)) = &handlers.duplicate {
+                let what = if event.is_empty() { "it" } else { event };
+                let remedy = format!("in \"{name}\", {what} has two handlers; make one of them");
+                return wrong(method, &remedy);
+            }
         }
         let names = self.definitions.iter().flat_map(|it| it.handlers.names());
         if let Some(name) = names.into_iter().find(|name| RESERVED_NAMES.contains(name)) {
@@ -291,15 +321,10 @@ impl Server {
     /// # let _ = server;
     /// ```
     pub fn namespace(mut self, name: &str, define: impl FnOnce(Namespace) -> Namespace) -> Self {
-        let matcher = if Pattern::is_one(name) {
-            Pattern::parse(name).map(Matcher::Pattern)
-        } else {
-            Some(Matcher::Name(name.to_owned()))
-        };
-        match matcher.filter(|_| name.starts_with('/')) {
-            Some(matcher) => self.define(matcher, define),
-            None => {
-                self.application.wrong = Some(name.to_owned());
+        match Matcher::parse(name) {
+            Ok(matcher) => self.define(name, matcher, define),
+            Err(remedy) => {
+                self.application.wrong = Some(remedy);
                 self
             }
         }
@@ -330,10 +355,15 @@ impl Server {
         matches: impl Fn(&JoinRequest<'_>) -> bool + 'static,
         define: impl FnOnce(Namespace) -> Namespace,
     ) -> Self {
-        self.define(Matcher::Predicate(Rc::new(matches)), define)
+        self.define("", Matcher::Predicate(Rc::new(matches)), define)
     }
 
-    fn define(mut self, matcher: Matcher, define: impl FnOnce(Namespace) -> Namespace) -> Self {
+    fn define(
+        mut self,
+        name: &str,
+        matcher: Matcher,
+        define: impl FnOnce(Namespace) -> Namespace,
+    ) -> Self {
         let handlers = Rc::new(define(Namespace::default()).handlers);
         let definitions = &mut self.application.definitions;
         let tag = match matcher {
@@ -341,6 +371,7 @@ impl Server {
             Matcher::Predicate(_) => tag(&handlers, definitions),
         };
         definitions.push(Definition {
+            name: name.to_owned(),
             matcher,
             handlers,
             tag,
@@ -573,3 +604,6 @@ impl Recovery {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

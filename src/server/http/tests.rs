@@ -3,13 +3,6 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 
-fn options(origins: impl Into<Origins>) -> Options {
-    Options {
-        origins: origins.into(),
-        ..Options::default()
-    }
-}
-
 #[wasm_bindgen_test(unsupported = test)]
 fn the_encoding_is_one_that_the_client_takes() {
     for (accepted, expect) in [
@@ -382,7 +375,10 @@ mod in_browser {
 
     #[wasm_bindgen_test]
     async fn browsers_that_ask_first_are_answered() {
-        let options = options("https://a.org");
+        let options = Options {
+            origins: "https://a.org".into(),
+            ..Options::default()
+        };
         let asked = [
             ("origin", "https://a.org"),
             ("access-control-request-method", "POST"),

@@ -1,0 +1,100 @@
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use super::*;
+use crate::io::Namespace;
+
+/// Which option is wrong, and what is to be done.
+fn wrong(server: Server) -> Option<(&'static str, String)> {
+    let error = server.application.check(&server.options).err()?;
+    Some((error.option, error.remedy))
+}
+
+fn check(server: Server, option: &str, remedy: &str) {
+    let (wrong, tells) = wrong(server).unwrap_or_else(|| panic!("{option} is right"));
+    assert_eq!(wrong, option);
+    assert!(tells.contains(remedy), "{option}: {tells}");
+}
+
+fn root(define: impl FnOnce(Namespace) -> Namespace) -> Server {
+    Server::new().namespace("/", define)
+}
+
+fn named(names: &[&str]) -> Server {
+    names.iter().fold(Server::new(), |server, name| {
+        server.namespace(name, |namespace| namespace)
+    })
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_namespace_has_a_name_that_can_be_joined() {
+    for name in ["/", "/a", "/Acme Inc.", "/é/b", "/room-{id}", "/{*rest}"] {
+        assert_eq!(wrong(named(&[name])), None, "{name}");
+    }
+    for name in ["/Acme, Inc.", "/q?x", "/room-{id}?x", "/{a},b", "/{a,b}"] {
+        check(
+            named(&[name]),
+            "namespace",
+            &format!("\"{name}\" cannot be joined"),
+        );
+    }
+    for name in ["", "a", "a/b", "/{", "room-{id}"] {
+        check(
+            named(&[name]),
+            "namespace",
+            &format!("\"{name}\" is not a name"),
+        );
+    }
+    check(named(&[]), "namespace", "at least one");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_namespace_is_defined_once() {
+    let distinct = named(&["/", "/a", "/A", "/{a}", "/{b}", "/a/{*b}"]);
+    let distinct = distinct.namespace_if(|_| true, |namespace| namespace);
+    assert_eq!(
+        wrong(distinct.namespace_if(|_| true, |namespace| namespace)),
+        None
+    );
+    check(
+        named(&["/", "/a", "/"]),
+        "namespace",
+        "\"/\" is defined twice",
+    );
+    check(
+        named(&["/room-{id}", "/room-{id}"]),
+        "namespace",
+        "\"/room-{id}\" is defined twice",
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn an_event_has_one_handler() {
+    let once = root(|it| it.on("a", || ()).on("b", || ()).on_any(|| ()).on_any(|| ()));
+    assert_eq!(wrong(once), None);
+    let twice = root(|it| it.on("a", || ()).on("b", || ()).on("a", || ()));
+    check(twice, "on", "in \"/\", a has two handlers");
+    for (method, twice) in [
+        (
+            "on_connect",
+            root(|it| it.on_connect(|| ()).on_connect(|| ())),
+        ),
+        (
+            "on_fallback",
+            root(|it| it.on_fallback(|| ()).on_fallback(|| ())),
+        ),
+        (
+            "on_disconnecting",
+            root(|it| it.on_disconnecting(|| ()).on_disconnecting(|| ())),
+        ),
+        (
+            "on_disconnect",
+            root(|it| it.on_disconnect(|| ()).on_disconnect(|| ())),
+        ),
+        (
+            "on_expired",
+            root(|it| it.on_expired(|| ()).on_expired(|| ())),
+        ),
+    ] {
+        check(twice, method, "in \"/\", it has two handlers");
+    }
+}
