@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 const WORKERS = `
   export class WorkerEntrypoint { constructor(ctx, env) { this.ctx = ctx; this.env = env; } }
   export class DurableObject { constructor(ctx, env) { this.ctx = ctx; this.env = env; } }
+  export const exports = {};
 `;
 
 registerHooks({

@@ -1,14 +1,15 @@
-//! The compatibility flags that a Worker has to be deployed with.
+//! What a Worker has to be deployed with, and what to do where it was not.
 
 use core::cell::Cell;
 
-use js_sys::Reflect;
-use wasm_bindgen::JsValue;
+use js_sys::{Error, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
 
 use crate::log;
 
 thread_local! {
     static CHECKED: Cell<bool> = const { Cell::new(false) };
+    static WITHOUT_SQL: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Logs, once for each instance, that a flag is missing.
@@ -20,6 +21,21 @@ pub(crate) fn check() {
             "add `enable_request_signal` to `compatibility_flags` in wrangler.toml, or set \
              `compatibility_date` to 2026-11-17 or later; without it, the session of a client \
              that drops its poll lasts until its heartbeat is missed",
+        );
+    }
+}
+
+/// Logs, once for each instance, that the object's class has no SQLite, if that is
+/// why a statement failed.
+pub(crate) fn check_sql(error: &JsValue) {
+    let message = error.dyn_ref::<Error>().map(Error::message);
+    let is_why = message.is_some_and(|message| message.includes("SQL is not enabled", 0));
+    if is_why && !WITHOUT_SQL.replace(true) {
+        log::misconfigured(
+            "name the class Dormouse in `new_sqlite_classes` of its migration in wrangler.toml, not \
+             in `new_classes`; without SQLite, polling sessions do not survive sleep and nothing is \
+             recovered. A class that is deployed already has to be deleted first \
+             (`deleted_classes`)",
         );
     }
 }

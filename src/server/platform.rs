@@ -11,6 +11,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, WebSocket};
 use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
 
+use crate::compatibility;
+
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
@@ -123,6 +125,24 @@ extern "C" {
     type Chunk;
     #[wasm_bindgen(method, getter)]
     fn value(this: &Chunk) -> Option<Uint8Array>;
+}
+
+/// Returns what the Worker's main module exports, as `ctx.exports` does: where there
+/// is no context, as in the handler of a queue that calls `Io::new`, as well.
+#[cfg(not(test))]
+pub(crate) fn exports() -> JsValue {
+    #[wasm_bindgen(module = "cloudflare:workers")]
+    extern "C" {
+        #[wasm_bindgen(thread_local_v2, js_name = exports)]
+        static EXPORTS: JsValue;
+    }
+    EXPORTS.with(JsValue::clone)
+}
+
+/// A browser has no such module, and would load none of the tests.
+#[cfg(test)]
+pub(crate) fn exports() -> JsValue {
+    JsValue::UNDEFINED
 }
 
 /// The time, as the platform tells it: it stands still between two events.
@@ -342,7 +362,8 @@ impl ObjectState {
         self.raw()
             .storage()
             .sql()
-            .exec(statement, &bindings)?
+            .exec(statement, &bindings)
+            .inspect_err(compatibility::check_sql)?
             .raw()?
             .to_array()
     }

@@ -78,7 +78,8 @@ impl App {
     }
 
     /// The name of the Durable Object binding in `wrangler.toml`. Default:
-    /// `DORMOUSE`.
+    /// `DORMOUSE`. Without such a binding the class itself is used, if it is declared
+    /// there as `[exports.Dormouse]`.
     pub fn binding(mut self, name: &str) -> Self {
         self.binding = name.to_owned();
         self

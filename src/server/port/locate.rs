@@ -1,22 +1,37 @@
 //! Where the objects are: the one place where an object is looked up.
 
-use wasm_bindgen::{JsCast as _, JsValue};
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 use worker::worker_sys::{DurableObject, DurableObjectNamespace};
 
-/// Finds the Durable Objects by the name of their binding.
+use crate::platform;
+
+/// Finds the Durable Objects: the binding of that name, or else the class itself,
+/// where wrangler.toml declares it among its `exports`.
 ///
 /// # Errors
 ///
-/// There is no such binding: what whoever deployed the Worker has to do.
+/// There is neither: what whoever deployed the Worker has to do.
 pub(crate) fn objects(binding: &str, env: &Env) -> Result<DurableObjectNamespace, String> {
-    match js_sys::Reflect::get(env, &JsValue::from_str(binding)) {
-        Ok(objects) if !objects.is_undefined() => Ok(objects.unchecked_into()),
-        Ok(_) | Err(_) => Err(format!(
+    let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
+    let bound = property(env, binding).filter(|bound| !bound.is_undefined());
+    let declared = || {
+        let class = property(&platform::exports(), "Dormouse")?;
+        // One that is exported but not declared has no objects.
+        property(&class, "idFromName")?
+            .is_function()
+            .then_some(class)
+    };
+    let objects = bound.or_else(declared).map(JsCast::unchecked_into);
+    objects.ok_or_else(|| {
+        format!(
             "dormouse: wrangler.toml has no Durable Object binding named {binding}; add \
-             `[[durable_objects.bindings]]` with name = \"{binding}\" and class_name = \"Dormouse\"",
-        )),
-    }
+             `[[durable_objects.bindings]]` with name = \"{binding}\" and class_name = \"Dormouse\" \
+             and its migration, or `[exports.Dormouse]` with type = \"durable-object\" and storage = \
+             \"sqlite\""
+        )
+    })
 }
 
 /// Finds the object of an id in hexadecimal. The platform refuses ids that it has

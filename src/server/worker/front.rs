@@ -9,7 +9,8 @@ use core::future::poll_fn;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{Refusal, Revision, Transport};
-use wasm_bindgen::JsValue;
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Request, Response};
 use worker::Env;
 use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
@@ -79,9 +80,11 @@ pub async fn handle(
     };
     let response = js_sys::Promise::resolve(&response);
     let response = wasm_bindgen_futures::JsFuture::from(response).await;
-    Some(response.map_err(Into::into).map(|response| {
-        worker::Response::from(wasm_bindgen::JsCast::unchecked_into::<Response>(response))
-    }))
+    Some(
+        response
+            .map_err(Into::into)
+            .map(|response| worker::Response::from(response.unchecked_into::<Response>())),
+    )
 }
 
 fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
