@@ -92,6 +92,20 @@ eachRevision(server, path, ({ polling, websocket }) => {
         other.close();
       });
 
+      test('is sent a text that begins with U+FEFF, from another object too', async () => {
+        const session = await open();
+        const isElsewhere = ({ sid }) => sid.slice(0, 43) !== session.sid.slice(0, 43);
+        let other;
+        do {
+          other?.close();
+          other = await websocket();
+        } while (!isElsewhere(other));
+        other.send(`4cmd:send ${session.sid} \ufeffhello`);
+        assert.equal(await other.next(), '4sent');
+        assert.equal(await next(session), '4\ufeffhello');
+        other.close();
+      });
+
       test('tells its transport', async () => {
         const session = await open();
         assert.equal((await ask('GET', '/transport', session.sid)).text, transport);
