@@ -88,8 +88,10 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
     let headers = headers(options, request);
     set(&headers, "content-type", reply.content_type);
     set(&headers, "cache-control", "no-store");
+    // What a client sent must not become a script where it is sent back.
+    set(&headers, "x-content-type-options", "nosniff");
     if let Some(cookie) = &reply.cookie {
-        set(&headers, "set-cookie", cookie);
+        set_cookie(&headers, options, request, cookie);
     }
     let init = ResponseInit::new();
     init.set_status(reply.status);
@@ -122,7 +124,7 @@ pub(crate) fn switch_protocols(
 ) -> Response {
     let headers = headers(options, request);
     if let Some(cookie) = cookie {
-        set(&headers, "set-cookie", cookie);
+        set_cookie(&headers, options, request, cookie);
     }
     // A client that has offered some takes no connection without one of them.
     let offered = header(request, SUBPROTOCOL).unwrap_or_default();
@@ -241,6 +243,16 @@ pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
     init.set_status(204);
     init.set_headers(&headers);
     Response::new_with_opt_str_and_init(None, &init).unwrap_or_else(|_| Response::error())
+}
+
+/// Sets a cookie. One that is set over TLS is sent back over nothing else.
+fn set_cookie(headers: &Headers, options: &Options, request: &Request, cookie: &str) {
+    let is_secure = |attribute: &str| attribute.trim().eq_ignore_ascii_case("secure");
+    if origin::is_secure(options, request) && !cookie.split(';').any(is_secure) {
+        set(headers, "set-cookie", &format!("{cookie}; Secure"));
+    } else {
+        set(headers, "set-cookie", cookie);
+    }
 }
 
 fn set(headers: &Headers, name: &str, value: &str) {

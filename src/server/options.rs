@@ -94,7 +94,8 @@ impl From<&[String]> for Origins {
 pub struct Cookie {
     /// Its name. Default: `io`.
     pub name: String,
-    /// Its attributes. Default: `Path=/; HttpOnly; SameSite=Lax`.
+    /// Its attributes. Default: `Path=/; HttpOnly; SameSite=Lax`. Over `https:` there
+    /// is `Secure` as well.
     pub attributes: String,
 }
 

@@ -89,6 +89,13 @@ pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow
     format!("{scheme}://{host}").into()
 }
 
+/// Returns whether the client reaches the server over TLS.
+pub(crate) fn is_secure(options: &Options, request: &Request) -> bool {
+    let url = request.url();
+    let own = own(options, request, &url);
+    Origin::parse(&own).is_some_and(|origin| origin.scheme == "https")
+}
+
 /// Returns whether a page of this origin, if it is one, may connect to the server,
 /// whose own origin is that of `own`.
 pub(crate) fn is_admitted(options: &Options, origin: &str, own: &str) -> bool {

@@ -36,6 +36,14 @@ for (const revision of [3, 4]) {
       assert.equal(headers['cache-control'], 'no-store');
     });
 
+    test('is taken for nothing but what it says it is', differs('leaves that to others'), async () => {
+      const session = await openPolling(server, { revision });
+      const posted = await session.post(message('hello'));
+      for (const { headers } of [session.answer, posted, await session.get(), await session.post('x')]) {
+        assert.equal(headers['x-content-type-options'], 'nosniff');
+      }
+    });
+
     for (const method of ['PUT', 'DELETE', 'PATCH', 'HEAD']) {
       const calls = differs('answers 500');
       test(`${method} with a sid: an error, and the session stays`, calls, async () => {

@@ -175,7 +175,8 @@ mod in_browser {
                 assert_eq!(response.status(), status);
                 assert_eq!(
                     headers_of(&response).await,
-                    "cache-control: no-store\ncontent-type: text/plain; charset=UTF-8"
+                    "cache-control: no-store\ncontent-type: text/plain; charset=UTF-8\n\
+                     x-content-type-options: nosniff"
                 );
                 assert_eq!(body_of(&response).await, body.as_bytes());
             }
@@ -300,6 +301,52 @@ mod in_browser {
     }
 
     #[wasm_bindgen_test]
+    fn a_cookie_that_is_set_over_tls_stays_there() {
+        let proxied = Options {
+            trust_proxy: true,
+            ..Options::default()
+        };
+        let secure = "io=sid; Path=/; Secure";
+        for (options, url, cookie, expect) in [
+            (
+                Options::default(),
+                "http://a.org/",
+                "io=sid; Path=/",
+                "io=sid; Path=/",
+            ),
+            (
+                Options::default(),
+                "https://a.org/",
+                "io=sid; Path=/",
+                secure,
+            ),
+            (Options::default(), "https://a.org/", secure, secure),
+            (
+                Options::default(),
+                "https://a.org/",
+                "io=sid;secure",
+                "io=sid;secure",
+            ),
+            (
+                Options::default(),
+                "https://a.org/",
+                "io=secure",
+                "io=secure; Secure",
+            ),
+            (proxied, "http://a.org/", "io=sid; Path=/", secure),
+        ] {
+            let headers = Headers::new().unwrap();
+            let request = request("GET", url, &[("x-forwarded-proto", "https")]);
+            set_cookie(&headers, &options, &request, cookie);
+            assert_eq!(
+                headers.get("set-cookie"),
+                Ok(Some(expect.to_owned())),
+                "{url} {cookie}"
+            );
+        }
+    }
+
+    #[wasm_bindgen_test]
     async fn other_pages_are_told_what_they_may() {
         const MINE: &str = "https://a.org";
         const ALLOW: &str = "access-control-allow-origin";
@@ -365,7 +412,8 @@ mod in_browser {
                 assert_eq!(
                     headers_of(&response).await,
                     format!(
-                        "{allowed}cache-control: no-store\ncontent-type: {content_type}{varies}"
+                        "{allowed}cache-control: no-store\ncontent-type: {content_type}{varies}\n\
+                         x-content-type-options: nosniff"
                     ),
                     "{origins:?} {credentials} {origin:?}"
                 );

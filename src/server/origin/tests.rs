@@ -132,6 +132,7 @@ mod in_browser {
                 Origin::parse(expect),
                 "{headers:?}"
             );
+            assert_eq!(is_secure(&trusting, &request), expect.starts_with("https:"));
             assert_eq!(own(&Options::default(), &request, URL), URL);
         }
     }
