@@ -16,6 +16,13 @@ after(() => server.stop());
 const path = '/sleepy/';
 const { logs } = server;
 
+/** A `POST` of whose body nothing has been sent yet. */
+async function holdPost(session, text) {
+  const headers = { 'content-length': Buffer.byteLength(text), 'content-type': 'text/plain' };
+  const held = await session.hold({ method: 'POST', headers });
+  return { ...held, finish: () => held.request.socket.write(text) };
+}
+
 eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   describe('two GETs at once', { concurrency: true }, () => {
     test('the first gets 200 with 1, the second 400, the session is closed', async () => {
@@ -30,17 +37,42 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
     });
   });
 
-  describe('two POSTs at once', { concurrency: true }, () => {
-    test('the second gets 400 and the session is closed', async () => {
+  describe('POSTs at once', { concurrency: true }, () => {
+    const ends = differs('ends the session at the second');
+
+    test('are taken one after the other', ends, async () => {
+      // Clients for C# and Unity do not wait for an answer before they send the next.
       const session = await polling();
-      // The first POST has begun and its body never ends.
-      const headers = { 'content-length': '100', 'content-type': 'text/plain' };
-      const first = await session.hold({ method: 'POST', headers });
-      first.request.on('error', () => {});
-      const second = await session.post(body('4hello'));
-      assert.equal(second.status, 400);
+      const texts = Array.from({ length: 15 }, (_, index) => `4${index}`);
+      const slow = await holdPost(session, body('4first'));
+      const posts = texts.map((text) => session.post(body(text)));
+      slow.finish();
+      for (const { status, text } of await Promise.all([slow.response, ...posts])) {
+        assert.deepEqual([status, text], [200, 'ok']);
+      }
+      const packets = await session.collect(16);
+      assert.equal(packets[0], '4first');
+      assert.deepEqual(packets.slice(1).sort(), texts.sort());
+      await assertAlive(session);
+    });
+
+    test('one whose body breaks off ends the session, and those behind it get 400', ends, async () => {
+      const session = await polling();
+      const first = await holdPost(session, body('4first'));
+      const second = await session.hold({ method: 'POST', body: body('4second') });
+      drop(first);
+      assert.equal((await second.response).status, 400);
+      assert.equal(await logs.reason(session.sid), 'transport error');
+    });
+
+    test('more than 16: the last gets 400 and the session is closed', async () => {
+      const session = await polling();
+      // Each has begun and its body never ends.
+      const sixteen = Array.from({ length: 16 }, () => holdPost(session, body('4held')));
+      const held = await Promise.all(sixteen);
+      assert.equal((await session.post(body('4hello'))).status, 400);
       await assertClosed(session);
-      first.request.destroy();
+      for (const { request } of held) request.destroy();
     });
   });
 

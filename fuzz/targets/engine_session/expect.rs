@@ -22,6 +22,8 @@ pub(super) struct Outcome {
     pub(super) answers: BTreeMap<ConnId, Reply>,
     pub(super) frames: Vec<(ConnId, Received)>,
     pub(super) closed: Vec<(ConnId, u16)>,
+    /// Of which `POST` the body is to be read now.
+    pub(super) read: Option<ConnId>,
     pub(super) upgraded: bool,
     pub(super) over: Option<Reason>,
 }
@@ -44,6 +46,10 @@ impl Outcome {
                     };
                     let earlier = outcome.answers.insert(request, reply);
                     assert_eq!(earlier, None, "{request:?} is answered twice");
+                }
+                Output::ReadBody { request } => {
+                    assert_eq!(outcome.read, None, "one body is read at a time");
+                    outcome.read = Some(request);
                 }
                 Output::Send { socket, frame } => {
                     let closed = outcome.closed.iter().any(|(other, _)| *other == socket);

@@ -57,7 +57,8 @@ pub(super) struct Model {
     /// What the client has not had yet, in order.
     waiting: Vec<Received>,
     get: Option<ConnId>,
-    post: Option<ConnId>,
+    /// In order. The body of the first is being read.
+    posts: Vec<ConnId>,
     /// A `GET` that an upgrade has overtaken.
     overtaken: Option<(ConnId, u64)>,
     heard: u64,
@@ -81,7 +82,7 @@ impl Model {
             },
             waiting: Vec::new(),
             get: None,
-            post: None,
+            posts: Vec::new(),
             overtaken: None,
             heard: super::BEGIN,
             pinged: None,
@@ -112,7 +113,7 @@ impl Model {
             b64: self.b64 && self.revision == Revision::V3,
             next: ConnId(self.next),
             get: self.get.or(self.overtaken.map(|(request, _)| request)),
-            post: self.post,
+            post: self.posts.first().copied(),
             socket: self.socket().or(self.probe().map(|probe| probe.conn)),
         }
     }
@@ -219,18 +220,21 @@ impl Model {
             Step::Poll(request, _) => self.poll(now, *request),
             Step::PollGone(request) => self.poll_gone(*request),
             Step::Post(request) => reads = self.begin_post(now, *request),
-            Step::Body(request, body) if self.post == Some(*request) => {
+            Step::Body(request, body) if self.finish_post(*request) => {
                 messages = self.body(now, *request, body);
+                self.read_next_post();
             }
-            Step::BodyTooLarge(request) if self.post == Some(*request) => {
-                self.post = None;
+            Step::BodyTooLarge(request) if self.finish_post(*request) => {
                 self.answer(*request, Reply::TooLarge);
+                self.read_next_post();
             }
-            Step::BodyMalformed(request) if self.post == Some(*request) => {
+            Step::BodyMalformed(request) if self.finish_post(*request) => {
                 self.refuse_post(*request, Reason::ParseError);
+                self.read_next_post();
             }
-            Step::BodyGone(request) if self.post == Some(*request) => {
+            Step::BodyGone(request) if self.finish_post(*request) => {
                 self.refuse_post(*request, Reason::TransportError);
+                self.read_next_post();
             }
             Step::Body(..) | Step::BodyTooLarge(_) | Step::BodyMalformed(_) | Step::BodyGone(_) => {
             }
@@ -243,7 +247,7 @@ impl Model {
             Step::SignOfLife(ago) => self.sign_of_life(now - ago),
             Step::Evict => {
                 self.get = None;
-                self.post = None;
+                self.posts.clear();
                 self.overtaken = None;
             }
             Step::Wait => {}

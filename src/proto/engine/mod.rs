@@ -45,4 +45,4 @@ pub use payload::{
 };
 pub use prepared::{MESSAGE, Prepared};
 pub use session::{Cause, Deadline, Flush, Open, Session, SnapshotError, Transport};
-pub use settings::{FAREWELL, LATE_POLL, MAX_PACKETS, SLEEP_AFTER, Settings};
+pub use settings::{FAREWELL, LATE_POLL, MAX_PACKETS, MAX_POSTS, SLEEP_AFTER, Settings};

@@ -21,6 +21,11 @@ pub enum Output {
         /// Its answer.
         answer: Answer,
     },
+    /// Read the body of this `POST`, which had to wait for the one before it.
+    ReadBody {
+        /// The request.
+        request: ConnId,
+    },
     /// Send this frame on this WebSocket.
     Send {
         /// The WebSocket.

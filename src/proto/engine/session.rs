@@ -62,8 +62,9 @@ pub struct Session {
     /// The client said at its handshake that it takes no binary (revision 3).
     b64: bool,
     state: State,
-    /// The `POST` whose body is still on its way.
-    post: Option<ConnId>,
+    /// The `POST`s that have no answer yet, in order. The body of the first is being
+    /// read.
+    posts: VecDeque<ConnId>,
     /// A `GET` that the upgrade has overtaken, and when it is to be told.
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
@@ -189,7 +190,7 @@ impl Session {
             revision: open.revision,
             b64: open.b64,
             state,
-            post: None,
+            posts: VecDeque::new(),
             overtaken: None,
             heartbeat: Heartbeat::new(now),
             outputs: VecDeque::new(),
@@ -498,19 +499,21 @@ impl Session {
             self.refuse(request, Refusal::BadRequest);
         }
         if reason == Reason::ForcedClose {
-            self.dismiss_post();
-        } else if let Some(post) = self.post.take() {
-            self.refuse(post, Refusal::BadRequest);
+            self.dismiss_posts();
+        } else {
+            for post in core::mem::take(&mut self.posts) {
+                self.refuse(post, Refusal::BadRequest);
+            }
         }
         self.changed = true;
         self.outputs.push_back(Output::Closed(reason));
     }
 
-    /// Lets go of the `POST` of a client that has done nothing wrong: it was
-    /// still on its way when the application closed the session. An error would
+    /// Lets go of the `POST`s of a client that has done nothing wrong: they were
+    /// still on their way when the application closed the session. An error would
     /// reach the client ahead of the news and be taken for the reason.
-    fn dismiss_post(&mut self) {
-        if let Some(post) = self.post.take() {
+    fn dismiss_posts(&mut self) {
+        for post in core::mem::take(&mut self.posts) {
             self.answer(post, Answer::Received);
         }
     }
@@ -522,7 +525,7 @@ impl Session {
         }
         self.state = State::OVER;
         self.changed = true;
-        self.dismiss_post();
+        self.dismiss_posts();
     }
 
     fn end_polling(&mut self, mut polling: Polling, last: ServerPacket<'static>) {

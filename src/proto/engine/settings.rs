@@ -12,6 +12,13 @@ pub const FAREWELL: Duration = Duration::from_secs(30);
 /// The Python client takes no more, and closes over a longer payload.
 pub const MAX_PACKETS: usize = 16;
 
+/// How many `POST`s of a session may be on their way at once; the bodies of all but
+/// the first wait to be read.
+///
+/// Clients for C# and Unity do not wait for the answer before they send the next
+/// one. The bound is that of what a session can make its object hold.
+pub const MAX_POSTS: usize = 16;
+
 /// How long a `GET` is held that comes in the middle of an upgrade.
 ///
 /// A client that has stopped polling may send its `5` meanwhile, and then the

@@ -112,6 +112,7 @@ impl Inner {
     }
 
     fn handle_post(&self, key: Key, conn: ConnId) {
+        self.parts.requests.assign(conn, key);
         let now = self.parts.turn.now();
         let is_taken = self
             .parts

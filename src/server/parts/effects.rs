@@ -38,6 +38,7 @@ pub(crate) fn carry_out(parts: &Parts, key: Key, output: Output) {
             }
             parts.requests.answer(request, reply);
         }
+        Output::ReadBody { request } => parts.requests.read_body(request, key),
         Output::Send { socket, frame } => {
             parts.sessions.with(key, |seat| {
                 seat.socket(socket).map(|socket| send_frame(socket, &frame))

@@ -251,6 +251,14 @@ impl Requests {
 
 /// Bodies.
 impl Requests {
+    /// Notes whose `POST` this is, for the instance that may have to take it up
+    /// before its body is read.
+    pub(super) fn assign(&self, conn: ConnId, key: Key) {
+        if let Some(entry) = self.entry(conn) {
+            entry.set(KEY, Uint8Array::from(key.as_slice()).into());
+        }
+    }
+
     /// Reads the body of a `POST`, and tells of it.
     pub(crate) fn read_body(&self, conn: ConnId, key: Key) {
         let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
@@ -258,7 +266,6 @@ impl Requests {
         };
         let request = &parsed.request;
         let limit = parsed.options.settings.max_payload;
-        entry.set(KEY, Uint8Array::from(key.as_slice()).into());
         let length = http::header(request, "content-length").and_then(|length| length.parse().ok());
         match length {
             Some(length) if limit < length => self.tell_body(conn, key, Err(NoBody::TooLarge)),

@@ -3,8 +3,8 @@
 use std::mem;
 
 use dormouse_proto::engine::{
-    Body, ClientPacket, ConnId, Data, Frame, LATE_POLL, MAX_PACKETS, Reason, Refusal, Revision,
-    decode_payload,
+    Body, ClientPacket, ConnId, Data, Frame, LATE_POLL, MAX_PACKETS, MAX_POSTS, Reason, Refusal,
+    Revision, decode_payload,
 };
 
 use super::{Model, Phase, Probe, Received, Reply};
@@ -64,9 +64,9 @@ impl Model {
         let refusal = match self.phase {
             Phase::Farewell { .. } | Phase::Over => Refusal::UnknownSid,
             Phase::WebSocket { .. } => Refusal::BadRequest,
-            Phase::Polling(_) | Phase::Closing { .. } if self.post.is_none() => {
-                self.post = Some(request);
-                return true;
+            Phase::Polling(_) | Phase::Closing { .. } if self.posts.len() < MAX_POSTS => {
+                self.posts.push(request);
+                return self.posts.len() == 1;
             }
             Phase::Polling(_) | Phase::Closing { .. } => Refusal::BadRequest,
         };
@@ -77,13 +77,25 @@ impl Model {
         false
     }
 
+    /// Whether the body of this one was being read. It is no longer.
+    pub(super) fn finish_post(&mut self, request: ConnId) -> bool {
+        let is_first = self.posts.first() == Some(&request);
+        if is_first {
+            self.posts.remove(0);
+        }
+        is_first
+    }
+
+    pub(super) fn read_next_post(&mut self) {
+        self.expected.read = self.posts.first().copied();
+    }
+
     pub(super) fn body(
         &mut self,
         now: u64,
         request: ConnId,
         body: &Body<'static>,
     ) -> Vec<Data<'static>> {
-        self.post = None;
         let mut messages = Vec::new();
         let broken = if self.revision == Revision::V4 && matches!(body, Body::Binary(_)) {
             Some(Reason::TransportError)
@@ -101,7 +113,6 @@ impl Model {
     }
 
     pub(super) fn refuse_post(&mut self, request: ConnId, reason: Reason) {
-        self.post = None;
         self.answer(request, Reply::Refused(Refusal::BadRequest));
         if self.is_alive() {
             self.end(reason, Received::Close);

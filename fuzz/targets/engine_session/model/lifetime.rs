@@ -127,7 +127,7 @@ impl Model {
         if let Some((request, _)) = self.overtaken.take() {
             self.answer(request, Reply::Refused(Refusal::BadRequest));
         }
-        if let Some(request) = self.post.take() {
+        for request in mem::take(&mut self.posts) {
             let reply = match reason {
                 Reason::ForcedClose => Reply::Received,
                 _ => Reply::Refused(Refusal::BadRequest),
@@ -142,7 +142,7 @@ impl Model {
         if let Some(probe) = self.take_probe() {
             self.expected.closed.push((probe.conn, 1000));
         }
-        if let Some(request) = self.post.take() {
+        for request in mem::take(&mut self.posts) {
             self.answer(request, Reply::Received);
         }
         self.waiting.clear();

@@ -1,5 +1,5 @@
-//! HTTP long-polling: at most one `GET` waits for packets, at most one `POST`
-//! brings some.
+//! HTTP long-polling: at most one `GET` waits for packets, and `POST`s bring some,
+//! one after the other.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,11 +8,11 @@ use core::mem;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, ClientPacket, ConnId, Data, Format, Reason, Refusal, Revision, ServerPacket, Session,
-    State, Violation,
+    Answer, ClientPacket, ConnId, Data, Format, Output, Reason, Refusal, Revision, ServerPacket,
+    Session, State, Violation,
 };
 use crate::Timestamp;
-use crate::engine::{Body, LATE_POLL, MAX_PACKETS, decode_payload};
+use crate::engine::{Body, LATE_POLL, MAX_PACKETS, MAX_POSTS, decode_payload};
 
 /// What one buffered packet is taken to cost beside its content, so that empty
 /// messages count too.
@@ -125,7 +125,7 @@ impl Outbox {
 /// What comes in by HTTP.
 impl Session {
     /// A `GET` of this session came in. It is answered at once or later, by an
-    /// [`Output::Answer`](super::Output::Answer).
+    /// [`Output::Answer`].
     ///
     /// Two at a time are an error: the second is refused, the first is told
     /// that the session is closed.
@@ -188,9 +188,12 @@ impl Session {
     /// The head of a `POST` of this session came in. If this returns `true`, its
     /// body is to be read and told to [`handle_body`](Self::handle_body),
     /// [`handle_body_too_large`](Self::handle_body_too_large) or
-    /// [`handle_body_gone`](Self::handle_body_gone). If not, it has its answer.
+    /// [`handle_body_gone`](Self::handle_body_gone). If not, it has its answer, or
+    /// waits for the one before it: then an
+    /// [`Output::ReadBody`] asks for its body.
     ///
-    /// Two at a time are an error: the second is refused, the session ends.
+    /// More than [`MAX_POSTS`] at a time are an error: the last is refused, the
+    /// session ends.
     #[must_use = "says whether the body is to be read"]
     pub fn handle_post(&mut self, now: Timestamp, request: ConnId) -> bool {
         self.judge(now);
@@ -198,9 +201,9 @@ impl Session {
             State::Closed { .. } => self.refuse(request, Refusal::UnknownSid),
             State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),
             State::Polling(_) | State::Probing(..) | State::Closing { .. } => {
-                if self.post.is_none() {
-                    self.post = Some(request);
-                    return true;
+                if self.posts.len() < MAX_POSTS {
+                    self.posts.push_back(request);
+                    return self.posts.len() == 1;
                 }
                 self.refuse(request, Refusal::BadRequest);
                 self.end(Reason::TransportError, ServerPacket::Close);
@@ -221,15 +224,18 @@ impl Session {
         body: &'a Body<'_>,
     ) -> Vec<Data<'a>> {
         let mut messages = Vec::new();
-        if self.post != Some(request) {
+        if !self.finish_post(request) {
             return messages;
         }
-        self.post = None;
         match self.handle_packets(now, body, &mut messages) {
-            Ok(()) => self.answer(request, Answer::Received),
+            Ok(()) => {
+                self.answer(request, Answer::Received);
+                self.read_next_post();
+            }
             Err(Violation(reason)) => {
                 self.refuse(request, Refusal::BadRequest);
                 self.end(reason, ServerPacket::Close);
+                self.read_next_post();
             }
         }
         messages
@@ -255,9 +261,9 @@ impl Session {
     /// [`Settings::max_payload`](super::Settings::max_payload). It is answered
     /// so, and the session goes on.
     pub fn handle_body_too_large(&mut self, request: ConnId) {
-        if self.post == Some(request) {
-            self.post = None;
+        if self.finish_post(request) {
             self.answer(request, Answer::TooLarge);
+            self.read_next_post();
         }
     }
 
@@ -273,10 +279,25 @@ impl Session {
     }
 
     fn abandon_post(&mut self, request: ConnId, reason: Reason) {
-        if self.post == Some(request) {
-            self.post = None;
+        if self.finish_post(request) {
             self.refuse(request, Refusal::BadRequest);
             self.end(reason, ServerPacket::Close);
+            self.read_next_post();
+        }
+    }
+
+    /// Whether this is the `POST` whose body was being read. It is no longer.
+    fn finish_post(&mut self, request: ConnId) -> bool {
+        let is_first = self.posts.front() == Some(&request);
+        if is_first {
+            self.posts.pop_front();
+        }
+        is_first
+    }
+
+    pub(super) fn read_next_post(&mut self) {
+        if let Some(request) = self.posts.front().copied() {
+            self.outputs.push_back(Output::ReadBody { request });
         }
     }
 }

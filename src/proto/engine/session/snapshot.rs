@@ -12,7 +12,7 @@ use crate::engine::settings::Settings;
 
 /// The layout of the bytes below. Another number is another layout; there is no
 /// reading across.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Everything that must outlive sleep, lent from the session.
 #[derive(Serialize)]
@@ -20,7 +20,7 @@ struct Saving<'a> {
     revision: Revision,
     b64: bool,
     state: &'a State,
-    post: Option<ConnId>,
+    posts: &'a VecDeque<ConnId>,
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
 }
@@ -31,7 +31,7 @@ struct Saved {
     revision: Revision,
     b64: bool,
     state: State,
-    post: Option<ConnId>,
+    posts: VecDeque<ConnId>,
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
 }
@@ -66,7 +66,7 @@ impl Session {
             revision: self.revision,
             b64: self.b64,
             state: &self.state,
-            post: self.post,
+            posts: &self.posts,
             overtaken: self.overtaken,
             heartbeat: self.heartbeat,
         };
@@ -103,7 +103,7 @@ impl Session {
             revision: saved.revision,
             b64: saved.b64,
             state: saved.state,
-            post: saved.post.filter(|post| is_there(*post)),
+            posts: saved.posts,
             overtaken: saved.overtaken.filter(|(request, _)| is_there(*request)),
             heartbeat: saved.heartbeat,
             outputs: VecDeque::new(),
@@ -116,6 +116,11 @@ impl Session {
     }
 
     fn forget_connections(&mut self, is_there: impl Fn(ConnId) -> bool) {
+        let first = self.posts.front().copied();
+        self.posts.retain(|post| is_there(*post));
+        if self.posts.front().copied() != first {
+            self.read_next_post();
+        }
         if let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
             && let Poll::Waiting(request, _) = polling.poll
             && !is_there(request)

@@ -1,9 +1,11 @@
 //! HTTP long-polling: protocol, "Session rules".
 
+use alloc::format;
+
 use super::rig::{BOTH, Rig, SLEEPY};
 use crate::Timestamp;
 use crate::engine::{
-    Answer, Body, ConnId, Data, Format, Open, Output, Revision, Session, Transport,
+    Answer, Body, ConnId, Data, Format, MAX_POSTS, Open, Output, Revision, Session, Transport,
 };
 
 #[test]
@@ -116,18 +118,82 @@ fn post_and_get_go_side_by_side() {
 }
 
 #[test]
-fn two_posts_at_once_end_the_session() {
+fn posts_at_once_are_read_one_after_the_other() {
     for revision in BOTH {
         let mut rig = Rig::polling(revision, SLEEPY);
-        rig.get(2);
+        assert_eq!(rig.post_head(2), "");
+        assert_eq!(rig.post_head(3), "");
+        assert_eq!(rig.post_head(4), "");
+        // It is not its turn.
+        assert_eq!(rig.body(3, &["4b"]), "");
+        assert_eq!(rig.body(2, &["4a"]), "message a, #2 200 ok, #3 read");
+        assert_eq!(rig.body(3, &["4b"]), "message b, #3 200 ok, #4 read");
+        assert_eq!(rig.body(4, &["4c"]), "message c, #4 200 ok");
+        assert_eq!(rig.post(5, &["4d"]), "message d, #5 200 ok");
+    }
+}
+
+#[test]
+fn post_that_is_too_large_does_not_hold_up_the_next() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
+        rig.post_head(3);
+        rig.session.handle_body_too_large(ConnId(2));
+        assert_eq!(rig.outputs(), "#2 413, #3 read");
+        assert_eq!(rig.body(3, &["4b"]), "message b, #3 200 ok");
+    }
+}
+
+#[test]
+fn posts_behind_one_that_ends_the_session_are_refused() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
         rig.post_head(3);
         assert_eq!(
-            rig.post_head(4),
-            "#4 400 Bad request, #2 200 1, #3 400 Bad request, over: transport error"
+            rig.body(2, &["x"]),
+            "#2 400 Bad request, #3 400 Bad request, over: parse error"
         );
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post_head(2);
+        rig.post_head(3);
+        rig.session.handle_body_gone(ConnId(3));
+        assert_eq!(rig.outputs(), "", "it is not being read");
+        rig.session.handle_body_gone(ConnId(2));
+        assert_eq!(
+            rig.outputs(),
+            "#2 400 Bad request, #3 400 Bad request, over: transport error"
+        );
+    }
+}
+
+#[test]
+fn too_many_posts_at_once_end_the_session() {
+    for revision in BOTH {
+        for count in [MAX_POSTS - 1, MAX_POSTS] {
+            let mut rig = Rig::polling(revision, SLEEPY);
+            let requests = 3..3 + count as u64;
+            for request in requests.clone() {
+                assert_eq!(rig.post_head(request), "");
+            }
+            for request in requests {
+                assert!(rig.body(request, &["4a"]).starts_with("message a, #"));
+            }
+        }
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.get(2);
+        let last = 3 + MAX_POSTS as u64;
+        for request in 3..last {
+            rig.post_head(request);
+        }
+        let said = rig.post_head(last);
+        assert!(said.starts_with(&format!("#{last} 400 Bad request, #2 200 1, #3 400 ")));
+        assert!(said.ends_with(", over: transport error"));
+        assert_eq!(said.matches("400 Bad request").count(), MAX_POSTS + 1);
         // The first one's body is still on its way. It has had its answer.
         assert_eq!(rig.body(3, &["4a"]), "");
-        assert_eq!(rig.post_head(5), "#5 400 Session ID unknown");
+        assert_eq!(rig.post_head(99), "#99 400 Session ID unknown");
     }
 }
 

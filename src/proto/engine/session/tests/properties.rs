@@ -207,7 +207,7 @@ impl Driver {
     /// The `POST` on its way more often than any other request.
     fn request(&self, index: &Index) -> ConnId {
         let some = *index.get(&self.requests);
-        match self.session.post {
+        match self.session.posts.front().copied() {
             Some(post) if index.index(4) > 0 => post,
             Some(_) | None => some,
         }

@@ -183,6 +183,20 @@ fn polling_survives_the_loss_of_its_requests() {
 }
 
 #[test]
+fn post_is_read_when_the_one_before_it_is_lost() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        for request in [2, 3, 4] {
+            rig.post_head(request);
+        }
+        assert_eq!(evict(&mut rig, &[2, 3, 4]), "");
+        assert_eq!(evict(&mut rig, &[2, 4]), "");
+        assert_eq!(evict(&mut rig, &[4]), "#4 read");
+        assert_eq!(rig.body(4, &["4c"]), "message c, #4 200 ok");
+    }
+}
+
+#[test]
 fn polling_survives_the_loss_of_a_probing_websocket() {
     for revision in BOTH {
         let mut rig = Rig::polling(revision, SLEEPY);

@@ -36,6 +36,13 @@ fn states(revision: Revision) -> States {
             "polling, POST on its way",
             polling(|rig| drop(rig.post_head(3)))
         ),
+        (
+            "polling, POSTs on their way",
+            polling(|rig| {
+                rig.post_head(3);
+                rig.post_head(4);
+            })
+        ),
         ("probing", polling(|rig| drop(rig.upgrade(5)))),
         (
             "probing, GET waits",
@@ -184,7 +191,7 @@ fn describe(rig: &Rig) -> String {
         State::Closed { farewell: Some(_) } => "closed, GET expected".into(),
         State::Closed { farewell: None } => "closed".into(),
     };
-    if let Some(ConnId(post)) = session.post {
+    for ConnId(post) in &session.posts {
         state += &format!(", POST #{post}");
     }
     if session.transport().is_some() && session.heartbeat.is_pending() {

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use super::super::State;
 use super::super::polling::{Poll, Polling};
 use crate::Timestamp;
-use crate::engine::{ConnId, Output, Session, Settings};
+use crate::engine::{ConnId, MAX_POSTS, Output, Session, Settings};
 
 /// Watches a session and whatever it says, and panics at what must not be.
 #[derive(Debug, Default)]
@@ -49,6 +49,9 @@ impl Watch {
                 let waited = self.unanswered.remove(request);
                 assert!(waited, "{output:?} answers nobody");
             }
+            Output::ReadBody { request } => {
+                assert!(self.unanswered.contains(request), "{output:?} is of nobody");
+            }
             Output::Send { socket, .. } => {
                 assert!(self.open.contains(socket), "{output:?} goes nowhere");
             }
@@ -68,7 +71,8 @@ impl Watch {
 
     /// To be called whenever all outputs have been taken.
     pub(super) fn check(&self, session: &Session, settings: Settings) {
-        let mut unanswered: BTreeSet<_> = session.post.into_iter().collect();
+        let mut unanswered: BTreeSet<_> = session.posts.iter().copied().collect();
+        assert!(session.posts.len() <= MAX_POSTS);
         let mut open = BTreeSet::new();
         let polling = |polling: &Polling| {
             assert!(polling.outbox.bytes() <= settings.max_buffered);
@@ -94,7 +98,7 @@ impl Watch {
                 assert!(outbox.bytes() <= settings.max_buffered);
                 open.extend(probe.as_ref().map(|probe| probe.conn));
             }
-            State::Closed { .. } => assert_eq!(session.post, None, "its POST has no answer"),
+            State::Closed { .. } => assert!(session.posts.is_empty(), "its POST has no answer"),
         }
         assert_eq!(self.unanswered, unanswered, "each request gets an answer");
         assert_eq!(self.open, open, "each socket is closed");

@@ -392,7 +392,7 @@ impl Object {
                 Output::Answer { request, answer } => Down::Answer(request, answer),
                 Output::Send { socket, frame } => Down::Frame(socket, frame),
                 Output::CloseSocket { socket, .. } => Down::SocketClosed(socket),
-                Output::Upgraded => return,
+                Output::ReadBody { .. } | Output::Upgraded => return,
                 Output::Closed(reason) => {
                     self.accounts.entry(client).or_default().closed = Some(reason);
                     return;
