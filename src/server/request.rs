@@ -1,5 +1,6 @@
 //! The request of a handshake, as the application sees it.
 
+use core::cmp::Reverse;
 use core::fmt;
 
 use dormouse_proto::Timestamp;
@@ -27,8 +28,11 @@ use crate::query;
 /// ```
 ///
 /// That of a Socket.IO client is kept for as long as its session lasts, through
-/// sleep. Of a request with more than [`MAX_KEPT`] bytes of headers, the longest
-/// of them are not kept, and [`cf`](Self::cf) is the first to go.
+/// sleep. Until the client has joined a namespace, and its object has not slept, the
+/// application sees all of it. Of a request with more than [`MAX_KEPT`] bytes of
+/// headers not all is kept thereafter: [`cf`](Self::cf) is the first to go, and then
+/// the longest headers are, `Cookie` and `Authorization` behind the others. Those
+/// named in [`Server::keep_headers`](crate::Server::keep_headers) go last.
 pub struct Handshake {
     url: String,
     headers: Headers,
@@ -40,6 +44,13 @@ pub struct Handshake {
 
 /// The most bytes that are kept of a handshake's headers.
 pub const MAX_KEPT: usize = 6_000;
+
+/// The most bytes of headers that are held until the client has joined a namespace:
+/// as many as other servers take in a request at most.
+const MAX_HELD: usize = 16_384;
+
+/// Headers that say who the client is.
+const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
 /// A handshake as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,28 +74,17 @@ impl Handshake {
         }
     }
 
-    /// What is to outlive sleep.
-    pub(crate) fn keep(&self) -> KeptHandshake {
-        let mut headers: Vec<(String, String)> = self.headers.entries().collect();
-        let bytes = |(name, value): &(String, String)| name.len() + value.len();
-        let mut room = MAX_KEPT.checked_sub(headers.iter().map(bytes).sum());
-        while room.is_none() {
-            let longest = headers.iter().map(bytes).max();
-            let longest = headers
-                .iter()
-                .position(|header| Some(bytes(header)) == longest);
-            headers.remove(longest.unwrap_or_default());
-            room = MAX_KEPT.checked_sub(headers.iter().map(bytes).sum());
-        }
-        let room = room.unwrap_or_default();
+    /// What the application sees while it decides, for as long as the object is awake.
+    pub(crate) fn hold(&self, preferred: &[String]) -> KeptHandshake {
         let cf = Some(&self.cf_value).filter(|cf| cf.is_object());
-        let cf = cf.and_then(|cf| JSON::stringify(cf).ok());
-        KeptHandshake {
+        let mut held = KeptHandshake {
             url: self.url.clone(),
-            headers,
-            cf: cf.map(String::from).filter(|cf| cf.len() <= room),
+            headers: self.headers.entries().collect(),
+            cf: cf.and_then(|cf| JSON::stringify(cf).ok()).map(String::from),
             time: self.time,
-        }
+        };
+        held.trim(MAX_HELD, preferred);
+        held
     }
 
     /// The whole URL.
@@ -147,6 +147,50 @@ impl Handshake {
     }
 }
 
+impl KeptHandshake {
+    /// Whether not all of it is to outlive sleep.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.len() + self.cf.as_ref().map_or(0, String::len) > MAX_KEPT
+    }
+
+    /// Leaves what is to outlive sleep. Returns the names of the headers that are
+    /// not.
+    pub(crate) fn reduce(&mut self, preferred: &[String]) -> Vec<String> {
+        self.trim(MAX_KEPT, preferred)
+    }
+
+    /// The bytes of the headers.
+    fn len(&self) -> usize {
+        self.headers.iter().map(header_len).sum()
+    }
+
+    fn trim(&mut self, limit: usize, preferred: &[String]) -> Vec<String> {
+        let mut dropped = Vec::new();
+        let mut len = self.len();
+        while len > limit {
+            let worth = |(name, value): &(String, String)| {
+                let is_preferred = preferred.iter().any(|it| it.eq_ignore_ascii_case(name));
+                let is_credential = CREDENTIALS.contains(&&**name);
+                let length = name.len() + value.len();
+                (is_preferred, is_credential, Reverse(length))
+            };
+            let headers = self.headers.iter().enumerate();
+            let Some((least, _)) = headers.min_by_key(|(_, header)| worth(header)) else {
+                break;
+            };
+            let header = self.headers.remove(least);
+            len -= header_len(&header);
+            dropped.push(header.0);
+        }
+        self.cf.take_if(|cf| len + cf.len() > limit);
+        dropped
+    }
+}
+
+fn header_len((name, value): &(String, String)) -> usize {
+    name.len() + value.len()
+}
+
 impl From<&KeptHandshake> for Handshake {
     fn from(kept: &KeptHandshake) -> Self {
         let headers = Headers::new();
@@ -176,5 +220,78 @@ impl fmt::Debug for Handshake {
         f.debug_struct("Handshake")
             .field("url", &self.url)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    fn kept(headers: &[(&str, usize)], cf: usize) -> KeptHandshake {
+        let headers = headers.iter().map(|(name, len)| {
+            let value = "x".repeat(len - name.len());
+            ((*name).to_owned(), value)
+        });
+        KeptHandshake {
+            url: "/".to_owned(),
+            headers: headers.collect(),
+            cf: Some("x".repeat(cf)),
+            time: Timestamp::from_millis(0),
+        }
+    }
+
+    fn check(headers: &[(&str, usize)], preferred: &[&str], dropped: &[&str]) {
+        let preferred: Vec<String> = preferred.iter().map(|it| (*it).to_owned()).collect();
+        let mut kept = kept(headers, 0);
+        let is_too_large = kept.is_too_large();
+        assert_eq!(kept.reduce(&preferred), dropped, "{headers:?}");
+        assert_eq!(is_too_large, !dropped.is_empty());
+        assert_eq!(kept.headers.len(), headers.len() - dropped.len());
+        assert!(kept.len() <= MAX_KEPT && !kept.is_too_large());
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn headers_that_say_who_a_client_is_are_kept_rather_than_others() {
+        let long = ("cookie", 4_000);
+        check(&[long, ("a", 999), ("b", 1_000)], &[], &[]);
+        check(&[long, ("a", 1_000), ("b", 1_000)], &[], &[]);
+        check(&[long, ("a", 1_000), ("b", 1_001)], &[], &["b"]);
+        check(&[long, ("a", 3_000), ("b", 3_000)], &[], &["a", "b"]);
+        check(
+            &[("authorization", 5_900), ("a", 60), ("b", 60)],
+            &[],
+            &["a"],
+        );
+        // They go too where nothing else is left.
+        check(
+            &[long, ("authorization", 4_001), ("a", 9)],
+            &[],
+            &["a", "authorization"],
+        );
+        check(&[("cookie", 20_000), ("a", 9)], &[], &["a", "cookie"]);
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn the_application_may_prefer_other_headers() {
+        let headers = [("cookie", 5_000), ("x-token", 900), ("user-agent", 200)];
+        check(&headers, &[], &["x-token"]);
+        check(&headers, &["X-Token"], &["user-agent"]);
+        check(
+            &[("cookie", 5_000), ("x-token", 7_000)],
+            &["x-token"],
+            &["cookie", "x-token"],
+        );
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn what_cloudflare_knows_is_the_first_to_go() {
+        for (cf, stays) in [(1_999, true), (2_000, true), (2_001, false)] {
+            let mut kept = kept(&[("cookie", 4_000)], cf);
+            assert_eq!(kept.is_too_large(), !stays);
+            assert_eq!(kept.reduce(&[]), [""; 0]);
+            assert_eq!(kept.cf.is_some(), stays, "{cf}");
+        }
     }
 }

@@ -186,6 +186,33 @@ eachWay(server, rules);
 
 const open = (options) => openClient(server, options);
 
+describe('a request with many headers', { concurrency: true }, () => {
+  const long = { cookie: `c=${'c'.repeat(5_000)}`, 'x-long': 'x'.repeat(2_000) };
+
+  for (const transport of ['websocket', 'polling']) {
+    test(`${transport}: who decides on the connection sees them all`, async () => {
+      const client = await open({ transport, headers: long });
+      await client.send('0/headers,');
+      await client.next();
+      const [, headers] = (await client.packet()).data;
+      assert.equal(headers.cookie, long.cookie);
+      assert.equal(headers['x-long'], long['x-long']);
+    });
+
+    test(`${transport}: the cookie is kept rather than others`, differs('keeps all'), async () => {
+      const client = await open({ transport, headers: long });
+      const player = await client.join('/chat');
+      const [{ headers }] = await player.ask('handshake');
+      assert.equal(headers.cookie, long.cookie);
+      assert.equal(headers['x-long'], undefined);
+      const dropped = await logs.waitFor({ event: 'headers dropped' });
+      assert.equal(dropped.level, 'warn');
+      assert.match(dropped.message, /`keep_headers`/);
+      assert.equal(logs.find({ event: 'headers dropped' }).length, 1);
+    });
+  }
+});
+
 describe('a namespace that takes its time', { concurrency: true }, () => {
   for (const transport of ['websocket', 'polling']) {
     test(`${transport}: others are served meanwhile`, async () => {

@@ -44,6 +44,8 @@ pub struct Server {
 pub(crate) struct Application {
     pub(crate) settings: Settings,
     pub(crate) ack_timeout: Duration,
+    /// The headers that are kept rather than others.
+    pub(crate) keep_headers: Vec<String>,
     pub(crate) recovery: Option<Recovery>,
     pub(crate) states: States,
     definitions: Vec<Definition>,
@@ -295,6 +297,7 @@ impl Server {
             application: Application {
                 settings: Settings::default(),
                 ack_timeout: Duration::from_secs(10),
+                keep_headers: Vec::new(),
                 recovery: None,
                 states: States::default(),
                 definitions: Vec::new(),
@@ -427,6 +430,14 @@ impl Server {
     /// otherwise. Default: 10 s. The object stays awake meanwhile.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.application.ack_timeout = timeout;
+        self
+    }
+
+    /// The headers of a [`Handshake`] that are kept rather than others where not all
+    /// of them can be: see there. Default: none.
+    pub fn keep_headers(mut self, names: &[&str]) -> Self {
+        let names = names.iter().map(|name| (*name).to_owned());
+        self.application.keep_headers = names.collect();
         self
     }
 

@@ -16,6 +16,7 @@ mod recovering;
 mod recovery;
 mod sending;
 
+use core::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
@@ -34,7 +35,16 @@ use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Handshake, Message};
 use crate::parts::{self, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
+use crate::log::Level;
 use crate::sid::Key;
+
+thread_local! {
+    /// Whether this instance has logged that not all headers are kept.
+    static DROPPED_HEADERS: Cell<bool> = const { Cell::new(false) };
+}
+
+const TOO_MANY_HEADERS: &str = "not kept once the client has joined a namespace; name in \
+                                `keep_headers` which to keep rather than others";
 
 /// The layer of a Socket.IO server.
 pub(super) struct Sockets(Rc<Context>);
@@ -100,8 +110,11 @@ impl Layer for Sockets {
         let protocol = Protocol::from(revision);
         let connection = Connection::open(now, cx.application.settings, protocol);
         let handshake = Handshake::new(&opening.request);
-        let client = Client::new(connection, handshake.keep());
+        let preferred = &*cx.application.keep_headers;
+        let handshake = handshake.hold(preferred);
+        let (client, dropped) = Client::open(connection, handshake, preferred);
         cx.clients.insert(key, client);
+        warn_of_dropped(&cx.parts, key, &dropped);
         opening::admit(&cx.parts, key, opening.conn);
         carry_out(cx, key);
     }
@@ -158,5 +171,16 @@ impl Layer for Sockets {
 
     fn call(&self, request: Request<'_>) -> Called {
         operations::call(&self.0, request)
+    }
+}
+
+/// Logs, once for each instance, which headers of a handshake are not kept.
+fn warn_of_dropped(parts: &Parts, key: Key, headers: &[String]) {
+    if !headers.is_empty() && !DROPPED_HEADERS.replace(true) {
+        let fields = [
+            ("headers", &*headers.join(", ")),
+            ("message", TOO_MANY_HEADERS),
+        ];
+        parts.log(Level::Warn, "headers dropped", key, &fields);
     }
 }

@@ -23,6 +23,10 @@ export function attachSocketApplication(io, logs, { recovers }) {
   io.of('/slow')
     .use(({ handshake }, next) => setTimeout(next, handshake.auth.delay ?? 100))
     .on('connection', connects());
+  io.of('/headers').on('connection', (socket) => {
+    connects()(socket);
+    socket.emit('headers', socket.handshake.headers);
+  });
   io.of(/^\/dynamic-[^/]+$/).on('connection', connects());
   io.of((name, auth, next) => next(null, isOwnTenant(name, auth)))
     // The server asks only for the first client of a namespace.

@@ -54,6 +54,12 @@ fn server(path: &str) -> Server {
                 },
             )
         })
+        .namespace("/headers", move |namespace| {
+            handlers(namespace).on_connect(async |socket: Socket, handshake: Handshake| {
+                let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
+                socket.emit("headers", headers).await
+            })
+        })
         .namespace("/dynamic-{id}", move |namespace| {
             connecting(common(namespace))
         })

@@ -16,7 +16,10 @@ use crate::table::Table;
 /// What there is of a client besides its session.
 pub(super) struct Client {
     pub(super) connection: Connection,
-    pub(super) handshake: Rc<KeptHandshake>,
+    /// What is kept of its handshake.
+    pub(super) kept: Rc<KeptHandshake>,
+    /// All of it, where not all is kept, until it has joined a namespace.
+    whole: Option<Rc<KeptHandshake>>,
     pub(super) work: Work,
     /// Of its sockets, as handles have them: made once for each.
     addresses: Vec<Rc<Address>>,
@@ -37,10 +40,27 @@ struct ReadContent {
 }
 
 impl Client {
-    pub(super) fn new(connection: Connection, handshake: KeptHandshake) -> Self {
+    /// A new client with all of its handshake, and the names of the headers that are
+    /// not kept.
+    pub(super) fn open(
+        connection: Connection,
+        mut handshake: KeptHandshake,
+        preferred: &[String],
+    ) -> (Self, Vec<String>) {
+        let whole = handshake.is_too_large().then(|| Rc::new(handshake.clone()));
+        let dropped = handshake.reduce(preferred);
+        let client = Self {
+            whole,
+            ..Self::new(connection, handshake)
+        };
+        (client, dropped)
+    }
+
+    fn new(connection: Connection, kept: KeptHandshake) -> Self {
         Self {
             connection,
-            handshake: Rc::new(handshake),
+            kept: Rc::new(kept),
+            whole: None,
             work: Work::default(),
             addresses: Vec::new(),
         }
@@ -57,10 +77,21 @@ impl Client {
     fn content(&self) -> Vec<u8> {
         let content = Content {
             connection: self.connection.snapshot(),
-            handshake: &self.handshake,
+            handshake: &self.kept,
         };
         // Writing to a growing buffer fails for no type that is serialized here.
         postcard::to_allocvec(&content).unwrap_or_default()
+    }
+
+    /// Its handshake, as far as the application can see it.
+    pub(super) fn handshake(&self) -> &Rc<KeptHandshake> {
+        self.whole.as_ref().unwrap_or(&self.kept)
+    }
+
+    /// The application wants it in a namespace. `false` if it has left meanwhile.
+    pub(super) fn accept(&mut self, join: JoinId) -> bool {
+        self.whole = None;
+        self.connection.accept(join)
     }
 
     /// Where one of its sockets is.

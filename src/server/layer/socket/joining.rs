@@ -41,7 +41,7 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
     let namespace = &*request.namespace;
     let auth = auth_as_json(&request.auth);
     let known = cx.clients.with(key, |client| {
-        (client.handshake.clone(), client.connection.protocol())
+        (client.handshake().clone(), client.connection.protocol())
     });
     let Some(((handshake, protocol), me)) = known.zip(cx.me.upgrade()) else {
         return;
@@ -150,7 +150,7 @@ fn run(joining: Joining) {
 /// The application wants this client in this namespace.
 fn let_in(cx: &Context, address: &Address, recovered: bool) {
     let key = address.spot.session;
-    let accept = |client: &mut Client| client.connection.accept(address.spot.join);
+    let accept = |client: &mut Client| client.accept(address.spot.join);
     let is_connected = cx.clients.with(key, accept) == Some(true);
     cx.carry_out(key);
     if is_connected {

@@ -172,7 +172,7 @@ fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
             id: socket.id().to_owned(),
             rooms: socket.rooms().to_vec(),
             data: socket.data().map(str::to_owned),
-            handshake: (*client.handshake).clone(),
+            handshake: (*client.kept).clone(),
         })
     });
     remote.flatten()
@@ -241,7 +241,7 @@ fn look_at(cx: &Context, spot: Spot, look: Look) -> Result<Reply, PortError> {
             Look::IsConnected => Reply::Flag(socket.is_present()),
             Look::Rooms => Reply::Rooms(socket.rooms().to_vec()),
             Look::Data => Reply::Json(socket.data().map(str::to_owned)),
-            Look::Handshake => Reply::Handshake((*client.handshake).clone()),
+            Look::Handshake => Reply::Handshake((**client.handshake()).clone()),
         })
     });
     reply.flatten().ok_or(PortError::Gone)
