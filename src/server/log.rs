@@ -19,13 +19,15 @@ extern "C" {
 /// "reason":"transport close"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing, but for a Worker that lacks its Durable Object binding.
+    /// Nothing, but for a Worker that is deployed without what it needs:
+    /// `misconfigured`.
     Off,
     /// What the application did wrong: `handler panicked`, `handler failed`.
     Error,
     /// Also what went past a limit of the server: `overrun` (a client that sends
     /// faster than its handlers work), `task dropped`, `full` (an object that
-    /// takes no more WebSockets). The default.
+    /// takes no more WebSockets); once for each instance, `origin refused` (for each
+    /// origin) and `headers dropped` (those that cannot be kept). The default.
     Warn,
     /// Also who comes and goes, and why: `connect`, `refuse` (by the
     /// application), `upgrade`, `disconnect`; and `event rejected`, an event whose
