@@ -1,12 +1,14 @@
 //! HTTP: what every answer carries beside its body.
 
+pub(crate) mod origins;
+
 use dormouse_proto::engine::{Answer, Body, Refusal};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
 
 use crate::options::{Options, Origins};
-use crate::origin;
+use crate::request::SUBPROTOCOL;
 
 #[wasm_bindgen]
 extern "C" {
@@ -27,9 +29,6 @@ extern "C" {
 }
 
 pub(crate) const JSON: &str = "application/json";
-
-/// RFC 6455, section 11.3.4.
-pub(crate) const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
 /// An answer before it is one of this platform.
 pub(crate) struct Reply {
@@ -211,7 +210,7 @@ fn headers(options: &Options, request: &Request) -> Headers {
     if by_name {
         set(&headers, "vary", "Origin");
     }
-    if let Some(origin) = origin.filter(|origin| origin::is_admitted(options, origin, "")) {
+    if let Some(origin) = origin.filter(|origin| origins::is_admitted(options, origin, "")) {
         set(
             &headers,
             "access-control-allow-origin",
@@ -248,7 +247,7 @@ pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
 /// Sets a cookie. One that is set over TLS is sent back over nothing else.
 fn set_cookie(headers: &Headers, options: &Options, request: &Request, cookie: &str) {
     let is_secure = |attribute: &str| attribute.trim().eq_ignore_ascii_case("secure");
-    if origin::is_secure(options, request) && !cookie.split(';').any(is_secure) {
+    if origins::is_secure(options, request) && !cookie.split(';').any(is_secure) {
         set(headers, "set-cookie", &format!("{cookie}; Secure"));
     } else {
         set(headers, "set-cookie", cookie);

@@ -13,7 +13,7 @@ use crate::origin::Origin;
 use crate::placement::Placement;
 
 pub(crate) use self::methods::option_methods;
-pub(crate) use self::subprotocol::{Subprotocol, offered};
+pub(crate) use self::subprotocol::Subprotocol;
 
 /// Who may connect from a browser.
 ///

@@ -1,14 +1,4 @@
-//! Origins: which page a request comes from, and whether it may.
-
-use core::cell::RefCell;
-use std::borrow::Cow;
-
-use dormouse_proto::engine::Refusal;
-use web_sys::Request;
-
-use crate::http::header;
-use crate::log::{self, Level};
-use crate::options::{Options, Origins};
+//! Origins, and whether two of them are one.
 
 /// Scheme, host and port (RFC 6454, section 4): what two origins are compared by.
 ///
@@ -16,7 +6,7 @@ use crate::options::{Options, Origins};
 /// with its path and its query.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
-    scheme: &'a str,
+    pub(crate) scheme: &'a str,
     host: &'a str,
     /// `None` for the one that the scheme has by itself.
     port: Option<&'a str>,
@@ -65,131 +55,3 @@ impl PartialEq for Origin<'_> {
             && self.port == other.port
     }
 }
-
-/// Scheme and host of the server, as its clients know it: those of the URL, or
-/// those that a trusted proxy tells.
-pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow<'a, str> {
-    if !options.trust_proxy {
-        return url.into();
-    }
-    // Each proxy adds its own to the list; the first is what the client asked for.
-    let forwarded = |name| {
-        let list = header(request, name)?;
-        let first = list.split(',').next()?.trim().to_owned();
-        (!first.is_empty()).then_some(first)
-    };
-    let proto = forwarded("x-forwarded-proto");
-    let host = forwarded("x-forwarded-host");
-    if proto.is_none() && host.is_none() {
-        return url.into();
-    }
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let scheme = proto.as_deref().unwrap_or(scheme);
-    let host = host.as_deref().unwrap_or(rest);
-    format!("{scheme}://{host}").into()
-}
-
-/// Returns whether the client reaches the server over TLS.
-pub(crate) fn is_secure(options: &Options, request: &Request) -> bool {
-    let url = request.url();
-    let own = own(options, request, &url);
-    Origin::parse(&own).is_some_and(|origin| origin.scheme == "https")
-}
-
-/// Returns whether a page of this origin, if it is one, may connect to the server,
-/// whose own origin is that of `own`.
-pub(crate) fn is_admitted(options: &Options, origin: &str, own: &str) -> bool {
-    let is = |other: &str| {
-        let (one, other) = (Origin::parse(origin), Origin::parse(other));
-        one.is_some() && one == other
-    };
-    match &options.origins {
-        Origins::Any | Origins::Unchecked => true,
-        Origins::Same => is(own),
-        Origins::These(origins) => origins.iter().any(|origin| is(origin)),
-    }
-}
-
-/// Refuses a request from a page that may not connect.
-///
-/// A script of JSONP is loaded without an `Origin`. Browsers then say by
-/// `Sec-Fetch-Site` where it is loaded from, and those that do not know that header
-/// are told apart from other clients by nothing else than their `j`.
-pub(crate) fn check(
-    options: &Options,
-    request: &Request,
-    url: &str,
-    is_jsonp: bool,
-) -> Result<(), Refusal> {
-    let Some(origin) = header(request, "origin") else {
-        return match header(request, "sec-fetch-site").as_deref() {
-            _ if !options.checks_origins() => Ok(()),
-            Some("cross-site" | "same-site") => {
-                warn(options, "unnamed", "only `origins(\"*\")` admits it");
-                Err(Refusal::BadRequest)
-            }
-            None if is_jsonp && !options.jsonp => {
-                warn(options, "unnamed, JSONP", "`jsonp(true)` admits it");
-                Err(Refusal::BadRequest)
-            }
-            Some(_) | None => Ok(()),
-        };
-    };
-    let own = own(options, request, url);
-    if !is_header_value(&origin) {
-        return Err(Refusal::BadRequest);
-    }
-    if !is_admitted(options, &origin, &own) {
-        warn(
-            options,
-            &origin,
-            "add it to `origins` if its pages may connect",
-        );
-        return Err(Refusal::BadRequest);
-    }
-    Ok(())
-}
-
-/// RFC 9110, section 5.5: what a header's value may hold.
-fn is_header_value(value: &str) -> bool {
-    value
-        .chars()
-        .all(|c| matches!(c, '\t' | ' '..='~' | '\u{80}'..='\u{ff}'))
-}
-
-/// The most origins of which an instance logs that they are refused: anybody can
-/// think of more.
-const MAX_WARNED: usize = 16;
-
-/// Of an origin, the most characters that are logged.
-const MAX_LOGGED: usize = 256;
-
-thread_local! {
-    static WARNED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Logs that an origin is refused, unless this instance has done so before.
-fn warn(options: &Options, origin: &str, remedy: &str) {
-    if options.log < Level::Warn {
-        return;
-    }
-    let origin: String = origin.chars().take(MAX_LOGGED).collect();
-    let is_new = WARNED.with_borrow_mut(|warned| {
-        let is_new = warned.len() < MAX_WARNED && !warned.contains(&origin);
-        if is_new {
-            warned.push(origin.clone());
-        }
-        is_new
-    });
-    if is_new {
-        let fields = [
-            ("origin", &*origin),
-            ("path", &*options.path),
-            ("message", remedy),
-        ];
-        log::log(options.log, Level::Warn, "origin refused", &fields);
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -10,10 +10,19 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::{Cf, Headers};
 
-use crate::http::SUBPROTOCOL;
-use crate::options::offered;
 use crate::platform;
 use crate::query;
+
+/// RFC 6455, section 11.3.4.
+pub(crate) const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
+/// Returns the sub-protocols in a `Sec-WebSocket-Protocol` header, in its order.
+pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
+    header
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
 
 /// The HTTP request by which a client connects: a `GET` by polling, or a
 /// WebSocket upgrade.

@@ -33,9 +33,9 @@ use super::{Content, Layer, Opening};
 use crate::api::Application;
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Handshake, Message};
+use crate::log::Level;
 use crate::parts::{self, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
-use crate::log::Level;
 use crate::sid::Key;
 
 thread_local! {

@@ -1,5 +1,6 @@
 //! WebSocket sub-protocols: what a client wants to be spoken above its WebSocket.
 
+use crate::request::offered;
 use core::fmt;
 use std::rc::Rc;
 
@@ -24,14 +25,6 @@ impl Subprotocol {
         };
         selected.filter(|selected| offered.contains(selected))
     }
-}
-
-/// Returns the sub-protocols in a `Sec-WebSocket-Protocol` header, in its order.
-pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
-    header
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
 }
 
 impl fmt::Debug for Subprotocol {

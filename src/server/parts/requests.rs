@@ -253,7 +253,7 @@ impl Requests {
 impl Requests {
     /// Notes whose `POST` this is, for the instance that may have to take it up
     /// before its body is read.
-    pub(super) fn assign(&self, conn: ConnId, key: Key) {
+    pub(crate) fn assign(&self, conn: ConnId, key: Key) {
         if let Some(entry) = self.entry(conn) {
             entry.set(KEY, Uint8Array::from(key.as_slice()).into());
         }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 /// The modules of the server, each of which may know those before it and no others.
 /// What stands on one line does not know each other either.
 const ORDER: &[&[&str]] = &[
-    &["sid", "table", "query", "log"],
+    &["sid", "table", "query", "log", "origin"],
+    &["compatibility"],
     &["platform"],
     &["request"],
     &["placement"],

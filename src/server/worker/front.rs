@@ -9,8 +9,7 @@ use core::future::poll_fn;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{Refusal, Revision, Transport};
-use js_sys::Reflect;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Request, Response};
 use worker::Env;
 use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
@@ -18,10 +17,9 @@ use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 use crate::api::app::{App, app};
 use crate::api::endpoint::Endpoint;
 use crate::compatibility;
-use crate::http::{self, Reply};
+use crate::http::{self, Reply, origins};
 use crate::log::{self, Level};
 use crate::parts::running_fetch;
-use crate::origin;
 use crate::platform;
 use crate::port::locate;
 use crate::query::{self, Query};
@@ -150,7 +148,7 @@ fn admit(
     if !options.takes(transport) {
         return Err(Refusal::UnknownTransport.into());
     }
-    origin::check(options, request, url, query.j.is_some())?;
+    origins::check(options, request, url, query.j.is_some())?;
     let upgrades = http::is_upgrade(request);
     let method = request.method();
     if let Some(sid) = query.session() {

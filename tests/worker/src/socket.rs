@@ -55,7 +55,7 @@ fn server(path: &str) -> Server {
             )
         })
         .namespace("/headers", move |namespace| {
-            handlers(namespace).on_connect(async |socket: Socket, handshake: Handshake| {
+            common(namespace).on_connect(async |socket: Socket, handshake: Handshake| {
                 let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
                 socket.emit("headers", headers).await
             })
