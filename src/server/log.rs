@@ -18,6 +18,7 @@ extern "C" {
 /// asked for its fields: `{"level":"info","event":"disconnect","sid":"…",
 /// "reason":"transport close"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Level {
     /// Nothing, but for a Worker that is deployed without what it needs:
     /// `misconfigured`.

@@ -31,6 +31,7 @@ pub(crate) use self::subprotocol::Subprotocol;
 /// assert_eq!(Origins::from([]), Origins::Unchecked);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origins {
     /// Pages of the Worker's own scheme and host. The default.
     Same,

@@ -28,6 +28,7 @@ use crate::request::Handshake;
 /// # let _ = server;
 /// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Placement {
     /// One of a fixed number of objects, chosen at random. The default is 8.
     /// More can be had at any time: the sid says where a session is.

@@ -122,6 +122,7 @@ impl core::error::Error for Refusal {}
 
 /// Why a session is over, in the words that users of other servers know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Reason {
     /// The connection broke, or the client broke the rules of the transport.
     TransportError,

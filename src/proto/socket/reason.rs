@@ -6,6 +6,7 @@ use crate::engine;
 
 /// Why a socket is disconnected, in the words that users of other servers know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Reason {
     /// The client left the namespace.
     ClientNamespaceDisconnect,
@@ -13,8 +14,6 @@ pub enum Reason {
     ServerNamespaceDisconnect,
     /// The client broke a rule of the protocol, or joined nothing in time.
     ForcedServerClose,
-    /// The server is shutting down.
-    ServerShuttingDown,
     /// The session beneath has ended.
     Session(engine::Reason),
 }
@@ -26,7 +25,6 @@ impl Reason {
             Self::ClientNamespaceDisconnect => "client namespace disconnect",
             Self::ServerNamespaceDisconnect => "server namespace disconnect",
             Self::ForcedServerClose => "forced server close",
-            Self::ServerShuttingDown => "server shutting down",
             Self::Session(reason) => reason.as_str(),
         }
     }
@@ -36,7 +34,7 @@ impl Reason {
     /// talks nonsense starts anew.
     pub const fn is_recoverable(self) -> bool {
         match self {
-            Self::ForcedServerClose | Self::ServerShuttingDown => true,
+            Self::ForcedServerClose => true,
             Self::Session(reason) => match reason {
                 engine::Reason::TransportError
                 | engine::Reason::TransportClose

@@ -296,5 +296,4 @@ fn reasons_are_those_that_users_know() {
     assert!(Violation::JoinedTwice.reason().is_recoverable());
     assert!(!Reason::ClientNamespaceDisconnect.is_recoverable());
     assert!(!Reason::ServerNamespaceDisconnect.is_recoverable());
-    assert!(Reason::ServerShuttingDown.is_recoverable());
 }
