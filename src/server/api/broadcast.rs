@@ -519,7 +519,20 @@ impl fmt::Display for EmitError {
     }
 }
 
-impl core::error::Error for EmitError {}
+impl core::error::Error for EmitError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Json(error) => Some(error),
+            Self::Args(error) => Some(error),
+            Self::Platform(error) => Some(error),
+            Self::Gone
+            | Self::ReservedName(_)
+            | Self::Timeout
+            | Self::TooManyRooms
+            | Self::Placement => None,
+        }
+    }
+}
 
 impl From<PortError> for EmitError {
     fn from(error: PortError) -> Self {

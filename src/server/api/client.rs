@@ -380,7 +380,15 @@ impl fmt::Display for SendError {
     }
 }
 
-impl core::error::Error for SendError {}
+impl core::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Json(error) => Some(error),
+            Self::Platform(error) => Some(error),
+            Self::Unknown | Self::Placement => None,
+        }
+    }
+}
 
 /// What is wrong with a user session.
 #[derive(Debug)]
@@ -404,7 +412,14 @@ impl fmt::Display for SessionError {
     }
 }
 
-impl core::error::Error for SessionError {}
+impl core::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Json(error) => Some(error),
+            Self::TooLarge | Self::Unknown => None,
+        }
+    }
+}
 
 fn to_json(value: &impl Serialize) -> Result<String, SendError> {
     serde_json::to_string(value).map_err(SendError::Json)
