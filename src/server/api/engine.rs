@@ -90,28 +90,6 @@ impl Engine {
         Self::default()
     }
 
-    /// Decides, in the stateless Worker and before any object is woken, whether
-    /// a client may try to connect. An error refuses it with 403 and the
-    /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
-    ///
-    /// It cannot wait for anything; [`on_connect`](Self::on_connect) can.
-    ///
-    /// ```
-    /// use dormouse::engine::{Engine, Handshake};
-    ///
-    /// let server = Engine::new().admit(|handshake: &Handshake| {
-    ///     match handshake.header("authorization") {
-    ///         Some(_) => Ok(()),
-    ///         None => Err("no token".to_owned()),
-    ///     }
-    /// });
-    /// # let _ = server;
-    /// ```
-    pub fn admit(mut self, admit: impl Fn(&Handshake) -> Result<(), String> + 'static) -> Self {
-        self.admit = Some(Rc::new(admit));
-        self
-    }
-
     /// Keeps a value at hand for handlers: see [`State`](crate::State).
     ///
     /// ```
@@ -178,34 +156,17 @@ impl Engine {
 
 /// The options, with the defaults that users of other servers know.
 impl Engine {
-    option_methods!();
-
-    /// The path that clients connect to: this very path, and nothing below it.
-    /// Default: `/engine.io/`. With or without the last slash is the same.
-    pub fn path(mut self, path: &str) -> Self {
-        self.options.path = format!("{}/", path.trim_end_matches('/'));
-        self
-    }
+    option_methods!(
+        path: "`/engine.io/`",
+        placement: "one of 8",
+        spawn: "Client::spawn",
+    );
 
     /// Whether a client's next message waits until the handler of the one
     /// before has returned. Default: `false`, handlers run concurrently. A client
     /// of which more than 1,000 messages wait is disconnected.
     pub fn in_order(mut self, in_order: bool) -> Self {
         self.options.in_order = in_order;
-        self
-    }
-
-    /// How long a task started with [`Client::spawn`] may take before it is
-    /// dropped, with a line in the log. Default: 60 s. A task keeps its object
-    /// awake, which costs money: this bounds what a forgotten one can cost.
-    pub fn task_limit(mut self, limit: Duration) -> Self {
-        self.options.task_limit = limit;
-        self
-    }
-
-    /// Which Durable Object a session is put into. Default: one of 8.
-    pub fn placement(mut self, placement: Placement) -> Self {
-        self.options.placement = placement;
         self
     }
 }

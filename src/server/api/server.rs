@@ -387,32 +387,10 @@ impl Server {
         self.application.states.insert(value);
         self
     }
-
-    /// Decides, in the stateless Worker and before any object is woken, whether
-    /// a client may try to connect. An error refuses it with 403 and the
-    /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
-    pub fn admit(mut self, admit: impl Fn(&Handshake) -> Result<(), String> + 'static) -> Self {
-        self.admit = Some(Rc::new(admit));
-        self
-    }
 }
 
 /// The options, with the defaults that users of other servers know.
 impl Server {
-    /// The path that clients connect to: this very path, and nothing below it.
-    /// Default: `/socket.io/`. With or without the last slash is the same.
-    pub fn path(mut self, path: &str) -> Self {
-        self.options.path = format!("{}/", path.trim_end_matches('/'));
-        self
-    }
-
-    /// Which Durable Object a client is put into. Default: one for all. Sockets
-    /// in different objects cannot see each other.
-    pub fn placement(mut self, placement: Placement) -> Self {
-        self.options.placement = placement;
-        self
-    }
-
     /// How packets are written. Default: as JSON. Clients must use the same.
     pub fn parser(mut self, parser: Parser) -> Self {
         self.application.settings.parser = parser;
@@ -477,14 +455,11 @@ impl Server {
         self
     }
 
-    /// How long a task started with [`Socket::spawn`](crate::Socket::spawn) may
-    /// take before it is dropped, with a line in the log. Default: 60 s.
-    pub fn task_limit(mut self, limit: Duration) -> Self {
-        self.options.task_limit = limit;
-        self
-    }
-
-    option_methods!();
+    option_methods!(
+        path: "`/socket.io/`",
+        placement: "one for all. Sockets in different objects cannot see each other",
+        spawn: "crate::Socket::spawn",
+    );
 }
 
 impl Default for Server {

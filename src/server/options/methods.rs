@@ -1,8 +1,56 @@
 //! The options that every server has, whatever it speaks.
 
-/// Makes the builder methods for them, in a type that has `options: Options`.
+/// Makes the builder methods for them, in a type that has `options: Options` and
+/// `admit: Option<Admit>`. Its arguments are what the documentation says of defaults.
 macro_rules! option_methods {
-    () => {
+    (path: $path:literal, placement: $placement:literal, spawn: $spawn:literal $(,)?) => {
+        #[doc = "Sets the path that clients connect to: this very path, and nothing below it."]
+        #[doc = concat!("Default: ", $path, ". With or without the last slash is the same.")]
+        pub fn path(mut self, path: &str) -> Self {
+            self.options.path = format!("{}/", path.trim_end_matches('/'));
+            self
+        }
+
+        /// Decides, in the stateless Worker and before any object is woken, whether
+        /// a client may try to connect. An error refuses it with 403 and the
+        /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
+        ///
+        /// It cannot wait for anything; `on_connect` can.
+        ///
+        /// ```
+        /// use dormouse::Handshake;
+        /// use dormouse::engine::Engine;
+        ///
+        /// let server = Engine::new().admit(|handshake: &Handshake| {
+        ///     match handshake.header("authorization") {
+        ///         Some(_) => Ok(()),
+        ///         None => Err("no token".to_owned()),
+        ///     }
+        /// });
+        /// # let _ = server;
+        /// ```
+        pub fn admit(
+            mut self,
+            admit: impl Fn(&Handshake) -> Result<(), String> + 'static,
+        ) -> Self {
+            self.admit = Some(Rc::new(admit));
+            self
+        }
+
+        #[doc = concat!("Sets which Durable Object a client is put into. Default: ", $placement, ".")]
+        pub fn placement(mut self, placement: Placement) -> Self {
+            self.options.placement = placement;
+            self
+        }
+
+        #[doc = concat!("Sets how long a task started with [`", $spawn, "`] may take before it is")]
+        /// dropped, with a line in the log. Default: 60 s. A task keeps its object
+        /// awake, which costs money: this bounds what a forgotten one can cost.
+        pub fn task_limit(mut self, limit: Duration) -> Self {
+            self.options.task_limit = limit;
+            self
+        }
+
         /// The time between two heartbeats, at most 90 s. Default: 25 s. Below 10 s
         /// the objects never sleep, which costs money. Above, the heartbeats of an
         /// object's sessions are batched, so a client may be pinged earlier than due.
