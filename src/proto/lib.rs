@@ -29,5 +29,6 @@ extern crate std;
 pub mod engine;
 pub mod socket;
 mod time;
+pub mod versioned;
 
 pub use time::Timestamp;

@@ -61,9 +61,9 @@ const MAX_HELD: usize = 16_384;
 /// Headers that say who the client is.
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
-/// A handshake as it is kept.
+/// A handshake as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct KeptHandshake {
+pub(crate) struct StoredHandshake {
     url: String,
     headers: Vec<(String, String)>,
     /// As JSON.
@@ -84,9 +84,9 @@ impl Handshake {
     }
 
     /// What the application sees while it decides, for as long as the object is awake.
-    pub(crate) fn hold(&self, preferred: &[String]) -> KeptHandshake {
+    pub(crate) fn hold(&self, preferred: &[String]) -> StoredHandshake {
         let cf = Some(&self.cf_value).filter(|cf| cf.is_object());
-        let mut held = KeptHandshake {
+        let mut held = StoredHandshake {
             url: self.url.clone(),
             headers: self.headers.entries().collect(),
             cf: cf.and_then(|cf| JSON::stringify(cf).ok()).map(String::from),
@@ -156,7 +156,7 @@ impl Handshake {
     }
 }
 
-impl KeptHandshake {
+impl StoredHandshake {
     /// Whether not all of it is to outlive sleep.
     pub(crate) fn is_too_large(&self) -> bool {
         self.len() + self.cf.as_ref().map_or(0, String::len) > MAX_KEPT
@@ -200,21 +200,21 @@ fn header_len((name, value): &(String, String)) -> usize {
     name.len() + value.len()
 }
 
-impl From<&KeptHandshake> for Handshake {
-    fn from(kept: &KeptHandshake) -> Self {
+impl From<&StoredHandshake> for Handshake {
+    fn from(stored: &StoredHandshake) -> Self {
         let headers = Headers::new();
-        for (name, value) in &kept.headers {
+        for (name, value) in &stored.headers {
             // It was a header before.
             let _ = headers.append(name, value);
         }
-        let cf = kept.cf.as_deref().map(JSON::parse);
+        let cf = stored.cf.as_deref().map(JSON::parse);
         let cf = cf.and_then(Result::ok).unwrap_or_default();
         Self {
-            url: kept.url.clone(),
+            url: stored.url.clone(),
             headers,
             cf: cf.is_object().then(|| cf_of(&cf)),
             cf_value: cf,
-            time: kept.time,
+            time: stored.time,
         }
     }
 }
@@ -238,12 +238,12 @@ mod tests {
 
     use super::*;
 
-    fn kept(headers: &[(&str, usize)], cf: usize) -> KeptHandshake {
+    fn stored(headers: &[(&str, usize)], cf: usize) -> StoredHandshake {
         let headers = headers.iter().map(|(name, len)| {
             let value = "x".repeat(len - name.len());
             ((*name).to_owned(), value)
         });
-        KeptHandshake {
+        StoredHandshake {
             url: "/".to_owned(),
             headers: headers.collect(),
             cf: Some("x".repeat(cf)),
@@ -253,12 +253,12 @@ mod tests {
 
     fn check(headers: &[(&str, usize)], preferred: &[&str], dropped: &[&str]) {
         let preferred: Vec<String> = preferred.iter().map(|it| (*it).to_owned()).collect();
-        let mut kept = kept(headers, 0);
-        let is_too_large = kept.is_too_large();
-        assert_eq!(kept.reduce(&preferred), dropped, "{headers:?}");
+        let mut stored = stored(headers, 0);
+        let is_too_large = stored.is_too_large();
+        assert_eq!(stored.reduce(&preferred), dropped, "{headers:?}");
         assert_eq!(is_too_large, !dropped.is_empty());
-        assert_eq!(kept.headers.len(), headers.len() - dropped.len());
-        assert!(kept.len() <= MAX_KEPT && !kept.is_too_large());
+        assert_eq!(stored.headers.len(), headers.len() - dropped.len());
+        assert!(stored.len() <= MAX_KEPT && !stored.is_too_large());
     }
 
     #[wasm_bindgen_test(unsupported = test)]
@@ -297,10 +297,10 @@ mod tests {
     #[wasm_bindgen_test(unsupported = test)]
     fn what_cloudflare_knows_is_the_first_to_go() {
         for (cf, stays) in [(1_999, true), (2_000, true), (2_001, false)] {
-            let mut kept = kept(&[("cookie", 4_000)], cf);
-            assert_eq!(kept.is_too_large(), !stays);
-            assert_eq!(kept.reduce(&[]), [""; 0]);
-            assert_eq!(kept.cf.is_some(), stays, "{cf}");
+            let mut stored = stored(&[("cookie", 4_000)], cf);
+            assert_eq!(stored.is_too_large(), !stays);
+            assert_eq!(stored.reduce(&[]), [""; 0]);
+            assert_eq!(stored.cf.is_some(), stays, "{cf}");
         }
     }
 }

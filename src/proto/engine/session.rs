@@ -27,7 +27,6 @@ use super::{Format, Handshake, Revision, encode_payload};
 use crate::Timestamp;
 
 pub use self::heartbeat::{Cause, Deadline};
-pub use self::snapshot::SnapshotError;
 
 /// One client's session, of either revision of the protocol.
 ///

@@ -19,7 +19,7 @@ use super::{Ack, Application, Args, Expired, FromArgs, Io, Socket, State, States
 use crate::api::engine::{Client, Handshake, Message};
 use crate::api::error::Rejection;
 use crate::port::LocalPort;
-use crate::request::KeptHandshake;
+use crate::request::StoredHandshake;
 
 /// What is known where a handler of this [kind](Kind) is called:
 /// [extractors](super::handler::Extract) take their values from it.
@@ -62,7 +62,7 @@ pub struct EventDetail<'a> {
 /// What is known of a client that wants to join a namespace.
 pub struct ConnectDetail<'a> {
     auth: &'a str,
-    pub(super) handshake: &'a Rc<KeptHandshake>,
+    pub(super) handshake: &'a Rc<StoredHandshake>,
     recovered: bool,
 }
 
@@ -247,7 +247,7 @@ impl<'a> ConnectContext<'a> {
     pub(crate) fn new(
         socket: &'a Socket,
         auth: &'a str,
-        handshake: &'a Rc<KeptHandshake>,
+        handshake: &'a Rc<StoredHandshake>,
         recovered: bool,
     ) -> Self {
         Self {

@@ -16,7 +16,7 @@ use crate::api::endpoint::{self, Admit, Endpoint};
 use crate::log::Level;
 use crate::options::{ConfigError, Cookie, Options, Origins, option_methods};
 use crate::placement::Placement;
-use crate::request::{Handshake, KeptHandshake};
+use crate::request::{Handshake, StoredHandshake};
 
 /// A Socket.IO server.
 ///
@@ -246,11 +246,11 @@ impl Application {
 pub struct JoinRequest<'a> {
     namespace: &'a str,
     auth: &'a str,
-    handshake: &'a KeptHandshake,
+    handshake: &'a StoredHandshake,
 }
 
 impl<'a> JoinRequest<'a> {
-    pub(crate) fn new(namespace: &'a str, auth: &'a str, handshake: &'a KeptHandshake) -> Self {
+    pub(crate) fn new(namespace: &'a str, auth: &'a str, handshake: &'a StoredHandshake) -> Self {
         Self {
             namespace,
             auth,

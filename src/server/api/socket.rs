@@ -111,10 +111,10 @@ impl Socket {
     /// The request by which the client's session began. `None` once the client
     /// has gone.
     pub fn handshake(&self) -> Option<Handshake> {
-        let Ok(Reply::Handshake(kept)) = self.look(Look::Handshake) else {
+        let Ok(Reply::Handshake(stored)) = self.look(Look::Handshake) else {
             return None;
         };
-        Some(Handshake::from(&kept))
+        Some(Handshake::from(&stored))
     }
 
     /// Sends an event. A tuple or an array is several arguments, `()` none, and

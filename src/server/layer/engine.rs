@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Flush, Reason, Session};
+use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
 use super::called::{finish, log_failure};
@@ -42,15 +43,18 @@ struct Seat {
     queue: VecDeque<Message>,
 }
 
-/// What is kept of it.
+/// The layout of what is stored. Another number is another layout.
+const VERSION: u8 = 1;
+
+/// What is stored of it.
 #[derive(Serialize)]
-struct Kept<'a> {
+struct Storing<'a> {
     data: Option<&'a str>,
 }
 
 /// The same, read back.
 #[derive(Deserialize)]
-struct ReadKept {
+struct Stored {
     data: Option<String>,
 }
 
@@ -138,11 +142,10 @@ impl Content for Messages {
 
     fn content(&self, key: Key) -> Vec<u8> {
         let content = self.with(key, |seat| {
-            let content = Kept {
+            let content = Storing {
                 data: seat.data.as_deref(),
             };
-            // Writing to a growing buffer fails for no type that is serialized here.
-            postcard::to_allocvec(&content).unwrap_or_default()
+            versioned::encode(VERSION, &content)
         });
         content.unwrap_or_default()
     }
@@ -158,9 +161,9 @@ impl Content for Messages {
     }
 
     fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
-        let content = content.and_then(|content| postcard::from_bytes(content).ok());
+        let content = content.and_then(|content| versioned::decode(VERSION, content).ok());
         let seat = Seat {
-            data: content.and_then(|content: ReadKept| content.data),
+            data: content.and_then(|content: Stored| content.data),
             ..Seat::default()
         };
         self.seats.borrow_mut().insert(key, seat);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{ConnId, Session};
+use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
@@ -27,7 +28,6 @@ const VERSION: u8 = 3;
 /// A session in the object's storage.
 #[derive(Serialize, Deserialize)]
 struct StoredRow {
-    version: u8,
     /// The path of the server it belongs to.
     path: String,
     /// None where only the rest of it is here.
@@ -185,13 +185,11 @@ impl Persistence<'_> {
     fn put_row(&self, key: Key, session: Option<Vec<u8>>, content: Vec<u8>) {
         let path = self.parts.options().map(|options| options.path.clone());
         let row = StoredRow {
-            version: VERSION,
             path: path.unwrap_or_default(),
             session,
             content,
         };
-        // As above.
-        let bytes = postcard::to_allocvec(&row).unwrap_or_default();
+        let bytes = versioned::encode(VERSION, &row);
         self.parts.rows.put(key, &bytes);
     }
 
@@ -381,6 +379,5 @@ fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
 }
 
 fn stored(parts: &Parts, key: Key) -> Option<StoredRow> {
-    let row: StoredRow = postcard::from_bytes(&parts.rows.get(key)?).ok()?;
-    (row.version == VERSION).then_some(row)
+    versioned::decode(VERSION, &parts.rows.get(key)?).ok()
 }

@@ -1,6 +1,7 @@
 //! What a WebSocket carries through sleep.
 
 use dormouse_proto::engine::ConnId;
+use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
@@ -18,7 +19,6 @@ const VERSION: u8 = 3;
 /// What a WebSocket carries through sleep.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Attachment {
-    version: u8,
     /// Which of the application's servers it belongs to.
     pub(crate) server: u8,
     pub(crate) key: Key,
@@ -55,14 +55,12 @@ pub(crate) fn attachment(
     carried: Option<Carried>,
 ) -> Vec<u8> {
     let attachment = Attachment {
-        version: VERSION,
         server: parts.server.get().map_or(0, |server| server.number),
         key,
         conn: conn.0,
         carried,
     };
-    // Writing to a growing buffer fails for no type that is serialized here.
-    postcard::to_allocvec(&attachment).unwrap_or_default()
+    versioned::encode(VERSION, &attachment)
 }
 
 /// Whose a WebSocket is: the number of its server, its session, and its own.
@@ -72,6 +70,5 @@ pub(crate) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
 }
 
 pub(crate) fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
-    let attachment: Attachment = postcard::from_bytes(&socket.attachment()?).ok()?;
-    (attachment.version == VERSION).then_some(attachment)
+    versioned::decode(VERSION, &socket.attachment()?).ok()
 }

@@ -11,6 +11,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Once;
 
 use dormouse_proto::engine::{ConnId, Data, Reason};
+use dormouse_proto::versioned;
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -24,6 +25,9 @@ use crate::sid::Key;
 
 /// The name of that property.
 const PROPERTY: &str = "dormouseHandover";
+
+/// The layout of what is in it. Another number is another layout.
+const VERSION: u8 = 1;
 
 /// What one instance leaves to the next.
 #[derive(Default, Serialize, Deserialize)]
@@ -50,8 +54,7 @@ pub(crate) struct HandedOver {
 
 impl Handover {
     pub(crate) fn write(&self, state: &ObjectState) {
-        // Writing to a growing buffer fails for no type that is serialized here.
-        let bytes = postcard::to_allocvec(self).unwrap_or_default();
+        let bytes = versioned::encode(VERSION, self);
         state.set_own(PROPERTY, &Uint8Array::from(&*bytes));
     }
 
@@ -59,7 +62,7 @@ impl Handover {
     pub(crate) fn take(state: &ObjectState) -> Option<Self> {
         let bytes = state.own(PROPERTY).dyn_into::<Uint8Array>().ok()?;
         state.set_own(PROPERTY, &JsValue::UNDEFINED);
-        postcard::from_bytes(&bytes.to_vec()).ok()
+        versioned::decode(VERSION, &bytes.to_vec()).ok()
     }
 }
 

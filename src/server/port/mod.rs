@@ -20,11 +20,12 @@ use std::rc::Rc;
 
 use dormouse_proto::engine::{Data, Transport};
 use dormouse_proto::socket::{Args, Filter, JoinId};
+use dormouse_proto::versioned;
 use futures::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use crate::request::KeptHandshake;
+use crate::request::StoredHandshake;
 use crate::sid::{Key, Sid};
 
 /// Carries out requests.
@@ -188,7 +189,7 @@ pub(crate) enum Reply {
     #[serde(skip)]
     Rooms(Vec<String>),
     #[serde(skip)]
-    Handshake(KeptHandshake),
+    Handshake(StoredHandshake),
 }
 
 /// What is told of a socket to whoever fetches it.
@@ -197,7 +198,7 @@ pub(crate) struct Remote {
     pub(crate) id: String,
     pub(crate) rooms: Vec<String>,
     pub(crate) data: Option<String>,
-    pub(crate) handshake: KeptHandshake,
+    pub(crate) handshake: StoredHandshake,
 }
 
 /// The acknowledgements of an event.
@@ -297,12 +298,13 @@ const VERSION: u8 = 1;
 
 /// Bytes of a request for another object.
 pub(crate) fn encode_request(request: &Request<'_>) -> Result<Vec<u8>, PortError> {
+    // As `versioned` does, save that what is asked of a spot cannot be written.
     postcard::to_allocvec(&(VERSION, request)).map_err(|_| PortError::Answer)
 }
 
 /// The request that another part of the Worker sent.
 pub(crate) fn decode_request(bytes: &[u8]) -> Option<Request<'static>> {
-    decode(bytes)
+    versioned::decode(VERSION, bytes).ok()
 }
 
 /// What an object answers that could not do what was asked.
@@ -321,26 +323,18 @@ pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
         PortError::TooManyRooms => Failure::TooManyRooms,
         PortError::Placement | PortError::Platform(_) | PortError::Answer => Failure::Other,
     });
-    // An answer of ours can be written; what is empty cannot be read as one.
-    postcard::to_allocvec(&(VERSION, reply)).unwrap_or_default()
+    versioned::encode(VERSION, &reply)
 }
 
 /// The answer that another object gave.
 pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
-    let reply: Result<Reply, Failure> = decode(bytes).ok_or(PortError::Answer)?;
+    let reply: Result<Reply, Failure> =
+        versioned::decode(VERSION, bytes).map_err(|_| PortError::Answer)?;
     reply.map_err(|failure| match failure {
         Failure::Gone => PortError::Gone,
         Failure::TooManyRooms => PortError::TooManyRooms,
         Failure::Other => PortError::Answer,
     })
-}
-
-fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    let (version, rest) = postcard::take_from_bytes::<u8>(bytes).ok()?;
-    if version != VERSION {
-        return None;
-    }
-    postcard::from_bytes(rest).ok()
 }
 
 #[cfg(test)]

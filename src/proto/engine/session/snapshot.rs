@@ -2,13 +2,13 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::{ConnId, Heartbeat, Poll, Revision, Session, State};
 use crate::Timestamp;
 use crate::engine::settings::Settings;
+use crate::versioned::{self, SnapshotError};
 
 /// The layout of the bytes below. Another number is another layout; there is no
 /// reading across.
@@ -36,26 +36,6 @@ struct Saved {
     heartbeat: Heartbeat,
 }
 
-/// Why a snapshot could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotError {
-    /// It was written by another version of this crate.
-    Version,
-    /// It is damaged.
-    Malformed,
-}
-
-impl fmt::Display for SnapshotError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Version => "snapshot of another version",
-            Self::Malformed => "damaged snapshot",
-        })
-    }
-}
-
-impl core::error::Error for SnapshotError {}
-
 /// Falling asleep and waking up.
 impl Session {
     /// Everything that must outlive sleep, as bytes.
@@ -70,8 +50,7 @@ impl Session {
             overtaken: self.overtaken,
             heartbeat: self.heartbeat,
         };
-        // Writing to a growing buffer fails for no type that is serialized here.
-        postcard::to_allocvec(&(VERSION, saving)).unwrap_or_default()
+        versioned::encode(VERSION, &saving)
     }
 
     /// The session of a [`snapshot`](Self::snapshot).
@@ -88,16 +67,7 @@ impl Session {
         settings: Settings,
         is_there: impl Fn(ConnId) -> bool,
     ) -> Result<Self, SnapshotError> {
-        let (version, rest) =
-            postcard::take_from_bytes::<u8>(snapshot).map_err(|_| SnapshotError::Malformed)?;
-        if version != VERSION {
-            return Err(SnapshotError::Version);
-        }
-        let (saved, rest) =
-            postcard::take_from_bytes::<Saved>(rest).map_err(|_| SnapshotError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(SnapshotError::Malformed);
-        }
+        let saved: Saved = versioned::decode(VERSION, snapshot)?;
         let mut session = Self {
             settings,
             revision: saved.revision,

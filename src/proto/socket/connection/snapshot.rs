@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::socket::{Definition, JoinId, Pending, Socket, State};
 use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
-use crate::engine::SnapshotError;
 use crate::socket::{Decoder, Offset, Protocol, Settings};
+use crate::versioned::{self, SnapshotError};
 
 /// The layout of the bytes below. Another number is another layout; there is no
 /// reading across.
@@ -95,8 +95,7 @@ impl Connection {
             next_join: self.next_join,
             phase: self.phase,
         };
-        // Writing to a growing buffer fails for no type that is serialized here.
-        postcard::to_allocvec(&(VERSION, saving)).unwrap_or_default()
+        versioned::encode(VERSION, &saving)
     }
 
     /// Restores the connection of a [`snapshot`](Self::snapshot).
@@ -115,16 +114,7 @@ impl Connection {
         settings: Settings,
         define: impl Fn(&str, u32) -> Option<u16>,
     ) -> Result<Self, SnapshotError> {
-        let (version, rest) =
-            postcard::take_from_bytes::<u8>(snapshot).map_err(|_| SnapshotError::Malformed)?;
-        if version != VERSION {
-            return Err(SnapshotError::Version);
-        }
-        let (saved, rest) =
-            postcard::take_from_bytes::<Saved>(rest).map_err(|_| SnapshotError::Malformed)?;
-        if !rest.is_empty() {
-            return Err(SnapshotError::Malformed);
-        }
+        let saved: Saved = versioned::decode(VERSION, snapshot)?;
         let waiting: VecDeque<_> = saved
             .waiting
             .into_iter()

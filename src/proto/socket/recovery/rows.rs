@@ -7,32 +7,18 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Offset, SocketRow};
 use crate::Timestamp;
 use crate::socket::{Args, Filter, Socket};
+use crate::versioned;
 
 /// Changes with [`LoggedEvent`], and with whatever it consists of.
 pub(super) const EVENT_VERSION: u8 = 1;
 
 /// Changes with [`StoredSocket`].
 pub(super) const SOCKET_VERSION: u8 = 1;
-
-fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
-    // Writing to a growing buffer fails for no type that is serialized here.
-    postcard::to_allocvec(&(version, value)).unwrap_or_default()
-}
-
-fn decode<T: DeserializeOwned>(version: u8, bytes: &[u8]) -> Option<T> {
-    let (first, rest) = bytes.split_first()?;
-    if *first != version {
-        return None;
-    }
-    let (value, rest) = postcard::take_from_bytes(rest).ok()?;
-    rest.is_empty().then_some(value)
-}
 
 /// An event as it is logged, without its offset and namespace.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,11 +31,11 @@ pub(super) struct LoggedEvent<'a> {
 
 impl LoggedEvent<'_> {
     pub(super) fn encode(&self) -> Vec<u8> {
-        encode(EVENT_VERSION, self)
+        versioned::encode(EVENT_VERSION, self)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<LoggedEvent<'static>> {
-        decode(EVENT_VERSION, bytes)
+        versioned::decode(EVENT_VERSION, bytes).ok()
     }
 }
 
@@ -111,11 +97,11 @@ impl StoredSocket {
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        encode(SOCKET_VERSION, self)
+        versioned::encode(SOCKET_VERSION, self)
     }
 
     pub(super) fn decode(row: SocketRow) -> Option<Self> {
-        let socket: Self = decode(SOCKET_VERSION, &row.bytes)?;
+        let socket: Self = versioned::decode(SOCKET_VERSION, &row.bytes).ok()?;
         Some(Self {
             pid: row.pid,
             namespace: row.namespace,

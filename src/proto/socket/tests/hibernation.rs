@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use super::rig::{Rig, settings};
 use super::*;
 use crate::Timestamp;
-use crate::engine::{self, SnapshotError};
+use crate::engine;
+use crate::versioned::SnapshotError;
 
 /// Something that happens to a connection. Sockets go by the number of their join.
 #[derive(Clone, Debug)]

@@ -4,39 +4,43 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use dormouse_proto::socket::{Connection, JoinId, Output};
+use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Application;
 use crate::parts::Work;
 use crate::port::{Address, Spot};
-use crate::request::KeptHandshake;
+use crate::request::StoredHandshake;
 use crate::sid::Key;
 use crate::table::Table;
 
 /// What there is of a client besides its session.
 pub(super) struct Client {
     pub(super) connection: Connection,
-    /// What is kept of its handshake.
-    pub(super) kept: Rc<KeptHandshake>,
+    /// What is stored of its handshake.
+    pub(super) stored: Rc<StoredHandshake>,
     /// All of it, where not all is kept, until it has joined a namespace.
-    whole: Option<Rc<KeptHandshake>>,
+    whole: Option<Rc<StoredHandshake>>,
     pub(super) work: Work,
     /// Of its sockets, as handles have them: made once for each.
     addresses: Vec<Rc<Address>>,
 }
 
-/// What is kept of it.
+/// The layout of what is stored. Another number is another layout.
+const VERSION: u8 = 1;
+
+/// What is stored of it.
 #[derive(Serialize)]
-struct Content<'a> {
+struct Storing<'a> {
     connection: Vec<u8>,
-    handshake: &'a KeptHandshake,
+    handshake: &'a StoredHandshake,
 }
 
 /// The same, read back.
 #[derive(Deserialize)]
-struct ReadContent {
+struct Stored {
     connection: Vec<u8>,
-    handshake: KeptHandshake,
+    handshake: StoredHandshake,
 }
 
 impl Client {
@@ -44,7 +48,7 @@ impl Client {
     /// not kept.
     pub(super) fn open(
         connection: Connection,
-        mut handshake: KeptHandshake,
+        mut handshake: StoredHandshake,
         preferred: &[String],
     ) -> (Self, Vec<String>) {
         let whole = handshake.is_too_large().then(|| Rc::new(handshake.clone()));
@@ -56,10 +60,10 @@ impl Client {
         (client, dropped)
     }
 
-    fn new(connection: Connection, kept: KeptHandshake) -> Self {
+    fn new(connection: Connection, handshake: StoredHandshake) -> Self {
         Self {
             connection,
-            kept: Rc::new(kept),
+            stored: Rc::new(handshake),
             whole: None,
             work: Work::default(),
             addresses: Vec::new(),
@@ -67,7 +71,7 @@ impl Client {
     }
 
     pub(super) fn restore(application: &Application, content: &[u8]) -> Option<Self> {
-        let content: ReadContent = postcard::from_bytes(content).ok()?;
+        let content: Stored = versioned::decode(VERSION, content).ok()?;
         let define = |namespace: &str, tag| application.define(namespace, tag);
         let connection =
             Connection::restore(&content.connection, application.settings, define).ok()?;
@@ -75,17 +79,16 @@ impl Client {
     }
 
     fn content(&self) -> Vec<u8> {
-        let content = Content {
+        let content = Storing {
             connection: self.connection.snapshot(),
-            handshake: &self.kept,
+            handshake: &self.stored,
         };
-        // Writing to a growing buffer fails for no type that is serialized here.
-        postcard::to_allocvec(&content).unwrap_or_default()
+        versioned::encode(VERSION, &content)
     }
 
     /// Its handshake, as far as the application can see it.
-    pub(super) fn handshake(&self) -> &Rc<KeptHandshake> {
-        self.whole.as_ref().unwrap_or(&self.kept)
+    pub(super) fn handshake(&self) -> &Rc<StoredHandshake> {
+        self.whole.as_ref().unwrap_or(&self.stored)
     }
 
     /// The application wants it in a namespace. `false` if it has left meanwhile.

@@ -21,7 +21,7 @@ use crate::parts::{self, CONNECT_LIMIT, Job};
 use crate::platform;
 use crate::port::Address;
 use crate::query;
-use crate::request::KeptHandshake;
+use crate::request::StoredHandshake;
 use crate::sid::{Key, Sid};
 
 /// A client that is about to join a namespace.
@@ -30,7 +30,7 @@ struct Joining {
     socket: Socket,
     address: Rc<Address>,
     handlers: Rc<Handlers>,
-    handshake: Rc<KeptHandshake>,
+    handshake: Rc<StoredHandshake>,
     /// What it says of itself, as JSON.
     auth: String,
     recovered: bool,

@@ -172,7 +172,7 @@ fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
             id: socket.id().to_owned(),
             rooms: socket.rooms().to_vec(),
             data: socket.data().map(str::to_owned),
-            handshake: (*client.kept).clone(),
+            handshake: (*client.stored).clone(),
         })
     });
     remote.flatten()

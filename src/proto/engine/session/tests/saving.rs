@@ -7,7 +7,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{ConnId, Data, Revision, Session, SnapshotError};
+use crate::engine::{ConnId, Data, Revision, Session};
+use crate::versioned::SnapshotError;
 
 /// What `act` makes a session say, and whether it is to be saved after.
 fn saved(rig: &mut Rig, act: impl FnOnce(&mut Rig)) -> bool {
