@@ -5,8 +5,8 @@ use std::time::Duration;
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::jsonp::JsonpIndex;
 use dormouse_proto::engine::{
-    Body, ClientPacket, ConnId, Data, Flush, Format, Frame, Output, Prepared, Refusal, Revision,
-    Session, Settings,
+    Body, BodyError, ClientPacket, ConnId, Data, Flush, Format, Frame, Output, Prepared, Refusal,
+    Revision, Session, Settings,
 };
 
 use crate::targets::bytes::{Bytes, text};
@@ -159,6 +159,11 @@ fn read_body(bytes: &mut Bytes<'_>, conns: &Conns) -> Body<'static> {
     }
 }
 
+fn no_body(session: &mut Session, request: ConnId, now: Timestamp, error: BodyError) {
+    let messages = session.handle_body(now, request, Err(error));
+    assert!(messages.is_empty(), "messages of no body");
+}
+
 /// Takes a step, and all that comes of it.
 pub(crate) fn apply(session: &mut Session, step: &Step, now: u64) -> Effects {
     let mut effects = Effects::default();
@@ -168,12 +173,12 @@ pub(crate) fn apply(session: &mut Session, step: &Step, now: u64) -> Effects {
         Step::PollGone(request) => session.handle_poll_gone(*request),
         Step::Post(request) => effects.reads = session.handle_post(now, *request),
         Step::Body(request, body) => {
-            let messages = session.handle_body(now, *request, body);
+            let messages = session.handle_body(now, *request, Ok(body));
             effects.messages = messages.into_iter().map(Data::into_owned).collect();
         }
-        Step::BodyTooLarge(request) => session.handle_body_too_large(*request),
-        Step::BodyMalformed(request) => session.handle_body_malformed(*request),
-        Step::BodyGone(request) => session.handle_body_gone(*request),
+        Step::BodyTooLarge(request) => no_body(session, *request, now, BodyError::TooLarge),
+        Step::BodyMalformed(request) => no_body(session, *request, now, BodyError::Malformed),
+        Step::BodyGone(request) => no_body(session, *request, now, BodyError::Gone),
         Step::Upgrade(socket) => effects.refused = session.handle_upgrade(now, *socket).err(),
         Step::Frame(socket, frame) => {
             let message = session.handle_frame(now, *socket, frame.borrowed());

@@ -44,5 +44,5 @@ pub use payload::{
     ContentType, Format, MAX_LENGTH_DIGITS, Packets, decode_payload, encode_payload, jsonp,
 };
 pub use prepared::{MESSAGE, Prepared};
-pub use session::{Cause, Deadline, Flush, Open, Session, Transport};
+pub use session::{BodyError, Cause, Deadline, Flush, Open, Session, Transport};
 pub use settings::{FAREWELL, LATE_POLL, MAX_PACKETS, MAX_POSTS, SLEEP_AFTER, Settings};

@@ -27,6 +27,7 @@ use super::{Format, Handshake, Revision, encode_payload};
 use crate::Timestamp;
 
 pub use self::heartbeat::{Cause, Deadline};
+pub use self::polling::BodyError;
 
 /// One client's session, of either revision of the protocol.
 ///

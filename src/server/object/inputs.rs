@@ -1,7 +1,7 @@
 //! What comes in: requests of clients and what WebSockets bring, each told to its
 //! session.
 
-use dormouse_proto::engine::{ConnId, Frame, Open, Refusal, Session};
+use dormouse_proto::engine::{BodyError, ConnId, Data, Frame, Open, Refusal, Session};
 use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
@@ -12,8 +12,8 @@ use crate::http;
 use crate::layer::Opening;
 use crate::parts::opening::accept;
 use crate::parts::{
-    Kind, Listener, NoBody, Parsed, Phase, Receiver, Seat, carry_out, drain, forget_socket,
-    next_output, retire, whose,
+    Kind, Listener, Parsed, Phase, Receiver, Seat, carry_out, drain, forget_socket, next_output,
+    retire, whose,
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
@@ -126,22 +126,14 @@ impl Inner {
 }
 
 impl Receiver for Inner {
-    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, NoBody>) {
+    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, BodyError>) {
         self.parts.turn.run(|| {
             let now = self.parts.turn.now();
             self.parts.sessions.find(key);
             let messages = self.parts.sessions.with(key, |seat| {
-                let session = &mut seat.session;
-                match &body {
-                    Ok(body) => {
-                        let messages = session.handle_body(now, conn, body);
-                        return messages.into_iter().map(|data| data.into_owned()).collect();
-                    }
-                    Err(NoBody::TooLarge) => session.handle_body_too_large(conn),
-                    Err(NoBody::Malformed) => session.handle_body_malformed(conn),
-                    Err(NoBody::Gone) => session.handle_body_gone(conn),
-                }
-                Vec::new()
+                let body = body.as_ref().map_err(|error| *error);
+                let messages = seat.session.handle_body(now, conn, body);
+                messages.into_iter().map(Data::into_owned).collect()
             });
             drain(&self.parts, key);
             self.deliver(key, messages.unwrap_or_default());

@@ -30,7 +30,7 @@ pub(crate) use self::effects::{
 pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_fetch};
 pub(crate) use self::packet::Packet;
 pub(crate) use self::recovery_rows::RecoveryRows;
-pub(crate) use self::requests::{Kind, NoBody, Parsed, Receiver, Requests};
+pub(crate) use self::requests::{Kind, Parsed, Receiver, Requests};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn};
 pub(crate) use self::sessions::{Phase, Row, Seat, Sessions, Source, Stored};

@@ -7,7 +7,7 @@
 use core::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use dormouse_proto::engine::{ConnId, Format, Frame, Refusal, Revision, jsonp};
+use dormouse_proto::engine::{BodyError, ConnId, Format, Frame, Refusal, Revision, jsonp};
 use js_sys::{Array, Function, Map, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -83,18 +83,10 @@ impl Parsed {
     }
 }
 
-/// Why there is no body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoBody {
-    TooLarge,
-    Malformed,
-    Gone,
-}
-
 /// Deals with what happens to requests.
 pub(crate) trait Receiver {
     /// The body of a `POST` is here, or is not to be had.
-    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, NoBody>);
+    fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, BodyError>);
 
     /// The client let go of a poll that was held.
     fn handle_abort(&self, conn: ConnId);
@@ -268,13 +260,13 @@ impl Requests {
         let limit = parsed.options.settings.max_payload;
         let length = http::header(request, "content-length").and_then(|length| length.parse().ok());
         match length {
-            Some(length) if limit < length => self.tell_body(conn, key, Err(NoBody::TooLarge)),
+            Some(length) if limit < length => self.tell_body(conn, key, Err(BodyError::TooLarge)),
             Some(_) => match request.array_buffer() {
                 Ok(body) => {
                     entry.set(BODY, body.into());
                     self.await_body(conn, key);
                 }
-                Err(_) => self.tell_body(conn, key, Err(NoBody::Gone)),
+                Err(_) => self.tell_body(conn, key, Err(BodyError::Gone)),
             },
             None => self.await_stream(conn, key, &parsed, limit),
         }
@@ -286,13 +278,13 @@ impl Requests {
             return;
         };
         let Ok(body) = entry.get(BODY).dyn_into::<Promise>() else {
-            return self.tell_body(conn, key, Err(NoBody::Gone));
+            return self.tell_body(conn, key, Err(BodyError::Gone));
         };
         let object = self.object.clone();
         platform::spawn(Box::pin(async move {
             let body = match JsFuture::from(body).await {
                 Ok(body) => decode(&parsed, Uint8Array::new(&body).to_vec()),
-                Err(_) => Err(NoBody::Gone),
+                Err(_) => Err(BodyError::Gone),
             };
             if let Some(object) = object.upgrade() {
                 object.handle_body(key, conn, body);
@@ -306,8 +298,8 @@ impl Requests {
         platform::spawn(Box::pin(async move {
             let body = match platform::read_at_most(&parsed.request, limit).await {
                 Ok(Some(bytes)) => decode(&parsed, bytes),
-                Ok(None) => Err(NoBody::TooLarge),
-                Err(_) => Err(NoBody::Gone),
+                Ok(None) => Err(BodyError::TooLarge),
+                Err(_) => Err(BodyError::Gone),
             };
             if let Some(object) = object.upgrade() {
                 object.handle_body(key, conn, body);
@@ -323,7 +315,7 @@ impl Requests {
         }
     }
 
-    fn tell_body(&self, conn: ConnId, key: Key, body: Result<Frame<'static>, NoBody>) {
+    fn tell_body(&self, conn: ConnId, key: Key, body: Result<Frame<'static>, BodyError>) {
         if let Some(object) = self.object.upgrade() {
             object.handle_body(key, conn, body);
         }
@@ -331,16 +323,16 @@ impl Requests {
 }
 
 /// Takes a body for what its headers say it is.
-fn decode(parsed: &Parsed, bytes: Vec<u8>) -> Result<Frame<'static>, NoBody> {
+fn decode(parsed: &Parsed, bytes: Vec<u8>) -> Result<Frame<'static>, BodyError> {
     let content_type = http::header(&parsed.request, "content-type").unwrap_or_default();
     if content_type.starts_with("application/octet-stream") {
         return Ok(Frame::from(bytes));
     }
-    let text = String::from_utf8(bytes).map_err(|_| NoBody::Malformed)?;
+    let text = String::from_utf8(bytes).map_err(|_| BodyError::Malformed)?;
     match parsed.format {
         Format::Any | Format::Text => Ok(Frame::from(text)),
         Format::Jsonp(_) => {
-            let payload = jsonp::decode_form(&text).map_err(|_| NoBody::Malformed)?;
+            let payload = jsonp::decode_form(&text).map_err(|_| BodyError::Malformed)?;
             Ok(Frame::from(payload.into_owned()))
         }
     }

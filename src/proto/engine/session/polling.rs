@@ -18,6 +18,19 @@ use crate::engine::{Body, LATE_POLL, MAX_PACKETS, MAX_POSTS, decode_payload};
 /// messages count too.
 const PACKET_COST: usize = 32;
 
+/// Why there is no body of a `POST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is longer than [`Settings::max_payload`](super::Settings::max_payload). The
+    /// client is told so, and its session goes on.
+    TooLarge,
+    /// It is no text, although it should be: the session ends as with any malformed
+    /// packet.
+    Malformed,
+    /// It broke off: the client is gone.
+    Gone,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Polling {
     pub(super) poll: Poll,
@@ -186,9 +199,7 @@ impl Session {
     }
 
     /// The head of a `POST` of this session came in. If this returns `true`, its
-    /// body is to be read and told to [`handle_body`](Self::handle_body),
-    /// [`handle_body_too_large`](Self::handle_body_too_large) or
-    /// [`handle_body_gone`](Self::handle_body_gone). If not, it has its answer, or
+    /// body is to be read and given to [`handle_body`](Self::handle_body). If not, it has its answer, or
     /// waits for the one before it: then an
     /// [`Output::ReadBody`] asks for its body.
     ///
@@ -212,32 +223,38 @@ impl Session {
         false
     }
 
-    /// The body of the `POST` is here. Returns the application's messages, in
-    /// order; those before a malformed packet count.
+    /// Takes in the body of the `POST`, or why there is none. Returns the
+    /// application's messages, in order; those before a malformed packet count.
     ///
-    /// `body` is [`Body::Binary`] if it came as `application/octet-stream`,
-    /// which only revision 3 may use.
+    /// A body is [`Body::Binary`] if it came as `application/octet-stream`, which
+    /// only revision 3 may use.
     pub fn handle_body<'a>(
         &mut self,
         now: Timestamp,
         request: ConnId,
-        body: &'a Body<'_>,
+        body: Result<&'a Body<'_>, BodyError>,
     ) -> Vec<Data<'a>> {
         let mut messages = Vec::new();
-        if !self.finish_post(request) {
+        if self.posts.front() != Some(&request) {
             return messages;
         }
-        match self.handle_packets(now, body, &mut messages) {
-            Ok(()) => {
-                self.answer(request, Answer::Received);
-                self.read_next_post();
-            }
+        self.posts.pop_front();
+        let result = match body {
+            Ok(body) => self
+                .handle_packets(now, body, &mut messages)
+                .map(|()| Answer::Received),
+            Err(BodyError::TooLarge) => Ok(Answer::TooLarge),
+            Err(BodyError::Malformed) => Err(Violation(Reason::ParseError)),
+            Err(BodyError::Gone) => Err(Violation(Reason::TransportError)),
+        };
+        match result {
+            Ok(answer) => self.answer(request, answer),
             Err(Violation(reason)) => {
                 self.refuse(request, Refusal::BadRequest);
                 self.end(reason, ServerPacket::Close);
-                self.read_next_post();
             }
         }
+        self.read_next_post();
         messages
     }
 
@@ -255,44 +272,6 @@ impl Session {
             messages.extend(self.handle_packet(now, packet)?);
         }
         Ok(())
-    }
-
-    /// The body of the `POST` is longer than
-    /// [`Settings::max_payload`](super::Settings::max_payload). It is answered
-    /// so, and the session goes on.
-    pub fn handle_body_too_large(&mut self, request: ConnId) {
-        if self.finish_post(request) {
-            self.answer(request, Answer::TooLarge);
-            self.read_next_post();
-        }
-    }
-
-    /// The body of the `POST` is no text, although it should be: the session
-    /// ends as with any malformed packet.
-    pub fn handle_body_malformed(&mut self, request: ConnId) {
-        self.abandon_post(request, Reason::ParseError);
-    }
-
-    /// The body of the `POST` broke off: the client is gone.
-    pub fn handle_body_gone(&mut self, request: ConnId) {
-        self.abandon_post(request, Reason::TransportError);
-    }
-
-    fn abandon_post(&mut self, request: ConnId, reason: Reason) {
-        if self.finish_post(request) {
-            self.refuse(request, Refusal::BadRequest);
-            self.end(reason, ServerPacket::Close);
-            self.read_next_post();
-        }
-    }
-
-    /// Whether this is the `POST` whose body was being read. It is no longer.
-    fn finish_post(&mut self, request: ConnId) -> bool {
-        let is_first = self.posts.front() == Some(&request);
-        if is_first {
-            self.posts.pop_front();
-        }
-        is_first
     }
 
     pub(super) fn read_next_post(&mut self) {

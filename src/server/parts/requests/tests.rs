@@ -20,7 +20,7 @@ fn state() -> ObjectState {
 struct Nobody;
 
 impl Receiver for Nobody {
-    fn handle_body(&self, _key: Key, _conn: ConnId, _body: Result<Frame<'static>, NoBody>) {}
+    fn handle_body(&self, _key: Key, _conn: ConnId, _body: Result<Frame<'static>, BodyError>) {}
 
     fn handle_abort(&self, _conn: ConnId) {}
 }
@@ -157,7 +157,7 @@ fn check_body(
     url: &str,
     content_type: Option<&str>,
     bytes: &[u8],
-    expect: Result<Frame<'_>, NoBody>,
+    expect: Result<Frame<'_>, BodyError>,
 ) {
     let headers: Vec<_> = content_type
         .map(|value| ("content-type", value))
@@ -178,9 +178,9 @@ fn bodies_are_what_their_headers_say() {
     check_body(URL, plain, b"4a", Ok(Frame::from("4a")));
     check_body(URL, None, "4€".as_bytes(), Ok(Frame::from("4€")));
     check_body(URL, plain, b"", Ok(Frame::from("")));
-    check_body(URL, plain, b"4\xff", Err(NoBody::Malformed));
+    check_body(URL, plain, b"4\xff", Err(BodyError::Malformed));
     // A lone surrogate, as some encoders write it.
-    check_body(URL, plain, b"4\xed\xa0\x80", Err(NoBody::Malformed));
+    check_body(URL, plain, b"4\xed\xa0\x80", Err(BodyError::Malformed));
     check_body(
         URL,
         octets,
@@ -194,8 +194,8 @@ fn bodies_are_what_their_headers_say() {
         Ok(Frame::from(&b"4a"[..])),
     );
     check_body(jsonp, form, b"d=4a+b%5Cnc", Ok(Frame::from("4a b\nc")));
-    check_body(jsonp, form, b"4a", Err(NoBody::Malformed));
-    check_body(jsonp, form, b"d=%zz", Err(NoBody::Malformed));
+    check_body(jsonp, form, b"4a", Err(BodyError::Malformed));
+    check_body(jsonp, form, b"d=%zz", Err(BodyError::Malformed));
     check_body(URL, form, b"d=4a", Ok(Frame::from("d=4a")));
 }
 

@@ -5,7 +5,8 @@ use alloc::format;
 use super::rig::{BOTH, Rig, SLEEPY};
 use crate::Timestamp;
 use crate::engine::{
-    Answer, Body, ConnId, Data, Format, MAX_POSTS, Open, Output, Revision, Session, Transport,
+    Answer, Body, BodyError, ConnId, Data, Format, MAX_POSTS, Open, Output, Revision, Session,
+    Transport,
 };
 
 #[test]
@@ -139,7 +140,7 @@ fn post_that_is_too_large_does_not_hold_up_the_next() {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.post_head(2);
         rig.post_head(3);
-        rig.session.handle_body_too_large(ConnId(2));
+        rig.no_body(2, BodyError::TooLarge);
         assert_eq!(rig.outputs(), "#2 413, #3 read");
         assert_eq!(rig.body(3, &["4b"]), "message b, #3 200 ok");
     }
@@ -158,9 +159,9 @@ fn posts_behind_one_that_ends_the_session_are_refused() {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.post_head(2);
         rig.post_head(3);
-        rig.session.handle_body_gone(ConnId(3));
+        rig.no_body(3, BodyError::Gone);
         assert_eq!(rig.outputs(), "", "it is not being read");
-        rig.session.handle_body_gone(ConnId(2));
+        rig.no_body(2, BodyError::Gone);
         assert_eq!(
             rig.outputs(),
             "#2 400 Bad request, #3 400 Bad request, over: transport error"
@@ -229,7 +230,7 @@ fn body_that_is_no_text_is_a_parse_error() {
     for revision in BOTH {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.post_head(2);
-        rig.session.handle_body_malformed(ConnId(2));
+        rig.no_body(2, BodyError::Malformed);
         assert_eq!(rig.outputs(), "#2 400 Bad request, over: parse error");
     }
 }
@@ -239,7 +240,7 @@ fn body_that_breaks_off_is_a_transport_error() {
     for revision in BOTH {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.post_head(2);
-        rig.session.handle_body_gone(ConnId(2));
+        rig.no_body(2, BodyError::Gone);
         assert_eq!(rig.outputs(), "#2 400 Bad request, over: transport error");
     }
 }
@@ -263,7 +264,7 @@ fn body_over_the_limit_is_refused_and_the_session_stays() {
     for revision in BOTH {
         let mut rig = Rig::polling(revision, SLEEPY);
         rig.post_head(2);
-        rig.session.handle_body_too_large(ConnId(2));
+        rig.no_body(2, BodyError::TooLarge);
         assert_eq!(rig.outputs(), "#2 413");
         assert_eq!(rig.post(3, &["4a"]), "message a, #3 200 ok");
     }

@@ -11,7 +11,9 @@ use proptest::sample::Index;
 use super::rig::{AWAKE, SLEEPY};
 use super::watch::{Watch, check_deadline};
 use crate::Timestamp;
-use crate::engine::{Body, ConnId, Data, Flush, Format, Frame, Open, Revision, Session, Settings};
+use crate::engine::{
+    Body, BodyError, ConnId, Data, Flush, Format, Frame, Open, Revision, Session, Settings,
+};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -158,15 +160,11 @@ impl Driver {
             Step::Body(index, body) => {
                 let request = self.request(index);
                 let body: &Body<'_> = body;
-                let _ = self.session.handle_body(self.now, request, body);
+                let _ = self.session.handle_body(self.now, request, Ok(body));
             }
-            Step::BodyTooLarge(index) => {
-                self.session.handle_body_too_large(self.request(index));
-            }
-            Step::BodyMalformed(index) => {
-                self.session.handle_body_malformed(self.request(index));
-            }
-            Step::BodyGone(index) => self.session.handle_body_gone(self.request(index)),
+            Step::BodyTooLarge(index) => self.no_body(index, BodyError::TooLarge),
+            Step::BodyMalformed(index) => self.no_body(index, BodyError::Malformed),
+            Step::BodyGone(index) => self.no_body(index, BodyError::Gone),
             Step::Upgrade => {
                 let socket = ConnId(self.next);
                 self.next += 1;
@@ -205,6 +203,12 @@ impl Driver {
     }
 
     /// The `POST` on its way more often than any other request.
+    fn no_body(&mut self, index: &Index, error: BodyError) {
+        let request = self.request(index);
+        let messages = self.session.handle_body(self.now, request, Err(error));
+        assert!(messages.is_empty(), "{messages:?}");
+    }
+
     fn request(&self, index: &Index) -> ConnId {
         let some = *index.get(&self.requests);
         match self.session.posts.front().copied() {

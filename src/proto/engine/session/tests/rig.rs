@@ -9,8 +9,8 @@ use core::time::Duration;
 use crate::Timestamp;
 use crate::engine::test_client::{Received, decode_answer, decode_frame};
 use crate::engine::{
-    Answer, Body, ConnId, Data, Deadline, Flush, Format, Frame, Open, Output, Revision, Session,
-    Settings,
+    Answer, Body, BodyError, ConnId, Data, Deadline, Flush, Format, Frame, Open, Output, Revision,
+    Session, Settings,
 };
 
 pub(super) const BOTH: [Revision; 2] = [Revision::V3, Revision::V4];
@@ -137,9 +137,18 @@ impl Rig {
     }
 
     pub(super) fn raw_body(&mut self, request: u64, body: &Body<'_>) -> String {
-        let messages = self.session.handle_body(self.now, ConnId(request), body);
+        let messages = self
+            .session
+            .handle_body(self.now, ConnId(request), Ok(body));
         let messages = messages.into_iter().map(Data::into_owned).collect();
         self.heard(messages)
+    }
+
+    /// The body that was being read is not to be had.
+    pub(super) fn no_body(&mut self, request: u64, error: BodyError) {
+        let request = ConnId(request);
+        let messages = self.session.handle_body(self.now, request, Err(error));
+        assert!(messages.is_empty(), "{messages:?}");
     }
 
     /// WebSocket `socket` asks to take over.

@@ -12,7 +12,7 @@ use super::super::State;
 use super::super::polling::{Poll, Polling};
 use super::super::websocket::Probe;
 use super::rig::{Rig, SLEEPY};
-use crate::engine::{ConnId, Frame, Revision};
+use crate::engine::{BodyError, ConnId, Frame, Revision};
 
 type States = Vec<(&'static str, Rig)>;
 
@@ -131,15 +131,15 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("body 4a", |rig| rig.body(3, &["4a"])),
         ("body 1", |rig| rig.body(3, &["1"])),
         ("body too large", |rig| {
-            rig.session.handle_body_too_large(ConnId(3));
+            rig.no_body(3, BodyError::TooLarge);
             rig.outputs()
         }),
         ("body malformed", |rig| {
-            rig.session.handle_body_malformed(ConnId(3));
+            rig.no_body(3, BodyError::Malformed);
             rig.outputs()
         }),
         ("body gone", |rig| {
-            rig.session.handle_body_gone(ConnId(3));
+            rig.no_body(3, BodyError::Gone);
             rig.outputs()
         }),
         ("new socket", |rig| rig.upgrade(8)),

@@ -16,8 +16,8 @@ use super::wire::{Down, Up};
 use crate::Timestamp;
 use crate::engine::session::State;
 use crate::engine::{
-    Answer, ConnId, Data, Flush, Frame, Open, Output, Refusal, Revision, SLEEP_AFTER, Session,
-    Settings,
+    Answer, BodyError, ConnId, Data, Flush, Frame, Open, Output, Refusal, Revision, SLEEP_AFTER,
+    Session, Settings,
 };
 
 /// When the object sleeps.
@@ -117,7 +117,7 @@ impl Object {
                 });
             }
             Up::Body(conn, body) => self.with_messages(now, client, random, |session| {
-                let messages = session.handle_body(now, conn, &body);
+                let messages = session.handle_body(now, conn, Ok(&body));
                 messages.into_iter().map(Data::into_owned).collect()
             }),
             Up::Socket(conn) => {
@@ -165,7 +165,7 @@ impl Object {
                 session.handle_socket_gone(conn, true);
             }
             for conn in requests {
-                session.handle_body_gone(conn);
+                let _ = session.handle_body(now, conn, Err(BodyError::Gone));
                 if tells_polls {
                     session.handle_poll_gone(conn);
                 }
