@@ -1,19 +1,46 @@
 //! A map that weighs little: each kind of `BTreeMap` costs some 5 kB of wasm, and
 //! this one a tenth of that.
 
+use core::cell::Cell;
+
 /// What is found by a key, in the order of the keys. To add something moves what is
 /// behind it, a few bytes for each.
-pub(crate) struct Table<K, V>(Vec<(K, Box<V>)>);
+pub(crate) struct Table<K, V> {
+    entries: Vec<(K, Box<V>)>,
+    /// Where something was found last: it is often looked for again, or by a
+    /// broadcast what comes next.
+    last: Cell<usize>,
+}
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self {
+            entries: Vec::new(),
+            last: Cell::new(0),
+        }
     }
 }
 
 impl<K: Ord + Copy, V> Table<K, V> {
     fn position(&self, key: K) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.cmp(&key))
+        let last = self.last.get();
+        if self.is_at(last, key) {
+            return Ok(last);
+        }
+        let found = if self.is_at(last + 1, key) {
+            Ok(last + 1)
+        } else {
+            self.entries.binary_search_by(|(other, _)| other.cmp(&key))
+        };
+        if let Ok(position) = found {
+            self.last.set(position);
+        }
+        found
+    }
+
+    fn is_at(&self, position: usize, key: K) -> bool {
+        let entry = self.entries.get(position);
+        entry.is_some_and(|(other, _)| *other == key)
     }
 
     pub(crate) fn contains(&self, key: K) -> bool {
@@ -22,12 +49,14 @@ impl<K: Ord + Copy, V> Table<K, V> {
 
     pub(crate) fn get(&self, key: K) -> Option<&V> {
         let position = self.position(key).ok()?;
-        self.0.get(position).map(|(_, value)| &**value)
+        self.entries.get(position).map(|(_, value)| &**value)
     }
 
     pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let position = self.position(key).ok()?;
-        self.0.get_mut(position).map(|(_, value)| &mut **value)
+        self.entries
+            .get_mut(position)
+            .map(|(_, value)| &mut **value)
     }
 
     /// Adds a value, or replaces the one that is there.
@@ -35,30 +64,30 @@ impl<K: Ord + Copy, V> Table<K, V> {
         let value = Box::new(value);
         match self.position(key) {
             Ok(position) => {
-                if let Some((_, old)) = self.0.get_mut(position) {
+                if let Some((_, old)) = self.entries.get_mut(position) {
                     *old = value;
                 }
             }
-            Err(position) => self.0.insert(position, (key, value)),
+            Err(position) => self.entries.insert(position, (key, value)),
         }
     }
 
     pub(crate) fn remove(&mut self, key: K) -> Option<Box<V>> {
         let position = self.position(key).ok()?;
-        Some(self.0.remove(position).1)
+        Some(self.entries.remove(position).1)
     }
 
     /// Takes out the last value, which moves none of the others.
     pub(crate) fn pop(&mut self) -> Option<K> {
-        self.0.pop().map(|(key, _)| key)
+        self.entries.pop().map(|(key, _)| key)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
-        self.0.iter().map(|(key, _)| *key)
+        self.entries.iter().map(|(key, _)| *key)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        self.0.iter().map(|(key, value)| (*key, &**value))
+        self.entries.iter().map(|(key, value)| (*key, &**value))
     }
 }
 
