@@ -1,11 +1,10 @@
-//! Dormouse: a Socket.IO server for Cloudflare Workers that sleeps between
-//! messages.
+//! A Socket.IO server for Cloudflare Workers that sleeps between messages.
 //!
-//! A server for stock clients of every generation, in Rust compiled to
-//! WebAssembly. Each session lives in a Durable Object; its WebSocket
-//! hibernates, so that a client that says nothing costs next to nothing, and
-//! clients that cannot hold a WebSocket poll by HTTP. The session id names the object,
-//! so there are no sticky sessions and there is nothing to share.
+//! Dormouse serves stock clients of every generation, in Rust compiled to
+//! WebAssembly. Each session lives in a Durable Object. Its WebSocket hibernates, so
+//! a client that says nothing costs next to nothing; clients that cannot keep a
+//! WebSocket use HTTP long-polling. The session id names the object, so there are no
+//! sticky sessions and there is nothing to share.
 //!
 //! ```
 //! use dormouse::{Server, Socket};
@@ -24,11 +23,10 @@
 //!
 //! # A guide
 //!
-//! [`Server`] has the namespaces and the options. In a [`Namespace`] are the
-//! handlers: functions, async or not, which say by the types of their arguments
-//! what they want to know. The event's arguments come as a tuple of your own
-//! types, [`Binary`] among them where bytes are meant; what the handler returns is
-//! the acknowledgement.
+//! [`Server`] has the namespaces and the options. A [`Namespace`] has the handlers:
+//! functions, async or not, whose argument types say what they want to know. The
+//! event's arguments come as a tuple of your own types, with [`Binary`] for bytes;
+//! the handler's return value is the acknowledgement.
 //!
 //! ```
 //! use dormouse::{Binary, EmitError, Namespace, Server, Socket};
@@ -55,26 +53,26 @@
 //! # let _ = server;
 //! ```
 //!
-//! A [`Socket`] is one client in one namespace: it is sent events, joins rooms,
-//! and keeps data. [`Socket::to`], [`Socket::broadcast`] and [`Io`] address many
-//! at once, as a [`Broadcast`]. [`Io::new`] does so from other routes of the
-//! Worker, from queues and from cron triggers.
+//! A [`Socket`] is one client in one namespace: it is sent events, joins rooms, and
+//! keeps data. [`Socket::to`], [`Socket::broadcast`] and [`Io`] address many sockets
+//! at once, as a [`Broadcast`]. [`Io::new`] does so from other routes of the Worker,
+//! from queues and from cron triggers.
 //!
-//! [`handler`] says what handlers can take and return; an application writes
-//! [extractors](handler::Extract) of its own for what many of them want to know.
-//! Whatever error they meet becomes a [`HandlerError`] by `?`: it is logged, and not
-//! told to clients.
+//! [`handler`] lists what handlers can take and return; an application can write
+//! [extractors](handler::Extract) of its own for what many of them need. Any error
+//! becomes a [`HandlerError`] by `?`: it is logged, and clients are not told about
+//! it.
 //!
-//! A client is asked for its credentials by [`Auth`] and refused by a
-//! [`Refusal`]; [`Namespace::middleware`] and [`Namespace::event_middleware`] check
-//! what all handlers want checked. [`Recovery`] keeps what clients miss while they
-//! are away. [`App`] puts several servers and the routes of the application into
-//! one Worker, and [`engine`] is the layer beneath, for applications that need
-//! messages and nothing else.
+//! [`Auth`] has a client's credentials, and a [`Refusal`] keeps the client out;
+//! [`Namespace::middleware`] and [`Namespace::event_middleware`] run checks before
+//! every handler. [`Recovery`] keeps what clients miss while they are away. [`App`]
+//! puts several servers and the application's own routes into one Worker, and
+//! [`engine`] is the layer beneath, for applications that need messages and nothing
+//! else.
 //!
-//! All that is sent, kept and joined survives the object's sleep; what is in
-//! memory, as [`State`], statics and running tasks, does not. What
-//! `wrangler.toml` has to say is in the README.
+//! Messages, data and rooms survive the object's sleep; what is in memory, such as
+//! [`State`], statics and running tasks, does not. The README shows the
+//! `wrangler.toml` that all this needs.
 #![cfg_attr(
     test,
     allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
@@ -118,13 +116,13 @@ pub use placement::Placement;
 pub use request::{Handshake, MAX_KEPT};
 pub use worker::front::handle;
 
-/// The examples of the README and the documents, which `cargo test` runs.
+/// The examples of the README and the other documents, which `cargo test` runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/engine.io.md")]
 struct Documents;
 
-/// What the macros need. Not part of the interface.
+/// Items that the macros need. They are not part of the public interface.
 #[doc(hidden)]
 pub mod private {
     pub use ::worker;
@@ -136,7 +134,7 @@ pub mod private {
     pub use crate::api::app::install;
     pub use crate::object::Object;
 
-    /// The Worker's `fetch`.
+    /// Handles a request to the Worker: its `fetch`.
     pub fn fetch(
         request: web_sys::Request,
         env: worker::Env,
@@ -155,14 +153,14 @@ pub mod private {
     }
 }
 
-/// Makes a Worker of an application: its `fetch`, and the Durable Object class
-/// `Dormouse`.
+/// Makes a Worker out of an application: exports its `fetch`, and the Durable Object
+/// class `Dormouse`.
 ///
-/// Takes the path of a function without arguments that returns an [`App`], or
-/// a [`Server`] or [`Engine`](engine::Engine) where that is all. It is called whenever an
-/// instance of the Worker starts, so it should do nothing but describe; an option
-/// that cannot be served keeps the Worker from starting, with a message that
-/// names the option and the remedy. Use it once, at the root of the crate.
+/// Takes the path of a function without arguments that returns an [`App`], a
+/// [`Server`] or an [`Engine`](engine::Engine). The function is called whenever an
+/// instance of the Worker starts, so it should only describe the application. An
+/// option that cannot be served keeps the Worker from starting, with a message that
+/// names the option and the remedy. Use the macro once, at the root of the crate.
 #[macro_export]
 macro_rules! worker {
     ($app:path) => {
@@ -183,8 +181,8 @@ macro_rules! worker {
     };
 }
 
-/// Makes the Durable Object class `Dormouse` of an application whose Worker has
-/// a `fetch` of its own. That one serves its clients by calling [`handle`].
+/// Exports the Durable Object class `Dormouse` of an application whose Worker has a
+/// `fetch` of its own, which serves the clients by calling [`handle`].
 ///
 /// ```
 /// use dormouse::engine::{Client, Engine, Message};

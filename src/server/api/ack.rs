@@ -7,12 +7,12 @@ use dormouse_proto::socket::Args as Raw;
 
 use super::{Arguments, EmitError, Socket};
 
-/// The acknowledgement of an event, for a handler that wants to send it itself:
-/// earlier than it returns, or later.
+/// The acknowledgement of an event, for a handler that sends it itself: before it
+/// returns, or later.
 ///
-/// The value that such a handler returns is not sent. The error is, unless the
-/// acknowledgement was sent before: it is sent once. Where the client waits for no
-/// acknowledgement, nothing is.
+/// The return value of such a handler is not sent. Its error is, unless the
+/// acknowledgement has been sent already: an event is acknowledged once. If the
+/// client does not wait for an acknowledgement, nothing is sent.
 ///
 /// ```
 /// use dormouse::{Ack, Server, Socket};
@@ -45,17 +45,18 @@ impl Ack {
         })))
     }
 
-    /// One that nobody waits for.
+    /// Returns an acknowledgement that nobody waits for.
     pub(crate) const fn none() -> Self {
         Self(None)
     }
 
-    /// Returns whether the client waits for one.
+    /// Returns whether the client waits for the acknowledgement.
     pub fn is_expected(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Sends the acknowledgement. As with events, a tuple is several values.
+    /// Sends the acknowledgement. As with events, a tuple is several values. If it
+    /// has been sent already, or nobody waits for it, this does nothing.
     ///
     /// # Errors
     ///

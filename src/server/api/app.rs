@@ -1,4 +1,4 @@
-//! The whole application: its servers, and what else the Worker does.
+//! The whole application: its servers, and the Worker's other routes.
 
 use core::cell::OnceCell;
 use core::fmt;
@@ -12,8 +12,8 @@ use crate::api::endpoint::Endpoint;
 use crate::api::engine::Engine;
 use crate::options::ConfigError;
 
-/// An application: one or more servers, each on a path of its own, and a handler
-/// for every other request.
+/// An application: one or more servers, each on its own path, and a handler for all
+/// other requests.
 ///
 /// ```
 /// use dormouse::App;
@@ -38,7 +38,7 @@ pub struct App {
 type Fetch = Rc<dyn Fn(Request, Env, Context) -> LocalBoxFuture<'static, worker::Result<Response>>>;
 
 impl App {
-    /// An application without any server yet.
+    /// Creates an application without any servers.
     pub fn new() -> Self {
         Self {
             endpoints: Vec::new(),
@@ -62,9 +62,9 @@ impl App {
         self
     }
 
-    /// What to do with requests that are for no server and no static file.
-    /// Without this they get 404. From in there,
-    /// [`Clients`](crate::engine::Clients) reaches the clients of the servers.
+    /// Registers the handler of requests that are neither for a server nor for a
+    /// static file. Without it they get 404. [`Io`](crate::Io) and
+    /// [`Clients`](crate::engine::Clients) reach the servers' clients from there.
     pub fn fetch<F>(mut self, fetch: F) -> Self
     where
         F: AsyncFn(Request, Env, Context) -> worker::Result<Response> + 'static,
@@ -77,7 +77,7 @@ impl App {
         self
     }
 
-    /// The name of the Durable Object binding in `wrangler.toml`. Default:
+    /// Sets the name of the Durable Object binding in `wrangler.toml`. Default:
     /// `DORMOUSE`. Without such a binding the class itself is used, if it is declared
     /// there as `[exports.Dormouse]`.
     pub fn binding(mut self, name: &str) -> Self {
@@ -108,7 +108,7 @@ impl App {
         Ok(())
     }
 
-    /// The server on this path.
+    /// Returns the server on a path.
     pub(crate) fn endpoint_at(&self, path: &str) -> Option<&Rc<Endpoint>> {
         let path = path.strip_suffix('/').unwrap_or(path);
         self.endpoints
@@ -151,7 +151,7 @@ thread_local! {
 ///
 /// # Errors
 ///
-/// An option that cannot be served: which one, and what to do.
+/// An option cannot be served: the error names it and the remedy.
 pub fn install(app: impl Into<App>) -> Result<(), ConfigError> {
     let app = app.into();
     app.check()?;
@@ -162,7 +162,7 @@ pub fn install(app: impl Into<App>) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The application, once it is installed.
+/// Returns the application, once it is installed.
 pub(crate) fn app() -> Rc<App> {
     APP.with(|cell| cell.get().cloned()).unwrap_or_default()
 }

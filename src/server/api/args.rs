@@ -1,5 +1,5 @@
-//! The arguments of events, and what is answered to them: from the wire's text
-//! straight into the application's own types, and back.
+//! The arguments of events and acknowledgements: from the wire's text straight into
+//! the application's own types, and back.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -16,13 +16,13 @@ use serde_json::value::RawValue;
 
 use super::{EmitError, encode};
 
-/// The maximum of bytes of attachments that one event may have read more than once.
-/// Clients name each attachment once. Each further time is a copy, which costs
-/// the client some 30 bytes, and us as many as the attachment has.
+/// The maximum number of bytes that one event may have read again from its
+/// attachments. Clients name each attachment once. Naming it again costs the client
+/// some 30 bytes, and us a copy of the attachment.
 const MAX_REPEATED: usize = 1 << 20;
 
-/// Bytes among an event's arguments: they travel as an attachment, wherever they
-/// stand within other values.
+/// Bytes among an event's arguments. They travel as an attachment, wherever they are
+/// within other values.
 ///
 /// ```
 /// use dormouse::Binary;
@@ -36,7 +36,7 @@ const MAX_REPEATED: usize = 1 << 20;
 /// # let _ = Photo { title: "a".into(), pixels: Binary::from(vec![1, 2]) };
 /// ```
 ///
-/// Outside of events, as in what is kept of a socket, it is an array of numbers.
+/// Outside of events, as in a socket's data, it is an array of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binary(pub Vec<u8>);
 
@@ -120,8 +120,8 @@ impl<'de> Visitor<'de> for BinaryVisitor {
 }
 
 thread_local! {
-    /// The attachments of the arguments that are being read, one reading within
-    /// the other.
+    /// The attachments of the arguments that are being read; one reading may happen
+    /// within another.
     static ATTACHMENTS: RefCell<Vec<Vec<Vec<u8>>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -148,7 +148,7 @@ impl Reading {
     }
 }
 
-/// How many bytes would be read again that were read already.
+/// Returns how many bytes of attachments would be read more than once.
 fn repeated(args: &Raw<'_>) -> usize {
     let attachments = args.attachments();
     if attachments.is_empty() {
@@ -169,7 +169,8 @@ impl Drop for Reading {
     }
 }
 
-/// The arguments of an event as they came: not read yet, and sent on unchanged.
+/// The arguments of an event as they came: not yet read, and to be sent on
+/// unchanged.
 ///
 /// ```no_run
 /// use dormouse::{Args, Server, Socket};
@@ -197,12 +198,12 @@ impl Args {
     ///
     /// # Errors
     ///
-    /// One is missing, or is something else.
+    /// An argument is missing, or is something else.
     pub fn parse<T: FromArgs>(&self) -> Result<T, ArgsError> {
         T::from_args(&self.raw, self.named)
     }
 
-    /// Returns all but the first `count` of them. The attachments stay, with their
+    /// Returns all arguments but the first `count`. The attachments stay, with their
     /// numbers.
     ///
     /// ```no_run
@@ -218,11 +219,11 @@ impl Args {
         self.with_items(items.get(count..).unwrap_or_default())
     }
 
-    /// Returns them behind another one.
+    /// Returns the arguments behind another one.
     ///
     /// # Errors
     ///
-    /// It cannot be written as JSON.
+    /// The argument cannot be written as JSON.
     pub fn behind(&self, first: &impl Serialize) -> Result<Self, serde_json::Error> {
         let first = serde_json::to_string(first)?;
         let mut items = self.json();
@@ -238,22 +239,23 @@ impl Args {
         }
     }
 
-    /// Returns how many there are.
+    /// Returns the number of arguments.
     pub fn len(&self) -> usize {
         self.items().len()
     }
 
-    /// Returns whether there is none.
+    /// Returns whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns each of them as JSON. An attachment is its placeholder.
+    /// Returns each argument as JSON. An attachment is represented by its
+    /// placeholder.
     pub fn json(&self) -> Vec<&str> {
         self.items().into_iter().map(RawValue::get).collect()
     }
 
-    /// Returns what the placeholders stand for, by number.
+    /// Returns the attachments, in the order of the numbers in their placeholders.
     pub fn attachments(&self) -> &[Vec<u8>] {
         self.raw.attachments()
     }
@@ -264,12 +266,12 @@ impl Args {
     }
 }
 
-/// What can be sent as the arguments of an event: anything that serde can write,
-/// and [`Args`] as they came.
+/// A value that can be sent as the arguments of an event: anything that serde can
+/// write, and [`Args`] as they came.
 ///
 /// A tuple or an array is several arguments, `()` is none, and everything else is
-/// one. So a list as a single argument is a `Vec` or a slice, or an array in a
-/// tuple: `([1, 2],)`.
+/// one. So to send a list as a single argument, use a `Vec` or a slice, or an array
+/// in a tuple: `([1, 2],)`.
 ///
 /// ```no_run
 /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
@@ -280,7 +282,8 @@ impl Args {
 /// # }
 /// ```
 pub trait Arguments {
-    /// The JSON array, with the event's name first, and the attachments.
+    /// Encodes the value as a JSON array, with the event's name first, and its
+    /// attachments.
     #[doc(hidden)]
     fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, EmitError>;
 }
@@ -303,10 +306,10 @@ impl Arguments for &Args {
     }
 }
 
-/// What the arguments of an event can be read as: a tuple of up to eight.
+/// A type that the arguments of an event can be read as: a tuple of up to eight.
 ///
-/// One that is missing is read as nothing, which is fine for an `Option`; what
-/// there is more of is ignored.
+/// A missing argument is read as `null`, which is fine for an `Option`; additional
+/// arguments are ignored.
 ///
 /// ```no_run
 /// # fn example(args: dormouse::Args) -> Result<(), dormouse::ArgsError> {
@@ -315,11 +318,10 @@ impl Arguments for &Args {
 /// # }
 /// ```
 ///
-/// JSON nested deeper than 128 levels is an error where it is read. So is an
-/// event that names the same attachments over and over: past 1 MiB of what was
-/// there already.
+/// JSON that is nested deeper than 128 levels is an error where it is read. So is an
+/// event that names the same attachments again, beyond 1 MiB of repeated bytes.
 pub trait FromArgs: Sized {
-    /// Reads them. Of an event, the first item is the name.
+    /// Reads the arguments. If `named`, the first item is the event's name.
     #[doc(hidden)]
     fn from_args(args: &Raw<'_>, named: bool) -> Result<Self, ArgsError>;
 }
@@ -336,7 +338,7 @@ impl FromArgs for () {
     }
 }
 
-/// Which argument of an event is not what it should be, and how.
+/// An argument of an event is not what it should be: which one, and what is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgsError {
     /// The first is 1; `None` if it is all of them together.
@@ -432,7 +434,7 @@ tuple_from_args!(A B C D E F);
 tuple_from_args!(A B C D E F G);
 tuple_from_args!(A B C D E F G H);
 
-/// An error without the place in the text, of which the client knows nothing.
+/// Returns an error's text without its position, of which the client knows nothing.
 pub(super) fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {

@@ -17,12 +17,12 @@ use crate::port::{
 };
 use crate::request::Handshake;
 
-/// The sockets of a server, from anywhere in the Worker: a namespace, and through
-/// [`of`](Self::of) any other.
+/// The sockets of a server's namespace, from anywhere in the Worker.
+/// [`of`](Self::of) is another namespace of the same server.
 ///
-/// In a handler it is [`Socket::io`](super::Socket::io), or an argument of the
-/// handler's own. Elsewhere, as in another route, or the handler of a queue or of
-/// a cron trigger, [`Io::new`] makes it; what is asked there is a request to the
+/// Handlers get it from [`Socket::io`](super::Socket::io) or take it as an argument.
+/// Elsewhere, as in another route, or the handler of a queue or of a cron trigger,
+/// [`Io::new`] creates it; whatever is done with it there is a request to the
 /// object, which wakes it and is billed as one.
 ///
 /// ```no_run
@@ -39,15 +39,15 @@ use crate::request::Handshake;
 #[derive(Clone)]
 pub struct Io {
     port: Rc<dyn Port>,
-    /// Where the port is not this object's: what it was made of, to be changed.
+    /// The port, if it is a remote one: [`key`](Self::key) changes it.
     remote: Option<Rc<RemotePort>>,
     application: Rc<Application>,
     namespace: Rc<str>,
 }
 
 impl Io {
-    /// The root namespace of the server on `path`; `None` if there is no such
-    /// Socket.IO server.
+    /// Returns the root namespace of the server on `path`, or `None` if there is no
+    /// such Socket.IO server.
     pub fn new(env: &Env, path: &str) -> Option<Self> {
         let app = app();
         let endpoint = app.endpoint_at(path)?;
@@ -79,8 +79,9 @@ impl Io {
         }
     }
 
-    /// Where sockets are [placed by a key](crate::Placement::Key): those with
-    /// this one. In a handler, which is in the midst of them, it changes nothing.
+    /// Returns the same namespace for the sockets that are
+    /// [placed](crate::Placement::Key) by this key. In a handler it changes nothing:
+    /// there, it is always the key of the handler's own object.
     pub fn key(self, key: &str) -> Self {
         match self.remote {
             Some(remote) => Self::remote(remote.with_key(key), self.application, self.namespace),
@@ -88,7 +89,7 @@ impl Io {
         }
     }
 
-    /// Another namespace of the same server.
+    /// Returns another namespace of the same server.
     pub fn of(&self, namespace: &str) -> Self {
         Self {
             namespace: namespace.into(),
@@ -96,12 +97,12 @@ impl Io {
         }
     }
 
-    /// The name of the namespace.
+    /// Returns the name of the namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// All sockets of the namespace.
+    /// Addresses all sockets of the namespace.
     pub fn all(&self) -> Broadcast {
         Broadcast {
             io: self.clone(),
@@ -114,22 +115,23 @@ impl Io {
         }
     }
 
-    /// The sockets in any of these rooms; the id of a socket is a room.
+    /// Addresses the sockets in any of these rooms. Every socket is in the room of
+    /// its own id.
     pub fn to(&self, rooms: impl RoomNames) -> Broadcast {
         self.all().to(rooms)
     }
 
-    /// The same as [`to`](Self::to).
+    /// Does the same as [`to`](Self::to).
     pub fn in_(&self, rooms: impl RoomNames) -> Broadcast {
         self.to(rooms)
     }
 
-    /// The same as [`to`](Self::to), for who finds `in_` odd.
+    /// Does the same as [`to`](Self::to), under a name that needs no underscore.
     pub fn within(&self, rooms: impl RoomNames) -> Broadcast {
         self.to(rooms)
     }
 
-    /// All sockets but those in these rooms.
+    /// Addresses all sockets except those in any of these rooms.
     pub fn except(&self, rooms: impl RoomNames) -> Broadcast {
         self.all().except(rooms)
     }
@@ -143,7 +145,7 @@ impl Io {
         self.all().emit(event, args).await
     }
 
-    /// All sockets of the namespace.
+    /// Returns what is known of each socket of the namespace.
     ///
     /// # Errors
     ///
@@ -170,10 +172,11 @@ impl fmt::Debug for Io {
     }
 }
 
-/// Some sockets of a namespace, and how to talk to them.
+/// Some sockets of a namespace, and the operations on them.
 ///
-/// Its methods narrow it down further and can be combined: rooms are added up,
-/// and a socket in several of them is meant once.
+/// Its methods can be combined: [`to`](Self::to) adds the sockets of rooms,
+/// [`except`](Self::except) takes some away, and a socket that is in several of the
+/// rooms counts once.
 ///
 /// ```no_run
 /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
@@ -196,45 +199,46 @@ pub struct Broadcast {
     limit: Option<Duration>,
 }
 
-/// Whom it is for.
+/// The sockets that it is for.
 impl Broadcast {
-    /// The sockets in these rooms, too.
+    /// Adds the sockets in these rooms. Without any rooms, it is for the whole
+    /// namespace.
     pub fn to(mut self, rooms: impl RoomNames) -> Self {
         self.selection.filter.rooms.extend(rooms.names());
         self
     }
 
-    /// The same as [`to`](Self::to).
+    /// Does the same as [`to`](Self::to).
     pub fn in_(self, rooms: impl RoomNames) -> Self {
         self.to(rooms)
     }
 
-    /// The same as [`to`](Self::to), for who finds `in_` odd.
+    /// Does the same as [`to`](Self::to), under a name that needs no underscore.
     pub fn within(self, rooms: impl RoomNames) -> Self {
         self.to(rooms)
     }
 
-    /// But for the sockets in any of these rooms.
+    /// Excludes the sockets in any of these rooms.
     pub fn except(mut self, rooms: impl RoomNames) -> Self {
         self.selection.filter.except.extend(rooms.names());
         self
     }
 
-    /// Only sockets in this very object. Today that is all of them, as long as
-    /// [`Placement::Key`](crate::Placement::Key) is not in use.
+    /// Restricts it to sockets in the same object. Today that is all of them, unless
+    /// [`Placement::Key`](crate::Placement::Key) is in use.
     pub fn local(mut self) -> Self {
         self.selection.local = true;
         self
     }
 
-    /// An event may be lost where a client is not ready to receive it at once. It
-    /// is not recovered either.
+    /// Lets events get lost if a client is not ready to receive them at once. Such
+    /// events are not recovered either.
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
     }
 
-    /// How long [`emit_with_ack`](Self::emit_with_ack) waits. Default:
+    /// Sets how long [`emit_with_ack`](Self::emit_with_ack) waits. Default:
     /// [`Server::ack_timeout`](crate::Server::ack_timeout).
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
@@ -242,15 +246,17 @@ impl Broadcast {
     }
 }
 
-/// What is done with them.
+/// Operations on them.
 impl Broadcast {
-    /// Sends an event to all of them. It is encoded once.
+    /// Sends an event to all of them. It is encoded once for each protocol, whatever
+    /// the number of sockets.
     ///
     /// # Errors
     ///
     /// [`EmitError::Json`] if the arguments cannot be written as JSON,
-    /// [`EmitError::Platform`] if the object could not be reached,
-    /// [`EmitError::Placement`] if it is not known which one that is.
+    /// [`EmitError::ReservedName`] for an event name that clients reserve,
+    /// [`EmitError::Placement`] if it is not known which object holds the sockets,
+    /// [`EmitError::Platform`] if that object could not be reached.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
         let args = args.encode(Some(event))?;
         let volatile = self.volatile;
@@ -259,7 +265,7 @@ impl Broadcast {
             .map(drop)
     }
 
-    /// Sends an event whose arguments are defined with it.
+    /// Sends an event whose arguments are defined with it: see [`Event`].
     ///
     /// # Errors
     ///
@@ -272,14 +278,14 @@ impl Broadcast {
         self.emit(event.name(), args).await
     }
 
-    /// Sends an event and waits until all of them have acknowledged it, or have
-    /// gone, or the time is over.
+    /// Sends an event and waits until every socket has acknowledged it or has gone,
+    /// or the time is up.
     ///
     /// # Errors
     ///
-    /// [`EmitError::Args`] if an answer is something else than `T`, and those of
-    /// [`emit`](Self::emit). That some answers are missing is no error: see
-    /// [`Acks::late`].
+    /// [`EmitError::Args`] if an answer cannot be read as a `T`, and those of
+    /// [`emit`](Self::emit). Missing answers are not an error: see [`Acks::late`]
+    /// and [`Acks::gone`].
     pub async fn emit_with_ack<T: FromArgs>(
         &self,
         event: &str,
@@ -305,7 +311,7 @@ impl Broadcast {
         })
     }
 
-    /// What is known of each of them.
+    /// Returns what is known of each of them.
     ///
     /// # Errors
     ///
@@ -322,7 +328,8 @@ impl Broadcast {
         Ok(sockets.collect())
     }
 
-    /// Makes them enter rooms.
+    /// Makes them enter rooms. A socket that would exceed
+    /// [`max_rooms`](crate::Server::max_rooms) enters as many as it may.
     ///
     /// # Errors
     ///
@@ -383,13 +390,13 @@ impl fmt::Debug for Broadcast {
 pub struct Acks<T> {
     /// In the order in which they came.
     pub answers: Vec<T>,
-    /// How many sockets have not answered in time.
+    /// The number of sockets that did not answer in time.
     pub late: usize,
-    /// How many were disconnected before they answered.
+    /// The number of sockets that were disconnected before they answered.
     pub gone: usize,
 }
 
-/// What is known of a socket wherever it is.
+/// A socket as it was when it was fetched, wherever it is.
 #[derive(Clone)]
 pub struct RemoteSocket {
     io: Io,
@@ -397,33 +404,33 @@ pub struct RemoteSocket {
 }
 
 impl RemoteSocket {
-    /// Its id.
+    /// Returns the socket's id.
     pub fn id(&self) -> &str {
         &self.remote.id
     }
 
-    /// The rooms it was in, by name; that of its own id is one of them.
+    /// Returns the names of the rooms it was in, including the room of its own id.
     pub fn rooms(&self) -> &[String] {
         &self.remote.rooms
     }
 
-    /// What the application kept of it.
+    /// Returns the data that the application has attached to it.
     ///
     /// # Errors
     ///
-    /// What was kept is no `T`.
+    /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
         let data = self.remote.data.as_deref();
         data.map(|json| serde_json::from_str(json).map_err(SessionError::Json))
             .transpose()
     }
 
-    /// The request by which its client's session began.
+    /// Returns the request by which its client's session began.
     pub fn handshake(&self) -> Handshake {
         Handshake::from(&self.remote.handshake)
     }
 
-    /// The socket itself, to be talked to.
+    /// Addresses the socket itself.
     pub fn socket(&self) -> Broadcast {
         self.io.to(self.id())
     }
@@ -438,9 +445,9 @@ impl fmt::Debug for RemoteSocket {
     }
 }
 
-/// One name of a room, or several.
+/// One room name, or several.
 pub trait RoomNames {
-    /// The names.
+    /// Returns the names.
     #[doc(hidden)]
     fn names(self) -> Vec<String>;
 }
@@ -481,24 +488,26 @@ impl<T: AsRef<str>, const N: usize> RoomNames for [T; N] {
     }
 }
 
-/// Why something could not be sent, or was not answered.
+/// An operation on sockets failed, or was not answered.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EmitError {
-    /// The socket is disconnected.
+    /// The socket is disconnected, or was sent more than 4 MiB before it was
+    /// connected.
     Gone,
     /// The arguments cannot be written as JSON.
     Json(serde_json::Error),
-    /// An event of this name is reserved for the protocol, such as `connect`:
-    /// clients would close their connections.
+    /// The event's name is one that clients reserve for themselves, such as
+    /// `connect`: they would close their connections.
     ReservedName(String),
-    /// The client has not acknowledged in time.
+    /// The client did not acknowledge the event in time.
     Timeout,
-    /// What the client acknowledged with is something else than expected.
+    /// The acknowledgement cannot be read as the expected type.
     Args(ArgsError),
-    /// The socket would be in more rooms than it may be in.
+    /// The socket would be in more than [`max_rooms`](crate::Server::max_rooms).
     TooManyRooms,
-    /// Sockets are placed by a key, and no key was given: see [`Io::key`].
+    /// It is not known which object holds the sockets: they are placed by a key, and
+    /// none was given. See [`Io::key`].
     Placement,
     /// The object that holds the sockets could not be reached.
     Platform(worker::Error),

@@ -1,4 +1,5 @@
-//! One client, as handlers see it; and any client, from anywhere in the Worker.
+//! Clients of Engine.IO alone: one client, as handlers see it, and any client, from
+//! anywhere in the Worker.
 
 use core::fmt;
 use core::future::Future;
@@ -16,22 +17,22 @@ use crate::port::remote::RemotePort;
 use crate::port::{LocalPort, PortError, Reply, Request};
 use crate::sid::Sid;
 
-/// The most bytes of JSON that a user session may take.
+/// The maximum size of a user session, in bytes of JSON.
 ///
-/// Up to some 15 kB, that of a client on a WebSocket sleeps at no cost. Beyond
-/// that it is in the object's storage, and a row is written whenever the session
-/// changes, which it does at each heartbeat of revision 4 too. A polling client's
-/// is written together with the rest of its session.
+/// The user session of a client on a WebSocket costs nothing up to some 15 kB.
+/// Beyond that it is in the object's storage, and a row is written whenever it
+/// changes. That of a polling client is written together with the rest of its
+/// session.
 pub const MAX_SESSION: usize = 1 << 20;
 
 /// A client that is, or was, connected.
 ///
-/// Cheap to clone, and of use in this object only: elsewhere in the Worker,
+/// It is cheap to clone, and valid in this object only: elsewhere in the Worker,
 /// keep the [`sid`](Self::sid) and reach the client through [`Clients`].
 ///
-/// Nothing that it does waits for the client. What is sent has been handed to
-/// the platform, or waits for the client's next poll; that it has arrived is
-/// nowhere told.
+/// None of its methods wait for the client. What is sent has been handed to the
+/// platform, or waits for the client's next poll; nothing tells whether it has
+/// arrived.
 #[derive(Clone)]
 pub struct Client {
     port: Rc<dyn LocalPort>,
@@ -55,12 +56,12 @@ impl Client {
         }
     }
 
-    /// What comes of a request that this object carries out at once.
+    /// Makes a request that this object carries out at once.
     fn call(&self, request: Request<'_>) -> Result<Reply, PortError> {
         self.port.call(request).now()
     }
 
-    /// The client's session id.
+    /// Returns the client's session id.
     pub fn sid(&self) -> Sid {
         self.sid
     }
@@ -94,14 +95,14 @@ impl Client {
         self.send(to_json(value)?).await
     }
 
-    /// Disconnects the client. What was sent before still arrives. The reason
-    /// that [`on_disconnect`](crate::engine::Engine::on_disconnect) is told is "forced close".
+    /// Disconnects the client. What was sent before still arrives. The reason given
+    /// to [`on_disconnect`](crate::engine::Engine::on_disconnect) is "forced close".
     pub async fn disconnect(&self) {
-        // One that has gone is disconnected.
+        // A client that has gone is disconnected already.
         let _ = self.call(Request::Close(self.sid.key()));
     }
 
-    /// The transport in use now; `None` once the client has gone.
+    /// Returns the transport in use now, or `None` once the client has gone.
     pub fn transport(&self) -> Option<Transport> {
         let reply = self.call(Request::Transport(self.sid.key()));
         let Ok(Reply::Transport(transport)) = reply else {
@@ -110,12 +111,12 @@ impl Client {
         Some(transport)
     }
 
-    /// The user session: what the application keeps of this client. It survives
-    /// sleep and is gone when the client is. `None` if nothing was saved.
+    /// Returns the user session: data that the application keeps of this client. It
+    /// survives sleep and is gone when the client is. `None` if nothing was saved.
     ///
     /// # Errors
     ///
-    /// What was saved is no `T`.
+    /// The user session cannot be read as a `T`.
     ///
     /// ```no_run
     /// # async fn example(client: dormouse::engine::Client) -> Result<(), dormouse::engine::SessionError> {
@@ -150,8 +151,8 @@ impl Client {
         Ok(())
     }
 
-    /// Changes the user session in place, beginning with `T::default()` where
-    /// nothing was saved.
+    /// Changes the user session in place, starting from `T::default()` if nothing
+    /// was saved.
     ///
     /// # Errors
     ///
@@ -177,9 +178,9 @@ impl Client {
         Ok(result)
     }
 
-    /// Runs a task beside the handlers, until it is done, the client is gone, or
-    /// [`task_limit`](crate::engine::Engine::task_limit) has passed. The object stays awake
-    /// that long.
+    /// Runs a task beside the handlers, until it is done, the client has gone, or
+    /// [`task_limit`](crate::engine::Engine::task_limit) has passed. The object
+    /// stays awake that long.
     ///
     /// ```no_run
     /// # fn example(client: dormouse::engine::Client) {
@@ -196,19 +197,19 @@ impl Client {
         self.port.spawn(self.sid.key(), Box::pin(task));
     }
 
-    /// The Worker's bindings.
+    /// Returns the Worker's bindings.
     pub fn env(&self) -> &Env {
         self.port.env()
     }
 
-    /// The storage of the object that holds this client. Tables whose names
-    /// begin with `dormouse_` are the server's own, and so is the alarm.
+    /// Returns the storage of the object that holds this client. The alarm, and
+    /// tables whose names begin with `dormouse_`, belong to the server.
     pub fn storage(&self) -> worker::durable::Storage {
         self.port.storage()
     }
 
-    /// All clients of this server, in this object and elsewhere. There is no
-    /// reason for `None` in a handler.
+    /// Returns the clients of this server, in this object and elsewhere. It is never
+    /// `None` in a handler.
     pub fn clients(&self) -> Option<Clients> {
         Some(Clients {
             remote: RemotePort::new(
@@ -231,7 +232,7 @@ impl fmt::Debug for Client {
 
 /// The clients of one server, wherever their objects are.
 ///
-/// Whatever is asked of a client in another object is a request to that object,
+/// Whatever is done with a client in another object is a request to that object,
 /// which wakes it and is billed as one.
 ///
 /// ```no_run
@@ -250,12 +251,13 @@ impl fmt::Debug for Client {
 #[derive(Clone)]
 pub struct Clients {
     remote: RemotePort,
-    /// The object this is used in, where it is used in one.
+    /// The object in which this is used, if it is used in one.
     local: Option<Rc<dyn LocalPort>>,
 }
 
 impl Clients {
-    /// The clients of the server on `path`; `None` if there is no such Engine.IO server.
+    /// Returns the clients of the server on `path`, or `None` if there is no such
+    /// Engine.IO server.
     pub fn new(env: &Env, path: &str) -> Option<Self> {
         let app = app();
         let endpoint = app.endpoint_at(path)?;
@@ -270,7 +272,7 @@ impl Clients {
     ///
     /// # Errors
     ///
-    /// [`SendError::Unknown`] if there is no such client (any more),
+    /// [`SendError::Unknown`] if there is no such client, or it has gone;
     /// [`SendError::Platform`] if its object could not be reached.
     pub async fn send(&self, sid: &str, data: impl Into<Data<'_>>) -> Result<(), SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
@@ -299,7 +301,7 @@ impl Clients {
         self.call(&sid, Request::Close(sid.key())).await.map(drop)
     }
 
-    /// The transport that a client uses now.
+    /// Returns the transport that a client uses now.
     ///
     /// # Errors
     ///
@@ -313,13 +315,13 @@ impl Clients {
         Ok(transport)
     }
 
-    /// Disconnects every client of this server. It wakes every object that the
-    /// placement can choose, those without clients too.
+    /// Disconnects every client of this server. This wakes every object that the
+    /// placement can choose, including those without clients.
     ///
     /// # Errors
     ///
-    /// [`SendError::Placement`] if the objects cannot be counted up: only those
-    /// of [`Placement::Shards`](crate::engine::Placement::Shards) can.
+    /// [`SendError::Placement`] if the objects cannot be listed: only those of
+    /// [`Placement::Shards`](crate::engine::Placement::Shards) can.
     /// [`SendError::Platform`] if one could not be reached.
     pub async fn disconnect_all(&self) -> Result<(), SendError> {
         let options = self.remote.options();
@@ -337,7 +339,7 @@ impl Clients {
         Ok(())
     }
 
-    /// Has a request for a session carried out: here, if this object holds it.
+    /// Makes a request for a session: here, if this object holds it.
     async fn call(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, SendError> {
         let local = self.local.as_ref().filter(|local| local.holds(sid));
         Ok(match local {
@@ -355,7 +357,7 @@ impl fmt::Debug for Clients {
     }
 }
 
-/// Why something could not be sent.
+/// An operation on a client failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SendError {
@@ -363,7 +365,7 @@ pub enum SendError {
     Unknown,
     /// The value cannot be written as JSON.
     Json(serde_json::Error),
-    /// The placement does not let the objects be counted up.
+    /// The placement does not let all objects be listed.
     Placement,
     /// The object that holds the session could not be reached.
     Platform(worker::Error),
@@ -390,7 +392,7 @@ impl core::error::Error for SendError {
     }
 }
 
-/// What is wrong with a user session.
+/// A user session, or a socket's data, could not be read or replaced.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionError {

@@ -1,4 +1,4 @@
-//! What is known where a handler is called.
+//! The contexts that handlers are called with.
 
 use core::any::Any;
 use core::fmt;
@@ -21,11 +21,11 @@ use crate::api::error::Rejection;
 use crate::port::LocalPort;
 use crate::request::StoredHandshake;
 
-/// What is known where a handler of this [kind](Kind) is called:
-/// [extractors](super::handler::Extract) take their values from it.
+/// Everything that a handler of this [kind](Kind) can take its arguments from:
+/// [extractors](super::handler::Extract) are given it.
 ///
-/// Which methods there are depends on the kind. Those of `K: OfSocket`, say, are
-/// there for every kind of handler that is called for a socket.
+/// The kind decides which methods there are. Those of `K: OfSocket`, for example,
+/// exist for every kind of handler that is called for a socket.
 pub struct Context<'a, K: Kind> {
     pub(super) subject: &'a K::Subject,
     pub(super) detail: K::Detail<'a>,
@@ -40,26 +40,26 @@ pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
 pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
 pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
 
-/// Where the handler runs.
+/// The surroundings of a handler.
 pub struct Place<'a> {
     pub(crate) env: &'a Env,
     pub(crate) states: &'a States,
 }
 
-/// What is known of a socket that does not come back.
+/// Details of a socket whose client does not come back.
 pub struct ExpireDetail<'a> {
     pub(super) port: &'a Rc<dyn LocalPort>,
     pub(super) application: &'a Rc<Application>,
 }
 
-/// What is known of an event.
+/// Details of an event.
 pub struct EventDetail<'a> {
     name: Cow<'a, str>,
     args: Raw<'a>,
     ack: Option<Ack>,
 }
 
-/// What is known of a client that wants to join a namespace.
+/// Details of a client that wants to join a namespace.
 pub struct ConnectDetail<'a> {
     auth: &'a str,
     pub(super) handshake: &'a Rc<StoredHandshake>,
@@ -75,7 +75,7 @@ impl<'a> ExpireDetail<'a> {
     }
 }
 
-/// Every kind of handler.
+/// For every kind of handler.
 impl<K: Kind> Context<'_, K> {
     /// Returns the Worker's bindings.
     pub fn env(&self) -> &Env {
@@ -88,13 +88,15 @@ impl<K: Kind> Context<'_, K> {
     ///
     /// # Errors
     ///
-    /// It was given none. This is an internal error.
+    /// The server was given no such value. The error is internal: the client is not
+    /// told.
     pub fn state<T: Any>(&self) -> Result<State<T>, Rejection> {
         K::place(self).states.find()
     }
 }
 
-/// Handlers that are called for a socket: all of a namespace but `on_expired`.
+/// For handlers that are called for a socket: all of a namespace except
+/// `on_expired`.
 impl<K: OfSocket> Context<'_, K> {
     /// Returns the socket.
     pub fn socket(&self) -> &Socket {
@@ -102,7 +104,7 @@ impl<K: OfSocket> Context<'_, K> {
     }
 }
 
-/// All handlers of a namespace.
+/// For all handlers of a namespace.
 impl<K: OfNamespace> Context<'_, K> {
     /// Returns the namespace that the handler belongs to.
     pub fn io(&self) -> Io {
@@ -110,7 +112,7 @@ impl<K: OfNamespace> Context<'_, K> {
     }
 }
 
-/// Handlers and middlewares of events.
+/// For handlers and middlewares of events.
 impl<K: OfEvent> Context<'_, K> {
     /// Returns the event's name.
     pub fn event(&self) -> &str {
@@ -126,28 +128,28 @@ impl<K: OfEvent> Context<'_, K> {
     ///
     /// # Errors
     ///
-    /// One is missing, or is something else. The client is told which.
+    /// An argument is missing, or is something else. The client is told which.
     pub fn parse<T: FromArgs>(&self) -> Result<T, Rejection> {
         T::from_args(&self.detail.args, true).map_err(Rejection::new)
     }
 }
 
-/// Handlers of events.
+/// For handlers of events.
 impl<K: OfAck> Context<'_, K> {
-    /// Takes the acknowledgement: what the handler returns is not sent then.
-    /// Who comes second gets one that nobody waits for.
+    /// Takes the acknowledgement; then the handler's return value is not sent. If it
+    /// has been taken already, returns one that nobody waits for.
     pub fn take_ack(&mut self) -> Ack {
         self.detail.ack.take().unwrap_or(Ack::none())
     }
 }
 
-/// `on_connect` and middlewares of a namespace.
+/// For `on_connect` and middlewares of a namespace.
 impl<K: OfConnect> Context<'_, K> {
-    /// Reads what the client says of itself.
+    /// Reads the client's `auth`.
     ///
     /// # Errors
     ///
-    /// It is not a `T`. The client is told so.
+    /// It cannot be read as a `T`. The client is told so.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
         let auth = serde_json::from_str(self.detail.auth);
         auth.map_err(|error| Rejection::new(format_args!("auth: {}", describe(&error))))
@@ -160,16 +162,16 @@ impl<K: OfConnect> Context<'_, K> {
     }
 }
 
-/// `on_connect` and middlewares, of a namespace or of Engine.IO.
+/// For `on_connect` and middlewares, of a namespace or of Engine.IO.
 impl<K: OfHandshake> Context<'_, K> {
-    /// Returns the request by which the client's session began. Elsewhere it is
+    /// Returns the request by which the client's session began. Other handlers have
     /// [`Socket::handshake`].
     pub fn handshake(&self) -> Handshake {
         K::handshake(self)
     }
 }
 
-/// `on_disconnecting` and `on_disconnect` of a namespace.
+/// For `on_disconnecting` and `on_disconnect` of a namespace.
 impl Context<'_, OnDisconnect> {
     /// Returns why the socket is disconnected.
     pub fn reason(&self) -> Reason {
@@ -177,7 +179,7 @@ impl Context<'_, OnDisconnect> {
     }
 }
 
-/// `on_expired`.
+/// For `on_expired`.
 impl<K: OfExpired> Context<'_, K> {
     /// Returns the socket that has not come back.
     pub fn expired(&self) -> &Expired {
@@ -185,7 +187,7 @@ impl<K: OfExpired> Context<'_, K> {
     }
 }
 
-/// All handlers of Engine.IO.
+/// For all handlers of Engine.IO.
 impl<K: OfClient> Context<'_, K> {
     /// Returns the client.
     pub fn client(&self) -> &Client {
@@ -193,20 +195,20 @@ impl<K: OfClient> Context<'_, K> {
     }
 }
 
-/// `on_message` of Engine.IO.
+/// For `on_message` of Engine.IO.
 impl<K: OfMessage> Context<'_, K> {
-    /// Returns the message; `None` once it is taken.
+    /// Returns the message, or `None` once it has been taken.
     pub fn message(&self) -> Option<&Message> {
         self.detail.as_ref()
     }
 
-    /// Takes the message; `None` if it is taken already.
+    /// Takes the message. Returns `None` if it has been taken already.
     pub fn take_message(&mut self) -> Option<Message> {
         self.detail.take()
     }
 }
 
-/// `on_disconnect` of Engine.IO.
+/// For `on_disconnect` of Engine.IO.
 impl Context<'_, OnClose> {
     /// Returns why the client's session has ended.
     pub fn reason(&self) -> engine::Reason {
@@ -227,7 +229,7 @@ impl<'a> EventContext<'a> {
         }
     }
 
-    /// What the handler has not taken for itself.
+    /// Returns the acknowledgement, unless the handler has taken it.
     pub(crate) fn into_ack(self) -> Option<Ack> {
         self.detail.ack
     }

@@ -1,7 +1,7 @@
 //! Writing arguments: serde's values as a JSON array, bytes as attachments.
 //!
-//! serde_json does the writing. What is several arguments and what is one is
-//! found out before, by a serializer that writes nothing ([`Shape`]).
+//! serde_json does the writing. Whether a value is one argument or several is found
+//! out first, by a serializer that writes nothing ([`Shape`]).
 
 use core::fmt;
 use std::io;
@@ -46,8 +46,8 @@ pub(super) fn raw(
     writer.finish().map_err(EmitError::Json)
 }
 
-/// Every client takes an event with one of these names for a violation of the
-/// protocol, and closes its connection.
+/// Refuses reserved names: every client treats an event with one of them as a
+/// violation of the protocol, and closes its connection.
 fn check_name(name: Option<&str>) -> Result<(), EmitError> {
     match name.filter(|name| RESERVED_NAMES.contains(name)) {
         Some(name) => Err(EmitError::ReservedName(name.to_owned())),
@@ -55,12 +55,12 @@ fn check_name(name: Option<&str>) -> Result<(), EmitError> {
     }
 }
 
-/// What came of a handler.
+/// The outcome of an event's handler.
 #[derive(Debug)]
 pub struct Replied {
-    /// What its event is acknowledged with.
+    /// The values that the event is acknowledged with.
     pub(crate) args: Raw<'static>,
-    /// Why it failed, for the log.
+    /// The reason it failed, for the log.
     pub(crate) failed: Option<HandlerError>,
 }
 
@@ -74,8 +74,8 @@ impl Default for Replied {
 }
 
 impl Replied {
-    /// What a handler returned: a `Result` is what it holds, and an error is an
-    /// object with it under `error`.
+    /// Takes a handler's return value. A `Result` counts as what it holds; an error
+    /// becomes an object with the error under `error`.
     pub(crate) fn with<T: Serialize + ?Sized>(value: &T) -> Self {
         let shape = Shape::of(value);
         let mut failed = None;
@@ -98,7 +98,7 @@ impl Replied {
         }
     }
 
-    /// A value that a handler returned, even if that is a `Result`.
+    /// Takes a value as it is, even if it is a `Result`.
     pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Self {
         match write(value, None) {
             Ok(args) => Self { args, failed: None },
@@ -106,7 +106,7 @@ impl Replied {
         }
     }
 
-    /// An error instead of a value.
+    /// Takes an error instead of a value.
     pub(crate) fn error(error: HandlerError) -> Self {
         Self {
             args: error.failure.to_ack(),
@@ -116,7 +116,7 @@ impl Replied {
 }
 
 impl Failure {
-    /// What an event is acknowledged with that was not handled.
+    /// Returns the values that an event is acknowledged with if it was not handled.
     pub(crate) fn to_ack(&self) -> Raw<'static> {
         let mut writer = Writer {
             json: b"[{\"error\":".to_vec(),
@@ -135,7 +135,7 @@ impl Failure {
     }
 }
 
-/// The text of an array that is being written, and the bytes found on the way.
+/// The text of an array that is being written, and the attachments found on the way.
 struct Writer {
     json: Vec<u8>,
     attachments: Vec<Vec<u8>>,
@@ -177,7 +177,7 @@ impl Writer {
         }
     }
 
-    /// The same for what is within an `Ok`.
+    /// Does the same for the value within an `Ok`.
     fn arguments_of_ok<T: Serialize + ?Sized>(
         &mut self,
         value: &T,
@@ -202,7 +202,7 @@ impl Writer {
         ))
     }
 
-    /// Takes off what a value begins and ends with.
+    /// Strips what a value begins and ends with.
     fn open(&mut self, start: usize, first: &str, last: &str) {
         self.replace(start, first, "");
         if self.json.ends_with(last.as_bytes()) {
@@ -217,7 +217,8 @@ impl Writer {
         }
     }
 
-    /// The error in `[{"error":…}`: a string as it is, anything else as JSON.
+    /// Returns the error in `[{"error":…}`: a string as it is, anything else as
+    /// JSON.
     fn describe_error(&self) -> HandlerError {
         let json = core::str::from_utf8(&self.json).unwrap_or_default();
         let error = json
@@ -237,7 +238,7 @@ impl Writer {
     }
 }
 
-/// JSON in which bytes are placeholders.
+/// Writes JSON with placeholders for bytes.
 struct Attach<'a>(&'a mut Vec<Vec<u8>>);
 
 impl Formatter for Attach<'_> {
@@ -253,7 +254,7 @@ impl Formatter for Attach<'_> {
     }
 }
 
-/// How many arguments a value is.
+/// The number of arguments that a value stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     /// `()`, or an array without items.
@@ -261,13 +262,13 @@ enum Shape {
     One,
     /// A tuple or an array.
     Several,
-    /// The good side of a `Result`.
+    /// A `Result` that is `Ok`.
     Ok(Inner),
-    /// The bad one.
+    /// A `Result` that is `Err`.
     Err,
 }
 
-/// The same of what is in a `Result`.
+/// The same for the value in a `Result`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inner {
     None,
@@ -295,13 +296,13 @@ impl Shape {
     }
 }
 
-/// A serializer that looks at the first thing it is told and goes no further.
+/// A serializer that looks at the first thing it is given and goes no further.
 struct Look {
     /// Of the value, in bytes.
     size: usize,
 }
 
-/// What it has seen, as an error: that is how serializing ends early.
+/// The shape it has seen, as an error: that is how serializing ends early.
 #[derive(Debug)]
 struct Seen(Shape);
 

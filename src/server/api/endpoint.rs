@@ -8,7 +8,7 @@ use crate::api::engine;
 use crate::options::Options;
 use crate::request::Handshake;
 
-/// One server of an [`App`](crate::App), whatever it speaks.
+/// One server of an [`App`](crate::App), of Engine.IO or of Socket.IO.
 pub(crate) struct Endpoint {
     pub(crate) options: Rc<Options>,
     pub(crate) admit: Option<Admit>,
@@ -18,7 +18,7 @@ pub(crate) struct Endpoint {
 /// Decides whether a client may try to connect.
 pub(crate) type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
 
-/// What a server's sessions carry, and who deals with it.
+/// The application behind a server's sessions.
 pub(crate) enum Application {
     /// Engine.IO alone: messages.
     Engine(Rc<engine::Handlers>),
@@ -27,7 +27,7 @@ pub(crate) enum Application {
 }
 
 impl Endpoint {
-    /// The Engine.IO application.
+    /// Returns the Engine.IO application, if it is one.
     pub(crate) fn engine(&self) -> Option<&Rc<engine::Handlers>> {
         match &self.application {
             Application::Engine(handlers) => Some(handlers),
@@ -35,7 +35,7 @@ impl Endpoint {
         }
     }
 
-    /// The Socket.IO application.
+    /// Returns the Socket.IO application, if it is one.
     pub(crate) fn socket(&self) -> Option<&Rc<api::Application>> {
         match &self.application {
             Application::Engine(_) => None,
@@ -43,7 +43,7 @@ impl Endpoint {
         }
     }
 
-    /// The values that its handlers may take.
+    /// Returns the values that its handlers can take as [`State`](crate::State).
     pub(crate) fn states(&self) -> &api::States {
         match &self.application {
             Application::Engine(handlers) => &handlers.states,

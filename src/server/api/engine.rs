@@ -43,7 +43,7 @@ use crate::options::{Options, option_methods};
 /// ```
 pub type Message = Data<'static>;
 
-/// An Engine.IO server: what the application does with its clients, and how.
+/// An Engine.IO server: its handlers and its options.
 ///
 /// ```
 /// use dormouse::engine::{Client, Engine, Message};
@@ -60,7 +60,7 @@ pub struct Engine {
     handlers: Handlers,
 }
 
-/// What the application does with its clients.
+/// The handlers that the application has registered.
 #[derive(Default)]
 pub(crate) struct Handlers {
     pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
@@ -69,28 +69,26 @@ pub(crate) struct Handlers {
     pub(crate) states: States,
 }
 
-/// What the application does.
+/// Handlers.
 ///
-/// Handlers are functions, async or not, that say by the types of their arguments
-/// what they want to know, in any order: the [`Client`], the [`Message`], the
-/// [`Handshake`], the [`Reason`], the Worker's `Env`, [`State`](crate::State), and
-/// [extractors](crate::handler::Extract) of the application's own. They return
-/// `()` or a `Result`: see [`Verdict`](crate::handler::Verdict). A handler that
-/// returns an error loses its own event: it is logged with the sid, and nothing
-/// else comes of it.
+/// Handlers are functions, async or not, whose argument types say what they want to
+/// know, in any order: the [`Client`], the [`Message`], the [`Handshake`], the
+/// [`Reason`], the Worker's `Env`, [`State`](crate::State), and
+/// [extractors](crate::handler::Extract) of the application's own. They return `()`
+/// or a `Result`: see [`Verdict`](crate::handler::Verdict). An error is logged with
+/// the sid; apart from a client that is refused, it has no other consequence.
 ///
-/// A handler that panics loses its event in the same way, and every session and
-/// every request goes on. But the panic ends the WebAssembly instance, and with
-/// it those handlers and [tasks](Client::spawn) of the same instance, of whatever
-/// client, that are waiting for something at that moment. So return an error
-/// where you can.
+/// A handler that panics loses its event, while every session and every request goes
+/// on. But the panic ends the WebAssembly instance, and with it all handlers and
+/// [tasks](Client::spawn) in the same instance, of whatever client, that are waiting
+/// for something at that moment. So return an error where you can.
 impl Engine {
-    /// A server with the usual options that does nothing yet.
+    /// Creates a server with the default options and no handlers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Keeps a value at hand for handlers: see [`State`](crate::State).
+    /// Provides a value that handlers can take: see [`State`](crate::State).
     ///
     /// ```
     /// use dormouse::State;
@@ -110,10 +108,10 @@ impl Engine {
         self
     }
 
-    /// Registers what to do when a client connects, before it is told that it is
-    /// connected: until this returns, the client waits. What is sent here arrives
-    /// right behind the handshake. An error refuses the client: see [`Refusal`].
-    /// If this panics, or takes more than 30 s, the client is refused with 401.
+    /// Registers the handler for a client that connects. The client waits until the
+    /// handler returns; what the handler sends arrives right behind the handshake.
+    /// An error refuses the client: see [`Refusal`]. If the handler panics, or takes
+    /// more than 30 s, the client is refused with 401.
     ///
     /// ```
     /// use dormouse::engine::{Client, Engine, Handshake, Refusal};
@@ -131,30 +129,31 @@ impl Engine {
         self
     }
 
-    /// Registers what to do with a message. Messages of one client arrive in
-    /// order; while a handler waits for something, that of the next message
-    /// begins, unless [`in_order`](Self::in_order) is set. A client of which more
-    /// than 1,000 handlers are waiting is disconnected.
+    /// Registers the handler for a message. The messages of one client arrive in
+    /// order. While a handler waits for something, the next message's handler
+    /// begins, unless [`in_order`](Self::in_order) is set. A client with more than
+    /// 1,000 messages, or 16 MiB of them, whose handlers have not returned is
+    /// disconnected.
     pub fn on_message<S>(mut self, handler: impl Handler<OnMessage, S>) -> Self {
         self.handlers.on_message = Some(erase(handler));
         self
     }
 
-    /// Registers what to do when a client has gone. Its user session can still be
-    /// read; what is sent to it is lost. Handlers of its messages that are waiting
-    /// for something may return later than this, unless
+    /// Registers the handler for a client that has gone. Its user session can still
+    /// be read; what is sent to it is lost. Handlers of its messages that are
+    /// waiting for something may return later than this one, unless
     /// [`in_order`](Self::in_order) is set.
     ///
     /// It is called once for each client that [`on_connect`](Self::on_connect) has
-    /// let in, but for those that the platform cuts off without telling anyone, as
-    /// it does in a deploy.
+    /// let in, except for those that the platform cuts off without telling anyone,
+    /// as in a deploy.
     pub fn on_disconnect<S>(mut self, handler: impl Handler<OnClose, S>) -> Self {
         self.handlers.on_disconnect = Some(erase(handler));
         self
     }
 }
 
-/// The options, with the defaults that users of other servers know.
+/// Options, with the defaults that users of other servers know.
 impl Engine {
     option_methods!(
         path: "`/engine.io/`",
@@ -162,9 +161,9 @@ impl Engine {
         spawn: "Client::spawn",
     );
 
-    /// Whether a client's next message waits until the handler of the one
-    /// before has returned. Default: `false`, handlers run concurrently. A client
-    /// of which more than 1,000 messages wait is disconnected.
+    /// Sets whether a client's next message waits until the handler of the previous
+    /// one has returned. Default: `false`, handlers run concurrently. A client with
+    /// more than 1,000 messages, or 16 MiB of them, waiting is disconnected.
     pub fn in_order(mut self, in_order: bool) -> Self {
         self.options.in_order = in_order;
         self
@@ -189,14 +188,14 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// A client is not let in: what it is told.
+/// The application does not let a client in.
 ///
 /// The client gets an HTTP error, via polling and over WebSocket alike: status 401
-/// with the message as JSON, unless another status or other data is chosen.
+/// with the message as JSON, unless another status or other data is set.
 ///
 /// An error that became a refusal by `?` is for the log: the client is told
-/// `"internal error"`. The status stays 401, for what a client sends may be what
-/// made the handler fail, and nobody can tell.
+/// `"internal error"`. The status is still 401, because what the client sent may be
+/// what made the handler fail.
 ///
 /// ```
 /// use dormouse::engine::Refusal;
@@ -207,7 +206,7 @@ impl fmt::Debug for Engine {
 /// # let _ = refusal;
 /// ```
 ///
-/// It does not implement [`Error`](core::error::Error), since any `Error` can
+/// It does not implement [`Error`](core::error::Error), because any `Error` can
 /// become one.
 #[derive(Debug)]
 pub struct Refusal {
@@ -218,14 +217,14 @@ pub struct Refusal {
 failure!(Refusal);
 
 impl Refusal {
-    /// Makes a refusal with a message, which is the body of the answer as a JSON
+    /// Creates a refusal with a message, which is the body of the answer as a JSON
     /// string.
     pub fn new(message: impl fmt::Display) -> Self {
         Failure::new(&message).into()
     }
 
-    /// Replaces the body of the answer. A value that cannot be written as JSON
-    /// makes the refusal an internal error.
+    /// Replaces the body of the answer by a value, written as JSON. A value that
+    /// cannot be written makes the refusal an internal error.
     pub fn data(self, data: &impl Serialize) -> Self {
         Self {
             failure: self.failure.with_data(data),
@@ -233,7 +232,7 @@ impl Refusal {
         }
     }
 
-    /// Replaces the status, by one from 400 to 599.
+    /// Replaces the status. It is clamped to 400–599.
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status.clamp(400, 599));
         self
@@ -243,12 +242,12 @@ impl Refusal {
         self.status.unwrap_or(401)
     }
 
-    /// The answer to the client's handshake.
+    /// Returns the answer to the client's handshake.
     pub(crate) fn reply(&self) -> http::Reply {
         http::Reply::new(self.status_code(), http::JSON, self.body())
     }
 
-    /// The body, as JSON.
+    /// Returns the body, as JSON.
     pub(crate) fn body(&self) -> String {
         match self.failure.data() {
             Some(data) => data.to_owned(),
@@ -258,7 +257,7 @@ impl Refusal {
     }
 }
 
-/// "Unauthorized", with status 401.
+/// Returns a refusal with the message "Unauthorized" and status 401.
 impl Default for Refusal {
     fn default() -> Self {
         Self::new("Unauthorized")
@@ -286,8 +285,9 @@ impl From<Rejection> for Refusal {
     }
 }
 
-/// Waits. While it does, the object stays awake, and is paid for: for more than
-/// a moment, let the client or an alarm of your own wake you.
+/// Waits for this long. Meanwhile the object stays awake, and is billed for it: to
+/// wait for more than a moment, let the client or an alarm of your own wake the
+/// object.
 ///
 /// ```no_run
 /// # async fn example(client: dormouse::engine::Client) {

@@ -1,16 +1,15 @@
-//! What goes wrong in handlers: what a client is told of it, and what only the
-//! log is.
+//! The errors of handlers: each is for the client, or for the log alone.
 
 use core::error::Error;
 use core::fmt;
 
 use serde::Serialize;
 
-/// The message of a client whose handler met an error that is not for clients.
+/// The message that a client is told if an error is not meant for clients.
 const INTERNAL: &str = "internal error";
 
-/// What the errors of this module have in common. Small, for it is part of what
-/// every handler returns.
+/// The content that all errors of this module have in common. It is small because
+/// every handler's return value contains it.
 #[derive(Debug)]
 pub struct Failure(Box<Told>);
 
@@ -19,7 +18,8 @@ struct Told {
     message: String,
     /// As JSON.
     data: Option<String>,
-    /// Of an internal error: it is logged, and the client is told nothing of it.
+    /// The error behind an internal one: it is logged, and the client is not told
+    /// about it.
     cause: Option<Box<dyn Error>>,
 }
 
@@ -53,12 +53,12 @@ impl Failure {
         }
     }
 
-    /// What the client is told.
+    /// Returns the message that the client is told.
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The same with more on it, as JSON.
+    /// Returns the additional data that the client is told, as JSON.
     pub(crate) fn data(&self) -> Option<&str> {
         self.0.data.as_deref()
     }
@@ -67,7 +67,7 @@ impl Failure {
         self.0.cause.as_deref()
     }
 
-    /// What the log is told: of an internal error, its text and its sources'.
+    /// Returns the text for the log: of an internal error, its own and its sources'.
     pub(crate) fn to_log(&self) -> String {
         let Some(cause) = self.cause() else {
             return self.0.message.clone();
@@ -87,22 +87,22 @@ impl Failure {
     }
 }
 
-/// What every error that handlers deal in can do.
+/// Implements what all errors of handlers have in common.
 macro_rules! failure {
     ($error:ident) => {
         impl $error {
-            /// Makes an error that is logged and not told: the client's message is
-            /// `internal error`. `?` does the same with any error.
+            /// Creates an error that is logged: the client is told `internal error`.
+            /// `?` does the same with any error.
             pub fn internal(error: impl Into<Box<dyn core::error::Error>>) -> Self {
                 $crate::api::error::Failure::internal(error.into()).into()
             }
 
-            /// Returns whether the client is told `internal error` and no more.
+            /// Returns whether the client is told `internal error` and nothing else.
             pub fn is_internal(&self) -> bool {
                 self.failure.cause().is_some()
             }
 
-            /// Returns what the client is told.
+            /// Returns the message that the client is told.
             pub fn message(&self) -> &str {
                 self.failure.message()
             }
@@ -131,11 +131,10 @@ pub(crate) use failure;
 
 /// A handler failed.
 ///
-/// There are two kinds. What the application says on purpose, by
-/// [`new`](Self::new), is for the client: if it waits for an acknowledgement, it
-/// gets `{"error": "…"}`. Any other error becomes a `HandlerError` by `?`; that is
-/// for the log, with its sources, and the client gets
-/// `{"error": "internal error"}`.
+/// There are two kinds. An error created by [`new`](Self::new) is for the client: if
+/// it waits for an acknowledgement, it gets `{"error": "…"}`. Any other error
+/// becomes a `HandlerError` by `?`; that one is for the log, with its sources, and
+/// the client gets `{"error": "internal error"}`.
 ///
 /// ```
 /// use dormouse::{HandlerError, Server, Socket};
@@ -155,7 +154,7 @@ pub(crate) use failure;
 /// # let _ = server;
 /// ```
 ///
-/// It does not implement [`Error`], since any `Error` can become one.
+/// It does not implement [`Error`], because any `Error` can become one.
 #[derive(Debug)]
 pub struct HandlerError {
     pub(crate) failure: Failure,
@@ -164,13 +163,13 @@ pub struct HandlerError {
 failure!(HandlerError);
 
 impl HandlerError {
-    /// Makes an error with a message that is for the client.
+    /// Creates an error with a message for the client.
     pub fn new(message: impl fmt::Display) -> Self {
         Failure::new(&message).into()
     }
 
-    /// Adds a value, which the client gets as `data` beside the message. One that
-    /// cannot be written as JSON makes the error an internal one.
+    /// Adds a value, which the client gets as `data` beside the message. A value
+    /// that cannot be written as JSON makes the error an internal one.
     pub fn data(self, data: &impl Serialize) -> Self {
         self.failure.with_data(data).into()
     }
@@ -188,14 +187,14 @@ impl From<Rejection> for HandlerError {
     }
 }
 
-/// An extractor cannot take what it wants, so the handler is not called.
+/// An extractor did not find what it needs, so the handler is not called.
 ///
-/// What an [extractor](crate::handler::Extract) says on purpose, by
-/// [`new`](Self::new), is for the client: a client that connects is refused with
-/// it, and an event is acknowledged with it. Any other error becomes a `Rejection`
-/// by `?`, and the client's message is `internal error`.
+/// A rejection created by [`new`](Self::new) is for the client: a client that
+/// connects is refused with it, and an event is acknowledged with it. Any other
+/// error becomes a `Rejection` by `?`; that one is for the log, and the client is
+/// told `internal error`.
 ///
-/// It does not implement [`Error`], since any `Error` can become one.
+/// It does not implement [`Error`], because any `Error` can become one.
 #[derive(Debug)]
 pub struct Rejection {
     pub(crate) failure: Failure,
@@ -204,7 +203,7 @@ pub struct Rejection {
 failure!(Rejection);
 
 impl Rejection {
-    /// Makes a rejection with a message that is for the client.
+    /// Creates a rejection with a message for the client.
     pub fn new(message: impl fmt::Display) -> Self {
         Failure::new(&message).into()
     }
@@ -222,11 +221,11 @@ impl From<HandlerError> for Rejection {
     }
 }
 
-/// A client is not let in: what it is told.
+/// The application does not let a client into a namespace.
 ///
-/// As with [`HandlerError`], what is said on purpose is for the client, and an
-/// error that became a refusal by `?` is for the log: then the client's message is
-/// `internal error`.
+/// As with [`HandlerError`], a refusal created by [`new`](Self::new) is for the
+/// client, and an error that became one by `?` is for the log: then the client is
+/// told `internal error`.
 ///
 /// ```
 /// use dormouse::{Auth, Refusal, Server, Socket};
@@ -244,7 +243,7 @@ impl From<HandlerError> for Rejection {
 /// # let _ = server;
 /// ```
 ///
-/// It does not implement [`Error`], since any `Error` can become one.
+/// It does not implement [`Error`], because any `Error` can become one.
 #[derive(Debug)]
 pub struct Refusal {
     pub(crate) failure: Failure,
@@ -253,13 +252,13 @@ pub struct Refusal {
 failure!(Refusal);
 
 impl Refusal {
-    /// Makes a refusal with a message: the `message` of the client's error.
+    /// Creates a refusal with a message: the `message` of the client's error.
     pub fn new(message: impl fmt::Display) -> Self {
         Failure::new(&message).into()
     }
 
     /// Adds a value: the `data` of the client's error. Clients of protocol 4 are
-    /// told it in place of the message. One that cannot be written as JSON makes
+    /// told it instead of the message. A value that cannot be written as JSON makes
     /// the refusal an internal error.
     pub fn data(self, data: &impl Serialize) -> Self {
         self.failure.with_data(data).into()

@@ -1,10 +1,10 @@
-//! Events that are defined once, with their arguments.
+//! Events whose names and arguments are defined in one place.
 
 use core::fmt;
 use core::marker::PhantomData;
 
-/// An event's name together with the type of its arguments, for who receives it
-/// and who sends it alike.
+/// An event's name together with the type of its arguments, for both its sender and
+/// its receiver.
 ///
 /// ```
 /// use dormouse::{Event, Server, Socket};
@@ -25,7 +25,7 @@ pub struct Event<A> {
 }
 
 impl<A> Event<A> {
-    /// Makes an event of this name.
+    /// Defines an event of this name.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,

@@ -1,4 +1,4 @@
-//! What handlers can take.
+//! The types that handlers can take as arguments.
 
 use core::any::{Any, TypeId, type_name};
 use core::ops::Deref;
@@ -21,15 +21,15 @@ use crate::api::error::Rejection;
 
 /// A type that handlers of kind `K` can take as an argument.
 ///
-/// Applications write extractors of their own for what many handlers want to
-/// know, or insist on.
+/// Applications can write extractors of their own, for what many handlers need or
+/// require.
 ///
 /// ```
 /// use dormouse::handler::{Context, Extract, OfSocket, OnConnect};
 /// use dormouse::{Rejection, Server, Socket};
 /// use serde::{Deserialize, Serialize};
 ///
-/// /// Whoever has logged in.
+/// /// A client that has logged in.
 /// #[derive(Deserialize, Serialize)]
 /// struct User {
 ///     name: String,
@@ -38,14 +38,14 @@ use crate::api::error::Rejection;
 /// // For every handler that is called for a socket.
 /// impl<K: OfSocket> Extract<K> for User {
 ///     fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
-///         // Whatever goes wrong here is logged, and not told to the client.
+///         // An error here is logged, and the client is not told about it.
 ///         let user = context.socket().data()?;
 ///         // This is for the client.
 ///         user.ok_or_else(|| Rejection::new("log in first"))
 ///     }
 /// }
 ///
-/// /// A client that shows its token in a header. Only while it connects.
+/// /// The token in a client's header, while the client connects.
 /// struct Token(String);
 ///
 /// impl Extract<OnConnect> for Token {
@@ -73,19 +73,20 @@ use crate::api::error::Rejection;
     note = "an application's own type is an extractor if it implements `dormouse::handler::Extract`"
 )]
 pub trait Extract<K: Kind>: Sized {
-    /// How often it takes what the client has sent. A handler does so once at most.
+    /// The number of times it takes what the client has sent. A handler can do so at
+    /// most once.
     #[doc(hidden)]
     const PAYLOADS: usize = 0;
 
-    /// Takes the value from what is known.
+    /// Takes the value from what the handler is called with.
     ///
     /// # Errors
     ///
-    /// It is not there, or is something else. Then the handler is not called.
+    /// The value is missing, or is something else. The handler is not called.
     fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection>;
 }
 
-/// What is owned. Nothing implements it.
+/// A type that is not a reference. Nothing implements this trait.
 #[diagnostic::on_unimplemented(
     message = "a handler takes its arguments by value, and not a `{Self}`",
     label = "this argument is a reference",
@@ -218,11 +219,11 @@ impl<K: OfClose> Extract<K> for engine::Reason {
     }
 }
 
-/// What a client says of itself when it joins a namespace: its `auth`.
+/// The `auth` of a client that joins a namespace, read as a `T`.
 ///
-/// Clients of protocol 4 have none; theirs is the query of the namespace that
-/// they ask for. Who says nothing has an empty object. What is not a `T` refuses
-/// the client.
+/// Clients of protocol 4 have no `auth`: theirs is the query of the namespace that
+/// they ask for, as an object of strings. A client that sends nothing has an empty
+/// object. A client whose `auth` cannot be read as a `T` is refused.
 ///
 /// ```
 /// use dormouse::{Auth, Refusal, Server, Socket};
@@ -246,7 +247,7 @@ impl<K: OfClose> Extract<K> for engine::Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Auth<T>(pub T);
 
-/// Whether a client that joins a namespace has come back in time: see
+/// Tells whether a client that joins a namespace has come back in time: see
 /// [`Recovery`](crate::Recovery).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovered(pub bool);
@@ -275,9 +276,9 @@ impl Deref for EventName {
 }
 
 /// A value that was given to [`Server::state`](crate::Server::state) or
-/// [`Engine::state`](crate::engine::Engine::state). It is in
-/// the memory of one instance of the Worker: it does not outlive sleep, and there
-/// may be several of it.
+/// [`Engine::state`](crate::engine::Engine::state). It is in the memory of one
+/// instance of the Worker: it does not survive sleep, and several instances may have
+/// one each.
 ///
 /// ```
 /// use dormouse::{Server, Socket, State};
@@ -306,7 +307,7 @@ impl<T> Deref for State<T> {
     }
 }
 
-/// The values that an application keeps at hand, one of each type.
+/// The values that an application provides, at most one of each type.
 #[derive(Default)]
 pub(crate) struct States(Vec<(TypeId, Rc<dyn Any>)>);
 
@@ -328,7 +329,7 @@ impl States {
     }
 }
 
-/// A socket that was cut off, and whose client has not come back in time: see
+/// A socket that was cut off and whose client has not come back in time: see
 /// [`Namespace::on_expired`](crate::Namespace::on_expired).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expired {
@@ -345,21 +346,21 @@ impl Expired {
         &self.stored.id
     }
 
-    /// Returns the name of its namespace.
+    /// Returns the name of the socket's namespace.
     pub fn namespace(&self) -> &str {
         &self.stored.namespace
     }
 
-    /// Returns the rooms it was in, by name.
+    /// Returns the names of the rooms that the socket was in.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
         self.stored.rooms.iter().map(String::as_str)
     }
 
-    /// Returns what the application kept of it.
+    /// Returns the data that the application had attached to the socket.
     ///
     /// # Errors
     ///
-    /// What was kept is not a `T`.
+    /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
         let data = self.stored.data.as_deref();
         data.map(|json| serde_json::from_str(json).map_err(SessionError::Json))

@@ -1,8 +1,8 @@
-//! Handlers: functions of the application, async or not, that say by the types of
-//! their arguments what they want to know.
+//! Handlers: functions of the application, async or not, whose argument types say
+//! what they want to know.
 //!
-//! What can be an argument is an [extractor](Extract). Which ones a handler can
-//! take depends on its [kind](Kind):
+//! An argument is an [extractor](Extract). Which ones a handler can take depends on
+//! its [kind](Kind):
 //!
 //! | | takes |
 //! |---|---|
@@ -18,13 +18,13 @@
 //! | `on_message` | [`Message`](crate::engine::Message) |
 //! | `on_disconnect` | [`engine::Reason`](crate::engine::Reason) |
 //!
-//! [`Reply`] says what the handlers of events may return, and [`Verdict`] what
-//! the others may. Errors are of three types, the same everywhere: a `Refusal`
-//! does not let a client in, a [`HandlerError`] fails what a handler was to do,
-//! and a [`Rejection`] is an extractor's.
+//! [`Reply`] describes what the handlers of events can return, and [`Verdict`] what
+//! all others can. There are three types of errors, the same everywhere: a `Refusal`
+//! does not let a client in, a [`HandlerError`] fails what a handler was to do, and
+//! a [`Rejection`] is an extractor's.
 //!
 //! [`Function`], [`Signature`] and the types that they mention are how the compiler
-//! finds that out. No application names them.
+//! works this out. Applications never name them.
 
 mod kind;
 mod outcome;
@@ -44,16 +44,16 @@ pub use super::context::Context;
 pub use super::extract::{ByValue, Extract};
 pub use crate::api::error::{HandlerError, Rejection};
 
-/// A handler that was called.
+/// A handler that has been called.
 pub enum Call<T> {
     /// It has returned.
     Done(T),
-    /// It goes on.
+    /// It is waiting for something.
     Later(LocalBoxFuture<'static, T>),
 }
 
-/// A function that can be a handler of kind `K`: see the [module](self). `S` is
-/// found by the compiler.
+/// A function that can be a handler of kind `K`: see the [module](self). The
+/// compiler infers `S`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "this is not a function of at most eight arguments",
@@ -62,13 +62,13 @@ pub enum Call<T> {
     note = "an event's arguments count as one: they are taken as one tuple"
 )]
 pub trait Handler<K: Kind, S>: 'static {
-    /// Takes what it wants to know, and calls it.
+    /// Takes the function's arguments from the context, and calls it.
     #[doc(hidden)]
     fn call(this: &Rc<Self>, context: &mut Context<'_, K>) -> Result<Call<K::Outcome>, Rejection>;
 }
 
-// The only implementation: so the compiler looks further, and says what is wrong
-// with an argument or the return value.
+// There is only this implementation, so the compiler looks further, and says what is
+// wrong with an argument or the return value.
 impl<K: Kind, S, F> Handler<K, S> for F
 where
     F: Function<S>,
@@ -84,7 +84,7 @@ where
 pub(crate) type HandlerFn<K> =
     Rc<dyn Fn(&mut Context<'_, K>) -> Result<Call<<K as Kind>::Outcome>, Rejection>>;
 
-/// Forgets of which type a handler is.
+/// Erases a handler's type.
 pub(crate) fn erase<K: Kind, S, H: Handler<K, S>>(handler: H) -> HandlerFn<K> {
     let handler = Rc::new(handler);
     Rc::new(move |context| H::call(&handler, context))
@@ -95,7 +95,7 @@ pub(crate) fn erase<K: Kind, S, H: Handler<K, S>>(handler: H) -> HandlerFn<K> {
 /// A function that returns a boxed future is wrapped:
 /// `async |socket: Socket| boxed(socket).await`.
 pub trait Function<S: Described>: 'static {
-    /// Calls it; `finish` is applied to what it returns.
+    /// Calls the function, and applies `finish` to what it returns.
     #[doc(hidden)]
     fn call<T: 'static>(
         this: &Rc<Self>,
@@ -104,8 +104,8 @@ pub trait Function<S: Described>: 'static {
     ) -> Call<T>;
 }
 
-/// The signature of a function: whether it is async, its arguments, what it
-/// returns, and what that means.
+/// The signature of a function: whether it is async, its arguments, its return type,
+/// and what that means.
 #[derive(Debug)]
 pub struct Of<Mode, Arguments, Returned, Meaning>(
     PhantomData<(Mode, Arguments, Returned, Meaning)>,
@@ -115,11 +115,11 @@ pub struct Of<Mode, Arguments, Returned, Meaning>(
 #[derive(Debug)]
 pub enum Async {}
 
-/// The mode of functions that are not.
+/// The mode of functions that are not async.
 #[derive(Debug)]
 pub enum Plain {}
 
-/// What a signature consists of.
+/// The types of a signature.
 pub trait Described {
     #[doc(hidden)]
     type Arguments;
@@ -132,8 +132,8 @@ impl<Mode, Arguments, Returned, Meaning> Described for Of<Mode, Arguments, Retur
     type Returned = Returned;
 }
 
-/// A signature that handlers of kind `K` may have: each argument can be taken,
-/// and what it returns means something.
+/// A signature that handlers of kind `K` can have: each argument can be taken, and
+/// the return type means something.
 pub trait Signature<K: Kind>: Described + 'static {
     #[doc(hidden)]
     const TAKES_ONE_PAYLOAD: ();
@@ -162,8 +162,8 @@ macro_rules! handler {
             }
         }
 
-        // The future of an async function is never `Unpin`, and what another one
-        // returns is: so a function has one signature.
+        // The future of an async function is never `Unpin`, and the return value of
+        // any other function is: so a function has one signature.
         #[allow(non_snake_case)]
         impl<F, Returned, Meaning, $($argument),*>
             Function<Of<Plain, ($($argument,)*), Returned, Meaning>> for F

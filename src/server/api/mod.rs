@@ -1,8 +1,8 @@
-//! What applications write: servers and their handlers, and the handles by which
-//! they talk to clients.
+//! The interface of applications: servers and their handlers, and the handles
+//! through which they talk to clients.
 //!
-//! It reaches everything else through a [`Port`](crate::port::Port). What an
-//! application sees is re-exported at the root of the crate.
+//! It reaches everything else through a [`Port`](crate::port::Port). The root of the
+//! crate re-exports what an application uses.
 
 mod ack;
 pub(crate) mod app;

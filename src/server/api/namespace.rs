@@ -1,4 +1,4 @@
-//! What the application does in a namespace.
+//! The handlers of a namespace.
 
 use core::fmt;
 use std::rc::Rc;
@@ -11,22 +11,23 @@ use super::{Event, Socket};
 
 /// The handlers of a namespace: see [`Server::namespace`](crate::Server::namespace).
 ///
-/// Handlers are functions, async or not, that say by the types of their
-/// arguments what they want to know: the [`Socket`], the event's arguments as a
-/// tuple or as they came ([`Args`](crate::Args)), the [`Ack`](crate::Ack), the
-/// event's name, [`Auth`](crate::Auth) and [`Handshake`](crate::Handshake) of a
-/// client that connects, the [`Reason`](crate::Reason) of one that goes, the
-/// whole server ([`Io`](crate::Io)), [`State`](crate::State), the Worker's `Env`,
-/// and [extractors](crate::handler::Extract) of the application's own.
+/// Handlers are functions, async or not, whose argument types say what they want to
+/// know: the [`Socket`], the event's arguments as a tuple or as they came
+/// ([`Args`](crate::Args)), the [`Ack`](crate::Ack), the event's name,
+/// [`Auth`](crate::Auth) and [`Handshake`](crate::Handshake) of a client that
+/// connects, the [`Reason`](crate::Reason) of one that goes, the whole namespace
+/// ([`Io`](crate::Io)), [`State`](crate::State), the Worker's `Env`, and
+/// [extractors](crate::handler::Extract) of the application's own.
 ///
-/// What an event's handler returns is its acknowledgement, if the client waits
-/// for one: a tuple is several values, `()` none. If it returns an error, or the
-/// arguments are not what it takes, the client gets `{"error": "…"}`, and the log
-/// a line; the socket stays connected. See [`HandlerError`](crate::HandlerError)
-/// for what the client reads there.
+/// The return value of an event's handler is its acknowledgement, if the client
+/// waits for one: a tuple is several values, `()` is none. If the handler returns an
+/// error, or the arguments are not what it takes, the client gets `{"error": "…"}`,
+/// and the log a line; the socket stays connected.
+/// [`HandlerError`](crate::HandlerError) describes what the client is told.
 ///
-/// Handlers run concurrently: the next event of the same client does not wait
-/// for the one before it, if its handler waits for something.
+/// Handlers run concurrently: while one waits for something, the handler of the same
+/// client's next event begins. A client with more than 1,000 events, or 16 MiB of
+/// them, whose handlers have not returned is disconnected.
 #[derive(Default)]
 #[must_use = "handlers are called where they are given to a server"]
 pub struct Namespace {
@@ -53,7 +54,7 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    /// Whether an event concerns its own handler alone.
+    /// Returns whether events go straight to their own handler.
     pub(crate) fn is_plain(&self) -> bool {
         self.event_middlewares.is_empty() && self.on_any.is_empty()
     }
@@ -65,7 +66,7 @@ impl Handlers {
         }
     }
 
-    /// The names of all events that have a handler.
+    /// Returns the names of all events that have a handler.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.events.iter().map(|(name, _)| &**name)
     }
@@ -92,12 +93,13 @@ impl Handlers {
 }
 
 impl Namespace {
-    /// Registers what to do with a client that wants to join, before it is told
-    /// that it is connected: until this returns, the client waits. What the socket
-    /// is sent meanwhile arrives right after the news. An error refuses the client:
-    /// see [`Refusal`](crate::Refusal). So does a panic, or taking more than 30 s.
+    /// Registers the handler for a client that wants to join. The client waits until
+    /// the handler returns; what its socket is sent meanwhile arrives right after
+    /// the news that it is connected. An error refuses the client: see
+    /// [`Refusal`](crate::Refusal). So does a panic, or taking more than 30 s
+    /// together with the middlewares.
     ///
-    /// It is called for a client that has come back too: see
+    /// It is also called for a client that has come back: see
     /// [`Recovered`](crate::Recovered).
     pub fn on_connect<S>(mut self, handler: impl Handler<OnConnect, S>) -> Self {
         self.handlers
@@ -106,9 +108,10 @@ impl Namespace {
     }
 
     /// Registers a check that clients have to pass before
-    /// [`on_connect`](Self::on_connect), in the order in which checks are given. An error refuses the client. A
-    /// client that has come back is not checked again, unless
-    /// [`Recovery`](crate::Recovery) says so.
+    /// [`on_connect`](Self::on_connect). Checks run in the order in which they are
+    /// registered. An error refuses the client. A client that has come back is not
+    /// checked again, unless
+    /// [`Recovery::skip_middlewares`](crate::Recovery::skip_middlewares) is `false`.
     ///
     /// ```
     /// use dormouse::{Handshake, Refusal, Server};
@@ -126,7 +129,8 @@ impl Namespace {
         self
     }
 
-    /// Registers what to do with an event.
+    /// Registers the handler of an event. An earlier handler of the same event is
+    /// replaced.
     ///
     /// ```
     /// use dormouse::{Binary, Server, Socket};
@@ -148,7 +152,7 @@ impl Namespace {
         self
     }
 
-    /// Registers what to do with an event whose arguments are defined with it: see
+    /// Registers the handler of an event whose arguments are defined with it: see
     /// [`Event`].
     pub fn on_event<A, F, R, N>(self, event: Event<A>, handler: F) -> Self
     where
@@ -160,23 +164,23 @@ impl Namespace {
         self.on(event.name(), handler)
     }
 
-    /// Registers what to do with an event that no other handler is for.
+    /// Registers the handler of all events that have none of their own.
     pub fn on_fallback<S>(mut self, handler: impl Handler<OnEvent, S>) -> Self {
         self.handlers
             .set("on_fallback", |it| &mut it.fallback, erase(handler));
         self
     }
 
-    /// Registers what to do with every event, before its own handler. What it
-    /// returns is not sent; an error keeps the event from its handler.
+    /// Registers a handler that is called for every event, before the event's own.
+    /// Its return value is not sent; an error keeps the event from its own handler.
     pub fn on_any<S>(mut self, handler: impl Handler<OnEvent, S>) -> Self {
         self.handlers.on_any.push(erase(handler));
         self
     }
 
     /// Registers a check that every event has to pass before any handler. An error
-    /// keeps it from them: it is logged, and the client gets `{"error": "…"}` if it
-    /// waits for an acknowledgement.
+    /// keeps the event from them: it is logged, and the client gets `{"error": "…"}`
+    /// if it waits for an acknowledgement.
     ///
     /// ```
     /// use dormouse::{EventName, HandlerError, Server, Socket};
@@ -197,8 +201,8 @@ impl Namespace {
         self
     }
 
-    /// Registers what to do when a socket is about to be disconnected, for whatever
-    /// [`Reason`](crate::Reason): just before
+    /// Registers the handler for a socket that is about to be disconnected, for
+    /// whatever [`Reason`](crate::Reason). It is called just before
     /// [`on_disconnect`](Self::on_disconnect), which has [`Socket::rooms`] and
     /// [`Socket::data`] as well.
     pub fn on_disconnecting<S>(mut self, handler: impl Handler<OnDisconnect, S>) -> Self {
@@ -210,21 +214,22 @@ impl Namespace {
         self
     }
 
-    /// Registers what to do when a socket is disconnected. What is sent to it is
-    /// lost.
+    /// Registers the handler for a socket that is disconnected. What is sent to it
+    /// is lost.
     ///
     /// It is called once for each socket that [`on_connect`](Self::on_connect) has
-    /// let in, but for those that the platform cuts off without telling anyone, as
-    /// it does in a deploy.
+    /// let in, except for those that the platform cuts off without telling anyone,
+    /// as in a deploy.
     pub fn on_disconnect<S>(mut self, handler: impl Handler<OnDisconnect, S>) -> Self {
         self.handlers
             .set("on_disconnect", |it| &mut it.on_disconnect, erase(handler));
         self
     }
 
-    /// Registers what to do when a client that was cut off has not come back in
+    /// Registers the handler for a client that was cut off and has not come back in
     /// time: see [`Recovery`](crate::Recovery) and [`Expired`](crate::Expired). Its
-    /// [`on_disconnect`](Self::on_disconnect) was called when it was cut off.
+    /// [`on_disconnect`](Self::on_disconnect) was called when it was cut off, unless
+    /// the platform told nobody.
     ///
     /// ```
     /// use dormouse::{Expired, Io, Recovery, Server};
@@ -244,7 +249,7 @@ impl Namespace {
         self
     }
 
-    /// Registers handlers that belong together: see [`Group`].
+    /// Registers the handlers of a [`Group`].
     pub fn group(self, group: impl Group) -> Self {
         Rc::new(group).register(self)
     }
@@ -259,7 +264,7 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// Handlers on a struct, which they share.
+/// Handlers that are methods of one value.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -286,6 +291,6 @@ impl fmt::Debug for Namespace {
 /// # let _ = server;
 /// ```
 pub trait Group: 'static {
-    /// Registers its handlers in the namespace.
+    /// Registers the handlers in the namespace.
     fn register(self: Rc<Self>, namespace: Namespace) -> Namespace;
 }

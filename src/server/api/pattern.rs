@@ -1,4 +1,4 @@
-//! Names of namespaces with places left open.
+//! Names of namespaces with placeholders.
 
 /// A name such as `/room-{id}`: each `{…}` stands for one or more characters
 /// other than `/`, and a last `{*…}` for any.
@@ -13,13 +13,13 @@ enum Piece {
 }
 
 impl Pattern {
-    /// Whether a name is a pattern.
+    /// Returns whether a name is a pattern.
     pub(crate) fn is_one(name: &str) -> bool {
         name.contains(['{', '}'])
     }
 
-    /// Reads a pattern; `None` where its braces do not match up, an open place
-    /// has no name, or follows another at once.
+    /// Reads a pattern. Returns `None` if its braces do not match up, or a
+    /// placeholder has no name or follows another one immediately.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let mut pieces = Vec::new();
         let mut rest = name;
@@ -54,14 +54,15 @@ impl Pattern {
         Some(Self(pieces))
     }
 
-    /// What stands in the open places of a name; `None` if it does not fit.
+    /// Returns the placeholders' values in a name, or `None` if it does not match.
     pub(crate) fn read<'a>(&self, name: &'a str) -> Option<Vec<(&str, &'a str)>> {
         let mut found = Vec::new();
         read_pieces(&self.0, name, &mut found).then_some(found)
     }
 }
 
-/// Each open place takes as little as lets the rest fit.
+/// Matches the pieces one after the other. Each placeholder takes as little as lets
+/// the rest match.
 fn read_pieces<'p, 'n>(
     pieces: &'p [Piece],
     name: &'n str,

@@ -40,7 +40,7 @@ pub struct Server {
     application: Application,
 }
 
-/// The namespaces of a server, and what concerns them all.
+/// The namespaces of a server, and the settings of all of them.
 pub(crate) struct Application {
     pub(crate) settings: Settings,
     pub(crate) ack_timeout: Duration,
@@ -49,7 +49,7 @@ pub(crate) struct Application {
     pub(crate) recovery: Option<Recovery>,
     pub(crate) states: States,
     definitions: Vec<Definition>,
-    /// What is wrong with the name of a namespace.
+    /// A name or pattern that cannot be served.
     wrong: Option<String>,
 }
 
@@ -58,8 +58,9 @@ struct Definition {
     name: String,
     matcher: Matcher,
     handlers: Rc<Handlers>,
-    /// What the namespaces of a predicate are found by again: the predicate itself
-    /// cannot be asked without its client. 0 for all others, which are found by name.
+    /// The number that finds a predicate's namespaces again after sleep: the
+    /// predicate itself cannot be asked without its client. 0 for all others, which
+    /// are found by name.
     tag: u32,
 }
 
@@ -113,8 +114,9 @@ impl Matcher {
     }
 }
 
-/// A number for a predicate's definition that is the same in another build, unless
-/// its events have other names: so no socket gets the handlers of another namespace.
+/// Returns a number for a predicate's definition that is the same in another build,
+/// unless its events have other names: so no socket gets the handlers of another
+/// namespace.
 fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
     // FNV-1a: short, and good enough for a handful of them.
     let mut hash = 0x811c_9dc5_u32;
@@ -123,7 +125,7 @@ fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
             hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
         }
     }
-    // Of several that look alike, the order counts.
+    // If several have the same names, their order decides.
     while hash == 0 || before.iter().any(|other| other.tag == hash) {
         hash = hash.wrapping_add(1);
     }
@@ -136,7 +138,7 @@ impl Application {
         Some(definition.handlers.clone())
     }
 
-    /// What stands in an open place of a namespace's name.
+    /// Returns the value of a placeholder in a namespace's name.
     pub(crate) fn param(&self, namespace: &str, name: &str) -> Option<String> {
         let definition = self.definitions.get(usize::from(self.named(namespace)?))?;
         match &definition.matcher {
@@ -149,7 +151,8 @@ impl Application {
         }
     }
 
-    /// What a namespace is defined by: its own name before any other.
+    /// Finds the definition of a namespace: one of its own name comes before all
+    /// others.
     pub(crate) fn find(
         &self,
         request: &JoinRequest<'_>,
@@ -167,8 +170,8 @@ impl Application {
         Some((socket::Definition { index, tag }, handlers))
     }
 
-    /// Finds the definition of a namespace again that a socket was in before, maybe
-    /// in another build of the application.
+    /// Finds the definition of a socket's namespace again, perhaps in another build
+    /// of the application.
     pub(crate) fn define(&self, namespace: &str, tag: u32) -> Option<u16> {
         if tag == 0 {
             return self.named(namespace);
@@ -178,7 +181,7 @@ impl Application {
         u16::try_from(index).ok()
     }
 
-    /// The definition of a namespace by its own name or by a pattern.
+    /// Finds the definition of a namespace by its own name or by a pattern.
     fn named(&self, namespace: &str) -> Option<u16> {
         let mut all = self.definitions.iter();
         let named = all.position(|definition| definition.matcher.is_name(namespace));
@@ -242,7 +245,7 @@ impl Application {
     }
 }
 
-/// A client that asks for a namespace.
+/// A client's request for a namespace.
 pub struct JoinRequest<'a> {
     namespace: &'a str,
     auth: &'a str,
@@ -258,17 +261,17 @@ impl<'a> JoinRequest<'a> {
         }
     }
 
-    /// The namespace's name.
+    /// Returns the namespace's name.
     pub fn namespace(&self) -> &str {
         self.namespace
     }
 
-    /// What the client says of itself; `None` if that is no `T`.
+    /// Returns the client's `auth`, or `None` if it cannot be read as a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.auth).ok()
     }
 
-    /// The request by which its session began.
+    /// Returns the request by which the client's session began.
     pub fn handshake(&self) -> Handshake {
         Handshake::from(self.handshake)
     }
@@ -284,7 +287,7 @@ impl fmt::Debug for JoinRequest<'_> {
 
 /// Namespaces.
 impl Server {
-    /// A server with the usual options, and no namespace yet.
+    /// Creates a server with the default options and no namespaces.
     pub fn new() -> Self {
         let options = Options {
             path: "/socket.io/".to_owned(),
@@ -306,10 +309,10 @@ impl Server {
         }
     }
 
-    /// Defines a namespace by its name, or many by a pattern: in `/room-{id}`, the
-    /// open place stands for one or more characters other than `/`; `{*rest}` at
-    /// the end, for any. A client that asks for one which nothing defines is
-    /// refused with `Invalid namespace`.
+    /// Defines a namespace by its name, or many by a pattern. In `/room-{id}`, the
+    /// placeholder stands for one or more characters other than `/`; `{*rest}` at
+    /// the end stands for any characters. A client that asks for a namespace that is
+    /// not defined is refused with `Invalid namespace`.
     ///
     /// ```
     /// use dormouse::{Server, Socket};
@@ -333,8 +336,8 @@ impl Server {
         }
     }
 
-    /// Defines all namespaces that a function says yes to, for each client anew.
-    /// It is asked where no namespace of that very name is defined.
+    /// Defines all namespaces for which a function returns `true`. The function is
+    /// called for each client's request, if no namespace has exactly that name.
     ///
     /// ```
     /// use dormouse::{JoinRequest, Server};
@@ -382,74 +385,75 @@ impl Server {
         self
     }
 
-    /// Keeps a value at hand for handlers: see [`State`](crate::State).
+    /// Provides a value that handlers can take: see [`State`](crate::State).
     pub fn state<T: Any>(mut self, value: T) -> Self {
         self.application.states.insert(value);
         self
     }
 }
 
-/// The options, with the defaults that users of other servers know.
+/// Options, with the defaults that users of other servers know.
 impl Server {
-    /// How packets are written. Default: as JSON. Clients must use the same.
+    /// Sets how packets are written; clients must use the same parser. Default:
+    /// [`Parser::JSON`].
     pub fn parser(mut self, parser: Parser) -> Self {
         self.application.settings.parser = parser;
         self
     }
 
-    /// How long a client may be connected without joining a namespace. Default:
-    /// 45 s. Then its session is closed.
+    /// Sets how long a client may be connected without joining a namespace before
+    /// its session is closed. Default: 45 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.application.settings.connect_timeout = timeout;
         self
     }
 
-    /// How long an acknowledgement is waited for, unless a `timeout` says
-    /// otherwise. Default: 10 s. The object stays awake meanwhile.
+    /// Sets how long to wait for an acknowledgement, unless a `timeout` says
+    /// otherwise. The object stays awake meanwhile. Default: 10 s.
     pub fn ack_timeout(mut self, timeout: Duration) -> Self {
         self.application.ack_timeout = timeout;
         self
     }
 
-    /// The headers of a [`Handshake`] that are kept rather than others where not all
-    /// of them can be: see there. Default: none.
+    /// Names the headers of a [`Handshake`] that are kept rather than others where not
+    /// all of them can be: see there. Default: none.
     pub fn keep_headers(mut self, names: &[&str]) -> Self {
         let names = names.iter().map(|name| (*name).to_owned());
         self.application.keep_headers = names.collect();
         self
     }
 
-    /// The most attachments of one packet. Default: 10. A client that sends more
-    /// is disconnected.
+    /// Sets the maximum number of attachments in one packet. A client that sends
+    /// more is disconnected. Default: 10.
     pub fn max_attachments(mut self, count: usize) -> Self {
         self.application.settings.max_attachments = count;
         self
     }
 
-    /// The most bytes of one packet with its attachments, each of which comes in
-    /// a message of its own. Default: 10,000,000. A client that sends more is
-    /// disconnected.
+    /// Sets the maximum size of one packet with its attachments, in bytes. Each
+    /// attachment comes in a message of its own. A client that sends more is
+    /// disconnected. Default: 10,000,000.
     pub fn max_packet(mut self, bytes: usize) -> Self {
         self.application.settings.max_packet = bytes;
         self
     }
 
-    /// The most namespaces that one client may be in. Default: 100. It is refused
-    /// any more, with `Too many namespaces`.
+    /// Sets how many namespaces one client may be in. Further ones are refused with
+    /// `Too many namespaces`. Default: 100.
     pub fn max_namespaces(mut self, count: usize) -> Self {
         self.application.settings.max_namespaces = count;
         self
     }
 
-    /// The most rooms that one socket may be in, besides its own. Default: 1,000.
-    /// Past it, [`Socket::join`](crate::Socket::join) fails.
+    /// Sets how many rooms one socket may be in, not counting the room of its own
+    /// id. Beyond that, [`Socket::join`](crate::Socket::join) fails. Default: 1,000.
     pub fn max_rooms(mut self, count: usize) -> Self {
         self.application.settings.max_rooms = count;
         self
     }
 
-    /// Keeps what clients miss while they are away, and who they were: see
-    /// [`Recovery`]. Default: off, and it costs nothing.
+    /// Turns on connection state recovery: see [`Recovery`]. Default: off, which
+    /// costs nothing.
     pub fn recovery(mut self, recovery: Recovery) -> Self {
         self.application.recovery = Some(recovery);
         self
@@ -457,7 +461,9 @@ impl Server {
 
     option_methods!(
         path: "`/socket.io/`",
-        placement: "one for all. Sockets in different objects cannot see each other",
+        placement: "one for all. Sockets in different objects cannot reach each other, \
+            so only [`Placement::Shards(1)`](Placement::Shards) and [`Placement::Key`] \
+            can be served",
         spawn: "crate::Socket::spawn",
     );
 }
@@ -486,17 +492,19 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Connection state recovery: a client that was cut off and comes back in time
-/// gets its socket again, with id, rooms and data, and the events it has missed.
+/// Connection state recovery: a client that was cut off and comes back in time gets
+/// its socket back, with id, rooms and data, and the events it has missed.
 ///
-/// It survives sleep, a crash and a deploy, and works any number of times. What it
-/// costs: a row written in the object's storage for each event that is sent
-/// without an acknowledgement, and one whenever a socket connects, goes, or
-/// changes its rooms or data. Volatile events, and those with an acknowledgement,
-/// are not recovered.
+/// It survives sleep, crashes and deploys, and works any number of times. It costs a
+/// row in the object's storage for each event that is sent without an
+/// acknowledgement, and one whenever a socket connects, goes, or changes its rooms
+/// or data. Volatile events, and those with an acknowledgement, are not recovered.
 ///
-/// A client that left, was disconnected by the application, or broke the protocol
-/// starts anew. So do clients of protocol 4, which do not know of it.
+/// A client that left, that the application disconnected, or that sent a malformed
+/// packet starts over. So do clients of protocol 4, which do not support recovery,
+/// and clients that have missed an event that is not stored any more. What a version
+/// of Dormouse with another storage layout has stored is not read: after such a
+/// deploy, clients start over.
 ///
 /// ```
 /// use core::time::Duration;
@@ -534,36 +542,38 @@ impl Default for Recovery {
 }
 
 impl Recovery {
-    /// How long a client may be away. Default: 2 minutes. Events are kept as long.
+    /// Sets how long a client may be away. Events are kept for as long. Default: 2
+    /// minutes.
     pub fn max_disconnection(mut self, duration: Duration) -> Self {
         self.max_disconnection = duration;
         self
     }
 
-    /// Whether a client that has come back need not pass the namespace's
-    /// middlewares again. Default: `true`.
+    /// Sets whether a client that has come back skips the namespace's middlewares.
+    /// Default: `true`.
     pub fn skip_middlewares(mut self, skip: bool) -> Self {
         self.skip_middlewares = skip;
         self
     }
 
-    /// The most events that are kept in one object. Default: 10,000. Past it the
-    /// oldest go, and who has missed one of them starts anew.
+    /// Sets how many events are kept in one object. Beyond that the oldest go, and a
+    /// client that has missed one of them starts over. Default: 10,000.
     pub fn max_events(mut self, count: u64) -> Self {
         self.max_events = count;
         self
     }
 
-    /// The most bytes that the events kept in one object may have. Default:
-    /// 64 MiB. Past it the oldest go. A client that has missed more than half of
-    /// what it can be sent at once, which is `max_buffered` or `max_unproven`,
-    /// starts anew.
+    /// Sets how many bytes of events are kept in one object. Beyond that the oldest
+    /// go. A client that has missed more than half of what it can be sent at once
+    /// (`max_buffered` or `max_unproven`, whichever is smaller) starts over.
+    /// Default: 64 MiB.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// What the core is to know; `max_missed` is what a client can be sent at once.
+    /// Returns the core's settings. `max_missed` is how much a client can be sent at
+    /// once.
     pub(crate) fn settings(&self, max_missed: usize) -> recovery::Settings {
         recovery::Settings {
             max_disconnection: self.max_disconnection,

@@ -14,10 +14,14 @@ use crate::api::client::{MAX_SESSION, SessionError};
 use crate::port::{Address, LocalPort, Look, Operation, PortError, Reply, Request, Spot, Target};
 use crate::request::Handshake;
 
-/// One client in one namespace, that is, or was, connected.
+/// One client in one namespace, which is, or was, connected.
 ///
-/// Cheap to clone, and of use in this object only: elsewhere in the Worker, keep
-/// its [`id`](Self::id) and reach it through [`Io`].
+/// It is cheap to clone, and valid in this object only: elsewhere in the Worker,
+/// keep its [`id`](Self::id) and reach it through [`Io`].
+///
+/// A handle stands for one time that the client has joined the namespace. Once that
+/// is over, operations fail with [`EmitError::Gone`] and getters return nothing,
+/// even if the client has joined again: that is another socket, with another handle.
 ///
 /// ```no_run
 /// use dormouse::{Reason, Server, Socket};
@@ -65,7 +69,7 @@ impl Socket {
         self.address.spot
     }
 
-    /// Has something done with the socket.
+    /// Makes a request for an operation on the socket.
     async fn operate(&self, operation: Operation) -> Result<Reply, EmitError> {
         let request = Request::Operate(Target::Socket(self.spot()), operation);
         Ok(self.port.call(request).reply().await?)
@@ -75,41 +79,42 @@ impl Socket {
         self.port.call(Request::Look(self.spot(), look)).now()
     }
 
-    /// Sends an acknowledgement. `false` if the socket has gone.
+    /// Sends an acknowledgement. Returns `false` if the socket has gone.
     pub(crate) fn acknowledge(&self, id: u64, values: dormouse_proto::socket::Args<'_>) -> bool {
         let request = Request::Acknowledge(self.spot(), id, values);
         matches!(self.port.call(request).now(), Ok(Reply::Done))
     }
 
-    /// The socket's id. Others may know it; it is also the name of a room that
-    /// this socket is in.
+    /// Returns the socket's id. It is also the name of a room that this socket is
+    /// in, and not a secret.
     ///
-    /// Clients of protocol 5 are told it in the answer to their CONNECT. Those of
-    /// protocol 4 compute it: theirs contains the session id.
+    /// Clients of protocol 5 are told it in the answer to their CONNECT. Clients of
+    /// protocol 4 compute it: it contains their session id, which then is not a
+    /// secret either.
     pub fn id(&self) -> &str {
         &self.address.id
     }
 
-    /// The name of its namespace.
+    /// Returns the name of the socket's namespace.
     pub fn namespace(&self) -> &str {
         &self.address.namespace
     }
 
-    /// What stands in an open place of its namespace's name: see
-    /// [`Server::namespace`](crate::Server::namespace). `None` if there is no such
-    /// place.
+    /// Returns the value of a placeholder in the namespace's name, or `None` if
+    /// there is no such placeholder: see
+    /// [`Server::namespace`](crate::Server::namespace).
     pub fn param(&self, name: &str) -> Option<String> {
         self.application.param(self.namespace(), name)
     }
 
-    /// Whether it is connected: the middlewares have let it pass, and it has not
-    /// gone.
+    /// Returns whether the socket is connected: it has passed the middlewares, and
+    /// has not gone.
     pub fn is_connected(&self) -> bool {
         matches!(self.look(Look::IsConnected), Ok(Reply::Flag(true)))
     }
 
-    /// The request by which the client's session began. `None` once the client
-    /// has gone.
+    /// Returns the request by which the client's session began, or `None` once the
+    /// client has gone.
     pub fn handshake(&self) -> Option<Handshake> {
         let Ok(Reply::Handshake(stored)) = self.look(Look::Handshake) else {
             return None;
@@ -117,11 +122,12 @@ impl Socket {
         Some(Handshake::from(&stored))
     }
 
-    /// Sends an event. A tuple or an array is several arguments, `()` none, and
-    /// everything else one; [`Binary`](crate::Binary) in it travels as bytes.
+    /// Sends an event. A tuple or an array is several arguments, `()` is none, and
+    /// everything else is one; [`Binary`](crate::Binary) in it travels as bytes.
     ///
-    /// What is sent to one socket arrives in that order. That it arrives is told
-    /// by an acknowledgement alone: [`emit_with_ack`](Self::emit_with_ack).
+    /// Events arrive in the order in which they were sent to a socket. Only an
+    /// acknowledgement tells that one has arrived: see
+    /// [`emit_with_ack`](Self::emit_with_ack).
     ///
     /// ```no_run
     /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
@@ -133,8 +139,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EmitError::Gone`] if the socket is disconnected, [`EmitError::Json`] if
-    /// the arguments cannot be written as JSON.
+    /// [`EmitError::Gone`] if the socket is disconnected, [`EmitError::Json`] if the
+    /// arguments cannot be written as JSON, [`EmitError::ReservedName`] for an event
+    /// name that clients reserve.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
         let args = args.encode(Some(event))?;
         let volatile = false;
@@ -143,7 +150,7 @@ impl Socket {
             .map(drop)
     }
 
-    /// Sends an event whose arguments are defined with it.
+    /// Sends an event whose arguments are defined with it: see [`Event`].
     ///
     /// # Errors
     ///
@@ -156,9 +163,9 @@ impl Socket {
         self.emit(event.name(), args).await
     }
 
-    /// Sends an event and waits for its acknowledgement: until
-    /// [`ack_timeout`](crate::Server::ack_timeout) has passed, or what
-    /// [`timeout`](Self::timeout) says. The object stays awake that long.
+    /// Sends an event and waits for its acknowledgement, for at most
+    /// [`ack_timeout`](crate::Server::ack_timeout) or what
+    /// [`timeout`](Self::timeout) sets. The object stays awake meanwhile.
     ///
     /// ```no_run
     /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
@@ -170,8 +177,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// [`EmitError::Timeout`]; [`EmitError::Args`] if what the client answers is
-    /// something else; and those of [`emit`](Self::emit).
+    /// [`EmitError::Timeout`] if the time is up, [`EmitError::Gone`] if the socket
+    /// is disconnected, before or while waiting, [`EmitError::Args`] if the answer
+    /// cannot be read as a `T`, and those of [`emit`](Self::emit).
     pub async fn emit_with_ack<T: FromArgs>(
         &self,
         event: &str,
@@ -181,7 +189,8 @@ impl Socket {
         self.ask(event, args, limit).await
     }
 
-    /// The same with another time limit: `socket.timeout(…).emit_with_ack(…)`.
+    /// Sets another time limit for an acknowledgement:
+    /// `socket.timeout(…).emit_with_ack(…)`.
     pub fn timeout(&self, limit: Duration) -> Timed<'_> {
         Timed {
             socket: self,
@@ -208,8 +217,7 @@ impl Socket {
         }
     }
 
-    /// Sends an event that may be lost: it is, if the client is not ready to
-    /// receive it at once.
+    /// Sends an event that is lost if the client is not ready to receive it at once.
     ///
     /// # Errors
     ///
@@ -222,17 +230,19 @@ impl Socket {
             .map(drop)
     }
 
-    /// Enters rooms: one name, or several.
+    /// Enters one room or several.
     ///
     /// # Errors
     ///
     /// [`EmitError::Gone`] if the socket is disconnected,
-    /// [`EmitError::TooManyRooms`] past [`max_rooms`](crate::Server::max_rooms).
+    /// [`EmitError::TooManyRooms`] beyond [`max_rooms`](crate::Server::max_rooms):
+    /// the rooms before that are entered.
     pub async fn join(&self, rooms: impl super::RoomNames) -> Result<(), EmitError> {
         self.operate(Operation::Join(rooms.names())).await.map(drop)
     }
 
-    /// Leaves rooms. It is no error not to have been there.
+    /// Leaves one room or several. Leaving a room that the socket is not in is not
+    /// an error.
     ///
     /// # Errors
     ///
@@ -242,10 +252,10 @@ impl Socket {
         self.operate(operation).await.map(drop)
     }
 
-    /// The rooms it is in, by name; that of its own id is one of them. While
-    /// [`on_disconnecting`](crate::Namespace::on_disconnecting) and
-    /// [`on_disconnect`](crate::Namespace::on_disconnect) run, those that it was
-    /// in.
+    /// Returns the names of the rooms the socket is in, including the room of its
+    /// own id. While [`on_disconnecting`](crate::Namespace::on_disconnecting) and
+    /// [`on_disconnect`](crate::Namespace::on_disconnect) run, these are the rooms
+    /// it was in.
     pub fn rooms(&self) -> Vec<String> {
         let Ok(Reply::Rooms(rooms)) = self.look(Look::Rooms) else {
             return Vec::new();
@@ -253,46 +263,46 @@ impl Socket {
         rooms
     }
 
-    /// The other sockets in these rooms.
+    /// Addresses the other sockets in these rooms.
     pub fn to(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.broadcast().to(rooms)
     }
 
-    /// The same as [`to`](Self::to).
+    /// Does the same as [`to`](Self::to).
     pub fn in_(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.to(rooms)
     }
 
-    /// The same as [`to`](Self::to), for who finds `in_` odd.
+    /// Does the same as [`to`](Self::to), under a name that needs no underscore.
     pub fn within(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.to(rooms)
     }
 
-    /// The other sockets of the namespace, but for those in these rooms.
+    /// Addresses the other sockets of the namespace, except those in these rooms.
     pub fn except(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.broadcast().except(rooms)
     }
 
-    /// The other sockets of the namespace.
+    /// Addresses the other sockets of the namespace.
     pub fn broadcast(&self) -> Broadcast {
         self.io().except(self.id())
     }
 
-    /// The other sockets of the namespace that are in this very object.
+    /// Addresses the other sockets of the namespace in the same object.
     pub fn local(&self) -> Broadcast {
         self.broadcast().local()
     }
 
-    /// All sockets of the namespace, this one among them; and any other
-    /// namespace of the server.
+    /// Returns the namespace with all its sockets, this one included. [`Io::of`] is
+    /// another namespace of the server.
     pub fn io(&self) -> Io {
         let (port, namespace) = (self.port.clone(), &self.address.namespace);
         Io::local(port, self.application.clone(), namespace)
     }
 
-    /// What the application keeps of this socket. It survives sleep and
-    /// connection state recovery, and is gone when the socket is. `None` if
-    /// nothing was set.
+    /// Returns the data that the application has attached to this socket. It
+    /// survives sleep and connection state recovery, and is gone when the socket is.
+    /// `None` if nothing was set.
     ///
     /// ```no_run
     /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::DataError> {
@@ -305,7 +315,7 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// What was set is no `T`.
+    /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
         let Ok(Reply::Json(data)) = self.look(Look::Data) else {
             return Ok(None);
@@ -314,7 +324,7 @@ impl Socket {
             .transpose()
     }
 
-    /// Replaces what the application keeps of this socket.
+    /// Attaches data to this socket, in place of any other.
     ///
     /// # Errors
     ///
@@ -330,7 +340,7 @@ impl Socket {
         set.map(drop).map_err(|_| SessionError::Unknown)
     }
 
-    /// Changes it in place, beginning with `T::default()` where nothing was set.
+    /// Changes the data in place, starting from `T::default()` if nothing was set.
     ///
     /// # Errors
     ///
@@ -345,35 +355,35 @@ impl Socket {
         Ok(result)
     }
 
-    /// Disconnects the socket from its namespace. The client's other namespaces
-    /// stay, and it does not come back by itself.
+    /// Disconnects the socket from its namespace. The client stays in its other
+    /// namespaces, and does not come back to this one by itself.
     pub async fn disconnect(&self) {
         let disconnect = Operation::Disconnect { close: false };
-        // One that has gone is disconnected.
+        // A socket that has gone is disconnected already.
         let _ = self.operate(disconnect).await;
     }
 
-    /// Disconnects the client from all its namespaces and closes its session.
+    /// Disconnects the client from all its namespaces, and closes its session.
     pub async fn close(&self) {
         let close = Operation::Disconnect { close: true };
         // As above.
         let _ = self.operate(close).await;
     }
 
-    /// Runs a task beside the handlers, until it is done, the client's session
-    /// has ended, or [`task_limit`](crate::Server::task_limit) has passed. The
-    /// object stays awake that long.
+    /// Runs a task beside the handlers, until it is done, the client's session has
+    /// ended, or [`task_limit`](crate::Server::task_limit) has passed. The object
+    /// stays awake that long.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.port.spawn(self.spot().session, Box::pin(task));
     }
 
-    /// The Worker's bindings.
+    /// Returns the Worker's bindings.
     pub fn env(&self) -> &Env {
         self.port.env()
     }
 
-    /// The storage of the object that holds this socket. Tables whose names
-    /// begin with `dormouse_` are the server's own, and so is the alarm.
+    /// Returns the storage of the object that holds this socket. The alarm, and
+    /// tables whose names begin with `dormouse_`, belong to the server.
     pub fn storage(&self) -> worker::durable::Storage {
         self.port.storage()
     }
@@ -396,7 +406,7 @@ impl PartialEq for Socket {
 
 impl Eq for Socket {}
 
-/// A socket with a time limit for its acknowledgement.
+/// A socket with a time limit for acknowledgements: see [`Socket::timeout`].
 #[derive(Clone, Copy, Debug)]
 pub struct Timed<'a> {
     socket: &'a Socket,

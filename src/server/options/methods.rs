@@ -4,18 +4,19 @@
 /// `admit: Option<Admit>`. Its arguments are what the documentation says of defaults.
 macro_rules! option_methods {
     (path: $path:literal, placement: $placement:literal, spawn: $spawn:literal $(,)?) => {
-        #[doc = "Sets the path that clients connect to: this very path, and nothing below it."]
-        #[doc = concat!("Default: ", $path, ". With or without the last slash is the same.")]
+        #[doc = "Sets the path that clients connect to: exactly this path, with or without"]
+        #[doc = concat!("the last slash. Default: ", $path, ".")]
         pub fn path(mut self, path: &str) -> Self {
             self.options.path = format!("{}/", path.trim_end_matches('/'));
             self
         }
 
-        /// Decides, in the stateless Worker and before any object is woken, whether
-        /// a client may try to connect. An error refuses it with 403 and the
-        /// protocol's code 4; its text is the message, `Forbidden` if it is empty.
+        /// Registers a check that decides, in the stateless Worker and before any object
+        /// is woken, whether a client may try to connect. An error refuses it with 403
+        /// and the protocol's code 4; the error's text is the message, or `Forbidden` if
+        /// it is empty.
         ///
-        /// It cannot wait for anything; `on_connect` can.
+        /// The check cannot wait for anything; `on_connect` can.
         ///
         /// ```
         /// use dormouse::Handshake;

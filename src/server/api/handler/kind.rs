@@ -1,4 +1,4 @@
-//! The kinds of handlers, and what each of them knows.
+//! The kinds of handlers, and what each of them can take.
 
 use dormouse_proto::engine;
 use dormouse_proto::socket::Reason;
@@ -10,10 +10,11 @@ use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
 
-/// What a handler is for. It decides what the handler can take and return.
+/// The occasion that a handler is called for. It decides what the handler can take
+/// and return.
 pub trait Kind: Sized + 'static {
-    /// Whom the handler is called for: a [`Socket`], an Engine.IO [`Client`], or
-    /// a socket that has [`Expired`].
+    /// The type that the handler is called for: a [`Socket`], an Engine.IO
+    /// [`Client`], or a socket that has [`Expired`].
     type Subject;
     #[doc(hidden)]
     type Detail<'a>;
@@ -143,7 +144,8 @@ pub trait OfDisconnect: OfSocket + for<'a> Kind<Detail<'a> = Reason> {}
 
 impl OfDisconnect for OnDisconnect {}
 
-/// The kinds of handlers that are called for a socket that does not come back.
+/// The kinds of handlers that are called for a socket whose client does not come
+/// back.
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` cannot take an `Expired`",
     label = "no socket has expired here",

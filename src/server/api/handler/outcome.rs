@@ -1,4 +1,4 @@
-//! What handlers may return, and what is made of it.
+//! The return types of handlers, and their meaning.
 
 use core::error::Error;
 
@@ -10,8 +10,7 @@ use super::HandlerError;
 use crate::api::client::{SendError, SessionError};
 use crate::api::error::Failure;
 
-/// What comes of handlers of a kind that return an `R`. `N` is found by the
-/// compiler.
+/// The outcome of handlers that return an `R`. The compiler infers `N`.
 pub trait Outcome<R, N>: Sized {
     #[doc(hidden)]
     fn of(returned: R) -> Self;
@@ -29,25 +28,25 @@ impl<R: Verdict<E, N>, N, E> Outcome<R, N> for Result<(), E> {
     }
 }
 
-/// The marks of what handlers return.
+/// Markers for the kinds of return types.
 pub mod mark {
     /// Anything that serde can write.
     #[derive(Debug)]
     pub enum Value {}
 
-    /// A `Result` whose error is not for clients, or is one of ours.
+    /// A `Result` whose error is not for clients, or is one of this crate's.
     #[derive(Debug)]
     pub enum Fallible {}
 
-    /// A `Result` whose error is a text, or in a box.
+    /// A `Result` whose error is a string, or boxed.
     #[derive(Debug)]
     pub enum Text {}
 }
 
-/// What the handler of an event may return: its acknowledgement.
+/// The return type of an event's handler: its acknowledgement.
 ///
-/// That is anything that implements [`Serialize`], or a `Result` of it. The error
-/// may be
+/// It is anything that implements [`Serialize`], or a `Result` of it. The error can
+/// be
 ///
 /// - a [`HandlerError`];
 /// - an error of this crate, of `worker` or of `serde_json`, or a `Box<dyn Error>`:
@@ -83,8 +82,8 @@ impl<T: Serialize, E: Internal> Reply<mark::Fallible> for Result<T, E> {
     }
 }
 
-/// Errors that an event's handler may return as they are. None of them can be
-/// serialized, so that each `Result` is a reply in one way only.
+/// Errors that an event's handler can return as they are. None of them implements
+/// `Serialize`, so that each `Result` is a reply in only one way.
 pub trait Internal {
     #[doc(hidden)]
     fn into_error(self) -> HandlerError;
@@ -114,12 +113,12 @@ impl Internal for Box<dyn Error + Send + Sync> {
     }
 }
 
-/// What every other handler may return: nothing, or a `Result` of nothing.
+/// The return type of every other handler: `()`, or a `Result` of it.
 ///
-/// `E` is a [`Refusal`](crate::Refusal) where a client connects, or the
-/// [`engine::Refusal`](crate::engine::Refusal) of Engine.IO, and a
-/// [`HandlerError`] elsewhere. The error of the `Result` may be that, any
-/// [`Error`], boxed or not, or a text, which is for the client.
+/// `E` is a [`Refusal`](crate::Refusal), or the
+/// [`engine::Refusal`](crate::engine::Refusal) of Engine.IO, where a client
+/// connects, and a [`HandlerError`] elsewhere. The error of the `Result` can be that
+/// type, any [`Error`], boxed or not, or a string, which is for the client.
 #[diagnostic::on_unimplemented(
     message = "this handler cannot return `{Self}`",
     label = "its return type is `{Self}`",
@@ -145,7 +144,7 @@ impl<E, F: FailsWith<E>> Verdict<E, mark::Fallible> for Result<(), F> {
     }
 }
 
-/// An error that becomes an `E`.
+/// An error that can become an `E`.
 #[diagnostic::on_unimplemented(
     message = "this handler cannot fail with `{Self}`",
     label = "its error is `{Self}`",
