@@ -1,4 +1,4 @@
-//! HTTP: what every answer carries beside its body.
+//! HTTP responses: everything besides their bodies.
 
 pub(crate) mod origins;
 
@@ -30,7 +30,7 @@ extern "C" {
 
 pub(crate) const JSON: &str = "application/json";
 
-/// An answer before it is one of this platform.
+/// A response before it is one of the platform's.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
@@ -53,7 +53,8 @@ impl Reply {
         }
     }
 
-    /// An error of the protocol: its code, and its message or the application's.
+    /// Returns an error of the protocol: its code, and its message or the
+    /// application's.
     pub(crate) fn refusal(refusal: Refusal, message: Option<String>) -> Self {
         let message = message.filter(|message| !message.is_empty());
         let message = message.unwrap_or_else(|| refusal.to_string());
@@ -82,7 +83,7 @@ pub(crate) fn is_upgrade(request: &Request) -> bool {
     header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
-/// Makes the platform's response to `request`.
+/// Creates the platform's response to `request`.
 pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Response {
     let headers = headers(options, request);
     set(&headers, "content-type", reply.content_type);
@@ -106,7 +107,7 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
             Ok(StreamedResponse::streamed(&bytes, &init).unchecked_into())
         }
     };
-    // It throws for a status or a header that is none; ours are.
+    // It throws for an invalid status or header; ours are valid.
     let response = response.unwrap_or_else(|_| Response::error());
     match encoding {
         Some(encoding) => compress(&response, encoding, &init, &headers),
@@ -114,7 +115,7 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
     }
 }
 
-/// Hands one end of a WebSocket pair to the client.
+/// Returns the response that hands one end of a WebSocket pair to the client.
 pub(crate) fn switch_protocols(
     options: &Options,
     request: &Request,
@@ -168,8 +169,8 @@ fn client_encodings(request: &Request) -> Option<String> {
         .or_else(|| header(request, "accept-encoding"))
 }
 
-/// The encoding we would use among those that the client takes (RFC 9110,
-/// section 12.5.3): what it says of `*` concerns those that it does not name.
+/// Returns the encoding to use among those that the client accepts (RFC 9110,
+/// section 12.5.3). What it says of `*` applies to those that it does not name.
 fn accepted_encoding(accepted: &str) -> Option<&'static str> {
     let weight = |name: &str| {
         accepted.split(',').find_map(|part| {
@@ -187,18 +188,18 @@ fn accepted_encoding(accepted: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a weight is `q=0`, `q=0.0` and so on: not acceptable.
+/// Returns whether a weight is `q=0`, `q=0.0` and so on: not acceptable.
 fn is_zero(weight: &str) -> bool {
     weight
         .strip_prefix(['q', 'Q'])
         .and_then(|rest| rest.strip_prefix('='))
-        // Not parsed: reading floating-point numbers weighs 13 kB.
+        // Not parsed: code that reads floating-point numbers weighs 13 kB.
         .is_some_and(|q| q.starts_with('0') && q.bytes().all(|byte| matches!(byte, b'0' | b'.')))
 }
 
-/// The headers that CORS asks for, on errors too.
+/// Returns the headers that CORS requires, on errors too.
 fn headers(options: &Options, request: &Request) -> Headers {
-    // It throws for a bad initial value, and there is none.
+    // It throws for a bad initial value, and we pass none.
     let Ok(headers) = Headers::new() else {
         return request.headers();
     };
@@ -223,7 +224,7 @@ fn headers(options: &Options, request: &Request) -> Headers {
     headers
 }
 
-/// Whether the server speaks CORS at all.
+/// Returns whether the server speaks CORS at all.
 pub(crate) fn is_cross_origin(options: &Options) -> bool {
     match options.origins {
         Origins::Any | Origins::These(_) => true,
@@ -231,7 +232,7 @@ pub(crate) fn is_cross_origin(options: &Options) -> bool {
     }
 }
 
-/// The answer to a browser that asks before it sends.
+/// Returns the answer to a browser's preflight request.
 pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
     let headers = headers(options, request);
     set(&headers, "access-control-allow-methods", "GET,POST,OPTIONS");
@@ -255,7 +256,7 @@ fn set_cookie(headers: &Headers, options: &Options, request: &Request, cookie: &
 }
 
 fn set(headers: &Headers, name: &str, value: &str) {
-    // It throws for a value that no header can have; then there is no header.
+    // It throws for an invalid value; then the header is left out.
     let _ = headers.set(name, value);
 }
 

@@ -1,4 +1,4 @@
-//! The server's own log: one line of JSON for each event, through the console.
+//! The server's own log: one line of JSON for each event, on the console.
 
 use wasm_bindgen::prelude::*;
 
@@ -12,29 +12,31 @@ extern "C" {
     fn console_log(line: &str);
 }
 
-/// How much the server tells of what it does.
+/// The level of detail of the server's log.
 ///
 /// Each event is one line of JSON on the console, so that Workers Logs can be
-/// asked for its fields: `{"level":"info","event":"disconnect","sid":"…",
-/// "reason":"transport close"}`.
+/// queried by its fields:
+/// `{"level":"info","event":"disconnect","sid":"…", "reason":"transport close"}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Level {
-    /// Nothing, but for a Worker that is deployed without what it needs:
-    /// `misconfigured`.
+    /// Nothing, except for a Worker that cannot start, or is deployed without what it
+    /// needs: `misconfigured`.
     Off,
-    /// What the application did wrong: `handler panicked`, `handler failed`.
+    /// Errors of the application: `handler panicked`, `handler failed`.
     Error,
-    /// Also what went past a limit of the server: `overrun` (a client that sends
-    /// faster than its handlers work), `task dropped`, `full` (an object that
-    /// takes no more WebSockets); once for each instance, `origin refused` (for each
-    /// origin) and `headers dropped` (those that cannot be kept). The default.
+    /// Also limits of the server that were exceeded: `overrun` (a client sends
+    /// faster than its handlers work), `task dropped`, `connect handler dropped`,
+    /// `full` (an object takes no more WebSockets); and once for each instance,
+    /// `origin refused` (for each origin) and `headers dropped` (those that cannot be
+    /// kept). The default.
     Warn,
-    /// Also who comes and goes, and why: `connect`, `refuse` (by the
-    /// application), `upgrade`, `disconnect`; and `event rejected`, an event whose
-    /// handler, or a check before it, said no.
+    /// Also who comes and goes, and why: `connect`, `upgrade`, `disconnect`, `join`
+    /// and `leave` (a namespace), `refuse` (by the application), `violation` (of the
+    /// protocol); and events that a handler, or a check before it, has rejected on
+    /// purpose: `event rejected`, `handler failed`.
     Info,
-    /// Also requests that are refused before any object is asked: `refused`.
+    /// Also requests that are refused before any object is woken: `refused`.
     Debug,
 }
 
@@ -50,13 +52,13 @@ impl Level {
     }
 }
 
-/// Tells of a mistake of whoever deployed the Worker, whatever the level.
+/// Logs a mistake in the deployment of the Worker, whatever the level.
 pub(crate) fn misconfigured(message: &str) {
     let fields = [("message", message)];
     log(Level::Error, Level::Error, "misconfigured", &fields);
 }
 
-/// Tells of `event` if `limit` lets it.
+/// Logs `event` unless its level is beyond `limit`.
 pub(crate) fn log(limit: Level, level: Level, event: &str, fields: &[(&str, &str)]) {
     if level > limit {
         return;

@@ -1,4 +1,4 @@
-//! The options of a server, and what is wrong with some.
+//! The options of a server, and their check.
 
 mod methods;
 mod subprotocol;
@@ -15,12 +15,12 @@ use crate::placement::Placement;
 pub(crate) use self::methods::option_methods;
 pub(crate) use self::subprotocol::Subprotocol;
 
-/// Who may connect from a browser.
+/// The pages that may connect from a browser.
 ///
-/// Browsers name the page's origin in the header `Origin`; most other clients send
-/// none and are not concerned. Scheme, host and port are compared, and `ws:` is
-/// taken for `http:`. What is refused gets 400, on both transports, and a line in
-/// the log: browsers do not protect WebSockets by themselves.
+/// Browsers send the page's origin in the header `Origin`; most other clients send
+/// none and are not affected. Scheme, host and port are compared, and `ws:` counts as
+/// `http:`. Other pages get 400, via polling and over WebSocket alike, and a line in
+/// the log: browsers do not restrict WebSockets by themselves.
 ///
 /// ```
 /// use dormouse::engine::{Engine, Origins};
@@ -39,13 +39,13 @@ pub enum Origins {
     Any,
     /// Pages of these origins, such as `https://example.com`, or `file://`.
     These(Vec<String>),
-    /// Every page, and no CORS header is sent: the application, or something
-    /// before it, takes care of CORS.
+    /// Every page, without any CORS headers: the application, or something in front
+    /// of it, takes care of CORS.
     Unchecked,
 }
 
 impl From<&str> for Origins {
-    /// `"*"` is [`Any`](Self::Any), everything else is one origin.
+    /// Returns [`Any`](Self::Any) for `"*"`; anything else is one origin.
     fn from(origin: &str) -> Self {
         match origin {
             "*" => Self::Any,
@@ -55,7 +55,8 @@ impl From<&str> for Origins {
 }
 
 impl<const N: usize> From<[&str; N]> for Origins {
-    /// A list of origins; the empty list is [`Unchecked`](Self::Unchecked).
+    /// Returns the origins of a list; the empty list is
+    /// [`Unchecked`](Self::Unchecked).
     fn from(origins: [&str; N]) -> Self {
         match N {
             0 => Self::Unchecked,
@@ -65,14 +66,14 @@ impl<const N: usize> From<[&str; N]> for Origins {
 }
 
 impl From<String> for Origins {
-    /// As from a `&str`.
+    /// Converts as from a `&str`.
     fn from(origin: String) -> Self {
         Self::from(&*origin)
     }
 }
 
 impl From<Vec<String>> for Origins {
-    /// A list of origins, as from an array; `"*"` alone is [`Any`](Self::Any).
+    /// Converts a list of origins, as from an array; `"*"` alone is [`Any`](Self::Any).
     fn from(origins: Vec<String>) -> Self {
         match &*origins {
             [] => Self::Unchecked,
@@ -83,14 +84,14 @@ impl From<Vec<String>> for Origins {
 }
 
 impl From<&[String]> for Origins {
-    /// As from a `Vec<String>`.
+    /// Converts as from a `Vec<String>`.
     fn from(origins: &[String]) -> Self {
         origins.to_vec().into()
     }
 }
 
-/// The cookie that a handshake sets, for load balancers that want one: its value
-/// is the sid. Dormouse itself reads none.
+/// The cookie that a handshake sets, for load balancers that want one. Its value is
+/// the sid. Dormouse itself does not read cookies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cookie {
     /// Its name. Default: `io`.
@@ -110,7 +111,7 @@ impl Default for Cookie {
 }
 
 impl From<&str> for Cookie {
-    /// The default attributes under another name.
+    /// Returns a cookie of this name with the default attributes.
     fn from(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -119,7 +120,7 @@ impl From<&str> for Cookie {
     }
 }
 
-/// What can be set; see the methods of [`Engine`](crate::engine::Engine).
+/// The options, as the methods of [`Engine`](crate::engine::Engine) set them.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) path: String,
@@ -171,7 +172,7 @@ const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(90);
 /// The largest payload: the platform passes no WebSocket message over 32 MiB on.
 const LARGEST_PAYLOAD: usize = 32 << 20;
 
-/// An option that cannot be served: which one, why, and what to do.
+/// An option cannot be served: the error names it, the reason and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     pub(crate) endpoint: String,
@@ -192,7 +193,7 @@ impl fmt::Display for ConfigError {
 impl core::error::Error for ConfigError {}
 
 impl Options {
-    /// Looks for options that cannot be served, or not together.
+    /// Checks for options that cannot be served, or not together.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let Settings {
             ping_interval,
@@ -295,7 +296,7 @@ impl Options {
         self.transports.contains(&transport)
     }
 
-    /// What the session is to know, the transports considered.
+    /// Returns the session's settings, adjusted to the transports.
     pub(crate) fn session_settings(&self) -> Settings {
         let mut settings = self.settings;
         settings.allow_upgrades &= self.takes(Transport::WebSocket);
@@ -310,7 +311,8 @@ fn is_origin(origin: &str) -> bool {
     is_bare && Origin::parse(origin).is_some_and(|origin| origin.is_complete())
 }
 
-/// What stands in URLs as it is, and in the query of our own commands.
+/// Returns whether a byte can be in a URL as it is, and in the path of a request
+/// between objects.
 fn is_path(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte)
 }

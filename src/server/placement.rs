@@ -1,4 +1,4 @@
-//! Which object holds a session.
+//! The choice of the object that holds a session.
 
 use core::fmt;
 use std::rc::Rc;
@@ -7,17 +7,17 @@ use dormouse_proto::engine::Revision;
 
 use crate::request::Handshake;
 
-/// Which Durable Object a new session is put into.
+/// The choice of the Durable Object that a new session is put into.
 ///
 /// All sessions of one object share its memory (128 MB), its single thread
 /// (about 1,000 requests a second) and its wakings. An object can hold 32,768
 /// WebSockets.
 ///
 /// Clients of an Engine.IO server are put into different objects by revision, even
-/// with the same key: only so can the heartbeats of both be answered without
-/// waking one. Those of a Socket.IO server talk to each other, so that both are in
-/// one; there, the heartbeats of the revision with fewer clients wake it. Different
-/// servers of one Worker have different objects.
+/// with the same key: only then can the heartbeats of both be answered without
+/// waking an object. Clients of a Socket.IO server talk to each other, so both
+/// revisions are in one object; there, the heartbeats of the revision with fewer
+/// clients wake it. The servers of one Worker have different objects.
 ///
 /// ```
 /// use dormouse::engine::{Engine, Placement};
@@ -30,20 +30,20 @@ use crate::request::Handshake;
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Placement {
-    /// One of a fixed number of objects, chosen at random. The default is 8.
-    /// More can be had at any time: the sid says where a session is.
+    /// One of a fixed number of objects, chosen at random. Default: 8. The number
+    /// can be raised at any time, because the sid says where a session is.
     Shards(u32),
-    /// One object for each key, which the function takes from the request: a
-    /// room, a tenant. Sessions with the same key share an object; since clients
-    /// choose their requests, see to it that they cannot choose any key.
+    /// One object for each key, which the function takes from the request: a room, a
+    /// tenant. Sessions with the same key share an object. Since clients choose
+    /// their requests, make sure that they cannot choose just any key.
     Key(Rc<dyn Fn(&Handshake) -> String>),
-    /// An object of its own for every session: the fastest to make and the
-    /// dearest to keep.
+    /// A separate object for every session: the quickest to create and the most
+    /// expensive to keep.
     PerSession,
 }
 
 impl Placement {
-    /// One object for each key.
+    /// Returns a placement with one object for each key.
     pub fn key(key: impl Fn(&Handshake) -> String + 'static) -> Self {
         Self::Key(Rc::new(key))
     }
@@ -52,8 +52,8 @@ impl Placement {
         matches!(self, Self::Shards(0))
     }
 
-    /// The name of the object for a new session; none if it is to be an object
-    /// of its own.
+    /// Returns the name of the object for a new session, or `None` for a new object
+    /// without a name.
     pub(crate) fn choose(
         &self,
         path: &str,
@@ -70,7 +70,7 @@ impl Placement {
         }
     }
 
-    /// The names of all objects, where they can be told.
+    /// Returns the names of all objects, if they can be listed.
     pub(crate) fn names(&self, path: &str) -> Option<Vec<String>> {
         let Self::Shards(count) = self else {
             return None;
@@ -80,8 +80,8 @@ impl Placement {
         Some(names(Revision::V3).chain(names(Revision::V4)).collect())
     }
 
-    /// The name of the object where both revisions are, and there is one for all
-    /// clients, or for all with a key.
+    /// Returns the name of the object that holds both revisions, if there is one for
+    /// all clients, or for all with a key.
     pub(crate) fn name_of(&self, path: &str, key: Option<&str>) -> Option<String> {
         match (self, key) {
             (Self::Shards(1), _) => Some(name(path, None, "0")),
@@ -91,7 +91,7 @@ impl Placement {
     }
 }
 
-/// Without a revision: an object that both are in.
+/// Returns the name of an object. Without a revision, it is one for both.
 fn name(path: &str, revision: Option<Revision>, key: &str) -> String {
     let revision = match revision {
         Some(Revision::V3) => "3",

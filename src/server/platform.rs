@@ -1,4 +1,4 @@
-//! What the platform offers and `worker` does not bind, or binds at a price.
+//! Bindings for what the platform offers and `worker` does not bind, or not cheaply.
 
 use core::time::Duration;
 
@@ -18,8 +18,8 @@ extern "C" {
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_random(bytes: &mut [u8]);
 
-    /// What a WebSocket brings: a text has a length, and bytes have none by that
-    /// name.
+    /// A message from a WebSocket: text has a `length`, and an `ArrayBuffer` does
+    /// not.
     type Message;
     #[wasm_bindgen(method, getter)]
     fn length(this: &Message) -> f64;
@@ -99,15 +99,15 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
     fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
 
-    /// A thing of the platform that we gave a number: a property that holds it as
-    /// long as the object is awake.
+    /// A thing of the platform's that we have given a number: a property, which is
+    /// there as long as the object is awake.
     type Numbered;
     #[wasm_bindgen(method, getter, catch, js_name = dormouse)]
     fn number(this: &Numbered) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, setter, catch, js_name = dormouse)]
     fn set_number(this: &Numbered, number: f64) -> Result<(), JsValue>;
 
-    /// A request, for what browsers' requests do not have.
+    /// A request, with what browsers' requests do not have.
     type ServerRequest;
     #[wasm_bindgen(method, getter)]
     fn signal(this: &ServerRequest) -> Option<web_sys::AbortSignal>;
@@ -145,7 +145,7 @@ pub(crate) fn exports() -> JsValue {
     JsValue::UNDEFINED
 }
 
-/// The time, as the platform tells it: it stands still between two events.
+/// Returns the platform's time, which stands still between two events.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(js_sys::Date::now() as u64)
 }
@@ -156,18 +156,18 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// From this length on, a text is read by the platform and not by the bindings,
-/// which go through it letter by letter.
+/// From this length on, text is read by the platform and not by the bindings, which
+/// read it character by character.
 const LONG: f64 = 256.0;
 
-/// The text that a WebSocket brought, or `None` if it brought bytes.
+/// Returns the text of a WebSocket message, or `None` if it is binary.
 pub(crate) fn text_of(message: &JsValue) -> Option<String> {
     thread_local! {
         static ENCODER: TextEncoder = TextEncoder::new();
     }
     let length = message.unchecked_ref::<Message>().length();
     if length >= LONG {
-        // As long in UTF-8 as it is there, if it is in ASCII: most long texts are.
+        // ASCII is as long in UTF-8 as in JavaScript, and most long texts are ASCII.
         let mut bytes = vec![0; length as usize];
         let encoded = ENCODER.with(|encoder| encoder.encode_into(message, &mut bytes));
         if encoded.read() == bytes.len()
@@ -179,23 +179,23 @@ pub(crate) fn text_of(message: &JsValue) -> Option<String> {
     message.as_string()
 }
 
-/// Runs a future beside everything else. Boxed: the code around each kind of
-/// future would weigh more than the future.
+/// Runs a future beside everything else. It is boxed because the code around each
+/// type of future would weigh more than the future.
 pub(crate) fn spawn(future: LocalBoxFuture<'static, ()>) {
     wasm_bindgen_futures::spawn_local(future);
 }
 
-/// A promise of what a future comes to.
+/// Returns a promise of a future's result.
 pub(crate) fn promise(future: LocalBoxFuture<'static, Result<JsValue, JsValue>>) -> JsValue {
     wasm_bindgen_futures::future_to_promise(future).into()
 }
 
-/// Waits.
+/// Waits for this long.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Unpin {
     worker::Delay::from(duration)
 }
 
-/// Calls back once, after a while, unless it is dropped before.
+/// A timer that calls back once, unless it is dropped before.
 pub(crate) struct Timer {
     id: JsValue,
     callback: Option<Closure<dyn FnMut()>>,
@@ -213,8 +213,8 @@ impl Timer {
 }
 
 impl Timer {
-    /// Lets go of a timer from within its own callback, which must not be freed
-    /// while it runs.
+    /// Releases a timer from within its own callback, which must not be freed while
+    /// it runs.
     pub(crate) fn finish(mut self) {
         if let Some(callback) = self.callback.take() {
             callback.forget();
@@ -228,14 +228,14 @@ impl Drop for Timer {
     }
 }
 
-/// The two ends of a new WebSocket: the client's and ours.
+/// Creates a WebSocket, and returns its two ends: the client's and ours.
 pub(crate) fn socket_pair() -> Option<(WebSocket, WebSocket)> {
     let mut pair = WebSocketPair::new().ok()?;
     Some((pair.client().ok()?, pair.server().ok()?))
 }
 
-/// Calls `listener`, and no earlier one, when the client lets go of this request.
-/// The event's target then has the number `conn`.
+/// Calls `listener`, and no earlier one, when the client drops this request. The
+/// event's target then has the number `conn`.
 pub(crate) fn on_abort(request: &Request, conn: u64, listener: &Function) {
     if let Some(signal) = request.unchecked_ref::<ServerRequest>().signal() {
         set_number_of(&signal, conn);
@@ -246,7 +246,7 @@ pub(crate) fn on_abort(request: &Request, conn: u64, listener: &Function) {
     }
 }
 
-/// Reads the body of a request, or `None` if it is longer than `limit`.
+/// Reads the body of a request. Returns `None` if it is longer than `limit`.
 pub(crate) async fn read_at_most(
     request: &Request,
     limit: usize,
@@ -263,7 +263,7 @@ pub(crate) async fn read_at_most(
             return Ok(Some(bytes));
         };
         if bytes.len() + value.length() as usize > limit {
-            // What is left is nobody's any more.
+            // The rest is not read any more.
             let _ = reader.cancel();
             return Ok(None);
         }
@@ -271,8 +271,8 @@ pub(crate) async fn read_at_most(
     }
 }
 
-/// The number we gave a thing of the platform. What has none is no number in
-/// JavaScript's sense.
+/// Returns the number that we gave a thing of the platform's. Without one, the
+/// property is NaN.
 pub(crate) fn number_of(thing: &JsValue) -> Option<u64> {
     let number = thing.unchecked_ref::<Numbered>().number().ok()?;
     (number >= 0.0).then_some(number as u64)
@@ -296,7 +296,7 @@ impl ObjectState {
         self.0.unchecked_ref()
     }
 
-    /// The object's id, in the 64 hexadecimal digits of the platform.
+    /// Returns the object's id, as the platform's 64 hexadecimal digits.
     pub(crate) fn id(&self) -> String {
         let state: &DurableObjectState = self.0.unchecked_ref();
         state.id().and_then(|id| id.to_string()).unwrap_or_default()
@@ -307,11 +307,11 @@ impl ObjectState {
         worker::durable::State::from(state).storage()
     }
 
-    /// Takes a WebSocket over so that it outlives sleep.
+    /// Accepts a WebSocket so that it survives sleep.
     ///
     /// # Errors
     ///
-    /// The object has as many as the platform lets it have.
+    /// The object has as many WebSockets as the platform allows.
     pub(crate) fn accept(&self, socket: &WebSocket, tags: &[String]) -> Result<(), JsValue> {
         let tags: Array = tags.iter().map(JsValue::from).collect();
         self.raw().accept_web_socket(socket, &tags)
@@ -325,21 +325,22 @@ impl ObjectState {
         self.raw().web_sockets_tagged(tag)
     }
 
-    /// Answers `request` with `response` on every WebSocket, without waking.
+    /// Has the runtime answer `request` with `response` on every WebSocket, without
+    /// waking.
     pub(crate) fn set_auto_response(&self, request: &str, response: &str) {
         let state: &DurableObjectState = self.0.unchecked_ref();
         if let Ok(pair) = WebSocketRequestResponsePair::new(request, response) {
-            // It saves money and nothing else: without it, the object wakes.
+            // Failing costs only money: the object wakes instead.
             let _ = state.set_websocket_auto_response(&pair);
         }
     }
 
-    /// What the runtime answers by itself.
+    /// Returns the text that the runtime answers by itself.
     pub(crate) fn auto_response(&self) -> Option<String> {
         Some(self.raw().auto_response()?.request())
     }
 
-    /// When the runtime last answered for us on this WebSocket.
+    /// Returns when the runtime last answered for us on this WebSocket.
     pub(crate) fn auto_response_time(&self, socket: &WebSocket) -> Option<Timestamp> {
         let date = self.raw().auto_response_time(socket)?;
         Some(Timestamp::from_millis(date.get_time() as u64))
@@ -352,11 +353,11 @@ impl ObjectState {
     }
 
     pub(crate) fn set_alarm(&self, at: Timestamp) {
-        // A failed write breaks the object, which is the platform's to report.
+        // A failed write breaks the object, and the platform reports it.
         let _ = self.raw().storage().set_alarm(at.as_millis() as f64);
     }
 
-    /// Runs one SQL statement; its rows are arrays of values.
+    /// Runs one SQL statement, and returns its rows as arrays of values.
     pub(crate) fn sql(&self, statement: &str, bindings: &[JsValue]) -> Result<Array, JsValue> {
         let bindings: Array = bindings.iter().collect();
         self.raw()
@@ -368,7 +369,8 @@ impl ObjectState {
             .to_array()
     }
 
-    /// A property of ours on the object's state. It outlives the wasm instance.
+    /// Returns a property of ours on the object's state. It outlives the wasm
+    /// instance.
     pub(crate) fn own(&self, name: &str) -> JsValue {
         Reflect::get(&self.0, &name.into()).unwrap_or(JsValue::UNDEFINED)
     }
@@ -379,26 +381,26 @@ impl ObjectState {
     }
 }
 
-/// What is done with a WebSocket of this runtime.
+/// Operations on this runtime's WebSockets.
 pub(crate) trait SocketExt {
-    /// The connection that this WebSocket is, as long as the object is awake.
+    /// Returns the number of this WebSocket's connection, while the object is awake.
     fn conn(&self) -> Option<ConnId>;
     fn set_number(&self, conn: ConnId);
-    /// Takes a WebSocket into use without letting the object sleep.
+    /// Accepts a WebSocket without letting the object sleep.
     fn accept_awake(&self);
     fn send_text(&self, text: &str);
-    /// Sends a text that is the runtime's own.
+    /// Sends a text that is a value of the runtime's.
     fn send_string(&self, text: &JsString);
     fn send_bytes(&self, bytes: &[u8]);
-    /// Sends bytes that are the runtime's own, and that nobody changes.
+    /// Sends bytes that are a value of the runtime's, and that nobody changes.
     fn send_array(&self, bytes: &Uint8Array);
     fn close_quietly(&self, code: u16);
     fn set_attachment(&self, bytes: &[u8]) -> Result<(), JsValue>;
     fn attachment(&self) -> Option<Vec<u8>>;
 }
 
-// Sending to a socket that has just closed, or closing it again, throws. That
-// is no news: the event that tells it is on its way.
+// Sending to a socket that has just closed, or closing it again, throws. That is not
+// news: the event about it is on its way.
 impl SocketExt for WebSocket {
     fn conn(&self) -> Option<ConnId> {
         number_of(self).map(ConnId)
@@ -409,7 +411,7 @@ impl SocketExt for WebSocket {
     }
 
     fn accept_awake(&self) {
-        // Else bytes come in a form that has to be awaited.
+        // Otherwise bytes come as a `Blob`, which has to be awaited.
         let _ = Reflect::set(self, &"binaryType".into(), &"arraybuffer".into());
         let _ = self.unchecked_ref::<Socket>().accept();
     }
@@ -423,8 +425,8 @@ impl SocketExt for WebSocket {
     }
 
     fn send_bytes(&self, bytes: &[u8]) {
-        // A copy: the runtime reads the bytes when it sends them, which may be
-        // after a write to storage, and by then our memory holds something else.
+        // This is a copy: the runtime reads the bytes when it sends them, which may
+        // be after a write to storage, and by then our memory holds something else.
         let bytes = Uint8Array::from(bytes);
         let _ = self.unchecked_ref::<Socket>().send_bytes(&bytes);
     }

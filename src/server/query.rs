@@ -1,7 +1,7 @@
-//! The query of a URL: a small reader, for a URL parser would cost more wasm
+//! A small reader for the path and query of a URL: a URL parser would cost more wasm
 //! than the rest of the front together.
 
-/// The path and the query of a URL, without scheme, host and fragment.
+/// Returns the path and the query of a URL, without scheme, host and fragment.
 pub(crate) fn split(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
@@ -13,8 +13,8 @@ pub(crate) fn split(url: &str) -> (&str, &str) {
     (path, query)
 }
 
-/// The parameters that the protocol knows, read in one go. Of several values the
-/// last counts.
+/// The parameters that the protocol knows, read in one go. Of several values, the
+/// last one counts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) transport: Option<String>,
@@ -48,7 +48,7 @@ impl Query {
     }
 }
 
-/// The value of the parameter of this name, the last if there are several.
+/// Returns the value of a parameter; the last one if there are several.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
     parameters(query)
         .filter(|(key, _)| key == name)
@@ -56,7 +56,7 @@ pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
         .last()
 }
 
-/// All parameters, decoded, in order.
+/// Returns all parameters, decoded and in order.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
     query
         .split('&')
@@ -67,8 +67,8 @@ pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> 
         })
 }
 
-/// Decodes `+` and `%XX`. What is no such thing stays as it is, and what is no
-/// UTF-8 is replaced, as browsers do it.
+/// Decodes `+` and `%XX`. Invalid escapes stay as they are, and invalid UTF-8 is
+/// replaced, as browsers do it.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

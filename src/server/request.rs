@@ -24,8 +24,8 @@ pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.is_empty())
 }
 
-/// The HTTP request by which a client connects: a `GET` by polling, or a
-/// WebSocket upgrade.
+/// The HTTP request by which a client connects: a `GET` via polling, or a WebSocket
+/// upgrade.
 ///
 /// ```no_run
 /// # fn example(handshake: dormouse::engine::Handshake) {
@@ -36,22 +36,22 @@ pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
 /// # }
 /// ```
 ///
-/// That of a Socket.IO client is kept for as long as its session lasts, through
-/// sleep. Until the client has joined a namespace, and its object has not slept, the
-/// application sees all of it. Of a request with more than [`MAX_KEPT`] bytes of
-/// headers not all is kept thereafter: [`cf`](Self::cf) is the first to go, and then
-/// the longest headers are, `Cookie` and `Authorization` behind the others. Those
-/// named in [`Server::keep_headers`](crate::Server::keep_headers) go last.
+/// The handshake of a Socket.IO client is kept for as long as its session lasts,
+/// through sleep. The application sees all of it until the client has joined a
+/// namespace, or its object has slept. If the headers have more than [`MAX_KEPT`]
+/// bytes, not all are kept after that: [`cf`](Self::cf) is the first to go, and then
+/// the longest headers, `Cookie` and `Authorization` after the others. Those named in
+/// [`Server::keep_headers`](crate::Server::keep_headers) go last.
 pub struct Handshake {
     url: String,
     headers: Headers,
     cf: Option<Cf>,
-    /// The same as a value of JavaScript, or `undefined`.
+    /// The same as a JavaScript value, or `undefined`.
     cf_value: JsValue,
     time: Timestamp,
 }
 
-/// The most bytes that are kept of a handshake's headers.
+/// The maximum number of bytes that are kept of a handshake's headers.
 pub const MAX_KEPT: usize = 6_000;
 
 /// The most bytes of headers that are held until the client has joined a namespace:
@@ -83,7 +83,8 @@ impl Handshake {
         }
     }
 
-    /// What the application sees while it decides, for as long as the object is awake.
+    /// Returns what the application sees while it decides, for as long as the object is
+    /// awake.
     pub(crate) fn hold(&self, preferred: &[String]) -> StoredHandshake {
         let cf = Some(&self.cf_value).filter(|cf| cf.is_object());
         let mut held = StoredHandshake {
@@ -96,61 +97,61 @@ impl Handshake {
         held
     }
 
-    /// The whole URL.
+    /// Returns the whole URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The URL's path.
+    /// Returns the URL's path.
     pub fn path(&self) -> &str {
         query::split(&self.url).0
     }
 
-    /// The parameter of this name in the URL's query, decoded; the last if there
-    /// are several.
+    /// Returns the decoded value of a parameter in the URL's query; the last one if
+    /// there are several.
     pub fn query(&self, name: &str) -> Option<String> {
         query::parameter(query::split(&self.url).1, name)
     }
 
-    /// All parameters of the URL's query, decoded and in order.
+    /// Returns all parameters of the URL's query, decoded and in order.
     pub fn queries(&self) -> Vec<(String, String)> {
         query::parameters(query::split(&self.url).1).collect()
     }
 
-    /// The header of this name, in any case.
+    /// Returns the value of a header. Case does not matter.
     pub fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).ok().flatten()
     }
 
-    /// All headers.
+    /// Returns all headers.
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
 
-    /// The WebSocket sub-protocols that the client offers, in its order. None if it
-    /// connects via polling.
+    /// Returns the WebSocket sub-protocols that the client offers, in its order; none if
+    /// it connects via polling.
     pub fn subprotocols(&self) -> Vec<String> {
         let header = self.header(SUBPROTOCOL).unwrap_or_default();
         offered(&header).map(str::to_owned).collect()
     }
 
-    /// What Cloudflare knows of the request: country, data centre, TLS and
+    /// Returns what Cloudflare knows of the request: country, data centre, TLS and
     /// more. `None` in local development without network access.
     pub fn cf(&self) -> Option<&Cf> {
         self.cf.as_ref()
     }
 
-    /// The client's IP address, as Cloudflare tells it in `CF-Connecting-IP`.
+    /// Returns the client's IP address, from Cloudflare's header `CF-Connecting-IP`.
     pub fn address(&self) -> Option<String> {
         self.header("cf-connecting-ip")
     }
 
-    /// Whether the client connected by `https:` or `wss:`.
+    /// Returns whether the client connected over `https:` or `wss:`.
     pub fn is_secure(&self) -> bool {
         self.url.starts_with("https:")
     }
 
-    /// When it was, in milliseconds since 1970.
+    /// Returns the time of the request, in milliseconds since 1970.
     pub fn time(&self) -> u64 {
         self.time.as_millis()
     }

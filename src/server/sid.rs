@@ -1,4 +1,4 @@
-//! The session id: it says which object holds the session.
+//! The session id, which says which object holds the session.
 
 use core::fmt;
 
@@ -7,20 +7,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Bytes of a Durable Object's id.
 const OBJECT: usize = 32;
-/// Random bytes behind it: 96 bits, so that knowing the object is of no use.
+/// Random bytes behind it: 96 bits, so that knowing the object is not enough.
 const KEY: usize = 12;
 /// Characters of a sid: 44 bytes in base64url without padding.
 const LENGTH: usize = 59;
 
-/// A session within its object.
+/// The key of a session within its object.
 pub(crate) type Key = [u8; KEY];
 
 /// A session id: the id of the object that holds the session, then 96 random
 /// bits, in base64url.
 ///
-/// So every request finds its object without a lookup and without sticky
-/// sessions. The platform recognizes the object ids it has given out, and
-/// refuses any other without waking anything.
+/// So every request finds its object without a lookup and without sticky sessions.
+/// The platform recognizes the object ids that it has issued, and refuses all others
+/// without waking anything.
 ///
 /// Whoever knows a sid can speak for its client: treat it like a password.
 ///
@@ -38,7 +38,8 @@ pub struct Sid {
 }
 
 impl Sid {
-    /// The session `key` of the object whose id is, in hexadecimal, `object`.
+    /// Creates the sid of the session `key` in the object whose id is, in
+    /// hexadecimal, `object`.
     pub(crate) fn new(object: &str, key: Key) -> Option<Self> {
         let mut id = [0; OBJECT];
         let digits = object.as_bytes();
@@ -54,7 +55,7 @@ impl Sid {
         Some(Self { object: id, key })
     }
 
-    /// Reads what a client sent; `None` if we cannot have given it out.
+    /// Parses a sid from a client. Returns `None` if it cannot be one of ours.
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != LENGTH {
             return None;
@@ -67,7 +68,7 @@ impl Sid {
         })
     }
 
-    /// The object's id in hexadecimal, as the platform writes it.
+    /// Returns the object's id in hexadecimal, as the platform writes it.
     pub(crate) fn object(&self) -> String {
         self.object
             .iter()
@@ -94,12 +95,12 @@ impl fmt::Display for Sid {
     }
 }
 
-/// The tag that finds a session's WebSockets in its object.
+/// Returns the tag that finds a session's WebSockets in its object.
 pub(crate) fn tag(key: Key) -> String {
     URL_SAFE_NO_PAD.encode(key)
 }
 
-/// The session that a tag stands for.
+/// Returns the key of the session that a tag stands for.
 pub(crate) fn key_from_tag(tag: &str) -> Option<Key> {
     URL_SAFE_NO_PAD.decode(tag).ok()?.try_into().ok()
 }

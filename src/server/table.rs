@@ -1,14 +1,14 @@
-//! A map that weighs little: each kind of `BTreeMap` costs some 5 kB of wasm, and
-//! this one a tenth of that.
+//! A map that weighs little: each instantiation of `BTreeMap` costs some 5 kB of
+//! wasm, and this one a tenth of that.
 
 use core::cell::Cell;
 
-/// What is found by a key, in the order of the keys. To add something moves what is
-/// behind it, a few bytes for each.
+/// A map in the order of its keys. Inserting moves what is behind, a few bytes per
+/// entry.
 pub(crate) struct Table<K, V> {
     entries: Vec<(K, Box<V>)>,
-    /// Where something was found last: it is often looked for again, or by a
-    /// broadcast what comes next.
+    /// Where something was found last: it is often looked for again, or by a broadcast
+    /// the entry behind it.
     last: Cell<usize>,
 }
 
@@ -59,7 +59,7 @@ impl<K: Ord + Copy, V> Table<K, V> {
             .map(|(_, value)| &mut **value)
     }
 
-    /// Adds a value, or replaces the one that is there.
+    /// Inserts a value, or replaces the one that is there.
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let value = Box::new(value);
         match self.position(key) {
@@ -77,7 +77,7 @@ impl<K: Ord + Copy, V> Table<K, V> {
         Some(self.entries.remove(position).1)
     }
 
-    /// Takes out the last value, which moves none of the others.
+    /// Removes the last value, which moves none of the others, and returns its key.
     pub(crate) fn pop(&mut self) -> Option<K> {
         self.entries.pop().map(|(key, _)| key)
     }

@@ -1,6 +1,6 @@
-//! The options that every server has, whatever it speaks.
+//! The options that both kinds of servers have.
 
-/// Makes the builder methods for them, in a type that has `options: Options` and
+/// Defines their builder methods, for a type with the fields `options: Options` and
 /// `admit: Option<Admit>`. Its arguments are what the documentation says of defaults.
 macro_rules! option_methods {
     (path: $path:literal, placement: $placement:literal, spawn: $spawn:literal $(,)?) => {
@@ -52,66 +52,70 @@ macro_rules! option_methods {
             self
         }
 
-        /// The time between two heartbeats, at most 90 s. Default: 25 s. Below 10 s
-        /// the objects never sleep, which costs money. Above, the heartbeats of an
-        /// object's sessions are batched, so a client may be pinged earlier than due.
+        /// Sets the time between two heartbeats, at most 90 s. Default: 25 s. Below
+        /// 10 s the objects never sleep, which costs money. From 10 s on, the
+        /// heartbeats of an object's sessions are batched, so a client may be pinged
+        /// earlier than due.
         pub fn ping_interval(mut self, interval: Duration) -> Self {
             self.options.settings.ping_interval = interval;
             self
         }
 
-        /// How long a heartbeat may stay unanswered. Default: 20 s.
+        /// Sets how long a heartbeat may stay unanswered. Default: 20 s.
         pub fn ping_timeout(mut self, timeout: Duration) -> Self {
             self.options.settings.ping_timeout = timeout;
             self
         }
 
-        /// The largest message a client may send, and the largest body of a `POST`,
-        /// in bytes, at most 32 MiB. Default: 1,000,000. A larger body gets 413, a
-        /// larger WebSocket message closes the session with code 1009. The handshake
-        /// tells it, and newer clients split what they send by polling accordingly.
+        /// Sets the maximum size of a message from a client, and of the body of a
+        /// `POST`, in bytes, at most 32 MiB. Default: 1,000,000. A larger body gets
+        /// 413; a larger WebSocket message closes the session with code 1009. The
+        /// handshake tells clients, and newer ones split what they send via polling
+        /// accordingly.
         pub fn max_payload(mut self, bytes: usize) -> Self {
             self.options.settings.max_payload = bytes;
             self
         }
 
-        /// The most bytes kept for a polling client that does not fetch them, at
-        /// least [`max_payload`](Self::max_payload). Each packet counts 32 bytes more
-        /// than it has. Default: 4 MiB. Past it the session is closed.
+        /// Sets how many bytes are kept for a polling client that does not fetch
+        /// them, at least [`max_payload`](Self::max_payload). Each packet counts 32
+        /// bytes more than it has. Default: 4 MiB. Beyond that the session is
+        /// closed.
         pub fn max_buffered(mut self, bytes: usize) -> Self {
             self.options.settings.max_buffered = bytes;
             self
         }
 
-        /// The most bytes sent by WebSocket to a client that gives no sign of life,
-        /// at least twice [`max_payload`](Self::max_payload). Default: 16 MiB. Past it
-        /// the session is closed: the platform queues without end for a client that
-        /// reads nothing.
+        /// Sets how many bytes are sent over WebSocket to a client that gives no
+        /// sign of life, at least twice [`max_payload`](Self::max_payload). Default:
+        /// 16 MiB. Beyond that the session is closed, because the platform queues
+        /// without limit for a client that reads nothing.
         pub fn max_unproven(mut self, bytes: usize) -> Self {
             self.options.settings.max_unproven = bytes;
             self
         }
 
-        /// The transports that clients may use. Default: both.
+        /// Sets the transports that clients may use. Default: both.
         pub fn transports(mut self, transports: &[Transport]) -> Self {
             self.options.transports = transports.to_vec();
             self
         }
 
-        /// Whether a polling session may move to a WebSocket. Default: `true`.
+        /// Sets whether a polling session may upgrade to WebSocket. Default: `true`.
         pub fn allow_upgrades(mut self, allow: bool) -> Self {
             self.options.settings.allow_upgrades = allow;
             self
         }
 
-        /// How long an upgrade may take. Default: 10 s. Then polling goes on.
+        /// Sets how long an upgrade may take before polling goes on. Default: 10 s.
         pub fn upgrade_timeout(mut self, timeout: Duration) -> Self {
             self.options.settings.upgrade_timeout = timeout;
             self
         }
 
-        /// From how many bytes on the answer to a poll is compressed (gzip or
-        /// deflate), if the client takes it; `None` for never. Default: 1024.
+        /// Sets the size in bytes from which the answer to a poll is compressed
+        /// (gzip or deflate), if the client accepts that; `None` turns it off.
+        /// Default: 1024.
         pub fn compression(mut self, threshold: impl Into<Option<usize>>) -> Self {
             self.options.compression = threshold.into();
             self
@@ -142,46 +146,45 @@ macro_rules! option_methods {
             self
         }
 
-        /// Which pages may connect: `"*"`, one origin, or a list of them, owned or
-        /// not; the empty list leaves the matter to others. Default: pages of the same
-        /// origin.
+        /// Sets which pages may connect: `"*"`, one origin, or a list of them, owned or
+        /// not; an empty list turns the check off. Default: pages of the same origin.
         pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
             self.options.origins = origins.into();
             self
         }
 
-        /// Whether JSONP is served to browsers that say neither by `Origin` nor by
-        /// `Sec-Fetch-Site` whose page loads it, as old ones do. Default: `false`, for
-        /// else pages of any origin could connect. It changes nothing where
+        /// Sets whether JSONP is served to browsers that tell neither by `Origin` nor by
+        /// `Sec-Fetch-Site` whose page loads it, as old ones do. Default: `false`, since
+        /// pages of any origin could connect otherwise. It changes nothing where
         /// [`origins`](Self::origins) admits all of them.
         pub fn jsonp(mut self, serve: bool) -> Self {
             self.options.jsonp = serve;
             self
         }
 
-        /// Whether a proxy in front of the Worker is believed when it says, by
-        /// `X-Forwarded-Proto` and `X-Forwarded-Host`, how its clients reach it: then
-        /// those are the server's own origin. Default: `false`. Clients can send these
-        /// headers too, so turn it on only where no request comes past the proxy.
+        /// Sets whether to trust a proxy in front of the Worker that says, by
+        /// `X-Forwarded-Proto` and `X-Forwarded-Host`, how its clients reach it: these
+        /// are the server's own origin then. Default: `false`. Clients can send these
+        /// headers too, so turn it on only where no request bypasses the proxy.
         pub fn trust_proxy(mut self, trust: bool) -> Self {
             self.options.trust_proxy = trust;
             self
         }
 
-        /// Whether pages of other origins may send cookies along. Default: `false`.
+        /// Sets whether pages of other origins may send cookies. Default: `false`.
         pub fn credentials(mut self, allow: bool) -> Self {
             self.options.credentials = allow;
             self
         }
 
-        /// Whether clients of revision 3 are served (engine.io-client up to 3,
+        /// Sets whether clients of revision 3 are served (engine.io-client up to 3,
         /// socket.io-client up to 2). Default: `true`.
         pub fn revision_3(mut self, serve: bool) -> Self {
             self.options.revision_3 = serve;
             self
         }
 
-        /// How much is logged. Default: [`Level::Warn`].
+        /// Sets how much is logged. Default: [`Level::Warn`].
         pub fn log(mut self, level: Level) -> Self {
             self.options.log = level;
             self
