@@ -1,4 +1,4 @@
-//! Handlers that were called, and what they fail with.
+//! Handlers that have been called, and their errors.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use crate::api::error::{Failure, HandlerError, Rejection};
 use crate::log::Level;
 use crate::parts::{Job, Parts, run};
 
-/// Lets a handler that was called go on, logs its error, and `finish`es.
+/// Lets a handler continue that has been called, logs its error, and calls `finish`.
 pub(super) fn finish(
     parts: &Rc<Parts>,
     job: Job,
@@ -33,8 +33,8 @@ pub(super) fn finish(
     finish();
 }
 
-/// Logs what a handler failed with. What the application says on purpose is no fault
-/// of its own.
+/// Logs a handler's error. One that is meant for the client is not a fault of the
+/// application.
 pub(super) fn log_failure(parts: &Parts, job: Job, failure: &Failure) {
     let level = match failure.cause() {
         Some(_) => Level::Error,

@@ -32,21 +32,21 @@ pub(super) struct Messages {
     seats: RefCell<Table<Key, Seat>>,
 }
 
-/// What there is of a client besides its session.
+/// A client's state besides its session.
 #[derive(Default)]
 struct Seat {
     /// The user session, as JSON.
     data: Option<String>,
     changed: bool,
     work: Work,
-    /// Messages that wait for the handler before them (`in_order`).
+    /// Messages that wait for the previous one's handler (`in_order`).
     queue: VecDeque<Message>,
 }
 
 /// The layout of what is stored. Another number is another layout.
 const VERSION: u8 = 1;
 
-/// What is stored of it.
+/// The seat as it is stored.
 #[derive(Serialize)]
 struct Storing<'a> {
     data: Option<&'a str>,
@@ -84,7 +84,7 @@ impl Messages {
         Some(Client::new(port, &self.endpoint, self.parts.sid(key)?))
     }
 
-    /// Hands a message to its handler.
+    /// Calls the handler of a message.
     fn run_handler(&self, key: Key, message: Message) {
         let Some((client, handler)) = self.client(key).zip(self.handlers.on_message.as_ref())
         else {
@@ -103,7 +103,7 @@ impl Messages {
         });
     }
 
-    /// A message is dealt with: the next one, if one waits.
+    /// Handles the end of a message's handler: takes the next message, if one waits.
     fn handle_return(&self, key: Key, bytes: usize) {
         let next = self.with(key, |seat| {
             seat.work.end();

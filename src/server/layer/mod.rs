@@ -1,8 +1,9 @@
-//! What stands between the sessions of an object and an application.
+//! The layer between the sessions of an object and an application.
 //!
 //! The object knows sessions: it restores them, tells them what comes in, does what
-//! they ask, and saves them. What their messages mean is a [`Layer`]'s: of Engine.IO
-//! alone, whose messages go to the application as they are, or of Socket.IO.
+//! they ask, and saves them. What their messages mean is for a [`Layer`] to say:
+//! that of Engine.IO alone, which passes messages to the application as they are, or
+//! that of Socket.IO.
 
 mod called;
 mod engine;
@@ -19,7 +20,7 @@ use crate::parts::Parts;
 use crate::port::{Called, LocalPort, Request};
 use crate::sid::Key;
 
-/// A session that waits for the application to decide whether it wants its client.
+/// A session that waits for the application to admit or deny its client.
 pub(crate) struct Opening {
     pub(crate) key: Key,
     /// The request of its handshake.
@@ -27,69 +28,70 @@ pub(crate) struct Opening {
     pub(crate) request: web_sys::Request,
 }
 
-/// What a layer keeps of sessions, each by its key.
+/// A layer's own state of each session, by key.
 pub(crate) trait Content {
-    /// Forgets a session of which nothing can come any more.
+    /// Forgets a session that is over.
     fn forget(&self, key: Key);
 
-    /// What must outlive sleep besides the session itself.
+    /// Returns what must survive sleep besides the session itself.
     fn content(&self, key: Key) -> Vec<u8>;
 
-    /// Whether it has changed since this was last asked.
+    /// Returns whether the content has changed since this was last called.
     fn take_changed(&self, key: Key) -> bool;
 
-    /// Whether it has changed since then, or something is under way that the next
-    /// instance has to bring to an end.
+    /// Returns whether the content has changed since then, or something is under way
+    /// that the next instance has to complete.
     fn must_be_handed_over(&self, key: Key) -> bool;
 
-    /// Brings back what was kept of a session. `false` if that is missing, or of
-    /// another version, and the session cannot do without.
+    /// Restores a session's content. Returns `false` if it is missing or of another
+    /// version, and the session cannot do without.
     fn restore(&self, key: Key, content: Option<&[u8]>, session: &Session) -> bool;
 }
 
-/// What the messages of an object's sessions mean.
+/// The meaning of the messages of an object's sessions.
 pub(crate) trait Layer: Content {
-    /// Asks the application whether it wants a client. In the end, the session is
-    /// admitted or denied: see [`crate::parts::opening`].
+    /// Asks the application about a new client. In the end, the session is admitted
+    /// or denied: see [`crate::parts::opening`].
     fn open(&self, opening: Opening);
 
     /// Handles a message of a session's client.
     fn handle_message(&self, key: Key, data: Data<'_>);
 
-    /// Whether the application can be told now that a session has ended: that what
-    /// came before has been dealt with.
+    /// Returns whether the application can be told now that a session has ended:
+    /// everything before has been handled.
     fn is_ready_to_close(&self, key: Key) -> bool;
 
     /// Tells the application that a session has ended.
     fn handle_closed(&self, key: Key, reason: Reason);
 
-    /// Judges by the clock.
+    /// Checks the clock for what has taken too long.
     fn handle_timeout(&self, key: Key);
 
-    /// When that is to be done, if nothing happens before.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), if nothing
+    /// happens before.
     fn next_deadline(&self, key: Key) -> Option<Timestamp>;
 
     /// Finishes a turn that has changed a session, before it is saved.
     fn finish(&self, key: Key);
 
-    /// Whether handlers of the session are still running.
+    /// Returns whether handlers of the session are still running.
     fn is_busy(&self, key: Key) -> bool;
 
-    /// Goes on with a session that is in memory again.
+    /// Continues with a session that is in memory again.
     fn resume(&self, key: Key);
 
-    /// Messages that were taken from sessions and wait for their turn.
+    /// Returns messages that sessions have delivered and that wait for earlier
+    /// handlers.
     fn queued(&self) -> Vec<(Key, Message)>;
 
-    /// Looks at what is kept for the whole object. The moment for which that is to be
-    /// done again.
+    /// Checks what is kept for the whole object, and returns when to do so again.
     fn handle_alarm(&self) -> Option<Timestamp>;
 
     /// Carries out a request for a session or for sockets.
     fn call(&self, request: Request<'_>) -> Called;
 }
 
-/// The layer of a server.
+/// Creates the layer of a server.
 pub(crate) fn of(
     endpoint: &Rc<Endpoint>,
     parts: &Rc<Parts>,

@@ -1,5 +1,5 @@
-//! Socket.IO: what a client says and what the application decides, told to the
-//! client's [`Connection`]; what the connection asks, done.
+//! The layer of Socket.IO: tells a client's [`Connection`] what the client says and
+//! what the application decides, and does what the connection asks.
 //!
 //! It knows nothing of packets, and decides nothing that the protocol has rules for.
 

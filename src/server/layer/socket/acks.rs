@@ -11,7 +11,7 @@ use futures::future::{Either, select};
 use crate::platform::{self, sleep};
 use crate::port::Spot;
 
-/// What is waited for, and who is told when all answers are here.
+/// The acknowledgements that are awaited, and whom to tell when the last has come.
 #[derive(Clone)]
 pub(super) struct PendingAcks(Rc<RefCell<Acks<Spot, oneshot::Sender<()>>>>);
 
@@ -23,14 +23,14 @@ impl Default for PendingAcks {
 }
 
 impl PendingAcks {
-    /// A socket has acknowledged an event.
+    /// Takes in a socket's acknowledgement of an event.
     pub(super) fn handle_ack(&self, spot: Spot, id: u64, args: Args<'_>) {
         let args = args.into_owned();
         let complete = self.0.borrow_mut().handle_ack(id, spot, args);
         tell(complete);
     }
 
-    /// A socket is gone, and so are its answers.
+    /// Gives up on the answers of a socket that has gone.
     pub(super) fn handle_gone(&self, spot: Spot) {
         let complete = self.0.borrow_mut().handle_gone(spot);
         tell(complete);
@@ -39,12 +39,12 @@ impl PendingAcks {
 
 fn tell(complete: impl IntoIterator<Item = oneshot::Sender<()>>) {
     for sender in complete {
-        // Whoever waited may have been dropped meanwhile.
+        // The receiver may have been dropped meanwhile.
         let _ = sender.send(());
     }
 }
 
-/// Answers that are on their way. Dropping it is giving them up.
+/// Answers that are awaited. Dropping this gives them up.
 pub(super) struct Expected {
     acks: PendingAcks,
     pub(super) id: u32,
@@ -58,7 +58,7 @@ impl Drop for Expected {
 }
 
 impl Expected {
-    /// Waits, from now on, for these sockets.
+    /// Begins to wait for these sockets.
     pub(super) fn from(acks: &PendingAcks, sockets: &[Spot]) -> Self {
         let (sender, complete) = oneshot::channel();
         let sockets = sockets.iter().copied();
@@ -67,11 +67,11 @@ impl Expected {
         Self { acks, id, complete }
     }
 
-    /// Waits until all have answered or gone, or the time is over.
+    /// Waits until all sockets have answered or gone, or the time is up.
     pub(super) async fn wait(mut self, limit: Duration) -> Waiting<Spot> {
         let complete = self.acks.0.borrow().is_complete(self.id);
         if !complete {
-            // Who was let go has nobody left to wait for either.
+            // A sender that was dropped has nobody left to wait for, either.
             match select(&mut self.complete, Box::pin(sleep(limit))).await {
                 Either::Left(_) | Either::Right(_) => {}
             }

@@ -14,22 +14,22 @@ use crate::request::StoredHandshake;
 use crate::sid::Key;
 use crate::table::Table;
 
-/// What there is of a client besides its session.
+/// A client's state besides its session.
 pub(super) struct Client {
     pub(super) connection: Connection,
     /// What is stored of its handshake.
     pub(super) stored: Rc<StoredHandshake>,
-    /// All of it, where not all is kept, until it has joined a namespace.
+    /// All of it, if not all is stored, until the client has joined a namespace.
     whole: Option<Rc<StoredHandshake>>,
     pub(super) work: Work,
-    /// Of its sockets, as handles have them: made once for each.
+    /// The addresses of its sockets, as handles have them: created once for each.
     addresses: Vec<Rc<Address>>,
 }
 
 /// The layout of what is stored. Another number is another layout.
 const VERSION: u8 = 1;
 
-/// What is stored of it.
+/// The client as it is stored.
 #[derive(Serialize)]
 struct Storing<'a> {
     connection: Vec<u8>,
@@ -86,18 +86,18 @@ impl Client {
         versioned::encode(VERSION, &content)
     }
 
-    /// Its handshake, as far as the application can see it.
+    /// Returns its handshake, as far as the application can see it.
     pub(super) fn handshake(&self) -> &Rc<StoredHandshake> {
         self.whole.as_ref().unwrap_or(&self.stored)
     }
 
-    /// The application wants it in a namespace. `false` if it has left meanwhile.
+    /// Lets it into a namespace. Returns `false` if it has left meanwhile.
     pub(super) fn accept(&mut self, join: JoinId) -> bool {
         self.whole = None;
         self.connection.accept(join)
     }
 
-    /// Where one of its sockets is.
+    /// Returns the address of one of its sockets.
     pub(super) fn address(&mut self, session: Key, join: JoinId) -> Option<Rc<Address>> {
         let mut known = self.addresses.iter();
         if let Some(address) = known.find(|address| address.spot.join == join) {
@@ -113,7 +113,7 @@ impl Client {
         Some(address)
     }
 
-    /// The application has been told that a socket has gone.
+    /// Forgets a socket of which the application has been told that it has gone.
     pub(super) fn forget(&mut self, join: JoinId) {
         self.connection.forget(join);
         self.forget_address(join);
@@ -124,18 +124,18 @@ impl Client {
     }
 }
 
-/// All that are in memory.
+/// All clients in memory.
 #[derive(Default)]
 pub(super) struct Clients(RefCell<Table<Key, Client>>);
 
-/// Not inlined: it is done in many places.
+/// Looks up a client. It is not inlined, because it is used in many places.
 #[inline(never)]
 fn look_up(clients: &mut Table<Key, Client>, key: Key) -> Option<&mut Client> {
     clients.get_mut(key)
 }
 
 impl Clients {
-    /// Looks at a client, or changes it.
+    /// Calls `change` with a client, if it is in memory.
     pub(super) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Client) -> T) -> Option<T> {
         look_up(&mut self.0.borrow_mut(), key).map(change)
     }
@@ -154,26 +154,26 @@ impl Clients {
         }
     }
 
-    /// The next thing that a client's connection asks.
+    /// Returns the next output of a client's connection.
     pub(super) fn poll_output(&self, key: Key) -> Option<Output> {
         let poll = |client: &mut Client| client.connection.poll_output();
         self.with(key, poll).flatten()
     }
 
-    /// What must outlive sleep of a client.
+    /// Returns what must survive sleep of a client.
     pub(super) fn content(&self, key: Key) -> Vec<u8> {
         let clients = self.0.try_borrow();
         let content = clients.map(|clients| clients.get(key).map(Client::content));
         content.ok().flatten().unwrap_or_default()
     }
 
-    /// Whether it has changed since this was last asked.
+    /// Returns whether a client has changed since this was last called.
     pub(super) fn take_changed(&self, key: Key) -> bool {
         let changed = |client: &mut Client| client.connection.take_changed();
         self.with(key, changed) == Some(true)
     }
 
-    /// Whether it is not what was last kept.
+    /// Returns whether a client differs from what was last kept.
     pub(super) fn is_changed(&self, key: Key) -> bool {
         let clients = self.0.try_borrow();
         clients.is_ok_and(|clients| {

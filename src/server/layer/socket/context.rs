@@ -1,4 +1,4 @@
-//! What the modules of this layer share.
+//! The state that the modules of this layer share.
 
 use std::rc::{Rc, Weak};
 
@@ -21,18 +21,18 @@ pub(super) struct Context {
     pub(super) index: Index,
     pub(super) acks: PendingAcks,
     pub(super) recovery: Recovery,
-    /// Does what a client's connection asks.
+    /// Does what a client's connection asks: a function of [`super::outputs`].
     pub(super) carry_out: fn(&Context, Key),
 }
 
 impl Context {
-    /// A handle for a socket.
+    /// Creates a handle for a socket.
     pub(super) fn socket(&self, address: Rc<Address>) -> Option<Socket> {
         let port = self.port.upgrade()?;
         Some(Socket::new(port, self.application.clone(), address))
     }
 
-    /// Does what a client's connection asks, after something was told to it.
+    /// Does what a client's connection asks, after it has been told something.
     pub(super) fn carry_out(&self, key: Key) {
         (self.carry_out)(self, key);
     }

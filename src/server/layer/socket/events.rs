@@ -23,21 +23,21 @@ struct Event<'a> {
     ack: Option<u64>,
     name: Cow<'a, str>,
     args: Args<'a>,
-    /// Of the message that brought it.
+    /// The size of the message that brought it.
     bytes: usize,
 }
 
-/// What a message comes to.
+/// The outcome of reading a message.
 enum Handled<'a> {
-    /// Nothing that the application is to know now.
+    /// Nothing for the application yet.
     Nothing,
     Event(Event<'a>),
     Ack(Spot, u64, Args<'a>),
-    /// The client sends faster than the application works.
+    /// The client sends faster than its handlers work.
     Overrun,
 }
 
-/// A session's client has sent a message.
+/// Handles a message from a session's client.
 pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
     let bytes = data.len();
     let handled = cx
@@ -97,7 +97,7 @@ fn handle_event(cx: &Context, event: Event<'_>) {
     }
 }
 
-/// The way of most events: straight to their one handler.
+/// Calls the event's only handler, as for most events.
 fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<'_>) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
     let Some(handler) = handlers.handler(&event.name) else {
@@ -139,7 +139,7 @@ fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<
     }
 }
 
-/// Where something else looks at the event before its handler does.
+/// Calls the handler of an event after the middlewares and observers before it.
 fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_>) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
     let name = event.name.into_owned();
@@ -206,7 +206,7 @@ fn put_down(cx: &Context, key: Key, bytes: usize) {
     cx.parts.turn.mark_dirty(key);
 }
 
-/// Calls a handler; the future no longer borrows from the context.
+/// Calls a handler. The future does not borrow from the context.
 fn call(
     handler: &EventFn,
     context: &mut EventContext<'_>,
@@ -220,12 +220,12 @@ fn call(
     }
 }
 
-/// What is to become of a handler's return value.
+/// What happens to a handler's return value.
 struct Reply {
     address: Rc<Address>,
-    /// None if nobody waits for it.
+    /// `None` if nobody waits for it.
     ack: Option<Ack>,
-    /// Whether the handler acknowledges by itself, unless it fails.
+    /// The handler sends the acknowledgement itself, unless it fails.
     is_taken: bool,
     name: String,
 }
@@ -241,8 +241,8 @@ impl Reply {
         }
     }
 
-    /// The event is lost: what it was to be handled with it does not have, or the
-    /// application keeps it away.
+    /// Answers an event that was not handled: an argument was missing, or the
+    /// application has rejected it.
     fn reject(self, parts: &Parts, rejection: &Rejection) {
         self.log(parts, &rejection.failure);
         if let Some(ack) = self.ack {
@@ -250,7 +250,8 @@ impl Reply {
         }
     }
 
-    /// What the client is told is its own affair; everything else is ours.
+    /// Logs an error. One that is meant for the client is not a fault of the
+    /// application.
     fn log(&self, parts: &Parts, failure: &Failure) {
         let (level, what) = match failure.cause() {
             Some(_) => (Level::Error, "handler failed"),

@@ -1,4 +1,4 @@
-//! Who is in which room, of all sockets in the object.
+//! The rooms of all sockets in the object.
 
 use core::cell::RefCell;
 
@@ -9,12 +9,12 @@ use crate::parts::Parts;
 use crate::port::{Selection, Spot};
 use crate::sid::Key;
 
-/// An index of what each socket knows of itself, made when it is needed first.
+/// An index of what each socket knows of itself, built when it is first needed.
 #[derive(Default)]
 pub(super) struct Index(RefCell<Option<Rooms<Spot>>>);
 
 impl Index {
-    /// The sockets that are meant, sleeping ones among them.
+    /// Returns the selected sockets, including those that are asleep.
     pub(super) fn select(
         &self,
         parts: &Parts,
@@ -40,7 +40,7 @@ impl Index {
         }
     }
 
-    /// Others see a socket from now on.
+    /// Makes a socket visible to others.
     pub(super) fn insert(&self, clients: &Clients, spot: Spot) {
         self.change(|rooms| {
             clients.with(spot.session, |client| {
@@ -51,12 +51,12 @@ impl Index {
         });
     }
 
-    /// A client was brought into memory.
+    /// Adds the sockets of a client that was brought into memory.
     pub(super) fn insert_all(&self, key: Key, client: &Client) {
         self.change(|rooms| insert_all(rooms, key, client));
     }
 
-    /// Others do not see a socket any more.
+    /// Hides a socket from others.
     pub(super) fn remove(&self, spot: Spot, socket: &Socket) {
         self.change(|rooms| {
             let names = socket.rooms().iter().map(String::as_str);

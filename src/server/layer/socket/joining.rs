@@ -31,12 +31,12 @@ struct Joining {
     address: Rc<Address>,
     handlers: Rc<Handlers>,
     handshake: Rc<StoredHandshake>,
-    /// What it says of itself, as JSON.
+    /// The client's `auth`, as JSON.
     auth: String,
     recovered: bool,
 }
 
-/// A client asks to join a namespace: the application is asked.
+/// Asks the application about a client that wants to join a namespace.
 pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
     let namespace = &*request.namespace;
     let auth = auth_as_json(&request.auth);
@@ -92,8 +92,8 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
     });
 }
 
-/// An id for a new socket: in protocol 5, like a sid, it says which object the
-/// socket is in.
+/// Returns the id of a new socket. In protocol 5 it says which object the socket is
+/// in, like a sid.
 fn new_id(cx: &Context, key: Key, protocol: Protocol, namespace: &str) -> String {
     let sid = cx.parts.sid(key).map(|sid| sid.to_string());
     let computed = sid.and_then(|sid| Connection::socket_id(protocol, &sid, namespace));
@@ -103,14 +103,14 @@ fn new_id(cx: &Context, key: Key, protocol: Protocol, namespace: &str) -> String
     })
 }
 
-/// What a new socket can come back with. It is as long as two sids' secrets: who
-/// guesses it is the client.
+/// Returns the secret that a new socket can come back with. It is as long as the
+/// secrets of two sids, since whoever knows it is the client.
 fn new_pid(cx: &Context, protocol: Protocol) -> Option<String> {
     let recovers = cx.recovery.is_on() && protocol == Protocol::V5;
     recovers.then(|| URL_SAFE_NO_PAD.encode(platform::random::<24>()))
 }
 
-/// Asks the application.
+/// Runs the application's middlewares and `on_connect`, and does what they decide.
 fn run(joining: Joining) {
     let cx = joining.cx.clone();
     let address = joining.address.clone();
@@ -147,7 +147,7 @@ fn run(joining: Joining) {
     });
 }
 
-/// The application wants this client in this namespace.
+/// Lets a client into a namespace.
 fn let_in(cx: &Context, address: &Address, recovered: bool) {
     let key = address.spot.session;
     let accept = |client: &mut Client| client.accept(address.spot.join);
@@ -200,13 +200,13 @@ impl Joining {
     }
 }
 
-/// A socket has passed the middlewares.
+/// Makes a socket visible that has passed the middlewares.
 fn admit(cx: &Context, key: Key, join: JoinId) {
     cx.clients.with(key, |client| client.connection.admit(join));
     cx.carry_out(key);
 }
 
-/// What a client says of itself, whichever way it says it: an object.
+/// Returns a client's `auth` as a JSON object, whichever way it was sent.
 fn auth_as_json(auth: &Auth<'_>) -> String {
     match auth {
         Auth::None => "{}".to_owned(),

@@ -1,4 +1,4 @@
-//! Sockets that are disconnected, and telling the application so.
+//! Sockets that are disconnected, and telling the application about it.
 
 use dormouse_proto::socket::Reason;
 
@@ -11,7 +11,7 @@ use crate::log::Level;
 use crate::parts::{self, Job};
 use crate::port::Spot;
 
-/// A socket that was connected is no longer.
+/// Tells the application that a socket is no longer connected.
 pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
     let (key, join) = (spot.session, spot.join);
     recovering::lose(cx, spot, reason);

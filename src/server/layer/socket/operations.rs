@@ -1,5 +1,5 @@
-//! What may be asked of sockets, one or many at once, and the one place where it is
-//! done, whoever asks.
+//! Operations on sockets, one or many: the one place where they are carried out,
+//! whoever asks.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ fn done(is_done: bool) -> Called {
     }
 }
 
-/// Does something with one socket that is at hand, which needs no index of rooms.
+/// Does something with one socket, which needs no index of rooms.
 fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
     match operation {
         Operation::Emit { args, volatile } => done(emit_to(cx, spot, &args, volatile)),
@@ -66,7 +66,7 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
     }
 }
 
-/// Does something with all sockets that are meant.
+/// Does something with all selected sockets.
 fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Called {
     let select = || cx.index.select(&cx.parts, &cx.clients, selection);
     let for_each = |change: &dyn Fn(Spot)| {
@@ -93,7 +93,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             Reply::Sockets(sockets.collect()).into()
         }
         Operation::Join(rooms) => for_each(&|spot| {
-            // One that cannot keeps nobody else from it.
+            // A socket that cannot does not keep others from it.
             let _ = join(cx, spot, &rooms);
         }),
         Operation::Leave(rooms) => for_each(&|spot| {
@@ -178,7 +178,7 @@ fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
     remote.flatten()
 }
 
-/// Enters rooms: as many of them as the socket may.
+/// Enters rooms, as many of them as the socket may.
 fn join(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply, PortError> {
     let joined = cx.clients.with(spot.session, |client| {
         for room in rooms {
@@ -199,7 +199,7 @@ fn join(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply, PortError> 
     }
 }
 
-/// Leaves rooms. `false` if the socket has gone.
+/// Leaves rooms. Returns `false` if the socket has gone.
 fn leave(cx: &Context, spot: Spot, rooms: &[String]) -> bool {
     let left = cx.clients.with(spot.session, |client| {
         for room in rooms {
@@ -219,7 +219,8 @@ fn is_current(client: &Client, spot: Spot) -> bool {
     client.connection.route(spot.join) != Route::Gone
 }
 
-/// Disconnects a socket; with `close` its whole session. `false` if it has gone.
+/// Disconnects a socket, or with `close` its whole session. Returns `false` if the
+/// socket has gone.
 fn disconnect(cx: &Context, spot: Spot, close: bool) -> bool {
     let disconnected = cx.clients.with(spot.session, |client| {
         let is_there = is_current(client, spot);
@@ -247,12 +248,12 @@ fn look_at(cx: &Context, spot: Spot, look: Look) -> Result<Reply, PortError> {
     reply.flatten().ok_or(PortError::Gone)
 }
 
-/// Sends what a handler, or the application later on, acknowledges an event with.
+/// Sends the acknowledgement of an event. Returns `false` if the socket has gone.
 fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
     let encode = |client: &mut Client| client.connection.encode_ack(spot.join, id, args);
     let encoded = cx.clients.with(spot.session, encode);
     // Whoever is told that something is done may rely on it: what is kept for
-    // recovery is written before that goes out, and not after.
+    // recovery is written before the acknowledgement goes out.
     if cx.recovery.is_on() {
         for key in cx.parts.turn.dirty() {
             recovering::save(cx, key);

@@ -16,9 +16,9 @@ use crate::platform;
 use crate::port::Spot;
 use crate::sid::Key;
 
-/// Stores an event before it is sent. One that may be lost is not stored, and has
-/// the offset of the one before it: a client takes the last text of any event for
-/// its offset.
+/// Stores an event before it is sent, and returns its offset. A volatile event is
+/// not stored, and has the offset of the previous one: a client takes the last
+/// string argument of any event for its offset.
 pub(super) fn log(
     cx: &Context,
     namespace: &str,
@@ -35,12 +35,12 @@ pub(super) fn log(
         let offset = logged.unwrap_or_else(|failed| failed.offset);
         (offset, rules.expiry(now))
     })?;
-    // Nobody else may wake the object to forget it.
+    // Perhaps nobody else will wake the object to delete it.
     cx.parts.clock.arm_at(forgotten);
     Some(offset)
 }
 
-/// Stores those of a client's sockets that have changed in what is kept of them.
+/// Stores those of a client's sockets whose stored form is out of date.
 pub(super) fn save(cx: &Context, key: Key) {
     if !cx.recovery.is_on() {
         return;
@@ -69,7 +69,8 @@ fn save_one(cx: &Context, key: Key, client: &mut Client) -> Option<(Vec<StoredSo
     })
 }
 
-/// A socket has gone: it is kept for its client to come back to, or not.
+/// Stores a socket that has gone for its client to come back to, or deletes what is
+/// stored of it.
 pub(super) fn lose(cx: &Context, spot: Spot, reason: Reason) {
     let (key, join) = (spot.session, spot.join);
     let now = platform::now();
@@ -101,7 +102,7 @@ pub(super) struct Found {
     pub(super) state: Recovered,
 }
 
-/// Finds what was stored of a client that wants its socket back.
+/// Finds the stored socket of a client that wants it back, and what it has missed.
 pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Option<Found> {
     if !cx.recovery.is_on() {
         return None;
@@ -137,8 +138,8 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
     })
 }
 
-/// Ends the session that has the socket still: its connection is dead, and nobody
-/// has noticed yet.
+/// Ends the session that still has the socket: its connection is dead, and nobody
+/// has noticed yet. Returns `false` if there is none.
 fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
     if !cx.parts.sessions.find(before) {
         return false;
@@ -148,7 +149,7 @@ fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
     if is_superseded {
         cx.carry_out(before);
         parts::close_now(&cx.parts, before, Flush::All);
-        // Its sockets are stored as lost before they are looked for again.
+        // Its sockets are stored as lost before the caller looks for them again.
         let reason = engine::Reason::TransportClose;
         cx.clients
             .with(before, |client| client.connection.handle_closed(reason));
@@ -157,7 +158,7 @@ fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
     is_superseded
 }
 
-/// Forgets what has expired. The moment for which it is to be called again.
+/// Deletes what has expired, and returns when to call this again.
 pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
     let now = platform::now();
     let mut is_held = |stored: &StoredSocket| is_held(cx, stored);
@@ -168,7 +169,7 @@ pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
     next
 }
 
-/// Whether a session still has a stored socket. All sessions are in memory.
+/// Returns whether a session still has a stored socket. All sessions are in memory.
 fn is_held(cx: &Context, stored: &StoredSocket) -> bool {
     let has_it = |client: &mut Client| {
         let socket = client.connection.socket_in(&stored.namespace);
@@ -177,8 +178,8 @@ fn is_held(cx: &Context, stored: &StoredSocket) -> bool {
     read_session(&stored.session).is_some_and(|(key, _)| cx.clients.with(key, has_it) == Some(true))
 }
 
-/// How a stored socket names its session, and what its namespace's definition is
-/// found by again besides the name.
+/// Returns the name that a stored socket has for its session, followed by the tag of
+/// its namespace's definition.
 fn session(key: Key, tag: u32) -> Vec<u8> {
     [key.as_slice(), &tag.to_le_bytes()].concat()
 }
@@ -197,7 +198,7 @@ fn tell(cx: &Context, stored: StoredSocket) {
     let Some((handler, port)) = handler.zip(cx.port.upgrade()) else {
         return;
     };
-    // The session it had is over: there is none that this is part of.
+    // Its session is over, so the job belongs to none.
     let job = Job::new(Key::default(), "expired");
     let expired = api::Expired::new(stored);
     let mut context = ExpireContext::new(&port, &cx.application, &expired);

@@ -1,9 +1,8 @@
-//! Connection state recovery: the rules are the core's, the rows are in the object's
-//! SQLite, since nothing else outlives a crash or a deploy.
+//! Connection state recovery: the core's rules, with their rows in the object's
+//! SQLite, since nothing else survives a crash or a deploy.
 //!
-//! An event is written before it is sent, and the platform lets nothing out that was
-//! sent after a write until the write is safe. So a client never knows of an event
-//! that the storage does not.
+//! An event is written before it is sent, and the platform sends nothing until
+//! earlier writes are safe. So a client never knows of an event that is not stored.
 
 use core::cell::RefCell;
 
@@ -14,14 +13,14 @@ use crate::api::endpoint::Endpoint;
 use crate::parts::RecoveryRows;
 use crate::platform::ObjectState;
 
-/// What is kept of this object's sockets, where the server does so.
+/// Recovery of this object's sockets, if the server has it turned on.
 pub(super) struct Recovery {
     state: ObjectState,
     /// The server's path.
     path: String,
     settings: Option<recovery::Settings>,
     skips_middlewares: bool,
-    /// Opened when it is needed first.
+    /// Opened when it is first needed.
     opened: RefCell<Option<(recovery::Recovery, RecoveryRows)>>,
 }
 
@@ -29,7 +28,7 @@ impl Recovery {
     pub(super) fn new(application: &Application, endpoint: &Endpoint, state: &ObjectState) -> Self {
         let options = &endpoint.options;
         let recovery = application.recovery.as_ref();
-        // More than a client can be sent at once need not be kept for it.
+        // A client cannot be sent more than this at once.
         let max_missed = options
             .settings
             .max_buffered
@@ -48,12 +47,13 @@ impl Recovery {
         self.settings.is_some()
     }
 
-    /// Whether a client that has come back need not pass the middlewares again.
+    /// Returns whether a client that has come back skips the middlewares.
     pub(super) fn skips_middlewares(&self) -> bool {
         self.skips_middlewares
     }
 
-    /// Has something done by the rules. `None` where recovery is off.
+    /// Calls `work` with the rules and their rows. Returns `None` if recovery is
+    /// off.
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&mut recovery::Recovery, &mut dyn Store) -> T,

@@ -10,8 +10,7 @@ use super::context::Context;
 use crate::parts::{self, Packet};
 use crate::port::Spot;
 
-/// An event for sockets of both protocols: encoded once for each of them, if there
-/// is a socket of it.
+/// An event for sockets of both protocols, encoded at most once for each protocol.
 pub(super) struct EncodedEvent<'a> {
     cx: &'a Context,
     namespace: &'a str,
@@ -19,7 +18,7 @@ pub(super) struct EncodedEvent<'a> {
     args: &'a Args<'a>,
     offset: Option<Offset>,
     count: usize,
-    /// For clients that take offsets, and for those that do not.
+    /// The packet for clients that take offsets, and for those that do not.
     packets: [OnceCell<Packet>; 2],
 }
 
@@ -36,7 +35,7 @@ impl<'a> EncodedEvent<'a> {
         }
     }
 
-    /// With the number that it is to be acknowledged with.
+    /// Sets the number that the event is to be acknowledged with.
     pub(super) fn ack(self, id: u32) -> Self {
         Self {
             ack: Some(id),
@@ -44,12 +43,12 @@ impl<'a> EncodedEvent<'a> {
         }
     }
 
-    /// With its offset, where recovery is on.
+    /// Sets the event's offset, if recovery is on.
     pub(super) fn offset(self, offset: Option<Offset>) -> Self {
         Self { offset, ..self }
     }
 
-    /// For so many sockets.
+    /// Sets the number of sockets that the event is for.
     pub(super) fn count(self, count: usize) -> Self {
         Self { count, ..self }
     }
@@ -76,8 +75,8 @@ impl<'a> EncodedEvent<'a> {
         })
     }
 
-    /// Sends it to a socket, or holds it until the socket's client knows of it.
-    /// `false` if the socket has gone.
+    /// Sends the event to a socket, or holds it until the socket is connected.
+    /// Returns `false` if the socket has gone.
     pub(super) fn send(&self, spot: Spot, volatile: bool) -> bool {
         let route = |client: &mut Client| {
             let packet = self.packet(client.connection.protocol());
