@@ -1,5 +1,5 @@
-//! What was said in each room: the last hundred messages, in the SQLite of the
-//! object that holds the room.
+//! The last hundred messages of each room, in the SQLite of the object that holds
+//! the room.
 
 use dormouse::Socket;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ impl History {
         Self(socket.storage().sql())
     }
 
-    /// Writes a message down, and forgets the oldest one.
+    /// Stores a message, and deletes the oldest one.
     pub(crate) fn add(&self, room: String, name: String, text: String) -> Result<Message> {
         self.prepare()?;
         let at = Date::now().as_millis() as f64;
@@ -42,7 +42,7 @@ impl History {
         Ok(message)
     }
 
-    /// The last messages of a room, the oldest first.
+    /// Returns the last messages of a room, the oldest first.
     pub(crate) fn last(&self, room: &str) -> Result<Vec<Message>> {
         self.prepare()?;
         let select = "SELECT * FROM messages WHERE room = ? ORDER BY id";

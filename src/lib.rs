@@ -16,14 +16,14 @@ fn app() -> App {
     App::new().server(chat()).engine(echo())
 }
 
-/// Whatever a client says, it hears again.
+/// Echoes whatever a client sends.
 fn echo() -> Engine {
     Engine::new()
         .log(Level::Info)
         .on_message(async |client: Client, message: Message| client.send(message).await)
 }
 
-/// Rooms with names, presence, typing notices and a history.
+/// Serves a chat of rooms, with names, presence, typing notices and a history.
 fn chat() -> Server {
     Server::new()
         .log(Level::Info)
@@ -88,11 +88,11 @@ struct Entered {
     people: Vec<Person>,
 }
 
-/// Nothing more to say.
+/// An acknowledgement without a value.
 #[derive(Serialize)]
 struct Done {}
 
-/// Who has come back in time is in its rooms again, and the others should see it.
+/// Shows the others a client that has come back in time: it is in its rooms again.
 async fn welcome(socket: Socket, Recovered(recovered): Recovered) -> Result<(), EmitError> {
     if recovered {
         show_all(&socket).await?;
@@ -180,7 +180,8 @@ fn entered(socket: &Socket, room: String) -> Result<String, HandlerError> {
     }
 }
 
-/// What is said, without blanks around it.
+/// Returns the text without white space around it, if it is neither empty nor too
+/// long.
 fn checked(what: &str, text: &str, most: usize) -> Result<String, HandlerError> {
     let text = text.trim();
     match text.chars().count() {
