@@ -1,4 +1,4 @@
-//! Sessions that are to be looked at again, and looking at them.
+//! The times at which sessions have to be checked, and checking them.
 
 use dormouse_proto::engine::{Cause, Deadline};
 
@@ -8,7 +8,7 @@ use crate::parts::{Alarmed, Clock, tell_sign_of_life};
 use crate::sid::Key;
 
 impl Inner {
-    /// When a session has to be looked at again, and why.
+    /// Returns when a session has to be checked again, and why.
     pub(super) fn next_deadline(&self, key: Key) -> Option<Deadline> {
         let above = self.layer().and_then(|layer| layer.next_deadline(key));
         let deadlines = self.parts.sessions.with(key, |seat| {
@@ -35,8 +35,8 @@ impl Inner {
 }
 
 impl Alarmed for Inner {
-    /// Looks at every session in memory: which have lasted too long, and which
-    /// are to be pinged?
+    /// Checks every session in memory: those that have timed out end, and those that
+    /// are due are pinged.
     fn handle_timeouts(&self) {
         self.parts.clock.hold();
         for key in self.parts.sessions.keys() {

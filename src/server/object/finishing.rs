@@ -1,10 +1,10 @@
-//! What a turn ends with, for each session that it has changed.
+//! The end of a turn, for each session that it has changed.
 
 use super::Inner;
 use crate::parts::{Finish, Phase, drain};
 use crate::sid::Key;
 
-/// What a turn ends with.
+/// The end of a turn.
 impl Finish for Inner {
     fn finish(&self, key: Key) {
         let Some((layer, persistence)) = self.layer().zip(self.persistence()) else {
@@ -25,8 +25,8 @@ impl Finish for Inner {
 }
 
 impl Inner {
-    /// If a session has ended, and what came before was dealt with: tells the
-    /// application.
+    /// Tells the application that a session has ended, if it has, and everything
+    /// before has been handled.
     fn conclude(&self, key: Key) {
         let Some(layer) = self.layer() else {
             return;

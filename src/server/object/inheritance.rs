@@ -1,4 +1,4 @@
-//! Handing over to the next instance, and taking up what the last one has left.
+//! Handing over to the next instance, and taking up what the previous one has left.
 
 use dormouse_proto::engine::{ConnId, Refusal};
 use worker::Env;
@@ -66,8 +66,8 @@ impl Inner {
         options.map_or_else(String::new, |options| options.path.clone())
     }
 
-    /// Takes up what the instance before has left, if there was one. `false` if this
-    /// instance has done so already.
+    /// Takes up what the previous instance has left, if there was one. Returns
+    /// `false` if this instance has done so already.
     pub(super) fn take_up(&self) -> bool {
         if self.awake.replace(true) {
             return false;

@@ -1,5 +1,5 @@
-//! What comes in: requests of clients and what WebSockets bring, each told to its
-//! session.
+//! The object's inputs: requests of clients and events of WebSockets, each passed to
+//! its session.
 
 use dormouse_proto::engine::{BodyError, ConnId, Data, Frame, Open, Refusal, Session};
 use wasm_bindgen::JsValue;
@@ -18,7 +18,7 @@ use crate::parts::{
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
 
-/// What each kind of request does.
+/// The kinds of requests.
 impl Inner {
     pub(super) fn handle_request(&self, conn: ConnId) {
         let Some(parsed) = self.parts.requests.parsed(conn) else {
@@ -38,7 +38,7 @@ impl Inner {
         }
     }
 
-    /// The session that a request is for.
+    /// Finds the session that a request is for.
     fn look_up(&self, parsed: &Parsed) -> Result<Key, Refusal> {
         let key = parsed.sid.ok_or(Refusal::UnknownSid)?.key();
         if !self.parts.sessions.find(key) || !self.serves(&parsed.options) {
@@ -152,17 +152,17 @@ impl Receiver for Inner {
     }
 }
 
-/// Messages of one payload.
+/// The messages of one payload.
 impl Inner {
-    /// Delivers them, one after the other. Those that are still to come are handed
-    /// over, if a handler before them panics.
+    /// Delivers messages, one after the other. If a handler panics, the messages
+    /// behind its own are handed over.
     fn deliver(&self, key: Key, messages: Vec<Message>) {
         let messages = messages.into_iter().map(|message| (key, message));
         self.undelivered.borrow_mut().extend(messages);
         self.deliver_rest();
     }
 
-    /// Delivers what is yet to be delivered.
+    /// Delivers the messages that have not been delivered yet.
     pub(super) fn deliver_rest(&self) {
         let Some(layer) = self.layer() else {
             return;
@@ -172,8 +172,8 @@ impl Inner {
             let Some((key, message)) = next else {
                 return;
             };
-            // What ended the session is not in memory any more, and what came behind
-            // it is nobody's.
+            // A message may have ended the session, and what came behind it is
+            // ignored.
             if self.parts.sessions.contains(key) {
                 layer.handle_message(key, message);
                 self.parts.turn.mark_dirty(key);
@@ -215,8 +215,8 @@ impl Listener for Inner {
 
     fn handle_close(&self, socket: &WebSocket, code: u16) {
         self.handle_socket_gone(socket, false);
-        // Without an answer the client would take it for an abnormal end. Not
-        // every code that can be received may be sent: RFC 6455, section 7.4.
+        // Without an answer the client would take it for an abnormal end. Not every
+        // code that can be received may be sent: RFC 6455, section 7.4.
         let may_be_sent = matches!(code, 1000 | 3000..=4999);
         retire(socket, if may_be_sent { code } else { 1000 });
     }
@@ -242,7 +242,7 @@ impl Inner {
         }
     }
 
-    /// The session and the connection that a WebSocket stands for.
+    /// Returns the session and the connection that a WebSocket belongs to.
     fn whose(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
         if let Some(conn) = socket.conn()
             && let Some(key) = self.parts.sessions.of_conn(conn)
@@ -258,8 +258,8 @@ impl Inner {
             is_its.then_some((key, conn))
         });
         if whose.is_none() {
-            // Not ours, written by another version, or of a session that is over: its
-            // client starts over.
+            // It is not ours, was written by another version, or belongs to a
+            // session that is over: its client starts over.
             retire(socket, 1011);
         }
         whose

@@ -1,5 +1,5 @@
-//! The object's own port: what handlers in it, and other parts of the Worker, ask of
-//! its sessions and sockets.
+//! The object's own port: requests of its handlers, and of other parts of the
+//! Worker, for its sessions and sockets.
 
 use futures::future::LocalBoxFuture;
 use wasm_bindgen::JsValue;
@@ -41,7 +41,8 @@ impl LocalPort for Inner {
 
 /// Requests from elsewhere.
 impl Inner {
-    /// The instance before has panicked: this one is to take up what it left.
+    /// Wakes this instance, so that it takes up what the previous one left when it
+    /// panicked.
     pub(super) fn handle_wake(&self, path: &str) -> JsValue {
         if let Some(endpoint) = endpoint_at(path) {
             self.wake(&endpoint.options);
@@ -49,14 +50,15 @@ impl Inner {
         wire::done()
     }
 
-    /// A request of another part of the Worker came in.
+    /// Handles a request of another part of the Worker.
     pub(super) fn handle_call(&self, path: &str, request: &Request) -> JsValue {
         let Some((endpoint, inner)) = endpoint_at(path).zip(self.me.upgrade()) else {
             return wire::unknown();
         };
         self.wake(&endpoint.options);
         wire::answer(request, move |request| {
-            // A session in here knows better whose it is than whoever asks for it.
+            // A session in here knows better than the caller which server it belongs
+            // to.
             if let Some(session) = request.session() {
                 inner.parts.sessions.find(session);
             }

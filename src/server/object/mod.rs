@@ -1,13 +1,13 @@
 //! The object: a Durable Object that holds sessions, and sleeps.
 //!
 //! Each entry point restores what it needs, tells the session what came in, does
-//! what the session asks, hands messages to the layer above, and saves what must
-//! outlive sleep. It knows nothing of packets.
+//! what the session asks, passes messages to the layer above, and saves what must
+//! survive sleep. It knows nothing of packets.
 //!
-//! Nothing here awaits what it cannot lose. A panic in a handler costs the whole
+//! Nothing here awaits what must not be lost. A panic in a handler ends the whole
 //! wasm instance, so every request that waits for its answer is known to the
 //! JavaScript side ([`Requests`]), and what is in memory alone is handed over there
-//! when the panic is told ([`register`]).
+//! when a panic is reported ([`register`]).
 
 mod deadlines;
 mod finishing;
@@ -41,7 +41,7 @@ use crate::port::wire;
 use crate::query;
 use crate::sid::Key;
 
-/// The part of a Durable Object that [`worker!`](crate::worker) wraps.
+/// The part of a Durable Object that [`worker!`](macro@crate::worker) wraps.
 pub struct Object(Rc<Inner>);
 
 /// The parts of an object, and the layer above them.
@@ -50,15 +50,15 @@ struct Inner {
     parts: Rc<Parts>,
     /// The layer of the server whose sessions these are, once that is known.
     layer: OnceCell<Rc<dyn Layer>>,
-    /// Whether this instance has taken up what the one before has left.
+    /// This instance has taken up what the previous one left.
     awake: Cell<bool>,
-    /// Messages that came in one payload and are yet to be delivered.
+    /// Messages of one payload that have not been delivered yet.
     undelivered: RefCell<VecDeque<(Key, Message)>>,
 }
 
 /// The entry points. The platform calls each of them by itself.
 impl Object {
-    /// The object awakes, or is made.
+    /// Creates the object, when it is first needed or wakes up.
     pub fn new(state: &DurableObjectState, env: Env) -> Self {
         let state = ObjectState::new(state);
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
@@ -87,8 +87,8 @@ impl Object {
         Self(inner)
     }
 
-    /// A request came in: from a client, by way of the front, or from another
-    /// part of the Worker.
+    /// Handles a request: of a client, passed on by the front, or of another part of
+    /// the Worker.
     pub fn fetch(&self, request: &Request) -> JsValue {
         let url = request.url();
         let (path, _) = query::split(&url);
@@ -107,27 +107,28 @@ impl Object {
         answer
     }
 
-    /// A WebSocket brought a frame.
+    /// Handles a frame from a WebSocket.
     pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
         self.0.handle_message(socket, message);
     }
 
-    /// A WebSocket was closed from the other side.
+    /// Handles a WebSocket that the client has closed.
     pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
         self.0.handle_close(socket, code);
     }
 
-    /// A WebSocket broke.
+    /// Handles a WebSocket that broke.
     pub fn web_socket_error(&self, socket: &WebSocket) {
         self.0.handle_error(socket);
     }
 
-    /// The alarm went off.
+    /// Handles the alarm.
     pub fn alarm(&self) {
         self.0.take_up();
         self.0.parts.clock.handle_alarm();
         self.0.restore_all();
-        // All sessions may have gone, and only what is kept of them is here.
+        // Perhaps all sessions have gone, and only what is kept for recovery is
+        // here.
         if let Some(path) = RecoveryRows::server(&self.0.parts.state) {
             self.0.adopt(endpoint_at(&path).as_ref());
         }
@@ -150,7 +151,7 @@ fn endpoint_of(options: &Rc<Options>) -> Option<Rc<Endpoint>> {
     found.cloned()
 }
 
-/// Whose sessions these are.
+/// The server whose sessions these are.
 impl Inner {
     fn adopt(&self, endpoint: Option<&Rc<Endpoint>>) {
         let Some(endpoint) = endpoint.filter(|_| self.layer.get().is_none()) else {
@@ -181,18 +182,18 @@ impl Inner {
         })
     }
 
-    /// What every event begins with: once for each instance, takes up what the
-    /// one before has left.
+    /// Begins an event. Once for each instance, it takes up what the previous one
+    /// has left.
     fn wake(&self, options: &Options) {
         if self.take_up() && !options.settings.sleeps() {
-            // Where objects never sleep, timers do the alarm's work. They went
+            // Where objects never sleep, timers do the alarm's work, and they went
             // with the instance.
             self.restore_all();
             self.rearm();
         }
     }
 
-    /// Whether this object's sessions are those of a server.
+    /// Returns whether this object's sessions are those of a server.
     fn serves(&self, options: &Rc<Options>) -> bool {
         let own = self.parts.options();
         own.is_some_and(|own| Rc::ptr_eq(own, options))

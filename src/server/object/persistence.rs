@@ -1,5 +1,5 @@
-//! Where sessions are while the object sleeps: those on a WebSocket in its
-//! attachment, those that poll in the object's SQLite.
+//! The places of sessions while the object sleeps: the attachment of their WebSocket
+//! or, for those that poll, the object's SQLite.
 
 use core::time::Duration;
 use std::rc::Rc;
@@ -17,9 +17,9 @@ use crate::parts::{
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
-/// How long a polling session may be ahead of what is stored of it. A client
-/// that polls steadily needs no row: were its object lost, so would be its poll,
-/// and it connects anew.
+/// The time that a polling session may be ahead of what is stored of it. A client
+/// that polls steadily needs no row: if its object were lost, so would be its poll,
+/// and it connects again.
 const SAVE_AFTER: Duration = Duration::from_millis(500);
 
 /// The layout of rows. Another number is another layout.
@@ -30,12 +30,12 @@ const VERSION: u8 = 3;
 struct StoredRow {
     /// The path of the server it belongs to.
     path: String,
-    /// None where only the rest of it is here.
+    /// `None` if only the layer's content is here.
     session: Option<Vec<u8>>,
     content: Vec<u8>,
 }
 
-/// What can be found of a session that is not in memory.
+/// The pieces that are found of a session that is not in memory.
 #[derive(Default)]
 struct Asleep {
     server: Option<u8>,
@@ -71,7 +71,7 @@ impl Asleep {
     }
 }
 
-/// Keeps sessions outside memory and brings them back.
+/// Keeps sessions outside memory, and restores them.
 pub(super) struct Persistence<'a> {
     pub(super) parts: &'a Parts,
     pub(super) layer: &'a dyn Layer,
@@ -79,8 +79,8 @@ pub(super) struct Persistence<'a> {
 
 /// Saving.
 impl Persistence<'_> {
-    /// Sees that a session that has changed is saved: at once if it can be
-    /// attached to its WebSocket, which costs nothing, else soon.
+    /// Saves a session that has changed: at once if it fits into its WebSocket's
+    /// attachment, which costs nothing, otherwise soon.
     pub(super) fn save(&self, key: Key) {
         let content_changed = self.layer.take_changed(key);
         let due = self.parts.sessions.with(key, |seat| {
@@ -106,8 +106,9 @@ impl Persistence<'_> {
                 self.drop_row(key);
             }
             Some((None, false)) => {
-                // An object that broke off would take it up as it was: with
-                // messages that its client has had, and without later ones.
+                // If the object were cut off, it would take up an outdated row: with
+                // messages that its client has already received, and without later
+                // ones.
                 self.drop_row(key);
                 self.parts.clock.save_soon(SAVE_AFTER);
             }
@@ -116,9 +117,9 @@ impl Persistence<'_> {
         }
     }
 
-    /// Saves in rows what polls and is not being polled for, since a held poll
-    /// keeps the object awake and there is nothing to fear yet; and what was too
-    /// large for an attachment.
+    /// Saves sessions in rows: polling ones whose poll is not being held, since a
+    /// held poll keeps the object awake, and those that are too large for an
+    /// attachment.
     pub(super) fn save_all(&self) {
         let mut outdated = Vec::new();
         self.parts.sessions.try_for_each(|key, seat| {
@@ -153,8 +154,8 @@ impl Persistence<'_> {
         }
     }
 
-    /// Writes on the WebSocket that carries a session what it is to remember.
-    /// `false` if it is too much, and is to be put into a row first.
+    /// Writes a session into the attachment of its WebSocket. Returns `false` if it
+    /// is too large, so that its content has to go into a row first.
     fn attach_session(&self, key: Key, conn: ConnId, socket: &WebSocket) -> bool {
         let saving = self.parts.sessions.with(key, |seat| {
             let is_in_row = seat.stored.row == Row::Content;
@@ -212,8 +213,8 @@ pub(super) struct Found {
 
 /// Restoring.
 impl Persistence<'_> {
-    /// Takes a session into memory. `false`, and nothing is left of it, if it cannot
-    /// be restored.
+    /// Restores a session. If that is impossible, deletes what is left of it and
+    /// returns `false`.
     pub(super) fn revive(&self, key: Key, found: Found) -> bool {
         let Found {
             session,
@@ -238,7 +239,7 @@ impl Persistence<'_> {
         true
     }
 
-    /// Takes over a session that the instance before has left.
+    /// Takes over a session that the previous instance has left.
     pub(super) fn inherit(&self, handed_over: &HandedOver) {
         let key = handed_over.key;
         let sockets = sockets_of(self.parts, key);
@@ -266,7 +267,8 @@ impl Persistence<'_> {
         self.parts.sessions.insert(key, seat);
     }
 
-    /// A session from its snapshot, with those connections that are still there.
+    /// Restores a session from its snapshot, with those connections that are still
+    /// there.
     fn restore_session(&self, bytes: &[u8], sockets: &[(ConnId, WebSocket)]) -> Option<Session> {
         let settings = self.parts.options()?.session_settings();
         let is_there = |conn| {
@@ -276,7 +278,7 @@ impl Persistence<'_> {
     }
 }
 
-/// What is left of a session that cannot be restored.
+/// Closes and deletes what is left of a session that cannot be restored.
 fn abandon(parts: &Parts, key: Key, has_row: bool, sockets: &[(ConnId, WebSocket)]) {
     for (_, socket) in sockets {
         retire(socket, 1011);
@@ -286,14 +288,14 @@ fn abandon(parts: &Parts, key: Key, has_row: bool, sockets: &[(ConnId, WebSocket
     }
 }
 
-/// Which of the application's servers a sleeping session belongs to.
+/// The application's server that a sleeping session belongs to.
 pub(super) enum Server {
     Number(u8),
     Path(String),
 }
 
-/// Looks for a session outside memory: on its WebSockets and, where these do not
-/// tell everything, in its row. `adopt` is told whose it is.
+/// Looks for a session outside memory: on its WebSockets and, if these do not have
+/// all of it, in its row. `adopt` is told which server it belongs to.
 pub(super) fn find(parts: &Parts, key: Key, adopt: impl Fn(Server)) -> Option<Found> {
     let mut asleep = Asleep::default();
     for socket in parts.websockets.of_session(key) {
@@ -331,7 +333,7 @@ fn complete(parts: &Parts, key: Key, mut asleep: Asleep, adopt: impl Fn(Server))
     })
 }
 
-/// Looks at every session of the object: `found` is given each that is not in
+/// Looks for every session of the object, and calls `found` with each that is not in
 /// memory.
 pub(super) fn find_all(
     parts: &Rc<Parts>,
@@ -358,7 +360,7 @@ pub(super) fn find_all(
         if attachment.carried.is_none() {
             look(key, None);
         } else if !parts.sessions.contains(key) {
-            // A session that a WebSocket carries has no other.
+            // A session that a WebSocket carries has no other WebSocket.
             let mut asleep = Asleep::default();
             asleep.add(socket, attachment);
             look(key, Some(asleep));
@@ -369,7 +371,7 @@ pub(super) fn find_all(
     }
 }
 
-/// The WebSockets of a session.
+/// Returns the WebSockets of a session.
 fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
     let mut asleep = Asleep::default();
     for socket in parts.websockets.of_session(key) {

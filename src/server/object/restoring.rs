@@ -1,4 +1,4 @@
-//! Sessions that are brought into memory when somebody needs them.
+//! Sessions that are restored when they are needed.
 
 use super::persistence::{self, Found, Server};
 use super::{Inner, endpoint_at};

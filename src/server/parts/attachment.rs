@@ -1,4 +1,4 @@
-//! What a WebSocket carries through sleep.
+//! The attachments of WebSockets, which they carry through sleep.
 
 use dormouse_proto::engine::ConnId;
 use dormouse_proto::versioned;
@@ -9,21 +9,21 @@ use super::set::Parts;
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
-/// The most bytes that an attachment may have (16,384 by the platform, a few of
-/// which are its own).
+/// The maximum size of an attachment. The platform's is 16,384 bytes, a few of which
+/// are its own.
 pub(crate) const ATTACHMENT: usize = 16_000;
 
 /// The layout of attachments. Another number is another layout.
 const VERSION: u8 = 3;
 
-/// What a WebSocket carries through sleep.
+/// The attachment of a WebSocket.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Attachment {
-    /// Which of the application's servers it belongs to.
+    /// The number of the application's server that it belongs to.
     pub(crate) server: u8,
     pub(crate) key: Key,
     pub(crate) conn: u64,
-    /// None if another WebSocket carries the session.
+    /// `None` if another WebSocket carries the session.
     pub(crate) carried: Option<Carried>,
 }
 
@@ -34,17 +34,17 @@ pub(crate) struct Carried {
     pub(crate) content: Held,
 }
 
-/// Where the rest of a session is: what its layer keeps.
+/// The place of a session's content, which its layer keeps.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Held {
     Here(Vec<u8>),
-    /// In a row, for it is too large to be here.
+    /// In a row, because it is too large to be here.
     Row,
 }
 
-/// Writes on a WebSocket whose it is.
+/// Attaches to a WebSocket which session it belongs to.
 pub(crate) fn attach(parts: &Parts, key: Key, conn: ConnId, socket: &WebSocket) {
-    // Without it the WebSocket would be closed when it wakes us.
+    // If this fails, the WebSocket is closed when it wakes us.
     let _ = socket.set_attachment(&attachment(parts, key, conn, None));
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn attachment(
     versioned::encode(VERSION, &attachment)
 }
 
-/// Whose a WebSocket is: the number of its server, its session, and its own.
+/// Returns the number of a WebSocket's server, its session, and its own number.
 pub(crate) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
     let attachment = read_attachment(socket)?;
     Some((attachment.server, attachment.key, ConnId(attachment.conn)))

@@ -1,5 +1,5 @@
-//! When the object is to be woken: by an alarm, which lets it sleep until then,
-//! or by a timer, which does not.
+//! The object's clock: an alarm, which lets it sleep until then, or a timer, which
+//! does not.
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -13,42 +13,42 @@ use crate::sid::Key;
 
 /// Does what the clock is set for.
 pub(crate) trait Alarmed {
-    /// All sessions are to be looked at.
+    /// Checks all sessions.
     fn handle_timeouts(&self);
 
-    /// One session is to be looked at.
+    /// Checks one session.
     fn handle_timeout(&self, key: Key);
 
-    /// What is unsaved is to be saved.
+    /// Saves what is not saved yet.
     fn save_all(&self);
 
-    /// The clock itself.
+    /// Returns the clock itself.
     fn clock(&self) -> &Clock;
 }
 
 pub(crate) struct Clock {
     state: ObjectState,
     object: Weak<dyn Alarmed>,
-    /// The intervals of the server whose sessions these are.
+    /// The settings of the server whose sessions these are.
     settings: Cell<Settings>,
     alarm: Cell<Alarm>,
-    /// All sessions are being looked at, and [`Clock::rearm`] will have the word.
+    /// All sessions are being checked, and [`Clock::rearm`] will set the alarm.
     held: Cell<bool>,
-    /// For objects that never sleep: the first deadline of all.
+    /// In objects that never sleep, the timer for the first deadline of all.
     timer: RefCell<Option<(Timestamp, Timer)>>,
-    /// Deadlines that an alarm would be too coarse for, in objects that sleep.
+    /// In objects that sleep, deadlines for which an alarm would be too coarse.
     soon: RefCell<Vec<(Key, Timestamp)>>,
-    /// For the first of them.
+    /// The timer for the first of them.
     soon_timer: RefCell<Option<(Timestamp, Timer)>>,
     saving: RefCell<Option<Timer>>,
 }
 
-/// What is known of the object's alarm. It outlives the object's memory.
+/// The object's alarm, as far as it is known. It outlives the object's memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Alarm {
     #[default]
     Unknown,
-    /// Somebody is asking the platform.
+    /// The platform is being asked.
     Asking(Wanted),
     None,
     At(Timestamp),
@@ -57,9 +57,9 @@ enum Alarm {
 /// The alarm that is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Wanted {
-    /// When it is to go off, if it has to be set.
+    /// The time to set it to, if it has to be set.
     at: Timestamp,
-    /// One that is set already will do, if it goes off by then.
+    /// An alarm that is set already will do, if it is not later than this.
     latest: Timestamp,
 }
 
@@ -68,9 +68,10 @@ impl Wanted {
         Self { at, latest: at }
     }
 
-    /// Heartbeats wait for the pulse that is to come anyway. Otherwise a session
-    /// that is out of step, because it polls or was pinged for itself, would have
-    /// a row written, and have everybody looked at by its own time.
+    /// Returns the alarm for a session's deadline. Heartbeats wait for the pulse
+    /// that comes anyway. Otherwise a session that is out of step, because it polls
+    /// or was pinged by itself, would have a row written, and all sessions checked
+    /// at its own time.
     fn for_session(ping_interval: Duration, deadline: Deadline) -> Self {
         let Deadline { at, cause } = deadline;
         let latest = match cause {
@@ -103,7 +104,7 @@ impl Clock {
         }
     }
 
-    /// It is known whose sessions these are.
+    /// Sets the settings of the server, once it is known whose sessions these are.
     pub(crate) fn set_settings(&self, settings: Settings) {
         self.settings.set(settings);
     }
@@ -116,12 +117,12 @@ impl Clock {
         self.alarm.set(Alarm::None);
     }
 
-    /// Lets no single session set the alarm until [`Clock::rearm`].
+    /// Keeps single sessions from setting the alarm until [`Clock::rearm`].
     pub(crate) fn hold(&self) {
         self.held.set(true);
     }
 
-    /// Sees that a session is looked at again at its deadline, or before.
+    /// Makes sure that a session is checked at its deadline, or before.
     pub(crate) fn arm(&self, key: Key, deadline: Option<Deadline>) {
         if !self.sleeps() {
             if let Some(deadline) = deadline {
@@ -159,8 +160,8 @@ impl Clock {
         self.soon.borrow_mut().retain(|(other, _)| *other != key);
     }
 
-    /// Keeps a timer for as long as it is needed, and no longer: it keeps the
-    /// object awake.
+    /// Keeps a timer only for as long as it is needed, since it keeps the object
+    /// awake.
     fn arm_soon(&self) {
         match self.soon.borrow().iter().map(|(_, at)| *at).min() {
             Some(first) => self.arm_timer(Which::Due, first),
@@ -168,7 +169,7 @@ impl Clock {
         }
     }
 
-    /// Wakes the object at its next deadline, after all of them were looked at:
+    /// Sets the alarm for the next deadline after all sessions have been checked:
     /// where heartbeats are batched, not before another ping interval has passed.
     pub(crate) fn rearm(&self, first: Option<Timestamp>) {
         self.held.set(false);
@@ -183,7 +184,7 @@ impl Clock {
         }
     }
 
-    /// Wakes the object at a moment that has to do with no session in particular.
+    /// Sets the alarm for a time that does not belong to any session.
     pub(crate) fn arm_at(&self, at: Timestamp) {
         if self.sleeps() {
             self.arm_alarm(Wanted::exactly(at));
@@ -192,7 +193,7 @@ impl Clock {
         }
     }
 
-    /// The sessions whose deadlines have come that an alarm is too coarse for.
+    /// Returns the sessions whose short deadlines have come.
     fn due(&self) -> Vec<Key> {
         let now = platform::now();
         let soon = self.soon.borrow();
@@ -221,7 +222,8 @@ impl Clock {
         }
     }
 
-    /// The platform has told of the alarm: sets it if what is wanted is earlier.
+    /// Takes in the platform's answer about the alarm, and sets it if an earlier one
+    /// is wanted.
     fn handle_answer(&self, set: Option<Timestamp>) {
         let Alarm::Asking(wanted) = self.alarm.get() else {
             return;
@@ -230,7 +232,7 @@ impl Clock {
         self.arm_alarm(wanted);
     }
 
-    /// Saves what is unsaved, a moment from now.
+    /// Saves what is not saved yet, this much later.
     pub(crate) fn save_soon(&self, after: Duration) {
         let mut saving = self.saving.borrow_mut();
         if saving.is_some() {
@@ -248,7 +250,7 @@ impl Clock {
     }
 }
 
-/// Which sessions a timer is for.
+/// The sessions that a timer is for.
 #[derive(Clone, Copy)]
 enum Which {
     All,

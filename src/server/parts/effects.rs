@@ -13,15 +13,15 @@ use crate::log::Level;
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
-/// Answers, sends and closes, in the order of the session.
+/// Carries out all outputs of a session, in order.
 pub(crate) fn drain(parts: &Parts, key: Key) {
     while let Some(output) = parts.sessions.with(key, next_output).flatten() {
         carry_out(parts, key, output);
     }
 }
 
-/// What is to be done next. Nothing goes out before the application wants the
-/// client.
+/// Returns a session's next output. Nothing goes out before the application has
+/// admitted the client.
 pub(crate) fn next_output(seat: &mut Seat) -> Option<Output> {
     match seat.phase {
         Phase::Opening => None,
@@ -68,15 +68,15 @@ fn send_frame(socket: &WebSocket, frame: &Frame<'_>) {
     }
 }
 
-/// The cookie of a handshake.
+/// Returns the cookie of a handshake.
 pub(crate) fn cookie(parts: &Parts, key: Key) -> Option<String> {
     let cookie = parts.options()?.cookie.as_ref()?;
     let sid = parts.sid(key)?;
     Some(format!("{}={sid}; {}", cookie.name, cookie.attributes))
 }
 
-/// Tells the session when its client last answered a heartbeat that the runtime
-/// took in for us.
+/// Tells a session when its client last answered a heartbeat that the runtime took
+/// in for us.
 pub(crate) fn tell_sign_of_life(parts: &Parts, key: Key) {
     parts.sessions.with(key, |seat| {
         let conn = seat.session.socket()?;
@@ -86,8 +86,7 @@ pub(crate) fn tell_sign_of_life(parts: &Parts, key: Key) {
     });
 }
 
-/// Finds out whether a client is still there of which nothing was heard, where that
-/// is in doubt.
+/// Finds out whether a client is still there that has not been heard of.
 fn resolve_doubt(parts: &Parts, key: Key, now: Timestamp) {
     tell_sign_of_life(parts, key);
     parts
@@ -96,7 +95,7 @@ fn resolve_doubt(parts: &Parts, key: Key, now: Timestamp) {
     parts.turn.mark_dirty(key);
 }
 
-/// Sends a message to a session's client. `false` if it has gone.
+/// Sends a message to a session's client. Returns `false` if it has gone.
 pub(crate) fn send(parts: &Parts, key: Key, data: Data<'_>) -> bool {
     let now = parts.turn.now();
     let in_doubt = parts
@@ -118,17 +117,17 @@ pub(crate) fn send(parts: &Parts, key: Key, data: Data<'_>) -> bool {
     open == Some(true)
 }
 
-/// What became of a packet.
+/// The fate of a packet.
 enum Sent {
-    /// Whether the session is open, and whether it has nothing more to say.
+    /// The session took it. Whether it is open, and whether it has no outputs.
     Yes(bool, bool),
     /// The client may be gone.
     InDoubt,
-    /// It was not ready to take what may be lost.
+    /// The packet is volatile, and the client was not ready.
     Dropped,
 }
 
-/// Sends a packet to a session's client. `false` if it has gone.
+/// Sends a packet to a session's client. Returns `false` if it has gone.
 pub(crate) fn transmit(parts: &Parts, key: Key, packet: &Packet, volatile: bool) -> bool {
     let now = parts.turn.now();
     let sent = parts.sessions.with(key, |seat| {
@@ -177,7 +176,7 @@ fn transmit_now(seat: &mut Seat, packet: &Packet, now: Timestamp) -> Sent {
     Sent::Yes(seat.session.transport().is_some(), settled)
 }
 
-/// Ends a session from this side. `false` if it has ended already.
+/// Closes a session from this side. Returns `false` if it has ended already.
 pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
     let now = parts.turn.now();
     let open = parts.sessions.with(key, |seat| {
@@ -189,24 +188,24 @@ pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
     open == Some(true)
 }
 
-/// The same, and does at once what the session asks then.
+/// Closes a session, and carries out its outputs at once.
 pub(crate) fn close_now(parts: &Parts, key: Key, flush: Flush) {
     close(parts, key, flush);
     drain(parts, key);
 }
 
-/// The revision that a session's client speaks.
+/// Returns the revision that a session's client speaks.
 pub(crate) fn revision(parts: &Parts, key: Key) -> Option<Revision> {
     parts.sessions.with(key, |seat| seat.session.revision())
 }
 
-/// The transport that a session uses.
+/// Returns the transport that a session uses.
 pub(crate) fn transport(parts: &Parts, key: Key) -> Option<Transport> {
     let transport = parts.sessions.with(key, |seat| seat.session.transport());
     transport.flatten()
 }
 
-/// A WebSocket is gone.
+/// Forgets a WebSocket that is gone.
 pub(crate) fn forget_socket(parts: &Parts, key: Key, conn: ConnId) {
     if let Some(socket) = parts.sessions.take_socket(key, conn) {
         parts.websockets.forget(&socket, key);

@@ -1,10 +1,10 @@
-//! What becomes of everybody else when a handler panics.
+//! The hand-over to the next wasm instance when a handler panics.
 //!
-//! A panic aborts the wasm instance, and with it the memory of every object in
-//! the isolate; the next call finds a new instance. While the panic is being
-//! told, the memory is still whole: so each object writes down what is nowhere
-//! else, as a property of its state on the JavaScript side, and is sent a
-//! request, so that the new instance is made at once and takes up what was left.
+//! A panic aborts the wasm instance, and with it the memory of every object in the
+//! isolate; the next call finds a new instance. While the panic is being reported,
+//! the memory is still whole. So each object writes down what is nowhere else, as a
+//! property of its state on the JavaScript side, and is sent a request, so that the
+//! new instance is made at once and takes up what was left.
 
 use core::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -29,13 +29,13 @@ const PROPERTY: &str = "dormouseHandover";
 /// The layout of what is in it. Another number is another layout.
 const VERSION: u8 = 1;
 
-/// What one instance leaves to the next.
+/// The state that one instance leaves to the next.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Handover {
     pub(crate) path: String,
     /// Sessions of which something is nowhere else.
     pub(crate) sessions: Vec<HandedOver>,
-    /// Messages that were not delivered yet.
+    /// Messages that have not been delivered yet.
     pub(crate) messages: Vec<(Key, Data<'static>)>,
     /// The handshake whose handler panicked.
     pub(crate) refused: Option<u64>,
@@ -46,9 +46,9 @@ pub(crate) struct Handover {
 pub(crate) struct HandedOver {
     pub(crate) key: Key,
     pub(crate) session: Vec<u8>,
-    /// What its layer keeps.
+    /// The layer's content.
     pub(crate) content: Vec<u8>,
-    /// Why it has ended, if the application has yet to be told.
+    /// The reason it has ended, if the application has not been told yet.
     pub(crate) ended: Option<Reason>,
 }
 
@@ -58,7 +58,7 @@ impl Handover {
         state.set_own(PROPERTY, &Uint8Array::from(&*bytes));
     }
 
-    /// What the instance before has left, if there was one.
+    /// Takes what the previous instance has left, if there was one.
     pub(crate) fn take(state: &ObjectState) -> Option<Self> {
         let bytes = state.own(PROPERTY).dyn_into::<Uint8Array>().ok()?;
         state.set_own(PROPERTY, &JsValue::UNDEFINED);
@@ -71,8 +71,8 @@ pub(crate) trait HandsOver {
     /// Writes down what is nowhere else.
     fn hand_over(&self, refused: Option<ConnId>);
 
-    /// Sends the object a request, which makes the new instance, if anybody would
-    /// notice that it forgot everything.
+    /// Sends the object a request, which makes the new instance, unless the object
+    /// holds nothing.
     fn make_next(&self, env: &Env);
 }
 
@@ -85,9 +85,9 @@ struct Running {
 }
 
 enum Whose {
-    /// `connect`, `message` and so on.
+    /// A handler: `connect`, `message` and so on.
     Session(Weak<Parts>, Key),
-    /// The front's, with what the objects can be called by from there.
+    /// The front, with the bindings through which the objects can be called.
     Front(Env),
 }
 
@@ -98,7 +98,7 @@ thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
-/// Makes sure that an object hands over when it comes to it.
+/// Registers an object, so that it hands over if there is a panic.
 pub(crate) fn register(object: Weak<dyn HandsOver>) {
     install_hook();
     OBJECTS.with_borrow_mut(|objects| {
@@ -119,7 +119,7 @@ fn install_hook() {
     });
 }
 
-/// Says whose handler is running, until it is dropped.
+/// Notes whose handler is running, until the result is dropped.
 pub(crate) fn running(parts: &Rc<Parts>, job: Job) -> impl Drop + use<> {
     begin(Running {
         whose: Whose::Session(Rc::downgrade(parts), job.key),
@@ -128,7 +128,7 @@ pub(crate) fn running(parts: &Rc<Parts>, job: Job) -> impl Drop + use<> {
     })
 }
 
-/// Says that code of the application is running in the front, until it is
+/// Notes that code of the application is running in the front, until the result is
 /// dropped.
 pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
     install_hook();

@@ -1,7 +1,7 @@
-//! The parts of an object: what it is made of, whatever its sessions speak.
+//! The parts that an object is made of, whatever its sessions speak.
 //!
-//! None of them knows a layer or the object itself. What a part needs of another it
-//! is given, and what it has to tell it tells through a trait of its own.
+//! No part knows a layer or the object itself. A part is given what it needs of the
+//! others, and reports through a trait of its own.
 
 mod attachment;
 mod clock;

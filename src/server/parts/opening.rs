@@ -1,4 +1,4 @@
-//! The end of a handshake: the application wants a client, or it does not.
+//! The end of a handshake: the application admits a client, or denies it.
 
 use dormouse_proto::engine::{ConnId, Revision, Transport};
 
@@ -11,7 +11,7 @@ use crate::log::Level;
 use crate::platform::{self, SocketExt as _};
 use crate::sid::Key;
 
-/// The application wants the client: it is told that it is connected.
+/// Admits a client: tells it that it is connected.
 pub(crate) fn admit(parts: &Parts, key: Key, conn: ConnId) {
     let opened = parts.sessions.with(key, |seat| {
         seat.phase = Phase::Open;
@@ -27,7 +27,7 @@ pub(crate) fn admit(parts: &Parts, key: Key, conn: ConnId) {
     parts.turn.mark_dirty(key);
 }
 
-/// The application does not want the client, which is told so over HTTP.
+/// Denies a client, which is told so over HTTP.
 pub(crate) fn deny(parts: &Parts, key: Key, conn: ConnId, reply: Reply) {
     parts.tasks.end(key);
     parts.sessions.remove(key);
@@ -36,7 +36,7 @@ pub(crate) fn deny(parts: &Parts, key: Key, conn: ConnId, reply: Reply) {
     parts.turn.mark_dirty(key);
 }
 
-/// Makes the WebSocket that `conn` asked for, and hands its other end to the
+/// Creates the WebSocket that `conn` asked for, and hands its other end to the
 /// client.
 pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<String>) {
     let Some(parsed) = parts.requests.parsed(conn) else {

@@ -1,5 +1,5 @@
-//! A packet on its way to WebSockets: each of its messages crosses over to the
-//! runtime once, however many sockets it is for.
+//! A packet on its way to WebSockets. Each of its messages is converted to a value
+//! of the runtime's once, whatever the number of WebSockets.
 
 use core::cell::OnceCell;
 use std::rc::Rc;
@@ -15,13 +15,12 @@ use crate::platform::SocketExt as _;
 /// A packet as it is sent.
 pub(crate) struct Packet {
     encoded: Rc<Encoded>,
-    /// For a packet to many: the text of each text, the bytes of bytes, as values of
-    /// the runtime's own.
+    /// In a packet for many: its messages as values of the runtime's.
     values: Vec<OnceCell<JsValue>>,
 }
 
 impl Packet {
-    /// A packet for so many sockets.
+    /// Creates a packet for this number of sockets.
     pub(crate) fn new(encoded: Rc<Encoded>, count: usize) -> Self {
         let values = match count {
             0 | 1 => Vec::new(),
@@ -34,14 +33,14 @@ impl Packet {
         &self.encoded
     }
 
-    /// Its messages, each with the place for its value.
+    /// Returns its messages, each with the place for its value.
     pub(crate) fn messages(&self) -> impl Iterator<Item = (&Prepared, Option<&OnceCell<JsValue>>)> {
         let messages = self.encoded.messages().enumerate();
         messages.map(|(index, message)| (message, self.values.get(index)))
     }
 }
 
-/// Sends a message as this frame, which was made of it.
+/// Sends a message as this frame, which was made from it.
 pub(crate) fn send(
     socket: &WebSocket,
     frame: &Frame<'_>,

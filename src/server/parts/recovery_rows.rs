@@ -1,8 +1,9 @@
-//! Connection state recovery's rows, in the object's SQLite. It contains statements
-//! and no rules: those are [`Recovery`](dormouse_proto::socket::recovery::Recovery)'s.
+//! The rows of connection state recovery, in the object's SQLite. It contains
+//! statements and no rules: those are in
+//! [`Recovery`](dormouse_proto::socket::recovery::Recovery).
 //!
-//! The platform lets nothing out that was sent after a write until the write is safe.
-//! So a client never knows of an event that is not stored.
+//! The platform sends nothing until earlier writes are safe. So a client never knows
+//! of an event that is not stored.
 //!
 //! Rows carry a version of their own. When the columns change, the tables get new
 //! names and the ones before are dropped: neither a deploy nor going back to the
@@ -72,13 +73,14 @@ const CONNECTED_SOCKETS: Page = Page {
 const EARLIEST_LOSS: &str = "SELECT MIN(lost) FROM dormouse_recovery_sockets";
 const SOCKET_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_recovery_sockets";
 
-/// The most rows of a page, however small they are.
+/// The maximum number of rows in a page, however small they are.
 const PAGE: usize = 1_000;
 
 /// The path of the server that all this is of: text, in a column that takes it.
 const SERVER: u32 = 3;
 
-/// The names 1 and 2 were those of numbers beside the tables that are dropped.
+/// Returns the stored name of a number. The names 1 and 2 belonged to the tables
+/// that are dropped.
 const fn name(number: Number) -> u32 {
     match number {
         Number::Pruned => 4,
@@ -87,8 +89,9 @@ const fn name(number: Number) -> u32 {
     }
 }
 
-/// How rows are read of which only so many bytes fit: first their sizes, which costs
-/// SQLite no look at what is in them. The last binding of both is how many rows.
+/// The statements that read rows up to a number of bytes: first their sizes, which
+/// SQLite knows without reading the contents. The last binding of both is the number
+/// of rows.
 struct Page {
     sizes: &'static str,
     rows: &'static str,
@@ -100,7 +103,8 @@ pub(crate) struct RecoveryRows {
 }
 
 impl RecoveryRows {
-    /// Makes the tables, and keeps the path of the server whose sockets are in them.
+    /// Creates the tables, and stores the path of the server whose sockets are in
+    /// them.
     pub(crate) fn open(state: &ObjectState, server: &str) -> Self {
         let rows = Self {
             state: state.clone(),
@@ -131,7 +135,7 @@ impl RecoveryRows {
         Ok(())
     }
 
-    /// The number in the first row, unless there is none or it is null.
+    /// Returns the number in the first row, unless there is none or it is null.
     fn number_of(&self, statement: &str, bindings: &[JsValue]) -> Result<Option<u64>, Failed> {
         let rows = self.run(statement, bindings)?;
         Ok(rows.first().and_then(|row| number(row, 0)))

@@ -1,8 +1,8 @@
-//! Requests that wait for their answer.
+//! HTTP requests that wait for their answers.
 //!
-//! They are kept on the JavaScript side, as a property of the object's state: so
-//! they outlive the wasm instance, which a panic in any handler replaces, and
-//! the next instance can answer them.
+//! They are kept on the JavaScript side, as a property of the object's state. So
+//! they outlive the wasm instance, which a panic in any handler replaces, and the
+//! next instance can answer them.
 
 use core::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -23,7 +23,7 @@ use crate::table::Table;
 /// The name of that property.
 const PROPERTY: &str = "dormouseWaiting";
 
-/// What a waiting request is.
+/// The kind of a waiting request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Handshake,
@@ -36,24 +36,24 @@ impl Kind {
     const ALL: [Self; 4] = [Self::Handshake, Self::Upgrade, Self::Poll, Self::Post];
 }
 
-/// A request as far as it has been read, once.
+/// A request, parsed once.
 #[derive(Clone)]
 pub(crate) struct Parsed {
     pub(crate) request: Request,
-    /// Of the server it is for.
+    /// The options of the server it is for.
     pub(crate) options: Rc<Options>,
     pub(crate) kind: Kind,
     pub(crate) sid: Option<Sid>,
-    /// The revision it says; `Some(None)` if that is none of ours.
+    /// The revision it names; `Some(None)` if we do not speak it.
     pub(crate) revision: Option<Option<Revision>>,
-    /// Its client takes no binary (revision 3).
+    /// Its client does not accept binary (revision 3).
     pub(crate) b64: bool,
-    /// The form in which it wants the answer to its poll.
+    /// The format in which it wants the answer to its poll.
     pub(crate) format: Format,
 }
 
 impl Parsed {
-    /// Reads a request. `None` if it is for no server.
+    /// Parses a request. Returns `None` if it is not for one of the servers.
     pub(crate) fn read(
         request: &Request,
         options_at: impl FnOnce(&str) -> Option<Rc<Options>>,
@@ -83,24 +83,24 @@ impl Parsed {
     }
 }
 
-/// Deals with what happens to requests.
+/// Handles what happens to requests.
 pub(crate) trait Receiver {
-    /// The body of a `POST` is here, or is not to be had.
+    /// Handles the body of a `POST`, or its absence.
     fn handle_body(&self, key: Key, conn: ConnId, body: Result<Frame<'static>, BodyError>);
 
-    /// The client let go of a poll that was held.
+    /// Handles a client that has dropped its held poll.
     fn handle_abort(&self, conn: ConnId);
 }
 
-/// The requests of one object that wait.
+/// The waiting requests of one object.
 pub(crate) struct Requests {
     object: Weak<dyn Receiver>,
     /// Number → `[kind, request, resolve, body, key]`.
     map: Map,
-    /// What this instance has read of them.
+    /// The requests that this instance has parsed.
     parsed: RefCell<Table<ConnId, Rc<Parsed>>>,
     options_at: fn(&str) -> Option<Rc<Options>>,
-    /// Called when a client lets go of its poll. One for all of them.
+    /// Called when a client drops its poll: one listener for all of them.
     listener: Closure<dyn FnMut(JsValue)>,
 }
 
@@ -139,16 +139,16 @@ impl Requests {
         }
     }
 
-    /// A number for a connection, unlike any other of this object: a later
-    /// instance must not give out one that an earlier one has in use.
+    /// Returns a number for a connection, unlike any other of this object: a later
+    /// instance must not reuse one that an earlier one has given out.
     pub(crate) fn number(&self) -> ConnId {
-        // 53 bits are what a number of JavaScript can hold.
+        // A JavaScript number can hold 53 bits.
         let random = u64::from_le_bytes(platform::random()) >> 11;
         ConnId(random)
     }
 
-    /// Keeps a request until it is answered: its number, and the promise of its
-    /// answer.
+    /// Keeps a request until it is answered. Returns its number, and the promise of
+    /// its answer.
     pub(crate) fn hold(&self, parsed: Parsed) -> (ConnId, JsValue) {
         let deferred = platform::defer();
         let conn = self.number();
@@ -172,12 +172,13 @@ impl Requests {
         parsed.is_some_and(|parsed| parsed.kind == Kind::Handshake)
     }
 
-    /// The session that a waiting request belongs to, where it is known.
+    /// Returns the session that a waiting request belongs to, if that is known.
     pub(crate) fn key(&self, conn: ConnId) -> Option<Key> {
         key_in(&self.entry(conn)?)
     }
 
-    /// A waiting request. One that an earlier instance has taken in is read again.
+    /// Returns a waiting request. One that an earlier instance took in is parsed
+    /// again.
     pub(crate) fn parsed(&self, conn: ConnId) -> Option<Rc<Parsed>> {
         if let Some(parsed) = self.parsed.borrow().get(conn) {
             return Some(parsed.clone());
@@ -193,7 +194,7 @@ impl Requests {
         Some(parsed)
     }
 
-    /// Answers a request. It waits no longer.
+    /// Answers a request, which then waits no longer.
     pub(crate) fn answer(&self, conn: ConnId, reply: Reply) {
         if let Some(parsed) = self.parsed(conn) {
             let options = &parsed.options;
@@ -215,7 +216,7 @@ impl Requests {
         }
     }
 
-    /// Everything that waits.
+    /// Returns all waiting requests.
     pub(crate) fn all(&self) -> Vec<(ConnId, Kind)> {
         let mut all = Vec::new();
         self.map.for_each(&mut |entry, conn| {
@@ -228,9 +229,9 @@ impl Requests {
     }
 }
 
-/// Clients that let go.
+/// Clients that drop their polls.
 impl Requests {
-    /// Listens for the client of a poll, if it was not answered at once.
+    /// Listens for the client dropping a poll, unless it was answered at once.
     pub(crate) fn watch(&self, conn: ConnId, key: Key) {
         let Some(entry) = self.entry(conn) else {
             return;
@@ -243,7 +244,7 @@ impl Requests {
 
 /// Bodies.
 impl Requests {
-    /// Notes whose `POST` this is, for the instance that may have to take it up
+    /// Notes the session of a `POST`, for the instance that may have to take it up
     /// before its body is read.
     pub(crate) fn assign(&self, conn: ConnId, key: Key) {
         if let Some(entry) = self.entry(conn) {
@@ -251,7 +252,7 @@ impl Requests {
         }
     }
 
-    /// Reads the body of a `POST`, and tells of it.
+    /// Reads the body of a `POST`, and reports it.
     pub(crate) fn read_body(&self, conn: ConnId, key: Key) {
         let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
             return;
@@ -272,7 +273,7 @@ impl Requests {
         }
     }
 
-    /// Waits for a body that is being read. The next instance can do it again.
+    /// Waits for a body that is being read. The next instance can do so again.
     fn await_body(&self, conn: ConnId, key: Key) {
         let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
             return;
@@ -292,7 +293,7 @@ impl Requests {
         }));
     }
 
-    /// Reads a body that does not say how long it is.
+    /// Reads a body whose length is not known.
     fn await_stream(&self, conn: ConnId, key: Key, parsed: &Rc<Parsed>, limit: usize) {
         let (object, parsed) = (self.object.clone(), parsed.clone());
         platform::spawn(Box::pin(async move {
@@ -307,7 +308,7 @@ impl Requests {
         }));
     }
 
-    /// Takes up the body that the instance before was waiting for.
+    /// Continues to read the body that the previous instance was waiting for.
     pub(crate) fn resume_body(&self, conn: ConnId) {
         match self.entry(conn).as_ref().and_then(key_in) {
             Some(key) => self.await_body(conn, key),
@@ -322,7 +323,7 @@ impl Requests {
     }
 }
 
-/// Takes a body for what its headers say it is.
+/// Decodes a body according to its headers.
 fn decode(parsed: &Parsed, bytes: Vec<u8>) -> Result<Frame<'static>, BodyError> {
     let content_type = http::header(&parsed.request, "content-type").unwrap_or_default();
     if content_type.starts_with("application/octet-stream") {

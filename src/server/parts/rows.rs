@@ -1,5 +1,4 @@
-//! The object's SQLite: sessions that poll, and what is too large for an
-//! attachment.
+//! The object's SQLite: polling sessions, and what is too large for an attachment.
 
 use core::cell::Cell;
 
@@ -9,12 +8,12 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::platform::ObjectState;
 use crate::sid::{Key, key_from_tag, tag};
 
-/// The most bytes of a session in one row. A row may have 2 MB.
+/// The maximum number of bytes of a session in one row. A row may have 2 MB.
 const PART: usize = 1_900_000;
 
 pub(crate) struct Rows {
     state: ObjectState,
-    /// Whether the table is known to be there.
+    /// The table is known to exist.
     has_table: Cell<bool>,
 }
 
@@ -26,7 +25,7 @@ impl Rows {
         }
     }
 
-    /// Stores a session, in as many rows as it takes: mostly one.
+    /// Stores a session, in as many rows as it takes: usually one.
     pub(crate) fn put(&self, key: Key, bytes: &[u8]) {
         if !self.has_table.replace(true) {
             self.run(
@@ -71,7 +70,7 @@ impl Rows {
         );
     }
 
-    /// The sessions of which anything is stored.
+    /// Returns the sessions of which anything is stored.
     pub(crate) fn keys(&self) -> Vec<Key> {
         let rows = self.run("SELECT key FROM dormouse_saved WHERE part = 0", &[]);
         let keys = rows.unwrap_or_default().into_iter();
@@ -80,8 +79,8 @@ impl Rows {
     }
 
     fn run(&self, statement: &str, bindings: &[JsValue]) -> Option<Array> {
-        // Reading a table that was never made fails, and finds nothing. Writing
-        // fails with the object's whole storage, which the platform reports.
+        // Reading a table that was never created fails, and finds nothing. Writing
+        // fails only with the object's whole storage, which the platform reports.
         self.state.sql(statement, bindings).ok()
     }
 }

@@ -1,9 +1,9 @@
 //! Running the application's handlers.
 //!
-//! A handler is polled once at once: most return without waiting, and then nothing
-//! was queued anywhere. Each part of it that runs without waiting is a turn. No
-//! borrow of the object's state is held meanwhile, so that it may do anything with
-//! any session.
+//! A handler is polled at once, and most return without waiting, so that nothing is
+//! queued anywhere. Each part of a handler that runs without waiting is a turn.
+//! Meanwhile no borrow of the object's state is held, so that the handler may do
+//! anything with any session.
 
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
@@ -22,31 +22,31 @@ use crate::log::Level;
 use crate::platform::{self, sleep};
 use crate::sid::Key;
 
-/// The most messages of one client that may wait, or be waited over, at once. A
-/// client that causes more than this is closed: each holds memory.
+/// The maximum number of one client's messages whose handlers have not returned or
+/// not begun. A client that exceeds it is closed: each message holds memory.
 const MAX_MESSAGES: usize = 1_000;
 
-/// The most bytes that these may have together.
+/// The maximum size of these messages together, in bytes.
 const MAX_LOAD: usize = 16 << 20;
 
-/// How long a client waits for the application to decide whether it wants it.
-/// Then it is refused: few clients wait longer, and each waiting request keeps
-/// the object awake.
+/// The time that a client waits for the application to admit it, before it is
+/// refused: few clients wait longer, and each waiting request keeps the object
+/// awake.
 pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// What handlers of one client are doing.
+/// The work of one client's handlers.
 #[derive(Default)]
 pub(crate) struct Work {
     /// Handlers that have not returned yet.
     running: usize,
-    /// Messages that are taken on and not dealt with.
+    /// Messages that have been taken on and not put down.
     messages: usize,
     /// Their bytes.
     load: usize,
 }
 
 impl Work {
-    /// Takes on a message of so many bytes. `false` if there is no room for it.
+    /// Takes on a message of this size. Returns `false` if there is no room for it.
     pub(crate) fn take_on(&mut self, bytes: usize) -> bool {
         let load = self.load + bytes;
         if self.messages > 0 && (self.messages >= MAX_MESSAGES || load > MAX_LOAD) {
@@ -57,18 +57,18 @@ impl Work {
         true
     }
 
-    /// A message that was taken on is dealt with.
+    /// Puts down a message that has been handled.
     pub(crate) fn put_down(&mut self, bytes: usize) {
         self.messages = self.messages.saturating_sub(1);
         self.load = self.load.saturating_sub(bytes);
     }
 
-    /// A handler begins.
+    /// Notes that a handler begins.
     pub(crate) fn begin(&mut self) {
         self.running += 1;
     }
 
-    /// A handler has returned.
+    /// Notes that a handler has returned.
     pub(crate) fn end(&mut self) {
         self.running = self.running.saturating_sub(1);
     }
@@ -78,15 +78,15 @@ impl Work {
     }
 }
 
-/// Calls something of the application that returns at once.
+/// Calls code of the application that returns at once.
 pub(crate) fn guarded<T>(parts: &Rc<Parts>, job: Job, call: impl FnOnce() -> T) -> T {
     let _running = handover::running(parts, job);
     call()
 }
 
-/// Runs a handler as far as it goes without waiting; the rest of it goes on beside
-/// everything else. In the end, `finish` takes what came of it: `None` if it took
-/// longer than its limit.
+/// Runs a handler as far as it goes without waiting; the rest of it runs beside
+/// everything else. In the end, `finish` is given the result: `None` if the handler
+/// took longer than its limit.
 pub(crate) fn run<T: 'static>(
     parts: &Rc<Parts>,
     job: Job,
@@ -99,8 +99,8 @@ pub(crate) fn run<T: 'static>(
     if let Poll::Ready(result) = step(parts, job, || handler.as_mut().poll(&mut context)) {
         return finish(Some(result));
     }
-    // From here on it is of no account what it comes to: the code for each kind of
-    // result would weigh more.
+    // From here on the type of the result is erased: the code for each type would
+    // weigh more.
     let rest: LocalBoxFuture<'static, ()> = match job.limit {
         None => Box::pin(async move { finish(Some(handler.await)) }),
         Some(limit) => Box::pin(async move {
@@ -113,8 +113,8 @@ pub(crate) fn run<T: 'static>(
     go_on(parts.clone(), job, relay, rest);
 }
 
-/// The same for a handler that must not run within the request's own call, which
-/// must return: see [`handover`].
+/// Does the same for a handler that must not run within the request's own call,
+/// because that call must return even if the handler panics: see [`handover`].
 pub(crate) fn run_later<T: 'static>(
     parts: &Rc<Parts>,
     job: Job,
@@ -125,7 +125,7 @@ pub(crate) fn run_later<T: 'static>(
     platform::spawn(Box::pin(async move { run(&parts, job, handler, finish) }));
 }
 
-/// Runs what is left of a handler beside everything else.
+/// Runs the rest of a handler beside everything else.
 fn go_on(parts: Rc<Parts>, job: Job, relay: Arc<Relay>, mut rest: LocalBoxFuture<'static, ()>) {
     let waker = Waker::from(relay.clone());
     platform::spawn(Box::pin(poll_fn(move |context| {
@@ -135,8 +135,8 @@ fn go_on(parts: Rc<Parts>, job: Job, relay: Arc<Relay>, mut rest: LocalBoxFuture
     })));
 }
 
-/// A step of a handler is a turn, and the handler is known meanwhile, so that a panic
-/// can be told of.
+/// Runs one step of a handler as a turn, and notes whose it is, so that a panic can
+/// be reported.
 fn step<T>(parts: &Rc<Parts>, job: Job, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
     parts.turn.run(|| {
         let _running = handover::running(parts, job);
@@ -144,8 +144,7 @@ fn step<T>(parts: &Rc<Parts>, job: Job, poll: impl FnOnce() -> Poll<T>) -> Poll<
     })
 }
 
-/// Runs a task of the application for as long as its session is there, and no
-/// longer than the limit.
+/// Runs a task of the application until its session ends, or the limit has passed.
 pub(crate) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'static, ()>) {
     let Some(options) = parts.options().filter(|_| parts.sessions.contains(key)) else {
         return;
@@ -166,8 +165,8 @@ pub(crate) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'stati
     }));
 }
 
-/// Wakes whichever task polls a handler. A handler is polled once before it has
-/// a task, and some futures keep the first waker that they are given.
+/// Wakes whichever task polls a handler. A handler is polled once before it has a
+/// task, and some futures keep the first waker that they are given.
 #[derive(Default)]
 struct Relay {
     task: AtomicWaker,

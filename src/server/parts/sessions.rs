@@ -1,5 +1,4 @@
-//! The table of the sessions that are in memory, and which of them each WebSocket
-//! belongs to.
+//! The sessions that are in memory, and which of them each WebSocket belongs to.
 
 use core::cell::RefCell;
 use std::rc::Weak;
@@ -10,9 +9,9 @@ use web_sys::WebSocket;
 use crate::sid::Key;
 use crate::table::Table;
 
-/// Brings sessions that are asleep into memory.
+/// Restores sessions that are asleep.
 pub(crate) trait Source {
-    /// Restores a session. `false` if there is none.
+    /// Restores a session. Returns `false` if there is no such session.
     fn restore(&self, key: Key) -> bool;
 
     /// Restores all sessions of the object.
@@ -28,14 +27,14 @@ pub(crate) struct Seat {
     pub(crate) stored: Stored,
 }
 
-/// What the application knows of a session.
+/// The application's knowledge of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It is being asked whether it wants this client. Nothing goes out yet.
+    /// It has not admitted the client yet. Nothing goes out.
     Opening,
     /// The client is connected.
     Open,
-    /// The session has ended, and the application is to be told why.
+    /// The session has ended, and the application has to be told why.
     Ended(Reason),
     /// The application has been told.
     Told,
@@ -56,7 +55,7 @@ impl Seat {
         sockets.find_map(|(other, socket)| (*other == conn).then_some(socket))
     }
 
-    /// Whether nothing can come of the session any more, as far as it knows itself.
+    /// Returns whether the session can be forgotten, as far as it knows itself.
     pub(crate) fn is_over(&self) -> bool {
         let is_told = match self.phase {
             Phase::Opening | Phase::Open | Phase::Told => true,
@@ -66,7 +65,7 @@ impl Seat {
     }
 }
 
-/// How far what is stored of a session is true.
+/// The state of what is stored of a session.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stored {
     /// Something has changed since.
@@ -74,26 +73,26 @@ pub(crate) struct Stored {
     pub(crate) row: Row,
 }
 
-/// What is in the object's storage of a session.
+/// The object's row of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Row {
     /// Nothing.
     #[default]
     None,
-    /// A session as it was once.
+    /// A session as it was some time ago.
     Session,
-    /// What its layer keeps, as it is now.
+    /// The layer's content, as it is now.
     Content,
 }
 
-/// All that are in memory.
+/// All sessions in memory.
 pub(crate) struct Sessions {
     seats: RefCell<Table<Key, Seat>>,
     conns: RefCell<Table<ConnId, Key>>,
     source: Weak<dyn Source>,
 }
 
-/// Not inlined: it is done in many places.
+/// Looks up a session. It is not inlined, because it is used in many places.
 #[inline(never)]
 fn look_up(seats: &mut Table<Key, Seat>, key: Key) -> Option<&mut Seat> {
     seats.get_mut(key)
@@ -108,17 +107,17 @@ impl Sessions {
         }
     }
 
-    /// Looks at a session in memory, or changes it.
+    /// Calls `change` with a session, if it is in memory.
     pub(crate) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Seat) -> T) -> Option<T> {
         look_up(&mut self.seats.borrow_mut(), key).map(change)
     }
 
-    /// Whether a session is in memory.
+    /// Returns whether a session is in memory.
     pub(crate) fn contains(&self, key: Key) -> bool {
         self.seats.borrow().contains(key)
     }
 
-    /// Whether there is such a session, in memory or asleep. It is in memory then.
+    /// Returns whether there is such a session, after restoring it if it is asleep.
     pub(crate) fn find(&self, key: Key) -> bool {
         self.contains(key)
             || self
@@ -127,7 +126,7 @@ impl Sessions {
                 .is_some_and(|source| source.restore(key))
     }
 
-    /// Brings every session of the object into memory.
+    /// Restores every session of the object.
     pub(crate) fn restore_all(&self) {
         if let Some(source) = self.source.upgrade() {
             source.restore_all();
@@ -148,13 +147,13 @@ impl Sessions {
         }
     }
 
-    /// The sessions that are in memory.
+    /// Returns the keys of the sessions in memory.
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.seats.borrow().keys().collect()
     }
 
-    /// Looks at all of them. `None` where somebody else is doing so, as in the
-    /// middle of a panic.
+    /// Calls `look` with all sessions. Returns `None` if they are borrowed, as in
+    /// the middle of a panic.
     pub(crate) fn try_for_each(&self, mut look: impl FnMut(Key, &Seat)) -> Option<()> {
         for (key, seat) in self.seats.try_borrow().ok()?.iter() {
             look(key, seat);
@@ -162,7 +161,7 @@ impl Sessions {
         Some(())
     }
 
-    /// Which session a WebSocket in memory belongs to.
+    /// Returns the session that a WebSocket in memory belongs to.
     pub(crate) fn of_conn(&self, conn: ConnId) -> Option<Key> {
         self.conns.borrow().get(conn).copied()
     }
@@ -172,7 +171,7 @@ impl Sessions {
         self.with(key, |seat| seat.sockets.push((conn, socket.clone())));
     }
 
-    /// Takes a WebSocket away from its session.
+    /// Removes a WebSocket from its session.
     pub(crate) fn take_socket(&self, key: Key, conn: ConnId) -> Option<WebSocket> {
         self.conns.borrow_mut().remove(conn);
         let taken = self.with(key, |seat| {

@@ -1,5 +1,5 @@
-//! The parts of an object, each of which knows the others only by what it is given
-//! of them.
+//! The set of an object's parts. Each of them knows only what it is given of the
+//! others.
 
 use core::cell::OnceCell;
 use std::rc::Rc;
@@ -18,20 +18,20 @@ use crate::options::Options;
 use crate::platform::ObjectState;
 use crate::sid::{Key, Sid};
 
-/// What the parts have to know of the server whose sessions these are.
+/// The server whose sessions these are, as far as the parts know it.
 pub(crate) struct ServerOptions {
     /// Its number among the application's servers.
     pub(crate) number: u8,
     pub(crate) options: Rc<Options>,
 }
 
-/// What a layer builds on.
+/// The parts of an object, which a layer builds on.
 pub(crate) struct Parts {
     /// The object's id in hexadecimal.
     pub(crate) id: String,
     pub(crate) env: Env,
     pub(crate) state: ObjectState,
-    /// Whose sessions these are, once that is known.
+    /// The server whose sessions these are, once that is known.
     pub(crate) server: OnceCell<ServerOptions>,
     pub(crate) turn: Turn,
     pub(crate) sessions: Sessions,
@@ -51,13 +51,13 @@ impl Parts {
         Sid::new(&self.id, key)
     }
 
-    /// Whether the object can sleep between two heartbeats.
+    /// Returns whether the object can sleep between two heartbeats.
     pub(crate) fn sleeps(&self) -> bool {
         self.options()
             .is_none_or(|options| options.settings.sleeps())
     }
 
-    /// Logs what happens to a session.
+    /// Logs an event of a session.
     pub(crate) fn log(&self, level: Level, event: &str, key: Key, fields: &[(&str, &str)]) {
         let limit = self.options().map_or(Level::Warn, |options| options.log);
         if level > limit {

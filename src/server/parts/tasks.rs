@@ -1,5 +1,5 @@
-//! What runs for a session beside its own messages: handlers that are called, and
-//! tasks that the application has started.
+//! The jobs of sessions: handlers that are called, and tasks that the application
+//! has started.
 
 use core::cell::RefCell;
 use core::time::Duration;
@@ -15,9 +15,9 @@ pub(crate) struct Job {
     pub(crate) key: Key,
     /// The handshake that depends on it.
     pub(crate) conn: Option<ConnId>,
-    /// What the log calls it.
+    /// Its name in the log.
     pub(crate) event: &'static str,
-    /// How long it may take before it is dropped.
+    /// The time that it may take before it is dropped.
     pub(crate) limit: Option<Duration>,
 }
 
@@ -43,7 +43,7 @@ impl Tasks {
         tasks.push((key, task));
     }
 
-    /// Ends those of a session.
+    /// Ends the tasks of a session.
     pub(crate) fn end(&self, key: Key) {
         self.0.borrow_mut().retain(|(other, task)| {
             if *other == key {

@@ -1,7 +1,7 @@
 //! A turn: everything that happens in one call of the platform's, or between two
 //! pauses of a handler.
 //!
-//! Whatever is done to sessions meanwhile, each of them is finished once, in the
+//! Whatever is done to sessions meanwhile, each of them is finished once, at the
 //! end: its outputs are carried out, and it is saved and scheduled.
 
 use core::cell::{Cell, RefCell};
@@ -15,16 +15,16 @@ use crate::table::Table;
 
 /// Finishes what a turn has changed.
 pub(crate) trait Finish {
-    /// Carries out what a session asks, saves it, and schedules it.
+    /// Carries out a session's outputs, saves it, and schedules it.
     fn finish(&self, key: Key);
 }
 
-/// The turn that is under way, if one is.
+/// The turn that is under way, if there is one.
 pub(crate) struct Turn {
-    /// How many are within each other: a handler that runs in a turn may be what
-    /// another one has been waiting for.
+    /// The number of nested turns: a handler that runs in a turn may be what another
+    /// one has been waiting for.
     depth: Cell<u32>,
-    /// When it began, once somebody has asked for it.
+    /// The time at which it began, once that has been asked for.
     began: Cell<Option<Timestamp>>,
     dirty: RefCell<Table<Key, ()>>,
     object: Weak<dyn Finish>,
@@ -40,7 +40,7 @@ impl Turn {
         }
     }
 
-    /// Does something as one turn, or as part of the one that is under way.
+    /// Runs `work` as a turn, or as part of the one that is under way.
     pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         self.depth.set(self.depth.get() + 1);
         let result = work();
@@ -67,8 +67,8 @@ impl Turn {
         }
     }
 
-    /// The time. It stands still during a turn, for to ask the platform for it
-    /// costs as much as to decode a message.
+    /// Returns the time. It stands still during a turn, because asking the platform
+    /// costs as much as decoding a message.
     pub(crate) fn now(&self) -> Timestamp {
         if self.depth.get() == 0 {
             return platform::now();
@@ -78,8 +78,8 @@ impl Turn {
         now
     }
 
-    /// Has a session finished at the end of the turn; at once where none is under
-    /// way.
+    /// Marks a session to be finished at the end of the turn. If none is under way,
+    /// it is finished at once.
     pub(crate) fn mark_dirty(&self, key: Key) {
         if self.depth.get() == 0 {
             self.finish(key);
@@ -88,7 +88,7 @@ impl Turn {
         }
     }
 
-    /// The sessions that this turn has changed so far.
+    /// Returns the sessions that this turn has changed so far.
     pub(crate) fn dirty(&self) -> Vec<Key> {
         self.dirty.borrow().keys().collect()
     }

@@ -1,9 +1,9 @@
 //! The WebSockets of one object.
 //!
-//! Where the object may sleep, the runtime keeps them and calls the object when
-//! one of them says something. Where it never does, because its heartbeats are
-//! too frequent, they are kept awake: the runtime then lets go of a connection
-//! as soon as it is closed, and not only when the object sleeps.
+//! If the object can sleep, the runtime keeps them, and calls the object when one of
+//! them brings something. If it never sleeps, because its heartbeats are too
+//! frequent, they are kept awake: the runtime then releases a connection as soon as
+//! it is closed, and not only when the object sleeps.
 
 use core::cell::Cell;
 use std::rc::Weak;
@@ -20,27 +20,27 @@ use crate::sid::{Key, tag};
 /// and what listens to them. As with requests, they outlive the wasm instance.
 const AWAKE: &str = "dormouseSockets";
 const LISTENER: &str = "dormouseListener";
-/// What they have brought and no instance has taken yet.
+/// The events that they have brought and no instance has taken yet.
 const BROUGHT: &str = "dormouseBrought";
 
-/// What a WebSocket tells that is kept awake.
+/// The events of a WebSocket that is kept awake.
 const EVENTS: [&str; 3] = ["message", "close", "error"];
 
 /// The tag of WebSockets that belong to no session.
 const REJECTED: &str = "";
 
-/// Hears what WebSockets tell.
+/// Handles the events of WebSockets.
 pub(crate) trait Listener {
-    /// One has brought a message.
+    /// Handles a message.
     fn handle_message(&self, socket: &WebSocket, message: &JsValue);
 
-    /// One was closed from the other side.
+    /// Handles a WebSocket that the client has closed.
     fn handle_close(&self, socket: &WebSocket, code: u16);
 
-    /// One broke.
+    /// Handles a WebSocket that broke.
     fn handle_error(&self, socket: &WebSocket);
 
-    /// Some that are kept awake have brought something:
+    /// Handles what WebSockets that are kept awake have brought:
     /// [`WebSockets::take_brought`].
     fn handle_brought(&self);
 }
@@ -51,7 +51,8 @@ pub(crate) struct WebSockets {
     brought: Array,
     listener: Function,
     _handler: Closure<dyn FnMut()>,
-    /// Whose heartbeats the runtime answers, as far as this instance knows.
+    /// The revision whose heartbeats the runtime answers, as far as this instance
+    /// knows.
     paired: Cell<Option<Revision>>,
 }
 
@@ -62,8 +63,8 @@ impl WebSockets {
                 object.handle_brought();
             }
         });
-        // It is not called by the event itself: a listener that throws, as one does
-        // whose handler panics, would end the object with all its WebSockets.
+        // It is not called by the event itself: a listener that throws, as it does
+        // if its handler panics, would end the object with all its WebSockets.
         let later = function(&js_sys::global(), "queueMicrotask")
             .map(|queue_microtask| bound(&queue_microtask, &JsValue::UNDEFINED, handler.as_ref()));
         let before = state.own(LISTENER).dyn_into::<Function>().ok();
@@ -97,11 +98,11 @@ impl WebSockets {
         });
     }
 
-    /// Takes a WebSocket into use, so that it outlives sleep.
+    /// Accepts a WebSocket so that it survives sleep.
     ///
     /// # Errors
     ///
-    /// The object has as many as the platform lets it have.
+    /// The object has as many WebSockets as the platform allows.
     pub(crate) fn accept(
         &self,
         socket: &WebSocket,
@@ -115,7 +116,7 @@ impl WebSockets {
     }
 
     /// Has the runtime answer the heartbeats of the revision that has more
-    /// WebSockets here, now that one more of this revision is here.
+    /// WebSockets here, now that there is one more of this revision.
     fn pair(&self, revision: Revision) {
         if self.paired.get() == Some(revision) {
             return;
@@ -137,15 +138,15 @@ impl WebSockets {
         self.paired.set(Some(chosen));
     }
 
-    /// Takes a WebSocket into use in an object that never sleeps.
+    /// Accepts a WebSocket in an object that never sleeps.
     pub(crate) fn accept_awake(&self, socket: &WebSocket, key: Key) {
         self.keep_awake(socket, &tag(key));
     }
 
     fn keep_awake(&self, socket: &WebSocket, tag: &str) {
         socket.accept_awake();
-        // What comes is put down on the JavaScript side first: whatever happens to
-        // this instance, it is there for the next.
+        // Events are stored on the JavaScript side first: whatever happens to this
+        // instance, they are there for the next.
         let put_down = function(&self.brought, "push").map(|push| push.bind0(&self.brought));
         for event in EVENTS {
             // It fails for no listener that is a function.
@@ -157,7 +158,7 @@ impl WebSockets {
         self.tagged_awake(tag).push(socket);
     }
 
-    /// Takes what the WebSockets have brought that are kept awake.
+    /// Takes the events that WebSockets that are kept awake have brought.
     pub(crate) fn take_brought(&self, object: &dyn Listener) {
         while self.brought.length() > 0 {
             handle_event(object, &self.brought.shift());
@@ -165,10 +166,10 @@ impl WebSockets {
     }
 
     /// Closes a WebSocket that no session wants, a moment after it was opened: what
-    /// its client has sent on another one is to be dealt with first.
+    /// its client has sent on another one has to be handled first.
     ///
-    /// It is kept awake for that long. A hibernating WebSocket that has brought
-    /// nothing yet would be let go only when the object sleeps.
+    /// It is kept awake for that long. A hibernating WebSocket that has not brought
+    /// anything would be released only when the object sleeps.
     pub(crate) fn reject(&self, socket: WebSocket) {
         self.keep_awake(&socket, REJECTED);
         let awake = self.awake.clone();
@@ -179,7 +180,7 @@ impl WebSockets {
         }));
     }
 
-    /// Closes those that an earlier instance has rejected.
+    /// Closes the WebSockets that an earlier instance has rejected.
     pub(crate) fn close_rejected(&self) {
         for socket in self.tagged_awake(REJECTED) {
             retire(socket.unchecked_ref(), 1000);
@@ -187,7 +188,8 @@ impl WebSockets {
         self.awake.delete(&REJECTED.into());
     }
 
-    /// A WebSocket is closed. The runtime forgets those that it keeps by itself.
+    /// Forgets a WebSocket that is closed. The runtime itself forgets those that it
+    /// keeps.
     pub(crate) fn forget(&self, socket: &WebSocket, key: Key) {
         forget_awake(&self.awake, socket, &tag(key));
     }
@@ -205,7 +207,7 @@ impl WebSockets {
         all
     }
 
-    /// Those of a session.
+    /// Returns the WebSockets of a session.
     pub(crate) fn of_session(&self, key: Key) -> Vec<WebSocket> {
         let tag = &*tag(key);
         let mut tagged = self.state.sockets_tagged(tag);
@@ -240,7 +242,7 @@ fn forget_awake(awake: &Map, socket: &WebSocket, tag: &str) {
     }
 }
 
-/// The tag of all WebSockets of a revision.
+/// Returns the tag of all WebSockets of a revision.
 fn revision_tag(revision: Revision) -> &'static str {
     match revision {
         Revision::V3 => "revision 3",
@@ -248,10 +250,10 @@ fn revision_tag(revision: Revision) -> &'static str {
     }
 }
 
-/// Closes a WebSocket that belongs to no session any more: what it may still
-/// bring is nobody's.
+/// Closes a WebSocket that does not belong to a session any more, and ignores what
+/// it may still bring.
 pub(crate) fn retire(socket: &WebSocket, code: u16) {
-    // An empty attachment is one that cannot be read.
+    // An empty attachment cannot be read.
     let _ = socket.set_attachment(&[]);
     socket.close_quietly(code);
 }
@@ -264,7 +266,7 @@ fn function(thing: &JsValue, name: &str) -> Option<Function> {
     Reflect::get(thing, &name.into()).ok()?.dyn_into().ok()
 }
 
-/// A property of ours, which is made where it is missing.
+/// Returns a property of ours, after creating it if it is missing.
 fn own<T: JsCast>(state: &ObjectState, name: &str, make: impl FnOnce() -> T) -> T {
     state.own(name).dyn_into().unwrap_or_else(|_| {
         let value = make();
@@ -273,7 +275,7 @@ fn own<T: JsCast>(state: &ObjectState, name: &str, make: impl FnOnce() -> T) -> 
     })
 }
 
-/// What the runtime calls a hibernating WebSocket's object for by itself.
+/// Dispatches an event, as the runtime does for hibernating WebSockets.
 fn handle_event(object: &dyn Listener, event: &JsValue) {
     let property = |name: &str| Reflect::get(event, &name.into()).unwrap_or_default();
     let Ok(socket) = property("target").dyn_into::<WebSocket>() else {

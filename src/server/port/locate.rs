@@ -1,4 +1,4 @@
-//! Where the objects are: the one place where an object is looked up.
+//! The one place where objects are looked up.
 
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
@@ -12,7 +12,7 @@ use crate::platform;
 ///
 /// # Errors
 ///
-/// There is neither: what whoever deployed the Worker has to do.
+/// There is neither. The error says how to add one.
 pub(crate) fn objects(binding: &str, env: &Env) -> Result<DurableObjectNamespace, String> {
     let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
     let bound = property(env, binding).filter(|bound| !bound.is_undefined());
@@ -35,16 +35,16 @@ pub(crate) fn objects(binding: &str, env: &Env) -> Result<DurableObjectNamespace
 }
 
 /// Finds the object of an id in hexadecimal. The platform refuses ids that it has
-/// not given out.
+/// not issued.
 pub(crate) fn by_id(objects: &DurableObjectNamespace, id: &str) -> Option<DurableObject> {
     objects.get(&objects.id_from_string(id).ok()?).ok()
 }
 
-/// Finds the object of a name, or makes it; one of its own where there is no name.
+/// Finds or creates the object of a name. Without a name, creates a new one.
 ///
 /// # Errors
 ///
-/// The platform could not.
+/// The platform refused.
 pub(crate) fn by_name(
     objects: &DurableObjectNamespace,
     name: Option<&str>,

@@ -1,14 +1,13 @@
 //! The one way to the sessions and sockets of a server.
 //!
-//! Whoever wants something of them, a handler in the same object or a route
-//! somewhere else in the Worker, makes a [`Request`] and gives it to a [`Port`],
-//! which answers with a [`Reply`]. An object carries requests out itself; the port
-//! of another part of the Worker finds the object and sends them there, in the one
-//! encoding that both have.
+//! A handler in the same object, or a route somewhere else in the Worker, makes a
+//! [`Request`] and gives it to a [`Port`], which answers with a [`Reply`]. An object
+//! carries requests out itself; the port of another part of the Worker finds the
+//! object and sends them there, in the one encoding that both have.
 //!
-//! A request names what it is for by ids and numbers alone. So nothing outside the
-//! object holds what dies with its memory, and what is asked of a socket that has
-//! gone meets nobody, even where its client has joined the namespace again.
+//! A request names its target by ids and numbers alone. So nothing outside the
+//! object holds what dies with its memory, and a request for a socket that has gone
+//! reaches nobody, even if its client has joined the namespace again.
 
 pub(crate) mod locate;
 pub(crate) mod remote;
@@ -30,31 +29,31 @@ use crate::sid::{Key, Sid};
 
 /// Carries out requests.
 pub(crate) trait Port {
-    /// Carries out a request. It is done when this returns, unless its answer has
-    /// to be waited for.
+    /// Carries out a request. It is done when this returns, unless its answer has to
+    /// be awaited.
     fn call(&self, request: Request<'_>) -> Called;
 
-    /// The Worker's bindings.
+    /// Returns the Worker's bindings.
     fn env(&self) -> &Env;
 }
 
 /// The port of the object that this code runs in.
 pub(crate) trait LocalPort: Port {
-    /// Whether a session is in this object.
+    /// Returns whether a session is in this object.
     fn holds(&self, sid: &Sid) -> bool;
 
-    /// The object's storage.
+    /// Returns the object's storage.
     fn storage(&self) -> worker::durable::Storage;
 
     /// Runs a task beside the handlers, for as long as a session lasts.
     fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>);
 }
 
-/// Something to be done.
+/// Something to be done with a session or with sockets.
 ///
-/// What concerns one socket by its [`Spot`] can be asked in its own object only: it
-/// has no encoding, for the numbers mean nothing elsewhere. Variants without one stand
-/// last, since the others are encoded by their number.
+/// A request that names a socket by its [`Spot`] is valid in its own object only: it
+/// has no encoding, because the numbers mean nothing elsewhere. Variants without an
+/// encoding stand last, since the others are encoded by their number.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request<'a> {
     /// Sends a message to a session's client.
@@ -85,7 +84,7 @@ pub(crate) enum Request<'a> {
 }
 
 impl Request<'_> {
-    /// The session it is for, if it is for one.
+    /// Returns the session it is for, if it is for one.
     pub(crate) fn session(&self) -> Option<Key> {
         match self {
             Self::Send(key, _)
@@ -115,8 +114,7 @@ impl Spot {
     }
 }
 
-/// Where a socket is and what it is called. It does not change while the socket
-/// lives.
+/// A socket's place and names, which do not change while it lives.
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) spot: Spot,
@@ -124,7 +122,7 @@ pub(crate) struct Address {
     pub(crate) id: Box<str>,
 }
 
-/// Whom an operation is for.
+/// The sockets that an operation is for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Target {
     /// Sockets of a namespace.
@@ -143,7 +141,7 @@ pub(crate) struct Selection {
     pub(crate) local: bool,
 }
 
-/// What is to be done with sockets.
+/// An operation on sockets.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Operation {
     Emit {
@@ -153,7 +151,7 @@ pub(crate) enum Operation {
     },
     EmitWithAck {
         args: Args<'static>,
-        /// How many milliseconds their answers are waited for.
+        /// The number of milliseconds to wait for their answers.
         timeout: u64,
     },
     Fetch,
@@ -165,7 +163,7 @@ pub(crate) enum Operation {
     },
 }
 
-/// What can be asked about one socket.
+/// A question about one socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
     IsConnected,
@@ -174,7 +172,7 @@ pub(crate) enum Look {
     Handshake,
 }
 
-/// What came of a request.
+/// The answer to a request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     Done,
@@ -192,7 +190,7 @@ pub(crate) enum Reply {
     Handshake(StoredHandshake),
 }
 
-/// What is told of a socket to whoever fetches it.
+/// A socket as it is fetched.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Remote {
     pub(crate) id: String,
@@ -205,9 +203,9 @@ pub(crate) struct Remote {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Answers {
     pub(crate) answers: Vec<Args<'static>>,
-    /// How many sockets have not answered in time.
+    /// The number of sockets that did not answer in time.
     pub(crate) late: usize,
-    /// How many were disconnected before they answered.
+    /// The number of sockets that were disconnected before they answered.
     pub(crate) gone: usize,
 }
 
@@ -215,12 +213,12 @@ pub(crate) struct Answers {
 pub(crate) enum Called {
     /// It is carried out.
     Done(Result<Reply, PortError>),
-    /// Its answer has to be waited for.
+    /// Its answer has to be awaited.
     Later(LocalBoxFuture<'static, Result<Reply, PortError>>),
 }
 
 impl Called {
-    /// Waits for the answer, if it has to be waited for.
+    /// Returns the answer, after waiting for it if necessary.
     pub(crate) async fn reply(self) -> Result<Reply, PortError> {
         match self {
             Self::Done(reply) => reply,
@@ -228,7 +226,7 @@ impl Called {
         }
     }
 
-    /// The answer of a request that is carried out at once.
+    /// Returns the answer to a request that is carried out at once.
     pub(crate) fn now(self) -> Result<Reply, PortError> {
         match self {
             Self::Done(reply) => reply,
@@ -255,19 +253,19 @@ impl From<Result<Reply, PortError>> for Called {
     }
 }
 
-/// Why a request was not carried out.
+/// A request was not carried out.
 #[derive(Debug)]
 pub(crate) enum PortError {
-    /// There is no such session or socket, or no longer.
+    /// There is no such session or socket, or not any more.
     Gone,
-    /// The socket is in as many rooms as it may be in.
+    /// The socket is in as many rooms as it may be.
     TooManyRooms,
     /// It is not known which object it is for.
     Placement,
     /// The object could not be reached.
     Platform(worker::Error),
-    /// The object answered something else than what was asked, as one of another
-    /// build may.
+    /// The object's answer does not fit the request, as that of another build may
+    /// not.
     Answer,
 }
 
@@ -296,27 +294,27 @@ impl core::error::Error for PortError {
 /// version is rolled out, objects of both may meet.
 const VERSION: u8 = 1;
 
-/// Bytes of a request for another object.
+/// Encodes a request for another object.
 pub(crate) fn encode_request(request: &Request<'_>) -> Result<Vec<u8>, PortError> {
     // As `versioned` does, save that what is asked of a spot cannot be written.
     postcard::to_allocvec(&(VERSION, request)).map_err(|_| PortError::Answer)
 }
 
-/// The request that another part of the Worker sent.
+/// Decodes a request that another part of the Worker sent.
 pub(crate) fn decode_request(bytes: &[u8]) -> Option<Request<'static>> {
     versioned::decode(VERSION, bytes).ok()
 }
 
-/// What an object answers that could not do what was asked.
+/// The answer of an object that could not do what was asked.
 #[derive(Debug, Serialize, Deserialize)]
 enum Failure {
     Gone,
     TooManyRooms,
-    /// For a reason that has to do with the object.
+    /// For another reason.
     Other,
 }
 
-/// Bytes of an answer to another part of the Worker.
+/// Encodes an answer to another part of the Worker.
 pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
     let reply = reply.map_err(|error| match error {
         PortError::Gone => Failure::Gone,
@@ -326,7 +324,7 @@ pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
     versioned::encode(VERSION, &reply)
 }
 
-/// The answer that another object gave.
+/// Decodes another object's answer.
 pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
     let reply: Result<Reply, Failure> =
         versioned::decode(VERSION, bytes).map_err(|_| PortError::Answer)?;

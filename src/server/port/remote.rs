@@ -1,5 +1,5 @@
-//! The port of code that runs outside the objects: it finds the object that a request
-//! is for, and sends the request there.
+//! The port for code outside the objects: it finds the object that a request is for,
+//! and sends the request there.
 
 use std::rc::Rc;
 
@@ -18,11 +18,11 @@ pub(crate) struct RemotePort {
     /// The name of the Durable Object binding.
     binding: Rc<str>,
     env: Env,
-    /// Of the sockets that are meant, where they are placed by one.
+    /// The key by which the sockets are placed, if they are.
     key: Option<String>,
 }
 
-/// Which object a request is for.
+/// The object that a request is for.
 enum ObjectName {
     Name(String),
     /// In hexadecimal.
@@ -39,7 +39,7 @@ impl RemotePort {
         }
     }
 
-    /// The same for the sockets that are placed by this key.
+    /// Returns the same port for the sockets that are placed by this key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
         Self {
             key: Some(key.to_owned()),
@@ -51,8 +51,8 @@ impl RemotePort {
         &self.options
     }
 
-    /// The object in which the sockets are, as far as the placement and the target
-    /// tell.
+    /// Returns the object that holds the sockets, as far as the placement and the
+    /// target tell.
     fn object_of(&self, target: &Target) -> Result<ObjectName, PortError> {
         let placement = &self.options.placement;
         if let Some(name) = placement.name_of(&self.options.path, self.key.as_deref()) {
@@ -112,7 +112,7 @@ impl RemotePort {
     }
 }
 
-/// What an object answers in which nobody is meant.
+/// Returns the answer of an object that holds none of the sockets or sessions.
 fn empty(request: &Request<'_>) -> Result<Reply, PortError> {
     Ok(match request {
         Request::Operate(Target::Sockets(_), operation) => match operation {
@@ -139,7 +139,7 @@ fn empty(request: &Request<'_>) -> Result<Reply, PortError> {
 impl Port for RemotePort {
     fn call(&self, request: Request<'_>) -> Called {
         let Request::Operate(target, _) = &request else {
-            // All others are for a session, and come by `call_for`.
+            // All others are for a session, and use `call_for`.
             return PortError::Placement.into();
         };
         let prepared = self.object_of(target).and_then(|name| {

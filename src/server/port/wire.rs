@@ -1,8 +1,8 @@
-//! Requests of other parts of the Worker.
+//! Both ends of requests between the parts of the Worker.
 //!
-//! They come by `fetch`, on paths that no client's request can have: the front
-//! passes on only what is on the path of a server, and no server's path begins
-//! with `/!`.
+//! They are sent with `fetch`, on paths that no client's request can have: the front
+//! passes on only what is on the path of a server, and no server's path begins with
+//! `/!`.
 
 use js_sys::{Promise, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -13,17 +13,16 @@ use worker::worker_sys::DurableObject;
 use crate::platform;
 use crate::port::{self, Called, PortError, Reply};
 
-/// What the path of a request begins with. What follows is the path of the server
-/// it is for.
+/// The beginning of the path of a request. The path of the server follows.
 pub(crate) const CALL: &str = "/!call";
 
-/// The same of what makes a new instance.
+/// The beginning of the path of a request that only wakes an object.
 pub(crate) const WAKE: &str = "/!wake";
 
-/// Makes an object wake, for the server on `path`. Nobody waits for the answer,
-/// which has no body: the object could not sleep while one is unread.
+/// Wakes an object, for the server on `path`. Nobody waits for the answer, which has
+/// no body: the object could not sleep while one is unread.
 pub(crate) fn wake(object: &DurableObject, path: &str) {
-    // If it cannot be called, the next event will do.
+    // If the object cannot be called, its next event will do.
     let _ = fetch(object, &format!("http://dormouse{WAKE}{path}"), &[]);
 }
 
@@ -57,7 +56,7 @@ fn fetch(object: &DurableObject, url: &str, body: &[u8]) -> Result<Promise, JsVa
     object.fetch_with_request(&Request::new_with_str_and_init(url, &init)?)
 }
 
-/// Answers a request from elsewhere with what `call` makes of it.
+/// Answers a request from elsewhere with the result of `call`.
 pub(crate) fn answer(
     request: &Request,
     call: impl FnOnce(port::Request<'static>) -> Called + 'static,
@@ -78,12 +77,12 @@ pub(crate) fn answer(
     platform::promise(Box::pin(answering))
 }
 
-/// There is nothing of the kind here.
+/// Returns the answer to a request that cannot be read or is not for a server.
 pub(crate) fn unknown() -> JsValue {
     without_body(404)
 }
 
-/// It is done.
+/// Returns the answer to a request that has no result.
 pub(crate) fn done() -> JsValue {
     without_body(200)
 }

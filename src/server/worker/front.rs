@@ -1,9 +1,8 @@
 //! The front: the stateless Worker that every request meets first.
 //!
-//! It refuses what can be refused without waking an object, and passes the rest
-//! to the object that holds the session. It never waits for the object: the
-//! runtime joins the two, so that nothing of ours has to live as long as a held
-//! poll does.
+//! It refuses what can be refused without waking an object, and passes the rest to
+//! the object that holds the session. It never waits for the object: the runtime
+//! joins the two, so that nothing of ours has to live as long as a held poll does.
 
 use core::future::poll_fn;
 use std::rc::Rc;
@@ -26,15 +25,15 @@ use crate::query::{self, Query};
 use crate::request::Handshake;
 use crate::sid::Sid;
 
-/// Where a request has gone.
+/// The destination of a request.
 enum Routed {
     /// To a server: a response, or the promise of one.
     Server(JsValue),
-    /// Nowhere yet: it is none of ours.
+    /// To the application: it is not for a server.
     Application,
 }
 
-/// The Worker's `fetch`.
+/// Handles a request to the Worker: its `fetch`.
 pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
     let app = app();
     let running = running_fetch(&env);
@@ -61,9 +60,9 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
 
 /// Serves a request from within the application's own `fetch`.
 ///
-/// `None` if it is for none of the servers. Prefer to give the application's
-/// routes to [`App::fetch`](crate::App::fetch): a poll that is held there
-/// outlives a panic elsewhere in the Worker, and one that is awaited here does
+/// Returns `None` if it is not for one of the servers. Prefer to give the
+/// application's routes to [`App::fetch`](crate::App::fetch): a poll that is held
+/// there outlives a panic elsewhere in the Worker, and one that is awaited here does
 /// not.
 ///
 /// # Errors
@@ -115,13 +114,13 @@ fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
     })
 }
 
-/// A request that an object is to see.
+/// A request that is passed on to an object.
 enum Admitted {
     Session(Sid),
     Handshake(Revision, Handshake),
 }
 
-/// One that none is to see, and the application's words on it.
+/// A request that is refused, and the application's message if it was its decision.
 struct Denied(Refusal, Option<String>);
 
 impl From<Refusal> for Denied {
@@ -130,8 +129,8 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// Looks at a request in the order in which the reference server does, so that
-/// clients see the same error first.
+/// Checks a request in the same order as the reference server, so that clients see
+/// the same error first.
 fn admit(
     endpoint: &Endpoint,
     request: &Request,
@@ -195,12 +194,12 @@ fn refuse(endpoint: &Endpoint, request: &Request, denied: &Denied) -> Response {
     )
 }
 
-/// The Durable Objects of an application.
+/// Returns the Durable Objects of an application.
 fn objects(app: &App, env: &Env) -> Result<DurableObjectNamespace, String> {
     locate::objects(&app.binding, env)
 }
 
-/// The object for a new session.
+/// Returns the object for a new session.
 fn place(
     endpoint: &Endpoint,
     objects: &DurableObjectNamespace,
@@ -221,7 +220,7 @@ fn pass_on(object: &DurableObject, request: &Request) -> JsValue {
     }
 }
 
-/// A mistake of whoever deployed the Worker.
+/// Logs and answers a mistake in the deployment of the Worker.
 fn misconfigured(message: &str) -> JsValue {
     log::misconfigured(message);
     plain(message, 500).into()

@@ -1,3 +1,3 @@
-//! The Worker, which keeps nothing: what requests meet first.
+//! The stateless Worker, which requests meet first.
 
 pub(crate) mod front;

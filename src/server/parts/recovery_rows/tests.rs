@@ -1,12 +1,12 @@
-//! What is asked of SQL, and what is made of its answers.
+//! The statements that are run, and the use of their results.
 
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::in_browser::js;
 
-/// An object whose SQL answers with `rows`, JavaScript that may look at `statement`
-/// and `bindings`.
+/// Creates an object whose SQL answers with `rows`, JavaScript that may look at
+/// `statement` and `bindings`.
 fn state(rows: &str) -> ObjectState {
     let state = js(
         &format!(

@@ -6,7 +6,7 @@ use crate::in_browser::{js, js_async, request};
 
 const URL: &str = "https://example.com/engine.io/?EIO=4&transport=polling";
 
-/// A server on `/engine.io/`. All tests of a page share it.
+/// Installs a server on `/engine.io/`. All tests of a page share it.
 fn install() {
     let _ = crate::api::app::install(Engine::new());
 }
@@ -44,7 +44,7 @@ fn get() -> Request {
     request("GET", URL, &[])
 }
 
-/// The only request that waits.
+/// Returns the only request that waits.
 fn only(waiting: &Requests) -> (ConnId, Kind) {
     let all = waiting.all();
     assert_eq!(all.len(), 1);
