@@ -1,4 +1,4 @@
-//! What the tests that run in a browser share.
+//! Helpers of the tests that run in a browser.
 
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
@@ -26,8 +26,8 @@ pub(crate) async fn wait(millis: u32) {
     js_async("await new Promise((done) => setTimeout(done, x));", millis).await;
 }
 
-/// A request with these headers. No `Request` of a browser: pages must not set
-/// headers such as `origin` and `accept-encoding`.
+/// Creates a request with these headers. It is not a browser's `Request`: pages must
+/// not set headers such as `origin` and `accept-encoding`.
 pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Request {
     let headers: Array = headers
         .iter()

@@ -180,9 +180,9 @@ impl fmt::Debug for Io {
 ///
 /// ```no_run
 /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
-/// // Everybody else in two rooms, but for who is in a third.
+/// // Everybody else in two rooms, except those in a third.
 /// socket.to(["a", "b"]).except("c").emit("news", "hello").await?;
-/// // Everybody, the sender too; it does not matter if it gets lost.
+/// // Everybody, including the sender; it does not matter if it gets lost.
 /// socket.io().to("a").volatile().emit("position", (1, 2)).await?;
 /// // Who answers?
 /// let answers: Vec<(String,)> = socket.to("a").emit_with_ack("name?", ()).await?.answers;

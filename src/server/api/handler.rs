@@ -7,7 +7,7 @@
 //! | | takes |
 //! |---|---|
 //! | every handler of a namespace | [`Io`](crate::Io), [`State`](crate::State), the Worker's `Env` |
-//! | but for `on_expired` | [`Socket`](crate::Socket) |
+//! | all of them except `on_expired` | [`Socket`](crate::Socket) |
 //! | `on`, `on_fallback`, `on_any`, `event_middleware` | the event's arguments as one tuple, or as [`Args`](crate::Args); [`EventName`](crate::EventName) |
 //! | `on`, `on_fallback` | [`Ack`](crate::Ack) |
 //! | `on_connect`, `middleware` | [`Auth`](crate::Auth), [`Recovered`](crate::Recovered), [`Handshake`](crate::Handshake) |

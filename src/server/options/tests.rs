@@ -4,7 +4,7 @@ use super::*;
 use crate::App;
 use crate::api::engine::Engine;
 
-/// Which option is wrong, and what is to be done.
+/// Returns which option is wrong, and the remedy.
 fn wrong(engine: Engine) -> Option<(&'static str, String)> {
     let error = engine.options.check().err()?;
     // Whoever reads it knows which server, which option and what to do.

@@ -136,8 +136,8 @@ fn a_request_without_a_signal_is_no_error() {
     }
 }
 
-/// A request whose body comes in chunks of these lengths. It remembers whether
-/// the rest of it was declined.
+/// Creates a request whose body comes in chunks of these lengths. It remembers
+/// whether the rest of it was declined.
 fn streamed(chunks: &[u32]) -> Request {
     let request = js(
         "let declined = false;
@@ -209,7 +209,7 @@ async fn a_body_that_somebody_reads_already_is_an_error() {
     assert!(read_at_most(&request, 9).await.is_err());
 }
 
-/// A WebSocket of the shape that ours have. It keeps what is done with it.
+/// Creates a WebSocket of the shape that ours have. It records what is done with it.
 fn socket() -> WebSocket {
     let socket = js(
         "const done = [];
@@ -321,7 +321,7 @@ fn sockets_keep_their_connections() {
     assert_eq!(socket.conn(), Some(ConnId(MAX_SAFE)));
 }
 
-/// An object's state of the shape that the platform's has.
+/// Creates an object's state of the shape that the platform's has.
 fn state(members: &str) -> ObjectState {
     let state = js(&format!("return {{ {members} }};"), 0);
     ObjectState::new(state.unchecked_ref())

@@ -1,9 +1,9 @@
-//! What the compiler says of mistakes in handlers.
+//! The compiler's messages about mistakes in handlers.
 //!
-//! Each file in `compile_fail/` is one mistake, with what has to be said of it
-//! behind `//~`. They are compiled together, as modules of one crate, with the very
-//! libraries that `cargo test` has built. Those in `when_built/` are found only
-//! when code is generated, and are compiled one by one.
+//! Each file in `compile_fail/` is one mistake, with the required messages behind
+//! `//~`. They are compiled together, as modules of one crate, with the very
+//! libraries that `cargo test` has built. Those in `when_built/` are found only when
+//! code is generated, and are compiled one by one.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::indexing_slicing)]
 
@@ -48,7 +48,7 @@ fn so_is_what_is_found_when_code_is_generated() {
     assert_none(&problems.collect::<Vec<_>>());
 }
 
-/// What is missing of what has to be said.
+/// Returns which of the required messages are missing.
 fn missing(path: &Path, expected: &[String], said: &str) -> Option<String> {
     let is_missing = |text: &&String| said.is_empty() || !said.contains(text.as_str());
     let missing: Vec<_> = expected.iter().filter(is_missing).cloned().collect();
@@ -65,7 +65,7 @@ fn assert_none(missing: &[String]) {
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
-/// The files of a folder, each with the lines behind `//~`.
+/// Returns the files of a folder, each with the lines behind `//~`.
 fn cases(folder: &str) -> BTreeMap<PathBuf, Vec<String>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
@@ -83,7 +83,7 @@ fn cases(folder: &str) -> BTreeMap<PathBuf, Vec<String>> {
 }
 
 struct Diagnosis {
-    /// Where it is.
+    /// The files that it points at.
     files: Vec<PathBuf>,
     rendered: String,
 }
@@ -130,8 +130,8 @@ fn spans(error: &Value) -> impl Iterator<Item = String> {
         .filter_map(|span| span["file_name"].as_str().map(str::to_owned))
 }
 
-/// The libraries that the mistakes are made with, as `cargo test` has built them:
-/// it says again where they are.
+/// Returns the libraries that the mistakes are compiled with, as `cargo test` has
+/// built them. Cargo is asked again where they are.
 fn libraries() -> &'static [(String, PathBuf)] {
     static LIBRARIES: OnceLock<Vec<(String, PathBuf)>> = OnceLock::new();
     LIBRARIES.get_or_init(find_libraries)

@@ -1,4 +1,4 @@
-//! Rules of the house that the compiler does not know: who may know whom.
+//! Rules of the house that the compiler does not know: which modules may know which.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the server, each of which may know those before it and no others.
-/// What stands on one line does not know each other either.
+/// Modules in the same row do not know each other either.
 const ORDER: &[&[&str]] = &[
     &["sid", "table", "query", "log", "origin"],
     &["compatibility"],
@@ -48,7 +48,7 @@ fn sources() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Without comments, and without the tests at the end.
+/// Returns a file's text without comments, and without the tests at the end.
 fn code(text: &str) -> String {
     let lines = text
         .lines()
@@ -57,7 +57,7 @@ fn code(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// `parts/clock.rs` is of `parts`, and `http.rs` of `http`.
+/// Returns a file's module: `parts/clock.rs` is in `parts`, and `http.rs` is `http`.
 fn module_of(file: &str) -> &str {
     let top = file.split('/').next().unwrap_or(file);
     top.strip_suffix(".rs").unwrap_or(top)

@@ -76,7 +76,7 @@ fn nothing_is_no_argument() {
     check(borrowed, "");
 }
 
-/// What serde tells us in the same way as `()`.
+/// Something that serde reports in the same way as `()`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Perhaps {
@@ -216,7 +216,7 @@ fn replies<N>(value: impl Reply<N> + Debug, expect: &str) {
     assert!(replied.failed.is_none(), "{shown}");
 }
 
-/// An error of the application's own, which the client gets.
+/// Checks an error of the application's own, which the client gets.
 fn fails<E: Serialize + Debug>(error: E, expect: &str, log: &str) {
     let shown = format!("{error:?}");
     let replied = Err::<i32, E>(error).into_replied();
@@ -230,7 +230,7 @@ fn fails<E: Serialize + Debug>(error: E, expect: &str, log: &str) {
     assert_eq!(failed.failure.to_log(), log, "{shown}");
 }
 
-/// One that the client gets nothing of.
+/// Checks an error that the client is not told about.
 fn is_internal<N>(value: impl Reply<N>, log: &str) {
     let replied = value.into_replied();
     assert_eq!(replied.args.json(), r#"[{"error":"internal error"}]"#);

@@ -56,7 +56,7 @@ fn call<S>(handler: impl Handler<OnTest, S>, numbers: &[i64]) -> Result<Call<Rep
     Handler::call(&Rc::new(handler), &mut context(numbers))
 }
 
-/// What a function answers that has returned when it is called.
+/// Returns the answer of a handler that returns when it is called.
 fn done<S>(handler: impl Handler<OnTest, S>, numbers: &[i64]) -> String {
     match call(handler, numbers) {
         Ok(Call::Done(replied)) => replied.args.json().to_owned(),
@@ -65,7 +65,7 @@ fn done<S>(handler: impl Handler<OnTest, S>, numbers: &[i64]) -> String {
     }
 }
 
-/// The same of an async one.
+/// Returns the answer of an async handler.
 fn later<S>(handler: impl Handler<OnTest, S>, numbers: &[i64]) -> String {
     match call(handler, numbers) {
         Ok(Call::Later(future)) => {

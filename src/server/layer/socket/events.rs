@@ -1,4 +1,4 @@
-//! What clients say: events and acknowledgements.
+//! Events and acknowledgements that clients send.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -220,7 +220,7 @@ fn call(
     }
 }
 
-/// What happens to a handler's return value.
+/// The way that a handler's return value takes.
 struct Reply {
     address: Rc<Address>,
     /// `None` if nobody waits for it.
