@@ -158,6 +158,12 @@ const handlers = {
     targetOf(socket, operators).disconnectSockets(close === true);
     ack('ok');
   },
+  within: (socket, [room], ack) => {
+    socket.in(room).emit('within', 'socket');
+    socket.nsp.in(room).emit('within', 'io');
+    socket.nsp.to([]).in(room).emit('within', 'broadcast');
+    ack('ok');
+  },
   'close-room': (socket, [room], ack) => {
     socket.nsp.in(room).socketsLeave(room);
     ack('ok');

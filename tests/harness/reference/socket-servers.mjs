@@ -9,6 +9,9 @@
 //                     tests can reach: 20 namespaces for a client, 50 rooms for a socket
 //   /recovery/        the usual options, connection state recovery of 2 minutes
 //   /recovery-short/  the same, of 1 second
+//   /keyed/           the usual options, sockets placed by the query's `key` (ours only)
+//   /deploy/          namespaces that change with a deploy: tests/worker/src/deploy.rs
+//                     (ours only)
 //   /msgpack/         the usual options, packets as socket.io-msgpack-parser writes them
 //
 // Namespaces of each server:
@@ -45,6 +48,14 @@
 //   make-join (operators, room), make-leave (operators, room)
 //   make-disconnect (operators, close), close-room (room)
 //                                → "ok"
+//   within (room)                emits `within` to it by each method of this name, with
+//                                "socket", "io" and "broadcast" → "ok"
+//   keep (name)                  keeps the handles of the socket and the acknowledgement
+//   use (name, method)           → what comes of a method of theirs
+//   drop (name)                  → whether they were kept
+//   wait (name, value)           → value, once released
+//   release (name)               → whether somebody waited (all five ours only)
+//   sql (statement)              → the rows of the object's storage (ours only)
 //   set-data (value)             → "ok"
 //   get-data ()                  → the data
 //   who ()                       → the socket's id, the namespace's name

@@ -2,8 +2,11 @@
 //! commands, and a Socket.IO server, on several paths with different options.
 
 mod commands;
+mod deploy;
 mod routes;
+mod rows;
 mod socket;
+mod stale;
 
 use core::time::Duration;
 
@@ -87,6 +90,7 @@ fn app() -> App {
     let engines = engines();
     socket::servers()
         .into_iter()
+        .chain([deploy::server()])
         .fold(engines, App::server)
         .fetch(routes::routes)
 }

@@ -6,17 +6,19 @@ use std::collections::BTreeMap;
 
 use dormouse::{
     Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Expired, HandlerError, Handshake,
-    Io, JoinRequest, Level, Namespace, Parser, Reason, Recovered, Recovery, Refusal, RemoteSocket,
-    Server, Socket, sleep,
+    Io, JoinRequest, Level, Namespace, Parser, Placement, Reason, Recovered, Recovery, Refusal,
+    RemoteSocket, Server, Socket, sleep,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::commands;
+use crate::rows::rows;
+use crate::stale::stale;
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 6] {
+pub(crate) fn servers() -> [Server; 7] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -29,6 +31,9 @@ pub(crate) fn servers() -> [Server; 6] {
         server("/recovery-short/").recovery(short),
         server("/msgpack/").parser(Parser::MSGPACK),
         server("/limited/").task_limit(Duration::from_secs(1)),
+        server("/keyed/").placement(Placement::key(|handshake| {
+            handshake.query("key").unwrap_or_default()
+        })),
     ]
 }
 
@@ -197,7 +202,7 @@ fn plain(namespace: Namespace) -> Namespace {
             socket.emit("any", args.behind(&event.0)?).await?;
             Ok::<(), HandlerError>(())
         });
-    many(data(acks(messages(namespace))))
+    stale(rows(many(data(acks(messages(namespace))))))
 }
 
 fn messages(namespace: Namespace) -> Namespace {
@@ -427,6 +432,15 @@ fn many(namespace: Namespace) -> Namespace {
                     target.disconnect().await?;
                 }
                 ack.send("ok").await
+            },
+        )
+        .on(
+            "within",
+            async |socket: Socket, io: Io, (room,): (String,)| {
+                socket.within(&room).emit("within", "socket").await?;
+                io.within(&room).emit("within", "io").await?;
+                io.all().within(&room).emit("within", "broadcast").await?;
+                Ok::<_, EmitError>("ok")
             },
         )
         .on(
