@@ -23,6 +23,7 @@ const outcomes = {
   emit_volatile: 'gone',
   emit_with_ack: 'gone',
   join: 'gone',
+  'join no room': 'gone',
   leave: 'gone',
   'leave no room': 'gone',
   set_data: 'gone',

@@ -189,7 +189,10 @@ fn join(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply, PortError> 
                 cx.index.join(spot, socket.namespace(), room);
             }
         }
-        Ok(())
+        // Where there was no room to enter, nobody has looked yet.
+        is_current(client, spot)
+            .then_some(())
+            .ok_or(JoinError::Gone)
     });
     cx.parts.turn.mark_dirty(spot.session);
     match joined {
