@@ -7,7 +7,7 @@ use web_sys::Request;
 use worker::Env;
 
 use super::{Inner, endpoint_at};
-use crate::parts::spawn;
+use crate::parts::{RecoveryRows, spawn};
 use crate::port::wire;
 use crate::port::{self, Called, LocalPort, Port, PortError};
 use crate::sid::{Key, Sid};
@@ -57,16 +57,26 @@ impl Inner {
         };
         self.wake(&endpoint.options);
         wire::answer(request, move |request| {
-            // A session in here knows better than the caller which server it belongs
-            // to.
-            if let Some(session) = request.session() {
-                inner.parts.sessions.find(session);
-            }
-            inner.adopt(Some(&endpoint));
+            inner.find_owner(request.session());
             match inner.serves(&endpoint.options) {
                 true => inner.call(request),
-                false => PortError::Gone.into(),
+                // Its id was asked for, and is one of another server's or of nobody's.
+                false => port::nobody(&request).into(),
             }
         })
+    }
+
+    /// Finds out which server the sessions in here belong to, awake or asleep. They know
+    /// it better than the caller.
+    fn find_owner(&self, session: Option<Key>) {
+        if let Some(session) = session {
+            self.parts.sessions.find(session);
+        } else if self.layer().is_none() {
+            self.parts.sessions.restore_all();
+            // All may have gone, and only what is kept of their sockets is here.
+            if let Some(path) = RecoveryRows::server(&self.parts.state) {
+                self.adopt(endpoint_at(&path).as_ref());
+            }
+        }
     }
 }

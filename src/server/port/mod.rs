@@ -290,6 +290,31 @@ impl core::error::Error for PortError {
     }
 }
 
+/// Returns the answer where there are none of the server's sessions. A request for
+/// many sockets then reaches nobody, which is no error.
+pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
+    Ok(match request {
+        Request::Operate(Target::Sockets(_), operation) => match operation {
+            Operation::EmitWithAck { .. } => Reply::Acks(Answers::default()),
+            Operation::Fetch => Reply::Sockets(Vec::new()),
+            Operation::Emit { .. }
+            | Operation::Join(_)
+            | Operation::Leave(_)
+            | Operation::Disconnect { .. } => Reply::Done,
+        },
+        Request::CloseAll => Reply::Done,
+        Request::Send(..)
+        | Request::Close(_)
+        | Request::Transport(_)
+        | Request::UserSession(_)
+        | Request::SetUserSession(..)
+        | Request::Operate(Target::Socket(_), _)
+        | Request::Look(..)
+        | Request::SetData(..)
+        | Request::Acknowledge(..) => return Err(PortError::Gone),
+    })
+}
+
 /// The layout of the bytes below. Another number is another layout: while a new
 /// version is rolled out, objects of both may meet.
 const VERSION: u8 = 1;

@@ -96,7 +96,7 @@ impl RemotePort {
                 wire::ask(object, &self.options.path, &bytes).await
             }
             // The platform has not given out this id: nobody is there.
-            None => empty(request),
+            None => port::nobody(request),
         }
     }
 
@@ -112,30 +112,6 @@ impl RemotePort {
     }
 }
 
-/// Returns the answer of an object that holds none of the sockets or sessions.
-fn empty(request: &Request<'_>) -> Result<Reply, PortError> {
-    Ok(match request {
-        Request::Operate(Target::Sockets(_), operation) => match operation {
-            port::Operation::EmitWithAck { .. } => Reply::Acks(port::Answers::default()),
-            port::Operation::Fetch => Reply::Sockets(Vec::new()),
-            port::Operation::Emit { .. }
-            | port::Operation::Join(_)
-            | port::Operation::Leave(_)
-            | port::Operation::Disconnect { .. } => Reply::Done,
-        },
-        Request::CloseAll => Reply::Done,
-        Request::Send(..)
-        | Request::Close(_)
-        | Request::Transport(_)
-        | Request::UserSession(_)
-        | Request::SetUserSession(..)
-        | Request::Operate(Target::Socket(_), _)
-        | Request::Look(..)
-        | Request::SetData(..)
-        | Request::Acknowledge(..) => return Err(PortError::Gone),
-    })
-}
-
 impl Port for RemotePort {
     fn call(&self, request: Request<'_>) -> Called {
         let Request::Operate(target, _) = &request else {
@@ -148,7 +124,7 @@ impl Port for RemotePort {
         });
         let (object, bytes) = match prepared {
             Ok((Some(object), bytes)) => (object, bytes),
-            Ok((None, _)) => return empty(&request).into(),
+            Ok((None, _)) => return port::nobody(&request).into(),
             Err(error) => return error.into(),
         };
         let path = self.options.path.clone();
