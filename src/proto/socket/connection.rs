@@ -291,6 +291,12 @@ impl Connection {
         }
     }
 
+    /// Returns the part of a socket's id that is like a session id, and in protocol 4
+    /// is one.
+    pub fn sid_in(id: &str) -> &str {
+        id.rsplit_once('#').map_or(id, |(_, sid)| sid)
+    }
+
     /// Returns whether anything that must outlive sleep changed since this was
     /// last asked.
     pub fn take_changed(&mut self) -> bool {

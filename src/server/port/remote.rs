@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use dormouse_proto::socket::Connection;
 use worker::Env;
 use worker::worker_sys::DurableObject;
 
@@ -61,7 +62,7 @@ impl RemotePort {
         // A socket id says where its socket is.
         match target {
             Target::Sockets(selection) => match &*selection.filter.rooms {
-                [id] => Sid::parse(id)
+                [id] => Sid::parse(Connection::sid_in(id))
                     .map(|sid| ObjectName::Id(sid.object()))
                     .ok_or(PortError::Placement),
                 _ => Err(PortError::Placement),

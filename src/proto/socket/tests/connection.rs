@@ -211,6 +211,9 @@ fn ids_of_protocol_4_are_computed() {
     assert_eq!(id(Protocol::V4, "/").as_deref(), Some("sid"));
     assert_eq!(id(Protocol::V4, "/n").as_deref(), Some("/n#sid"));
     assert_eq!(id(Protocol::V5, "/"), None);
+    for id in ["sid", "/n#sid", "/n#m#sid"] {
+        assert_eq!(Connection::sid_in(id), "sid");
+    }
 }
 
 #[test]
