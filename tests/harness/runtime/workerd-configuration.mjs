@@ -6,8 +6,9 @@ import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './built.mjs';
 export const HOST = '127.0.0.1';
 const ABORT = 'dormouse-test-abort';
 
-/** The built Worker, with objects that can be told to abort. */
+/** The built Worker, with objects that can be told to abort. It finds the globals set. */
 export const ENTRY = `
+import 'globals.js';
 export { default } from 'index.js';
 import { Dormouse as Built } from 'index.js';
 
@@ -88,6 +89,7 @@ const dormouse :Workerd.Worker = (
   compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
   modules = [
     (name = "entry.js", esModule = embed "entry.js"),
+    (name = "globals.js", esModule = embed "globals.js"),
     (name = "index.js", esModule = embed "index.js"),
     (name = "index_bg.wasm", wasm = embed "index_bg.wasm"),
   ],

@@ -5,7 +5,8 @@
 //   pid               of workerd
 //   abort(sid)        aborts the session's object: what it has in memory is lost
 //   kill()            sends SIGKILL to workerd: none of our code runs any more
-//   restart()         starts it on the same port and, with `storage`, the same rows
+//   restart(globals)  starts it on the same port and, with `storage`, the same rows; these
+//                     globals are what a deploy has changed in the application
 //   memory()          resident bytes of workerd
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -70,8 +71,10 @@ class Runtime {
     return this.#process?.pid;
   }
 
-  async restart() {
+  async restart(globals = {}) {
     const file = path.join(this.#directory, 'config.capnp');
+    const assignment = `Object.assign(globalThis, ${JSON.stringify(globals)});`;
+    writeFileSync(path.join(this.#directory, 'globals.js'), assignment);
     writeFileSync(file, configuration(this.#directory, this.#options, this.port));
     const args = ['serve', '--experimental', '--control-fd=3', file];
     const env = { ...process.env, TZ: 'UTC' };
