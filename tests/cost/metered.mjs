@@ -30,8 +30,10 @@ export async function startMetered({ realTime = false } = {}) {
 class Metered {
   #runtime;
 
-  constructor(runtime, { origin }) {
+  constructor(runtime, { origin, hostname, port }) {
     this.#runtime = runtime;
+    this.host = hostname;
+    this.port = Number(port);
     this.url = origin;
     this.wsUrl = origin.replace('http', 'ws');
   }

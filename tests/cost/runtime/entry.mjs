@@ -164,6 +164,7 @@ function watch(state, ledger) {
     return isReal ? alarm : ledger.alarm;
   });
   replace(sql, 'exec', (original, ...args) => {
+    ledger.counts.statements += 1;
     const cursor = original(...args);
     ledger.cursors.push(cursor);
     return cursor;

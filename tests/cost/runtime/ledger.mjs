@@ -31,6 +31,8 @@ export class Ledger {
       alarmsSet: 0,
       rowsWritten: 0,
       rowsRead: 0,
+      // SQL statements, whatever they found: each takes its time.
+      statements: 0,
       // Messages that went out, which are free.
       sent: 0,
       // Milliseconds of wall time in which it was running.
