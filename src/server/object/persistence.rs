@@ -65,7 +65,6 @@ impl Asleep {
     }
 
     fn add_row(&mut self, row: StoredRow) {
-        self.has_row = true;
         self.session = self.session.take().or(row.session);
         self.content = self.content.take().or(Some(row.content));
     }
@@ -309,10 +308,14 @@ fn complete(parts: &Parts, key: Key, mut asleep: Asleep, adopt: impl Fn(Server))
         adopt(Server::Number(number));
     }
     if (asleep.session.is_none() || asleep.has_row)
-        && let Some(row) = stored(parts, key)
+        && let Some(bytes) = parts.rows.get(key)
     {
-        adopt(Server::Path(row.path.clone()));
-        asleep.add_row(row);
+        // One that cannot be read goes with its session.
+        asleep.has_row = true;
+        if let Some(row) = read_row(&bytes) {
+            adopt(Server::Path(row.path.clone()));
+            asleep.add_row(row);
+        }
     }
     let Asleep {
         session,
@@ -380,6 +383,7 @@ fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
     asleep.sockets
 }
 
-fn stored(parts: &Parts, key: Key) -> Option<StoredRow> {
-    versioned::decode(VERSION, &parts.rows.get(key)?).ok()
+/// Reads a row. Returns `None` for one of another version, or damaged.
+fn read_row(bytes: &[u8]) -> Option<StoredRow> {
+    versioned::decode(VERSION, bytes).ok()
 }
