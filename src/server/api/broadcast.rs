@@ -560,3 +560,6 @@ impl From<EmitError> for worker::Error {
         Self::RustError(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

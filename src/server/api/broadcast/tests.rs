@@ -1,0 +1,107 @@
+//! Answers of another kind than what was asked: they are errors, and never nothing.
+
+use core::task::{Context, Poll, Waker};
+use std::rc::Rc;
+
+use dormouse_proto::engine::Transport;
+use dormouse_proto::socket::JoinId;
+use futures::future::LocalBoxFuture;
+use wasm_bindgen_test::wasm_bindgen_test;
+use worker::Env;
+
+use crate::api::endpoint::Endpoint;
+use crate::api::{EmitError, Io, Server, Socket};
+use crate::port::{Address, Answers, Called, LocalPort, Port, Reply, Request, Spot};
+use crate::sid::{Key, Sid};
+
+/// A port that answers everything with the same.
+struct Always(fn() -> Reply);
+
+impl Port for Always {
+    fn call(&self, _request: Request<'_>) -> Called {
+        (self.0)().into()
+    }
+
+    fn env(&self) -> &Env {
+        unreachable!("nobody asks for a binding")
+    }
+}
+
+impl LocalPort for Always {
+    fn holds(&self, _sid: &Sid) -> bool {
+        true
+    }
+
+    fn storage(&self) -> worker::durable::Storage {
+        unreachable!("nobody asks for the storage")
+    }
+
+    fn spawn(&self, _session: Key, _task: LocalBoxFuture<'static, ()>) {}
+}
+
+/// What comes of a future that has nothing to wait for.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    let mut future = Box::pin(future);
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fn handles(reply: fn() -> Reply) -> (Io, Socket) {
+    let endpoint = Endpoint::from(Server::new().namespace("/", |namespace| namespace));
+    let application = endpoint.socket().unwrap().clone();
+    let port: Rc<dyn LocalPort> = Rc::new(Always(reply));
+    let address = Rc::new(Address {
+        spot: Spot::new([1; 12], JoinId(1)),
+        namespace: "/".into(),
+        id: "id".into(),
+    });
+    let io = Io::local(port.clone(), application.clone(), &address.namespace);
+    (io, Socket::new(port, application, address))
+}
+
+fn is_error<T>(outcome: &Result<T, EmitError>) -> bool {
+    matches!(outcome, Err(EmitError::Platform(_)))
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn sockets_are_fetched_from_an_answer_that_has_them() {
+    let replies: [fn() -> Reply; 4] = [
+        || Reply::Done,
+        || Reply::Transport(Transport::Polling),
+        || Reply::Acks(Answers::default()),
+        || Reply::Rooms(Vec::new()),
+    ];
+    for reply in replies {
+        let (io, _) = handles(reply);
+        assert!(is_error(&now(io.fetch_sockets())), "{:?}", reply());
+        assert!(is_error(&now(io.to("a").fetch_sockets())), "{:?}", reply());
+    }
+    let (io, _) = handles(|| Reply::Sockets(Vec::new()));
+    assert!(now(io.fetch_sockets()).unwrap().is_empty());
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn acknowledgements_come_in_an_answer_that_has_them() {
+    let replies: [fn() -> Reply; 3] = [
+        || Reply::Done,
+        || Reply::Transport(Transport::Polling),
+        || Reply::Sockets(Vec::new()),
+    ];
+    for reply in replies {
+        let (io, socket) = handles(reply);
+        let many = now(io.all().emit_with_ack::<(u8,)>("e", ()));
+        assert!(is_error(&many), "{:?}", reply());
+        let one = now(socket.emit_with_ack::<(u8,)>("e", ()));
+        assert!(is_error(&one), "{:?}", reply());
+    }
+    let (io, socket) = handles(|| Reply::Acks(Answers::default()));
+    let many = now(io.all().emit_with_ack::<(u8,)>("e", ()));
+    assert!(many.unwrap().answers.is_empty());
+    let one = now(socket.emit_with_ack::<(u8,)>("e", ()));
+    assert!(matches!(one, Err(EmitError::Gone)));
+}
