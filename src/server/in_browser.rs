@@ -1,4 +1,10 @@
-//! Helpers of the tests that run in a browser.
+//! What the tests that run in a browser share: what a browser has of the platform,
+//! and a fake of the rest.
+
+pub(crate) mod layer;
+pub(crate) mod object;
+pub(crate) mod platform;
+pub(crate) mod time;
 
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
@@ -24,6 +30,15 @@ pub(crate) async fn js_async(body: &str, x: impl Into<JsValue>) -> JsValue {
 
 pub(crate) async fn wait(millis: u32) {
     js_async("await new Promise((done) => setTimeout(done, x));", millis).await;
+}
+
+/// Waits until everything that is ready has run. It needs no timer, which a test may
+/// have stopped.
+pub(crate) async fn settle() {
+    let body = "const { port1, port2 } = new MessageChannel();
+        await new Promise((done) => { port1.onmessage = done; port2.postMessage(0); });
+        port1.close();";
+    js_async(body, JsValue::UNDEFINED).await;
 }
 
 /// Creates a request with these headers. It is not a browser's `Request`: pages must

@@ -327,3 +327,6 @@ impl Layer for Messages {
         reply.into()
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -184,3 +184,6 @@ fn warn_of_dropped(parts: &Parts, key: Key, headers: &[String]) {
         parts.log(Level::Warn, "headers dropped", key, &fields);
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

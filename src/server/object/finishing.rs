@@ -47,3 +47,6 @@ impl Inner {
         self.parts.turn.run(|| layer.handle_closed(key, reason));
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -387,3 +387,6 @@ fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
 fn read_row(bytes: &[u8]) -> Option<StoredRow> {
     versioned::decode(VERSION, bytes).ok()
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -72,3 +72,6 @@ pub(crate) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
 pub(crate) fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
     versioned::decode(VERSION, &socket.attachment()?).ok()
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -295,3 +295,6 @@ fn handle_timer(object: &Rc<dyn Alarmed>, which: Which) {
         }
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -211,3 +211,6 @@ pub(crate) fn forget_socket(parts: &Parts, key: Key, conn: ConnId) {
         parts.websockets.forget(&socket, key);
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -177,3 +177,6 @@ fn handle_panic(message: &str) {
         }
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

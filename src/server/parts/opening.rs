@@ -84,3 +84,6 @@ fn handle_no_socket(parts: &Parts, key: Key, conn: ConnId) {
         .sessions
         .with(key, |seat| seat.session.handle_socket_gone(conn, true));
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -62,3 +62,6 @@ pub(crate) fn send(
         (Frame::Binary(bytes), ..) => socket.send_bytes(bytes),
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -178,40 +178,5 @@ impl Wake for Relay {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn so_many_messages_are_taken_on() {
-        let mut work = Work::default();
-        for _ in 0..MAX_MESSAGES {
-            assert!(work.take_on(1));
-        }
-        assert!(!work.take_on(1));
-        work.put_down(1);
-        assert!(work.take_on(1));
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn so_many_bytes_are_taken_on() {
-        let mut work = Work::default();
-        assert!(work.take_on(MAX_LOAD - 1));
-        assert!(work.take_on(1));
-        assert!(!work.take_on(1));
-        work.put_down(MAX_LOAD - 1);
-        assert!(work.take_on(MAX_LOAD - 1));
-        assert!(!work.take_on(1));
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn one_message_is_taken_on_whatever_its_size() {
-        let mut work = Work::default();
-        assert!(work.take_on(2 * MAX_LOAD));
-        assert!(!work.take_on(0));
-        work.put_down(2 * MAX_LOAD);
-        assert!(work.take_on(2 * MAX_LOAD));
-    }
-}
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

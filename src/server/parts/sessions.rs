@@ -182,3 +182,6 @@ impl Sessions {
         taken.flatten()
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -290,3 +290,6 @@ fn handle_event(object: &dyn Listener, event: &JsValue) {
         Some(_) | None => object.handle_error(&socket),
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

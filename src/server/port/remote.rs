@@ -138,3 +138,6 @@ impl Port for RemotePort {
         &self.env
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

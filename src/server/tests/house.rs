@@ -43,9 +43,14 @@ fn sources() -> Vec<(String, String)> {
         (name.replace('\\', "/"), fs::read_to_string(&path).unwrap())
     });
     named
-        .filter(|(name, _)| !name.starts_with("tests/") && !name.ends_with("tests.rs"))
+        .filter(|(name, _)| !is_test(name))
         .map(|(name, text)| (name, code(&text)))
         .collect()
+}
+
+fn is_test(name: &str) -> bool {
+    name.split('/')
+        .any(|part| matches!(part, "tests" | "tests.rs" | "in_browser"))
 }
 
 /// Returns a file's text without comments, and without the tests at the end.

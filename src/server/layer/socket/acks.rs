@@ -79,3 +79,6 @@ impl Expected {
         self.acks.0.borrow_mut().take(self.id)
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

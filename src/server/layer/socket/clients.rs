@@ -182,3 +182,6 @@ impl Clients {
         })
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

@@ -88,3 +88,6 @@ fn insert(rooms: &mut Rooms<Spot>, spot: Spot, socket: &Socket) {
         rooms.join(socket.namespace(), room, spot);
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;

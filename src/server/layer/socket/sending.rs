@@ -93,3 +93,6 @@ impl<'a> EncodedEvent<'a> {
         }
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
