@@ -1,9 +1,9 @@
 //! Engine.IO and Socket.IO, the protocols that Dormouse speaks, as plain data and
 //! state machines.
 //!
-//! This crate contains no networking code, no clock, no randomness and no
-//! `async`: bytes and [`Timestamp`]s come in as arguments, packets and answers
-//! come out as values. It builds for `wasm32v1-none`.
+//! This crate contains no networking code, no clock, no randomness and no `async`:
+//! bytes and [`Timestamp`]s come in as arguments, and packets and answers come out
+//! as values. It builds for `wasm32v1-none`.
 //!
 //! - [`engine`]: Engine.IO, revisions 3 and 4. Packets, payloads, and the
 //!   [`Session`](engine::Session): one client, over HTTP long-polling or WebSocket.
@@ -13,7 +13,7 @@
 //!
 //! Both are driven in the same way: `handle_*` takes in what has happened, and
 //! `poll_output` returns what is to be done until nothing is left. A session knows
-//! nothing of Socket.IO, and a connection nothing of transports: whoever drives them
+//! nothing of Socket.IO, and a connection knows nothing of transports: their driver
 //! passes the messages on.
 #![no_std]
 #![cfg_attr(

@@ -2,26 +2,25 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in whole milliseconds since the Unix epoch.
+/// A point in time, in whole milliseconds since the Unix epoch.
 ///
-/// The core never asks for the time: whoever drives it passes the moment along
-/// with each input. A clock that stands still or jumps is tolerated: durations
-/// saturate at zero.
+/// The core never asks for the time: its driver passes it along with each input. A
+/// clock that stands still or jumps is tolerated: durations saturate at zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The moment `millis` milliseconds after the Unix epoch.
+    /// Creates the time `millis` milliseconds after the Unix epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// How long ago `earlier` was; zero if it lies ahead.
+    /// Returns how long ago `earlier` was, or zero if it lies ahead.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }

@@ -1,4 +1,4 @@
-//! Text or bytes: what a message holds, and what travels on the wire.
+//! Text or bytes: the content of messages, and frames on the wire.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// The content of a message: what one application says to the other.
 ///
-/// Decoding borrows it from the frame that brought it, and encoding may lend
-/// it on, so that no message is copied without need. It serializes as its
-/// content; what is deserialized owns its content.
+/// Decoding borrows it from the frame that brought it, and encoding may lend it on,
+/// so that no message is copied without need. It serializes as its content; what is
+/// deserialized owns its content.
 ///
 /// ```
 /// use dormouse_proto::engine::Data;
@@ -31,7 +31,7 @@ pub enum Data<'a> {
 }
 
 impl Data<'_> {
-    /// The length of the content in bytes, text as UTF-8.
+    /// Returns the length of the content in bytes, of text as UTF-8.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -39,12 +39,12 @@ impl Data<'_> {
         }
     }
 
-    /// Whether there is no content.
+    /// Returns whether the content is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether this is the binary kind.
+    /// Returns whether the content is binary.
     pub fn is_binary(&self) -> bool {
         match self {
             Self::Text(_) => false,
@@ -52,7 +52,7 @@ impl Data<'_> {
         }
     }
 
-    /// The same content, lent: what a broadcast encodes again and again.
+    /// Returns the same content, borrowed, so that it can be encoded more than once.
     pub fn borrowed(&self) -> Data<'_> {
         match self {
             Self::Text(text) => Data::Text(Cow::Borrowed(text)),
@@ -60,7 +60,7 @@ impl Data<'_> {
         }
     }
 
-    /// The same content, owned: copied if it was borrowed.
+    /// Returns the same content, owned. It is copied if it was borrowed.
     pub fn into_owned(self) -> Data<'static> {
         match self {
             Self::Text(text) => Data::Text(Cow::Owned(text.into_owned())),
@@ -71,8 +71,8 @@ impl Data<'_> {
 
 /// Text or bytes as they travel: one WebSocket frame, in either direction.
 ///
-/// A frame is an encoded packet, and [`Data`] the content of a message: they
-/// look alike and are kept apart so that neither is taken for the other.
+/// A frame is an encoded packet, and [`Data`] is the content of a message. They look
+/// alike and are kept apart so that neither is mistaken for the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Frame<'a> {
     /// A text frame.
@@ -86,7 +86,7 @@ pub enum Frame<'a> {
 pub type Body<'a> = Frame<'a>;
 
 impl Frame<'_> {
-    /// The length on the wire in bytes, text as UTF-8.
+    /// Returns the length on the wire in bytes, of text as UTF-8.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -94,12 +94,12 @@ impl Frame<'_> {
         }
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the frame is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The same frame, lent: what a broadcast sends again and again.
+    /// Returns the same frame, borrowed, so that it can be sent more than once.
     pub fn borrowed(&self) -> Frame<'_> {
         match self {
             Self::Text(text) => Frame::Text(Cow::Borrowed(text)),
@@ -107,7 +107,7 @@ impl Frame<'_> {
         }
     }
 
-    /// The same frame, owned: copied if it was borrowed.
+    /// Returns the same frame, owned. It is copied if it was borrowed.
     pub fn into_owned(self) -> Frame<'static> {
         match self {
             Self::Text(text) => Frame::Text(Cow::Owned(text.into_owned())),

@@ -1,4 +1,4 @@
-//! Numbers as text, without what formatting in general costs.
+//! Numbers as text, without the cost of general formatting.
 
 use alloc::string::String;
 
@@ -7,8 +7,8 @@ pub(crate) fn push_decimal(number: u64, out: &mut String) {
     each_digit(number, &mut |digit| out.push(char::from(b'0' + digit)));
 }
 
-/// Gives out the decimal digits of a number, 0 to 9 each, the most significant
-/// first.
+/// Calls `each` with the decimal digits of a number, 0 to 9 each, the most
+/// significant first.
 pub(super) fn each_digit(number: u64, each: &mut dyn FnMut(u8)) {
     if number >= 10 {
         each_digit(number / 10, each);

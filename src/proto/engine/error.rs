@@ -1,32 +1,32 @@
 use core::error::Error;
 use core::fmt;
 
-/// Why bytes from a client are no Engine.IO packet.
+/// Bytes from a client are not a valid Engine.IO packet.
 ///
-/// Whatever the reason, a session that meets one is over: it closes with
-/// "parse error", and a POST that carried the bytes is answered with 400.
+/// Whatever the reason, the session ends with "parse error", and a `POST` that
+/// carried the bytes is answered with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ParseError {
-    /// Nothing stands where a packet should: an empty frame or body, a packet
+    /// There is nothing where a packet should be: an empty frame or body, a packet
     /// of length zero, two separators in a row.
     Empty,
-    /// The first character (or byte) names no packet type.
+    /// The first character or byte is not a packet type.
     UnknownType,
     /// A packet that only a server sends: `0`, open.
     WrongDirection,
-    /// Bytes where only text may stand: a binary packet that is no message, or
-    /// a binary payload in revision 4.
+    /// Bytes where only text is allowed: a binary packet that is not a message, or a
+    /// binary payload in revision 4.
     UnexpectedBinary,
-    /// A length of revision 3 that is missing, is no number, has more than
-    /// [`MAX_LENGTH_DIGITS`](super::MAX_LENGTH_DIGITS) digits, reaches beyond
-    /// the payload, or ends within a character.
+    /// A length of revision 3 that is missing, is not a number, has more than
+    /// [`MAX_LENGTH_DIGITS`](super::MAX_LENGTH_DIGITS) digits, reaches beyond the
+    /// payload, or ends within a character.
     BadLength,
     /// Text after `b` that is not base64.
     BadBase64,
     /// Text that is not UTF-8.
     BadUtf8,
-    /// A JSONP form without the field `d`, or with a `%` that two hexadecimal
-    /// digits do not follow.
+    /// A JSONP form without the field `d`, or with a `%` that is not followed by two
+    /// hexadecimal digits.
     BadForm,
 }
 

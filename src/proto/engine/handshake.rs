@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use super::{json, push_decimal};
 
-/// What a server tells a new client about the session: the content of the
+/// A new session, as the server describes it to the client: the content of the
 /// [`Open`](super::ServerPacket::Open) packet.
 ///
 /// Specification: revision 4, "Handshake"; revision 3, "Anatomy of an
@@ -31,29 +31,29 @@ use super::{json, push_decimal};
 pub struct Handshake<'a> {
     /// The session's id.
     pub sid: &'a str,
-    /// Whether the client may upgrade to WebSocket: on polling, where upgrades
-    /// are allowed. A session that began on WebSocket has nothing to upgrade
-    /// to.
+    /// The client may upgrade to WebSocket: true on polling, if upgrades are
+    /// allowed. A session that began on WebSocket has nothing to upgrade to.
     pub upgrades: bool,
-    /// How long from one ping to the next; whole milliseconds go out.
+    /// The time from one ping to the next, sent in whole milliseconds.
     pub ping_interval: Duration,
-    /// How long to wait for the other side's heartbeat before giving the
-    /// session up; whole milliseconds go out.
+    /// The time to wait for the other side's heartbeat before giving the session up,
+    /// sent in whole milliseconds.
     pub ping_timeout: Duration,
-    /// The largest payload that the server takes, in bytes.
+    /// The maximum size of a payload that the server accepts, in bytes.
     pub max_payload: u64,
 }
 
 impl Handshake<'_> {
-    /// The handshake as JSON: exactly these five keys, in the specification's
-    /// order, without white space.
+    /// Returns the handshake as JSON: exactly these five keys, in the
+    /// specification's order, without white space.
     pub fn to_json(&self) -> String {
         let mut json = String::with_capacity(self.capacity());
         self.push_json(&mut json);
         json
     }
 
-    /// Room enough for a packet with it: names and numbers take a hundred bytes.
+    /// Returns a capacity that is enough for a packet with it: names and numbers
+    /// take a hundred bytes.
     pub(super) fn capacity(&self) -> usize {
         self.sid.len() + 128
     }

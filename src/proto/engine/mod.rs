@@ -1,14 +1,14 @@
 //! Engine.IO: packets, payloads and the session they belong to.
 //!
-//! A client and a server exchange *packets*. On WebSocket each packet is a
-//! [`Frame`] of its own; by polling, any number of them share the [`Body`] of
-//! a request or an answer, which is then called a *payload*. Two revisions of
-//! the protocol are in use and differ in all of this: [`Revision`].
+//! A client and a server exchange *packets*. On WebSocket each packet is a [`Frame`]
+//! of its own; via polling, any number of them share the [`Body`] of a request or an
+//! answer, which is then called a *payload*. Two revisions of the protocol are in
+//! use and differ in all of this: [`Revision`].
 //!
-//! What a client sends is decoded to [`ClientPacket`]s, by
-//! [`ClientPacket::decode`] and [`decode_payload`]; what a server sends is
-//! encoded from [`ServerPacket`]s, by [`ServerPacket::encode`] and
-//! [`encode_payload`]. There is no way back: this crate cannot be a client.
+//! What a client sends is decoded into [`ClientPacket`]s, by
+//! [`ClientPacket::decode`] and [`decode_payload`]; what a server sends is encoded
+//! from [`ServerPacket`]s, by [`ServerPacket::encode`] and [`encode_payload`]. There
+//! is no way back: this crate cannot be a client.
 //!
 //! No bytes can make decoding panic, and what is decoded borrows from them:
 //! only base64 and JSONP are copied.

@@ -6,12 +6,12 @@ use super::{Body, ContentType};
 
 /// Names one request or one WebSocket of a session, for as long as it lasts.
 ///
-/// Whoever drives the session chooses the numbers; no two connections of one
-/// session may share one.
+/// The session's driver chooses the numbers. No two connections of one session may
+/// share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConnId(pub u64);
 
-/// What a session asks of whoever drives it, in this order.
+/// An action that a session asks of its driver. Actions have to be taken in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Answer this HTTP request.
@@ -33,7 +33,7 @@ pub enum Output {
         /// The frame.
         frame: super::Frame<'static>,
     },
-    /// Close this WebSocket; nothing more will be asked of it.
+    /// Close this WebSocket. Nothing else will be asked of it.
     CloseSocket {
         /// The WebSocket.
         socket: ConnId,
@@ -42,7 +42,8 @@ pub enum Output {
     },
     /// The session has moved from polling to its WebSocket.
     Upgraded,
-    /// The session is over. Told once; what else comes out is its farewell.
+    /// The session is over. This comes once; further outputs only say goodbye to the
+    /// client.
     Closed(Reason),
 }
 
@@ -59,10 +60,10 @@ pub enum Answer {
     Refused(Refusal),
 }
 
-/// Why a request was refused: the protocol's error codes.
+/// A request is refused: the protocol's error codes.
 ///
-/// They are answered with [`status`](Self::status) and a JSON body of the code
-/// and the message.
+/// The answer has the HTTP status [`status`](Self::status) and a JSON body with the
+/// code and the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// 0: `transport` is missing, unknown or switched off.
@@ -75,12 +76,12 @@ pub enum Refusal {
     BadRequest,
     /// 4: the application does not admit this client.
     Forbidden,
-    /// 5: `EIO` is missing, or a revision that is not spoken here.
+    /// 5: `EIO` is missing, or names a revision that is not supported.
     UnsupportedProtocolVersion,
 }
 
 impl Refusal {
-    /// The protocol's number for it.
+    /// Returns the protocol's code.
     pub const fn code(self) -> u8 {
         match self {
             Self::UnknownTransport => 0,
@@ -92,7 +93,7 @@ impl Refusal {
         }
     }
 
-    /// The HTTP status it is answered with.
+    /// Returns the HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {
             Self::Forbidden => 403,
@@ -120,7 +121,7 @@ impl fmt::Display for Refusal {
 
 impl core::error::Error for Refusal {}
 
-/// Why a session is over, in the words that users of other servers know.
+/// The reason that a session is over, in the words that users of other servers know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Reason {
@@ -132,12 +133,12 @@ pub enum Reason {
     ForcedClose,
     /// The client left a heartbeat unanswered.
     PingTimeout,
-    /// The client sent what is no packet.
+    /// The client sent something that is not a packet.
     ParseError,
 }
 
 impl Reason {
-    /// The words of the wire and the log.
+    /// Returns the reason's text, as handlers and the log have it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TransportError => "transport error",

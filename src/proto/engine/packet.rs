@@ -1,4 +1,4 @@
-//! Packets: the units of both revisions, one to a WebSocket frame.
+//! Packets: the units of both revisions, one in each WebSocket frame.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -18,12 +18,13 @@ pub enum Revision {
 }
 
 impl Revision {
-    /// The text of a WebSocket that the runtime can answer by itself, without asking the
-    /// session, and the answer: so a heartbeat need not wake anybody.
+    /// Returns the text that the runtime can answer by itself on a WebSocket,
+    /// without the session, and the answer. So a heartbeat does not have to wake
+    /// anybody.
     ///
-    /// In revision 3 it is the client's ping and our pong. In revision 4 it is the
-    /// client's pong, to which a noop means nothing; a session has to be
-    /// [told of it](super::Session::handle_sign_of_life) before it is judged.
+    /// In revision 3 these are the client's ping and our pong. In revision 4 these
+    /// are the client's pong and a noop, which means nothing; the session has to be
+    /// [told](super::Session::handle_sign_of_life) of it before it is judged.
     pub const fn auto_response(self) -> (&'static str, &'static str) {
         match self {
             Self::V3 => ("2", "3"),
@@ -31,9 +32,9 @@ impl Revision {
         }
     }
 
-    /// The revision that the query parameter `EIO` names, if we speak it.
+    /// Returns the revision that the query parameter `EIO` names, if we speak it.
     ///
-    /// Socket.IO 1.0 clients say `2` and frame their packets as revision 3.
+    /// Socket.IO 1.0 clients send `2` and frame their packets as in revision 3.
     ///
     /// ```
     /// use dormouse_proto::engine::Revision;
@@ -83,13 +84,13 @@ pub enum ClientPacket<'a> {
 impl<'a> ClientPacket<'a> {
     /// Decodes one WebSocket frame.
     ///
-    /// What is borrowed stays borrowed; only base64 is copied. An owned text
-    /// frame is copied as well, so lend it where that matters. Text behind
-    /// `1`, `5` or `6` is ignored, as the reference server does.
+    /// Borrowed content stays borrowed; only base64 is copied. An owned text frame
+    /// is copied as well, so lend it where that matters. Text behind `1`, `5` or `6`
+    /// is ignored, as in the reference server.
     ///
     /// # Errors
     ///
-    /// Whatever [`ParseError`] names, apart from what concerns payloads only.
+    /// The frame is not a packet: any [`ParseError`] that is not about payloads.
     pub fn decode(revision: Revision, frame: Frame<'a>) -> Result<Self, ParseError> {
         match frame {
             Frame::Text(Cow::Borrowed(text)) => Self::decode_text(revision, text),
@@ -148,7 +149,7 @@ impl<'a> ClientPacket<'a> {
         Ok(Self::Message(Data::Binary(message)))
     }
 
-    /// The same packet, owned: its content is copied if it was borrowed.
+    /// Returns the same packet, owned. Its content is copied if it was borrowed.
     pub fn into_owned(self) -> ClientPacket<'static> {
         match self {
             Self::Close => ClientPacket::Close,
@@ -193,12 +194,12 @@ pub enum ServerPacket<'a> {
 impl<'a> ServerPacket<'a> {
     /// Encodes the packet as one WebSocket frame.
     ///
-    /// `b64` says that the client takes no binary data: it asked so with the
-    /// query parameter `b64` when its transport was made. A binary message
-    /// then goes as base64 in a text frame.
+    /// `b64` says that the client does not accept binary data: it said so with the
+    /// query parameter `b64` when its transport was created. A binary message is
+    /// then sent as base64 in a text frame.
     ///
-    /// A binary message of revision 4 is its own frame and passes through
-    /// uncopied; everything else is written into one new buffer.
+    /// A binary message of revision 4 is its own frame and is not copied; everything
+    /// else is written into one new buffer.
     pub fn encode(self, revision: Revision, b64: bool) -> Frame<'a> {
         if let Self::Open(handshake) = &self {
             let mut frame = String::with_capacity(handshake.capacity());
@@ -210,7 +211,7 @@ impl<'a> ServerPacket<'a> {
         encode_frame(revision, b64, kind, data)
     }
 
-    /// The packet's type and content: all that the encodings care about.
+    /// Returns the packet's type and content, which is all that the encodings need.
     fn into_parts(self) -> (PacketType, Data<'a>) {
         match self {
             Self::Open(handshake) => (PacketType::Open, Data::from(handshake.to_json())),
@@ -222,7 +223,7 @@ impl<'a> ServerPacket<'a> {
         }
     }
 
-    /// [`into_parts`](Self::into_parts), lent.
+    /// Returns the same as [`into_parts`](Self::into_parts), borrowed.
     pub(super) fn parts(&self) -> (PacketType, Data<'_>) {
         match self {
             Self::Pong(text) => (PacketType::Pong, Data::from(&**text)),
@@ -236,7 +237,7 @@ impl<'a> ServerPacket<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame of a message: [`ServerPacket::encode`] without the packet.
+    /// Encodes a message: [`ServerPacket::encode`] without the packet.
     ///
     /// ```
     /// use dormouse_proto::engine::{Data, Frame, Revision};
@@ -284,7 +285,7 @@ pub(super) fn push_text(revision: Revision, kind: PacketType, data: &Data<'_>, o
     }
 }
 
-/// How many bytes [`push_text`] appends.
+/// Returns the number of bytes that [`push_text`] appends.
 pub(super) fn text_len(revision: Revision, data: &Data<'_>) -> usize {
     match data {
         Data::Text(text) => 1 + text.len(),
@@ -295,7 +296,7 @@ pub(super) fn text_len(revision: Revision, data: &Data<'_>) -> usize {
     }
 }
 
-/// Appends a packet as revision 3 has it in binary: the type byte, the bytes.
+/// Appends a packet in the binary form of revision 3: the type byte, the bytes.
 pub(super) fn push_binary(kind: PacketType, bytes: &[u8], out: &mut Vec<u8>) {
     out.push(kind as u8);
     out.extend_from_slice(bytes);
@@ -337,7 +338,7 @@ impl PacketType {
         char::from(b'0' + self as u8)
     }
 
-    /// Only a message can be binary.
+    /// Returns an error unless the packet is a message: nothing else can be binary.
     fn expect_message(self) -> Result<(), ParseError> {
         match self {
             Self::Message => Ok(()),

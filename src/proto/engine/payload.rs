@@ -23,11 +23,12 @@ use super::{Body, ClientPacket, Data, Frame, ParseError, Revision, ServerPacket}
 
 /// Decodes the body of a POST, packet by packet.
 ///
-/// The first bad packet ends it for good; those before it were given out. An
-/// empty body is one [`ParseError::Empty`]. A packet takes two bytes or more,
-/// so the payload limit bounds their number, and none is kept here.
+/// The first bad packet ends the iteration; those before it have been returned. An
+/// empty body is one [`ParseError::Empty`]. A packet takes at least two bytes, so
+/// the payload limit also bounds the number of packets, none of which is buffered
+/// here.
 ///
-/// A JSONP body is a form: take it through [`jsonp::decode_form`] first.
+/// A JSONP body is a form, which [`jsonp::decode_form`] has to decode first.
 ///
 /// ```
 /// use dormouse_proto::engine::{Body, ClientPacket, Data, ParseError, Revision, decode_payload};
@@ -55,7 +56,7 @@ pub struct Packets<'a> {
     rest: Rest<'a>,
 }
 
-/// What is still to be decoded.
+/// The part of a payload that is not decoded yet.
 #[derive(Clone, Debug)]
 enum Rest<'a> {
     V3Text(&'a str),
@@ -91,10 +92,10 @@ impl<'a> Iterator for Packets<'a> {
 
 impl FusedIterator for Packets<'_> {}
 
-/// The form in which a client takes the answers to its polls.
+/// The format in which a client accepts the answers to its polls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
-    /// Text, or bytes where revision 3 has binary messages to send.
+    /// Text, or bytes if there are binary messages to send in revision 3.
     #[default]
     Any,
     /// Text alone: the client sent `b64`.
@@ -104,7 +105,7 @@ pub enum Format {
     Jsonp(JsonpIndex),
 }
 
-/// What the body of an answer is, for the header `content-type`.
+/// The type of an answer's body, for the header `content-type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContentType {
     /// A payload as text.
@@ -117,7 +118,7 @@ pub enum ContentType {
 }
 
 impl ContentType {
-    /// The value of the header.
+    /// Returns the value of the header.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text/plain; charset=UTF-8",
@@ -129,11 +130,11 @@ impl ContentType {
 
 /// Encodes the answer to a poll.
 ///
-/// Revision 3 answers with bytes if the format takes [`Format::Any`] and a
-/// packet is binary, and with text otherwise; revision 4 always with text.
+/// Revision 3 answers with bytes if the format is [`Format::Any`] and a packet is
+/// binary, and with text otherwise; revision 4 always answers with text.
 ///
-/// A payload holds one packet or more: there is no such thing as an empty one,
-/// and a client takes an empty body for an error.
+/// A payload contains at least one packet. There are no empty payloads, and clients
+/// treat an empty body as an error.
 ///
 /// ```
 /// use dormouse_proto::engine::{

@@ -1,4 +1,4 @@
-//! A message that is encoded once, for any number of sessions.
+//! Messages that are encoded once for any number of sessions.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use super::{Data, Frame, Revision};
 
-/// A message with its encoding: what a broadcast sends to many sessions.
+/// A message with its encoding, for a broadcast to many sessions.
 ///
-/// A text is kept as the frame that it is on every WebSocket, whatever the
-/// revision. Bytes are what they are in revision 4; the other forms are made
-/// when they are asked for.
+/// Text is kept as the frame that it is on every WebSocket, whatever the revision.
+/// Bytes are kept as in revision 4; the other forms are created when they are asked
+/// for.
 ///
 /// ```
 /// use dormouse_proto::engine::{Data, Frame, Prepared, Revision};
@@ -24,7 +24,7 @@ use super::{Data, Frame, Revision};
 pub enum Prepared {
     /// A text, with the packet type of a message in front.
     Text(String),
-    /// Bytes, without any.
+    /// Bytes, without a packet type.
     Binary(Vec<u8>),
 }
 
@@ -32,7 +32,7 @@ pub enum Prepared {
 pub const MESSAGE: char = '4';
 
 impl Prepared {
-    /// The frame that carries it.
+    /// Returns the frame that carries the message.
     pub fn frame(&self, revision: Revision, b64: bool) -> Frame<'_> {
         match self {
             Self::Text(frame) => Frame::from(&**frame),
@@ -40,7 +40,7 @@ impl Prepared {
         }
     }
 
-    /// The message itself.
+    /// Returns the message itself.
     pub fn data(&self) -> Data<'_> {
         match self {
             Self::Text(frame) => Data::from(frame.strip_prefix(MESSAGE).unwrap_or_default()),
@@ -48,12 +48,12 @@ impl Prepared {
         }
     }
 
-    /// The length of the content in bytes.
+    /// Returns the length of the content in bytes.
     pub fn len(&self) -> usize {
         self.data().len()
     }
 
-    /// Whether there is no content.
+    /// Returns whether the content is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

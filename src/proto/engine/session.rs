@@ -1,9 +1,9 @@
 //! The session: one client, from its handshake to its end, over polling,
 //! WebSocket, and the move from the one to the other.
 //!
-//! It contains no networking code and no clock. What arrives is told to a
-//! `handle_*` method along with the moment; what is to be done is asked from
-//! [`poll_output`](Session::poll_output) until there is nothing left.
+//! It contains no networking code and no clock. Whatever arrives is passed to a
+//! `handle_*` method along with the time; [`poll_output`](Session::poll_output)
+//! returns what is to be done until nothing is left.
 
 mod heartbeat;
 mod polling;
@@ -59,24 +59,24 @@ pub use self::polling::BodyError;
 pub struct Session {
     settings: Settings,
     revision: Revision,
-    /// The client said at its handshake that it takes no binary (revision 3).
+    /// The client said at its handshake that it does not accept binary (revision 3).
     b64: bool,
     state: State,
     /// The `POST`s that have no answer yet, in order. The body of the first is being
     /// read.
     posts: VecDeque<ConnId>,
-    /// A `GET` that the upgrade has overtaken, and when it is to be told.
+    /// A `GET` that the upgrade has overtaken, and when to refuse it.
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
     outputs: VecDeque<Output>,
-    /// Something that must outlive sleep is no longer what the last snapshot says.
+    /// Something that must survive sleep differs from the last snapshot.
     changed: bool,
 }
 
-/// Where a session stands.
+/// The state of a session.
 ///
 /// ```text
-///   handshake by GET            handshake by WebSocket
+///   handshake via GET          handshake over WebSocket
 ///         │                              │
 ///         ▼        WebSocket             │
 ///      Polling ──────────────▶ Probing   │
@@ -89,22 +89,22 @@ pub struct Session {
 /// ```
 #[derive(Debug, Serialize, Deserialize)]
 enum State {
-    /// Packets travel by `GET` and `POST`.
+    /// Packets travel with `GET` and `POST`.
     Polling(Polling),
     /// They still do, while a WebSocket proves that it can take over.
     Probing(Polling, Probe),
-    /// Packets travel by WebSocket.
+    /// Packets travel over WebSocket.
     WebSocket(Socket),
-    /// The server has closed the session; the next `GET` will be told, if it
-    /// comes in time, or else the WebSocket that was to take over.
+    /// The server has closed the session; the next `GET` will be told, if it comes
+    /// in time, or else the WebSocket that was to take over.
     Closing {
         outbox: polling::Outbox,
         until: Timestamp,
         /// A client in the middle of an upgrade may have stopped polling.
         probe: Option<Probe>,
     },
-    /// Over. A client that closed by `POST` may find its `GET` arriving after
-    /// it; that one is still answered in kind.
+    /// Over. If a client closed by `POST`, its `GET` may still arrive after it; that
+    /// one is answered in kind.
     Closed { farewell: Option<Timestamp> },
 }
 
@@ -112,18 +112,18 @@ impl State {
     const OVER: Self = Self::Closed { farewell: None };
 }
 
-/// What a handshake says of the client and its session.
+/// The parameters of a handshake.
 #[derive(Clone, Copy, Debug)]
 pub struct Open<'a> {
     /// The session's id. It must be unguessable.
     pub sid: &'a str,
     /// The protocol the client asked for.
     pub revision: Revision,
-    /// The client takes no binary (revision 3, query `b64`).
+    /// The client does not accept binary (revision 3, query `b64`).
     pub b64: bool,
 }
 
-/// Which way packets travel.
+/// The transport that carries a session's packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transport {
     /// HTTP long-polling.
@@ -133,7 +133,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// The name in the query and in `upgrades`.
+    /// Returns the transport's name in the query and in `upgrades`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Polling => "polling",
@@ -142,8 +142,8 @@ impl Transport {
     }
 }
 
-/// How much of what still waits for the client is sent when the application
-/// closes its session.
+/// The amount of what waits for the client that is sent when the application closes
+/// its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// Everything that was sent before.
@@ -152,9 +152,9 @@ pub enum Flush {
     Nothing,
 }
 
-/// Opening and looking.
+/// Opening sessions, and their properties.
 impl Session {
-    /// A session that begins with the `GET` request `request`.
+    /// Opens a session that begins with the `GET` request `request`.
     pub fn open_polling(
         now: Timestamp,
         settings: Settings,
@@ -168,7 +168,7 @@ impl Session {
         session
     }
 
-    /// A session that begins with the WebSocket `socket`.
+    /// Opens a session that begins with the WebSocket `socket`.
     pub fn open_websocket(
         now: Timestamp,
         settings: Settings,
@@ -208,12 +208,13 @@ impl Session {
         }
     }
 
-    /// The revision the client speaks.
+    /// Returns the revision that the client speaks.
     pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Which way packets travel; `None` once the session is over or closing.
+    /// Returns the transport that carries packets, or `None` once the session is
+    /// over or closing.
     pub fn transport(&self) -> Option<Transport> {
         match &self.state {
             State::Polling(_) | State::Probing(..) => Some(Transport::Polling),
@@ -222,7 +223,7 @@ impl Session {
         }
     }
 
-    /// The WebSocket that carries the session's packets.
+    /// Returns the WebSocket that carries the session's packets.
     pub fn socket(&self) -> Option<ConnId> {
         match &self.state {
             State::WebSocket(socket) => Some(socket.conn),
@@ -233,14 +234,14 @@ impl Session {
         }
     }
 
-    /// Whether this WebSocket is the session's: the one that carries it, or one
-    /// that is to take over.
+    /// Returns whether a WebSocket belongs to the session: the one that carries it,
+    /// or one that is to take over.
     pub fn has_socket(&self, socket: ConnId) -> bool {
         let own = self.socket().or(self.probe().map(|probe| probe.conn));
         own == Some(socket)
     }
 
-    /// The `GET` that waits for packets, if one does.
+    /// Returns the `GET` that waits for packets, if there is one.
     pub fn waiting_poll(&self) -> Option<ConnId> {
         match &self.state {
             State::Polling(polling) | State::Probing(polling, _) => match polling.poll {
@@ -251,18 +252,18 @@ impl Session {
         }
     }
 
-    /// Whether nothing will ever come of this session any more, so that it can
+    /// Returns whether the session is over and has no more outputs, so that it can
     /// be forgotten.
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Closed { farewell: None }) && self.outputs.is_empty()
     }
 
-    /// Whether anything that must outlive sleep changed since this was last
-    /// asked; if so, it is time for a [`snapshot`](Self::snapshot).
+    /// Returns whether anything that must survive sleep has changed since this was
+    /// last called; if so, it is time for a [`snapshot`](Self::snapshot).
     ///
-    /// Ask it when the outputs have been taken: a message that a waiting `GET`
-    /// takes along need not be saved. Neither need the requests themselves, for
-    /// while one is on its way, its object stays awake.
+    /// Call it after the outputs have been taken: a message that a waiting `GET`
+    /// takes along does not have to be saved. Neither do the requests themselves,
+    /// because an object stays awake while one is on its way.
     pub fn take_changed(&mut self) -> bool {
         let outbox_changed = match &mut self.state {
             State::Polling(polling) | State::Probing(polling, _) => polling.outbox.take_changed(),
@@ -272,13 +273,13 @@ impl Session {
     }
 }
 
-/// What the application asks.
+/// Actions of the application.
 impl Session {
     /// Sends a message.
     ///
-    /// Where it can go at once, the frame is returned with the WebSocket that is
-    /// to send it. Else it waits among the outputs, or for the client's next
-    /// `GET`. To a session that is over it is lost.
+    /// If it can go at once, the frame is returned with the WebSocket that is to
+    /// send it. Otherwise it waits among the outputs, or for the client's next
+    /// `GET`. If the session is over, it is lost.
     #[must_use = "the frame is to be sent"]
     pub fn send<'a>(&mut self, now: Timestamp, data: Data<'a>) -> Option<(ConnId, Frame<'a>)> {
         match self.socket() {
@@ -293,7 +294,7 @@ impl Session {
         }
     }
 
-    /// Sends a message that is encoded already, as [`send`](Self::send) does.
+    /// Sends a message that is already encoded, as [`send`](Self::send) does.
     #[must_use = "the frame is to be sent"]
     pub fn send_prepared<'a>(
         &mut self,
@@ -312,7 +313,8 @@ impl Session {
         }
     }
 
-    /// The frame itself where it can go at once; else it goes with the outputs.
+    /// Returns the frame itself if it can go at once; otherwise adds it to the
+    /// outputs.
     fn hand_over<'a>(
         &mut self,
         now: Timestamp,
@@ -331,8 +333,8 @@ impl Session {
         None
     }
 
-    /// Whether a message would be on its way at once: the session's WebSocket
-    /// takes what is sent to it, or a `GET` waits for something.
+    /// Returns whether a message would go at once: the session's WebSocket takes it,
+    /// or a `GET` is waiting.
     pub fn is_ready(&self) -> bool {
         match &self.state {
             State::WebSocket(_) => self.outputs.is_empty() && !self.is_strained(),
@@ -346,8 +348,8 @@ impl Session {
     /// Ends the session from the server's side.
     ///
     /// A WebSocket is closed without a packet. A polling client is told by its
-    /// waiting `GET`, or by the next one within [`FAREWELL`]. If it is in the
-    /// middle of an upgrade, it may be told by its WebSocket instead.
+    /// waiting `GET`, or by the next one within [`FAREWELL`]. In the middle of an
+    /// upgrade, it may be told by its WebSocket instead.
     pub fn close(&mut self, now: Timestamp, flush: Flush) {
         if flush == Flush::All {
             self.answer_crowded_poll();
@@ -360,7 +362,7 @@ impl Session {
         let (outbox, probe) = match core::mem::replace(&mut self.state, State::OVER) {
             State::Polling(polling) if polling.is_idle() => (polling.outbox, None),
             State::Probing(polling, probe) if polling.is_idle() => (polling.outbox, Some(probe)),
-            // Its client can be told at once, or is told already.
+            // The client can be told at once, or has been told already.
             told @ (State::Polling(_)
             | State::Probing(..)
             | State::WebSocket(_)
@@ -379,9 +381,9 @@ impl Session {
     }
 }
 
-/// What comes out.
+/// Outputs.
 impl Session {
-    /// The next thing to do, or `None` when everything is done for now.
+    /// Returns the next thing to do, or `None` if everything is done for now.
     pub fn poll_output(&mut self) -> Option<Output> {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
@@ -402,7 +404,7 @@ impl Session {
             if !drain {
                 return None;
             }
-            // A client that is about to upgrade first lets its poll finish.
+            // A client that is about to upgrade first waits for its poll to finish.
             packets.push(ServerPacket::Noop);
         }
         polling.poll = Poll::Idle;
@@ -414,7 +416,7 @@ impl Session {
         })
     }
 
-    /// Puts a packet on its way by whichever transport carries them now.
+    /// Sends a packet over the transport that carries them now.
     fn transmit(&mut self, packet: Buffered) {
         match &mut self.state {
             State::Polling(polling) | State::Probing(polling, _) => {
@@ -433,8 +435,8 @@ impl Session {
         }
     }
 
-    /// Answers a waiting `GET` if there is no room left in its payload for the
-    /// news that the session is closed; the next one will be told.
+    /// Answers a waiting `GET` if its payload has no room left for the news that the
+    /// session is closed; the next `GET` will be told.
     fn answer_crowded_poll(&mut self) {
         if let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
             && let Poll::Waiting(request, format) = polling.poll
@@ -456,8 +458,8 @@ impl Session {
         self.answer(request, Answer::Payload(content_type, body));
     }
 
-    /// The form of an answer: whether its client takes binary was said at the
-    /// handshake, and nowhere else.
+    /// Returns the format of an answer. Only the handshake said whether the client
+    /// accepts binary.
     fn format(&self, asked: Format) -> Format {
         match asked {
             Format::Jsonp(_) => asked,
@@ -470,13 +472,14 @@ impl Session {
         self.answer(request, Answer::Refused(refusal));
     }
 
-    /// Ends the session and leaves no connection unanswered: a waiting `GET`
-    /// gets what was buffered and then `last`.
+    /// Ends the session and answers every connection: a waiting `GET` gets what was
+    /// buffered and then `last`.
     fn end(&mut self, reason: Reason, last: ServerPacket<'static>) {
         self.end_with_code(reason, last, CLOSE_NORMAL);
     }
 
-    /// [`end`](Self::end) where a WebSocket is closed with this code.
+    /// Ends the session as [`end`](Self::end) does, but closes a WebSocket with this
+    /// code.
     fn end_with_code(&mut self, reason: Reason, last: ServerPacket<'static>, code: u16) {
         match core::mem::replace(&mut self.state, State::OVER) {
             State::Polling(polling) => self.end_polling(polling, last),
@@ -493,7 +496,7 @@ impl Session {
         self.conclude(reason);
     }
 
-    /// Answers whatever else is on its way, and says that the session is over.
+    /// Answers the remaining requests, and reports that the session is over.
     fn conclude(&mut self, reason: Reason) {
         if let Some((request, _)) = self.overtaken.take() {
             self.refuse(request, Refusal::BadRequest);
@@ -509,8 +512,8 @@ impl Session {
         self.outputs.push_back(Output::Closed(reason));
     }
 
-    /// Lets go of the `POST`s of a client that has done nothing wrong: they were
-    /// still on their way when the application closed the session. An error would
+    /// Answers the `POST`s of a client that has done nothing wrong: they were still on
+    /// their way when the application closed the session. An error would
     /// reach the client ahead of the news and be taken for the reason.
     fn dismiss_posts(&mut self) {
         for post in core::mem::take(&mut self.posts) {
@@ -518,7 +521,7 @@ impl Session {
         }
     }
 
-    /// Nobody needs to be told any more.
+    /// Forgets a closed session, since nobody has to be told any more.
     fn forget(&mut self) {
         if let Some(socket) = self.probe().map(|probe| probe.conn) {
             self.close_socket(socket, CLOSE_NORMAL);
@@ -541,9 +544,9 @@ impl Session {
     }
 }
 
-/// What a packet of the client does, whichever way it came.
+/// Packets of the client, over either transport.
 impl Session {
-    /// Takes in one packet; a message is the application's.
+    /// Takes in one packet. Returns the message, if it is one, for the application.
     fn handle_packet<'a>(
         &mut self,
         now: Timestamp,
@@ -562,12 +565,12 @@ impl Session {
                 self.transmit(Buffered::Pong(data.into_owned()));
             }
             (ClientPacket::Pong(_), Revision::V4) => self.prove(now),
-            // The heartbeat's direction is what the revisions do not share.
+            // The revisions differ in the heartbeat's direction.
             (ClientPacket::Ping(_), Revision::V4) | (ClientPacket::Pong(_), Revision::V3) => {
                 return Err(Violation(Reason::TransportError));
             }
             (ClientPacket::Close, _) => self.handle_client_close(now),
-            // Late echoes of an upgrade mean nothing any more.
+            // Late echoes of an upgrade mean nothing.
             (ClientPacket::Upgrade | ClientPacket::Noop, _) => {}
         }
         Ok(None)

@@ -1,5 +1,5 @@
-//! JSONP: polling for browsers that can do no better than `<script>` for
-//! answers and `<form>` for requests.
+//! JSONP: polling for browsers that can only use `<script>` for answers and `<form>`
+//! for requests.
 //!
 //! Specification: revision 3, "JSONP". Revision 4 no longer has it, but its
 //! clients did up to engine.io-client 5.
@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{ParseError, json};
 
-/// Which function of the page a JSONP answer calls: the query parameter `j`.
+/// The number of the page's function that a JSONP answer calls: the query parameter
+/// `j`.
 ///
 /// ```
 /// use dormouse_proto::engine::jsonp::JsonpIndex;
@@ -23,15 +24,14 @@ use crate::engine::{ParseError, json};
 pub struct JsonpIndex(u32);
 
 impl JsonpIndex {
-    /// How many digits are read. Clients count their connections from 0; nine
-    /// digits are more than any will reach, and fit into 32 bits.
+    /// The maximum number of digits that are read. Clients count their connections
+    /// from 0; nine digits are more than any will reach, and fit into 32 bits.
     pub const MAX_DIGITS: usize = 9;
 
     /// Reads the query parameter `j`.
     ///
-    /// Its digits alone count, since the index becomes code on the page, and
-    /// of these the first [`MAX_DIGITS`](Self::MAX_DIGITS). Without any digit
-    /// it is 0.
+    /// Only its digits count, because the index becomes code on the page, and of
+    /// these the first [`MAX_DIGITS`](Self::MAX_DIGITS). Without any digits it is 0.
     pub fn from_query(j: &str) -> Self {
         let digits = j.chars().filter_map(|character| character.to_digit(10));
         Self(
@@ -42,7 +42,7 @@ impl JsonpIndex {
     }
 }
 
-/// The script that hands `payload` to the page.
+/// Returns the script that passes `payload` to the page.
 pub(super) fn script(index: JsonpIndex, payload: &str) -> String {
     // Room for the frame around the payload and for a few escapes.
     let mut script = String::with_capacity(payload.len() + payload.len() / 8 + 32);
@@ -54,7 +54,7 @@ pub(super) fn script(index: JsonpIndex, payload: &str) -> String {
     script
 }
 
-/// Takes the payload out of the body of a JSONP POST.
+/// Decodes the payload in the body of a JSONP `POST`.
 ///
 /// The body is a form (`application/x-www-form-urlencoded`) with one field,
 /// `d`. Browsers change line feeds in forms, so the client writes `\n` for a
@@ -70,8 +70,8 @@ pub(super) fn script(index: JsonpIndex, payload: &str) -> String {
 ///
 /// # Errors
 ///
-/// [`ParseError::BadForm`] if `d` is missing or a `%` begins no escape,
-/// [`ParseError::BadUtf8`] if the escapes make no text.
+/// [`ParseError::BadForm`] if `d` is missing or a `%` does not begin an escape,
+/// [`ParseError::BadUtf8`] if the escapes are not valid text.
 pub fn decode_form(body: &str) -> Result<Cow<'_, str>, ParseError> {
     let value = body
         .split('&')
@@ -84,7 +84,7 @@ pub fn decode_form(body: &str) -> Result<Cow<'_, str>, ParseError> {
     Ok(text)
 }
 
-/// Undoes the escapes of a form: `+` is a space, `%XX` a byte.
+/// Decodes the escapes of a form: `+` is a space, `%XX` is a byte.
 fn decode_value(value: &str) -> Result<Cow<'_, str>, ParseError> {
     if !value.contains(['+', '%']) {
         return Ok(Cow::Borrowed(value));
@@ -107,8 +107,8 @@ fn hex_digit(byte: Option<u8>) -> Result<u8, ParseError> {
     digit.map(|digit| digit as u8).ok_or(ParseError::BadForm)
 }
 
-/// Turns `\n` into a line feed, unless another backslash stands before it;
-/// then one of the backslashes goes.
+/// Turns `\n` into a line feed, unless there is another backslash before it; then
+/// one of the backslashes is removed.
 fn restore_line_feeds(text: &str) -> String {
     let mut restored = String::with_capacity(text.len());
     let mut backslashes = 0;

@@ -1,4 +1,4 @@
-//! What holds for every packet and for any bytes whatever.
+//! Properties of every packet, and of any bytes.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -24,8 +24,8 @@ fn format() -> impl Strategy<Value = Format> {
     ]
 }
 
-/// Any text, rich in what the encodings treat apart. U+001E is left out: a
-/// payload of revision 4 has no means to carry it.
+/// Generates text, rich in what the encodings treat specially. U+001E is left out: a
+/// payload of revision 4 cannot carry it.
 fn text() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         any::<char>(),
@@ -86,7 +86,7 @@ fn server_packet() -> impl Strategy<Value = ServerPacket<'static>> {
     ]
 }
 
-/// Text made of the pieces that packets, payloads and forms are made of.
+/// Generates text from the pieces that packets, payloads and forms consist of.
 fn wire_text() -> impl Strategy<Value = String> {
     let pieces = &[
         "0",
@@ -122,7 +122,7 @@ fn wire_text() -> impl Strategy<Value = String> {
     vec(prop::sample::select(pieces), 0..16).prop_map(String::from_iter)
 }
 
-/// Bytes made of the pieces that binary payloads are made of.
+/// Generates bytes from the pieces that binary payloads consist of.
 fn wire_bytes() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
         prop::sample::select(&[0, 1, 2, 3, 4, 255, b'2', b'4', b'b'][..]),

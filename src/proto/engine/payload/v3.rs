@@ -15,19 +15,19 @@ use crate::engine::decimal::{each_digit, push_decimal};
 use crate::engine::packet::{push_binary, push_text, text_len};
 use crate::engine::{ClientPacket, Data, ParseError, Revision};
 
-/// How many digits a length in a payload of revision 3 may have.
+/// The maximum number of digits of a length in a payload of revision 3.
 ///
 /// Nine digits reach a gigabyte, more than any body holds, and fit into 32
 /// bits, so that no length overflows.
 pub const MAX_LENGTH_DIGITS: usize = 9;
 
-/// What ends the length in text.
+/// The end of a length in text.
 const COLON: char = ':';
-/// What ends the length in binary.
+/// The end of a length in binary.
 const END_OF_LENGTH: u8 = 0xff;
-/// What begins a packet of text in binary.
+/// The beginning of a packet of text in binary.
 const STRING: u8 = 0;
-/// What begins a packet of bytes in binary.
+/// The beginning of a packet of bytes in binary.
 const BINARY: u8 = 1;
 
 /// Takes the first packet off `payload`: `<length>:<packet>`.
@@ -59,7 +59,7 @@ pub(super) fn decode_binary<'a>(payload: &mut &'a [u8]) -> Result<ClientPacket<'
     }
 }
 
-/// Reads a decimal number whose digits count from `zero`.
+/// Parses a decimal number whose digits count from `zero`.
 fn parse_length(digits: &[u8], zero: u8) -> Result<usize, ParseError> {
     if digits.is_empty() || digits.len() > MAX_LENGTH_DIGITS {
         return Err(ParseError::BadLength);
@@ -75,8 +75,8 @@ fn parse_length(digits: &[u8], zero: u8) -> Result<usize, ParseError> {
 /// Splits `text` behind its first `units` UTF-16 code units, unless it is
 /// shorter or a surrogate pair lies across.
 fn split_at_utf16(text: &str, units: usize) -> Option<(&str, &str)> {
-    // A code unit takes a byte at least, so a payload that claims more units
-    // than it has bytes is refused before anything is counted.
+    // A code unit takes at least one byte, so a payload that claims more units than
+    // it has bytes is refused before anything is counted.
     let head = text.as_bytes().get(..units)?;
     if head.is_ascii() {
         return text.split_at_checked(units);
@@ -124,7 +124,7 @@ pub(super) fn encode_binary(packets: &[Part<'_>]) -> Vec<u8> {
     payload
 }
 
-/// The length of a packet as text, in UTF-16 code units.
+/// Returns the length of a packet as text, in UTF-16 code units.
 fn utf16_len(data: &Data<'_>) -> usize {
     match data {
         Data::Text(text) => 1 + text.chars().map(char::len_utf16).sum::<usize>(),

@@ -5,20 +5,20 @@ use serde::{Deserialize, Serialize};
 use super::{Buffered, Probe, Reason, Refusal, Revision, ServerPacket, Session, State, websocket};
 use crate::Timestamp;
 
-/// What is known of the client's being there.
+/// The evidence that the client is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Heartbeat {
     /// The handshake, or the last sign of life: any packet in revision 3, a
     /// pong in revision 4.
     heard: Timestamp,
-    /// The ping that is not answered yet (revision 4).
+    /// The ping that has not been answered yet (revision 4).
     pinged: Option<Ping>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Ping {
     sent: Timestamp,
-    /// When somebody last looked for its answer, and there was none.
+    /// The last time that its answer was looked for, and was not there.
     looked: Timestamp,
 }
 
@@ -30,43 +30,43 @@ impl Heartbeat {
         }
     }
 
-    /// Whether a ping is not answered yet.
+    /// Returns whether a ping has not been answered yet.
     pub(super) fn is_pending(&self) -> bool {
         self.pinged.is_some()
     }
 }
 
-/// When a session has to be looked at again, and why.
+/// The time at which a session has to be checked, and the cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline {
-    /// When [`Session::handle_timeout`] is to be called.
+    /// The time to call [`Session::handle_timeout`].
     pub at: Timestamp,
-    /// What for.
+    /// The reason for the call.
     pub cause: Cause,
 }
 
-/// What a [`Deadline`] is for.
+/// The cause of a [`Deadline`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// The heartbeat: a ping is due, or its answer.
     Heartbeat,
     /// An upgrade that must be completed by then.
     Upgrade,
-    /// A closed session that waits no longer for the client to fetch the news.
+    /// A closed session stops waiting for the client to fetch the news.
     Farewell,
-    /// Something above the session, of which it does not know.
+    /// Something above the session that it does not know about.
     Application,
 }
 
 /// The passing of time.
 impl Session {
-    /// When to call [`handle_timeout`](Self::handle_timeout). Calling it early
-    /// or late is harmless.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout). Calling it
+    /// early or late is harmless.
     ///
-    /// `None` where only the client can make something happen: a session of
+    /// It is `None` if only the client can make something happen: a session of
     /// revision 3 on a WebSocket, in an object that
-    /// [sleeps](super::Settings::sleeps), is judged when something else wakes
-    /// the object.
+    /// [sleeps](super::Settings::sleeps), is judged when something else wakes the
+    /// object.
     pub fn next_deadline(&self) -> Option<Deadline> {
         let overtaken = self.overtaken.map(|(_, at)| Deadline {
             at,
@@ -113,9 +113,9 @@ impl Session {
         let at = match (self.revision, pinged) {
             (Revision::V3, _) => self.expiry(),
             (Revision::V4, None) => heard + settings.ping_interval,
-            // Where heartbeats are batched, the answer is looked for by each pulse,
-            // for the next ping may be due; its absence, by the first one that
-            // comes when the client's time is over.
+            // If heartbeats are batched, each pulse looks for the answer, because
+            // the next ping may be due; the first pulse after the client's time is
+            // up judges its absence.
             (Revision::V4, Some(Ping { sent, looked })) if settings.sleeps() => {
                 let next_pulse = sent + settings.ping_interval;
                 self.expiry()
@@ -130,8 +130,8 @@ impl Session {
         }
     }
 
-    /// The client showed by a heartbeat that was answered without us, while the
-    /// object slept, that it was there at `at`.
+    /// Takes in a heartbeat that the runtime answered while the object slept: the
+    /// client was there at `at`.
     pub fn handle_sign_of_life(&mut self, at: Timestamp) {
         let State::WebSocket(socket) = &mut self.state else {
             return;
@@ -150,17 +150,17 @@ impl Session {
         }
     }
 
-    /// Whether, before this session is sent anything more, it should be told the
-    /// last [sign of life](Self::handle_sign_of_life): its client seems to be
-    /// silent, or has been sent much.
+    /// Returns whether the session should be told the last
+    /// [sign of life](Self::handle_sign_of_life) before it is sent anything else:
+    /// its client seems to be silent, or has been sent much.
     pub fn is_in_doubt(&self, now: Timestamp) -> bool {
         self.is_strained() || now >= self.expiry()
     }
 
-    /// The moment for which [`next_deadline`](Self::next_deadline) asked, or any
-    /// other: ends what has lasted too long, and pings.
+    /// Ends what has taken too long, and pings, at the time that
+    /// [`next_deadline`](Self::next_deadline) returned or any other.
     ///
-    /// A session whose heartbeats may be answered without us is to be told the
+    /// A session whose heartbeats the runtime may have answered has to be told the
     /// last [sign of life](Self::handle_sign_of_life) first.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.expire(now);
@@ -189,18 +189,19 @@ impl Session {
         }
     }
 
-    /// What a request of this moment finds, whether a timer has fired or not.
+    /// Checks the clock when a request comes in, so that its outcome does not depend
+    /// on timers.
     ///
-    /// It speaks neither for nor against a WebSocket, whose heartbeats may have
-    /// been answered without us.
+    /// It does not judge a WebSocket, whose heartbeats the runtime may have
+    /// answered.
     pub(super) fn judge(&mut self, now: Timestamp) {
         if self.socket().is_none() {
             self.expire(now);
         }
     }
 
-    /// Ends the session if its client has been silent for too long, and forgets
-    /// it if its client has been waited for in vain.
+    /// Ends the session if its client has been silent for too long, and forgets a
+    /// closed one whose client did not come in time.
     fn expire(&mut self, now: Timestamp) {
         if self.transport().is_some() && now >= self.expiry() {
             self.end(Reason::PingTimeout, ServerPacket::Close);
@@ -215,8 +216,8 @@ impl Session {
         }
     }
 
-    /// When the client's silence ends the session: after ping interval and
-    /// timeout, or a timeout after a ping that was sent before its time.
+    /// Returns when the client's silence ends the session: after ping interval and
+    /// timeout, or one timeout after a ping that was sent early.
     fn expiry(&self) -> Timestamp {
         let silent = self.heartbeat.heard + self.settings.patience();
         match self.heartbeat.pinged {
@@ -240,7 +241,7 @@ impl Session {
         self.transmit(Buffered::Ping);
     }
 
-    /// The client proved by a packet that it is there.
+    /// Takes in the proof that the client is there.
     pub(super) fn prove(&mut self, now: Timestamp) {
         if let State::WebSocket(socket) = &mut self.state {
             match self.revision {

@@ -14,11 +14,11 @@ use super::{
 use crate::Timestamp;
 use crate::engine::{Body, LATE_POLL, MAX_PACKETS, MAX_POSTS, decode_payload};
 
-/// What one buffered packet is taken to cost beside its content, so that empty
-/// messages count too.
+/// The assumed cost of a buffered packet besides its content, so that empty messages
+/// count too.
 const PACKET_COST: usize = 32;
 
-/// Why there is no body of a `POST`.
+/// The reason that a `POST` has no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyError {
     /// It is longer than [`Settings::max_payload`](super::Settings::max_payload). The
@@ -43,7 +43,7 @@ impl Polling {
     }
 }
 
-/// Whether a `GET` is waiting.
+/// The poll of a session: is a `GET` waiting?
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) enum Poll {
     #[default]
@@ -56,12 +56,12 @@ pub(super) enum Poll {
 pub(super) struct Outbox {
     packets: Vec<Buffered>,
     bytes: usize,
-    /// How many of the packets, from the first on, are saved for sleep.
+    /// The number of packets, from the first on, that are in the last snapshot.
     #[serde(skip)]
     saved: usize,
 }
 
-/// A packet that may have to wait; the others are never kept.
+/// A packet that may have to wait. Others are never kept.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Buffered {
     Ping,
@@ -98,19 +98,19 @@ impl Outbox {
         self.bytes
     }
 
-    /// Whether there are packets that are not saved for sleep. From now on they
-    /// count as saved.
+    /// Returns whether there are packets that are not in the last snapshot. From now
+    /// on they count as saved.
     pub(super) fn take_changed(&mut self) -> bool {
         let saved = mem::replace(&mut self.saved, self.packets.len());
         saved < self.packets.len()
     }
 
-    /// Whether any of the packets are saved for sleep.
+    /// Returns whether any of the packets are in the last snapshot.
     pub(super) fn is_saved(&self) -> bool {
         self.saved > 0
     }
 
-    /// The first packets that waited, in order, and no more than `room`.
+    /// Takes the first packets, in order, and at most `room` of them.
     pub(super) fn take_some(&mut self, room: usize) -> Vec<ServerPacket<'static>> {
         let rest = self.packets.split_off(room.min(self.packets.len()));
         let saved = self.saved.saturating_sub(self.packets.len());
@@ -120,12 +120,12 @@ impl Outbox {
         some
     }
 
-    /// How many packets wait.
+    /// Returns the number of packets that wait.
     pub(super) fn len(&self) -> usize {
         self.packets.len()
     }
 
-    /// Everything that waited, in order.
+    /// Takes all packets, in order.
     pub(super) fn take(&mut self) -> Vec<ServerPacket<'static>> {
         mem::take(self)
             .packets
@@ -135,13 +135,13 @@ impl Outbox {
     }
 }
 
-/// What comes in by HTTP.
+/// Inputs over HTTP.
 impl Session {
-    /// A `GET` of this session came in. It is answered at once or later, by an
+    /// Takes in a `GET` of this session. It is answered now or later, by an
     /// [`Output::Answer`].
     ///
-    /// Two at a time are an error: the second is refused, the first is told
-    /// that the session is closed.
+    /// Two at a time are an error: the second is refused, and the first is told that
+    /// the session is closed.
     pub fn handle_poll(&mut self, now: Timestamp, request: ConnId, format: Format) {
         self.judge(now);
         match &mut self.state {
@@ -182,7 +182,7 @@ impl Session {
         }
     }
 
-    /// The client let go of the `GET` that was waiting: it is gone.
+    /// Ends the session of a client that has dropped its waiting `GET`.
     pub fn handle_poll_gone(&mut self, request: ConnId) {
         if self
             .overtaken
@@ -198,12 +198,12 @@ impl Session {
         }
     }
 
-    /// The head of a `POST` of this session came in. If this returns `true`, its
-    /// body is to be read and given to [`handle_body`](Self::handle_body). If not, it has its answer, or
-    /// waits for the one before it: then an
+    /// Takes in the head of a `POST` of this session. If this returns `true`, the
+    /// body is to be read and passed to [`handle_body`](Self::handle_body). Otherwise
+    /// the request has been answered, or waits for the previous one: then an
     /// [`Output::ReadBody`] asks for its body.
     ///
-    /// More than [`MAX_POSTS`] at a time are an error: the last is refused, the
+    /// More than [`MAX_POSTS`] at a time are an error: the last is refused, and the
     /// session ends.
     #[must_use = "says whether the body is to be read"]
     pub fn handle_post(&mut self, now: Timestamp, request: ConnId) -> bool {

@@ -1,4 +1,4 @@
-//! What a session sleeps by.
+//! Snapshots of sessions, which they sleep by.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -10,11 +10,10 @@ use crate::Timestamp;
 use crate::engine::settings::Settings;
 use crate::versioned::{self, SnapshotError};
 
-/// The layout of the bytes below. Another number is another layout; there is no
-/// reading across.
+/// The version of the layout below. A snapshot of another version is not read.
 const VERSION: u8 = 2;
 
-/// Everything that must outlive sleep, lent from the session.
+/// Everything that must survive sleep, borrowed from the session.
 #[derive(Serialize)]
 struct Saving<'a> {
     revision: Revision,
@@ -38,9 +37,9 @@ struct Saved {
 
 /// Falling asleep and waking up.
 impl Session {
-    /// Everything that must outlive sleep, as bytes.
+    /// Returns everything that must survive sleep, as bytes.
     ///
-    /// Outputs are no part of it: they are to be taken first.
+    /// Outputs are not part of it: they have to be taken first.
     pub fn snapshot(&self) -> Vec<u8> {
         let saving = Saving {
             revision: self.revision,
@@ -53,15 +52,15 @@ impl Session {
         versioned::encode(VERSION, &saving)
     }
 
-    /// The session of a [`snapshot`](Self::snapshot).
+    /// Restores the session of a [`snapshot`](Self::snapshot).
     ///
-    /// `is_there` says which connections have outlived the sleep. What the
-    /// others were waiting for is forgotten; without its WebSocket a session is
-    /// over, and says so among its outputs.
+    /// `is_there` says which connections have survived the sleep. What the others
+    /// were waiting for is forgotten. Without its WebSocket a session is over, and
+    /// says so among its outputs.
     ///
     /// # Errors
     ///
-    /// The bytes are no snapshot, or one of another version.
+    /// The bytes are not a snapshot, or one of another version.
     pub fn restore(
         snapshot: &[u8],
         settings: Settings,

@@ -1,4 +1,4 @@
-//! WebSocket, and how a session moves to it.
+//! WebSocket, and the upgrade from polling to it.
 
 use alloc::vec::Vec;
 
@@ -16,18 +16,18 @@ pub(super) const CLOSE_NORMAL: u16 = 1000;
 /// RFC 6455, section 7.4.1: a message was too big to be processed.
 const CLOSE_TOO_BIG: u16 = 1009;
 
-/// What opens the probe, in both directions.
+/// The text of the probe, in both directions.
 const PROBE: &str = "probe";
 
 /// The WebSocket that carries a session.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Socket {
     pub(super) conn: ConnId,
-    /// Bytes sent since the client last proved that it lives.
+    /// The bytes sent since the last sign of life.
     pub(super) unproven: usize,
-    /// Those of them that were sent after the `2` it has not answered yet.
+    /// Those of them that were sent after the ping that has not been answered yet.
     since_ping: usize,
-    /// Until when a `GET` may have been overtaken by the upgrade.
+    /// The time until which the upgrade may have overtaken a `GET`.
     pub(super) late_poll: Option<Timestamp>,
 }
 
@@ -36,14 +36,15 @@ pub(super) struct Socket {
 pub(super) struct Probe {
     pub(super) conn: ConnId,
     pub(super) since: Timestamp,
-    /// Whether it has had its `3probe`.
+    /// Its `3probe` has been sent.
     pub(super) answered: bool,
-    /// Until when a `GET` that came after the WebSocket is held.
+    /// The time until which a `GET` is held that came after the WebSocket.
     pub(super) late_poll: Option<Timestamp>,
 }
 
 impl Probe {
-    /// Whether a waiting `GET` is to be let go, so that the client can go on.
+    /// Returns whether a waiting `GET` is to be answered, so that the client can
+    /// continue the upgrade.
     pub(super) fn drains(&self) -> bool {
         self.answered && self.late_poll.is_none()
     }
@@ -68,26 +69,26 @@ impl Socket {
         self.since_ping = 0;
     }
 
-    /// The client answered the last ping: what was sent before has arrived.
+    /// Takes in the answer to the last ping: what was sent before it has arrived.
     pub(super) fn handle_pong(&mut self) {
         self.unproven = self.since_ping;
     }
 
-    /// The client showed that it lives, though not what it has received.
+    /// Takes in a sign of life, which does not tell what has arrived.
     pub(super) fn handle_sign(&mut self) {
         self.unproven = 0;
     }
 }
 
-/// What comes in by WebSocket.
+/// Inputs over WebSocket.
 impl Session {
-    /// A WebSocket asks to take over this session. `Ok` means that it is to be
-    /// accepted, and then to be treated as the outputs say: where the session
+    /// Takes in a WebSocket that asks to take over this session. `Ok` means that it
+    /// has to be accepted, and then to be treated as the outputs say: if the session
     /// has a WebSocket already, the new one is closed at once.
     ///
     /// # Errors
     ///
-    /// The request is to be refused: the session is over, or may not upgrade.
+    /// The request has to be refused: the session is over, or may not upgrade.
     pub fn handle_upgrade(&mut self, now: Timestamp, socket: ConnId) -> Result<(), Refusal> {
         self.judge(now);
         if !self.settings.allow_upgrades {
@@ -113,8 +114,8 @@ impl Session {
         Ok(())
     }
 
-    /// A frame came in by one of the session's WebSockets. Returns the
-    /// application's message, if it is one.
+    /// Takes in a frame from one of the session's WebSockets. Returns the message,
+    /// if it is one, for the application.
     pub fn handle_frame<'a>(
         &mut self,
         now: Timestamp,
@@ -130,14 +131,14 @@ impl Session {
                 }
             };
         }
-        // Any other was told to go, and had something left to say.
+        // Any other WebSocket has been closed, and its frame was still on its way.
         if self.probe().is_some_and(|probe| probe.conn == socket) {
             self.handle_probe_frame(now, &frame);
         }
         None
     }
 
-    /// The WebSocket that is to take over.
+    /// Returns the WebSocket that is to take over.
     pub(super) fn probe(&self) -> Option<&Probe> {
         match &self.state {
             State::Probing(_, probe) => Some(probe),
@@ -168,8 +169,9 @@ impl Session {
         self.handle_packet(now, packet)
     }
 
-    /// `2probe` is answered by `3probe`, and then `5` completes the upgrade.
-    /// Anything else ends the attempt, and polling goes on.
+    /// Takes in a frame of a WebSocket that is to take over: `2probe` is answered by
+    /// `3probe`, and then `5` completes the upgrade. Anything else ends the attempt,
+    /// and polling goes on.
     fn handle_probe_frame(&mut self, now: Timestamp, frame: &Frame<'_>) {
         let (revision, b64) = (self.revision, self.b64);
         let Some(probe) = self.probe_mut() else {
@@ -216,7 +218,7 @@ impl Session {
         let packets = polling.outbox.take();
         self.changed = true;
         match (poll, late) {
-            // Told at once, it might hear of it before the `3probe` arrives.
+            // Answered at once, it might arrive before the `3probe`.
             (Poll::Waiting(request, _), true) => self.overtaken = Some((request, until)),
             (Poll::Waiting(request, format), false) => {
                 self.answer_packets(request, format, &[ServerPacket::Noop]);
@@ -228,7 +230,7 @@ impl Session {
         self.state = State::WebSocket(socket);
     }
 
-    /// Sends what has waited for a `GET`. Returns how many bytes that were.
+    /// Sends what has waited for a `GET`. Returns the number of bytes.
     fn flush(&mut self, socket: ConnId, packets: Vec<ServerPacket<'static>>) -> usize {
         let mut bytes = 0_usize;
         for packet in packets {
@@ -239,7 +241,7 @@ impl Session {
         bytes
     }
 
-    /// Polling goes on without the WebSocket that was to replace it.
+    /// Gives up an upgrade: polling goes on without the WebSocket.
     pub(super) fn abandon_probe(&mut self) {
         match &mut self.state {
             State::Probing(polling, _) => {
@@ -251,8 +253,8 @@ impl Session {
         }
     }
 
-    /// A WebSocket of the session was closed by its client, or (`broken`) by an
-    /// error. Where it carried the session, the session is over.
+    /// Takes in that a WebSocket of the session was closed by its client or, if
+    /// `broken`, by an error. If it carried the session, the session is over.
     pub fn handle_socket_gone(&mut self, socket: ConnId, broken: bool) {
         if self.socket() == Some(socket) {
             let reason = if broken {
@@ -266,11 +268,11 @@ impl Session {
         }
     }
 
-    /// Counts what is about to be sent, and ends the session instead if its
-    /// client has been sent too much without a sign that it is there.
+    /// Counts the bytes that are about to be sent. If the client has been sent too
+    /// much without a sign of life, ends the session and returns `false`.
     ///
-    /// A client of revision 4 is asked for that sign when half of the bound is
-    /// used up, so that only one that reads nothing meets it.
+    /// A client of revision 4 is pinged when half of the bound is used up, so that
+    /// only one that reads nothing reaches the bound.
     pub(super) fn account(&mut self, now: Timestamp, bytes: usize) -> bool {
         if self.is_strained() && self.revision == Revision::V4 {
             self.ping_unless_pending(now);
@@ -286,7 +288,7 @@ impl Session {
         true
     }
 
-    /// Whether more than half of what may be sent without a sign of life has
+    /// Returns whether more than half of what may be sent without a sign of life has
     /// been sent.
     pub(super) fn is_strained(&self) -> bool {
         match &self.state {

@@ -1,11 +1,11 @@
-//! How a session ends, from either side: protocol, "Session rules".
+//! The end of a session, from either side: protocol, "Session rules".
 
 use super::rig::{BOTH, Rig, SLEEPY};
 use crate::engine::{ConnId, Data, FAREWELL, MAX_PACKETS, Revision, Settings};
 
 const FAREWELL_MILLIS: u64 = FAREWELL.as_millis() as u64;
 
-/// What any request gets once nobody needs to be told anything.
+/// Checks what every request gets once nobody has to be told anything.
 fn assert_over(rig: &mut Rig) {
     assert!(rig.session.is_over());
     assert_eq!(rig.session.next_deadline(), None);

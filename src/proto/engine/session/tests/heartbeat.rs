@@ -321,7 +321,7 @@ fn alarms(settings: Settings, opened: impl Iterator<Item = u64>) -> (Vec<Rig>, u
     (sessions.into_iter().map(|(rig, _)| rig).collect(), alarms)
 }
 
-/// How soon after a ping the pulse of others may bring the next one.
+/// Returns how soon after a ping the pulse of others may bring the next one.
 fn shortest_gap(settings: Settings) -> Duration {
     settings.ping_timeout.min(settings.ping_interval) / 4
 }

@@ -6,7 +6,7 @@ use crate::engine::{Data, Frame, MAX_PACKETS, Revision};
 /// All limits of these settings, in bytes.
 const LIMIT: usize = 1_000;
 
-/// What a buffered packet costs beside its content.
+/// The cost of a buffered packet besides its content.
 const PACKET_COST: usize = 32;
 
 fn text(bytes: usize) -> alloc::string::String {
@@ -182,7 +182,7 @@ fn signs_of_life_while_asleep_make_room_as_well() {
     }
 }
 
-/// How many messages `a` were heard.
+/// Returns how many messages `a` were heard.
 fn heard(said: &str) -> usize {
     said.matches("4a").count()
 }

@@ -46,7 +46,7 @@ fn format() -> impl Strategy<Value = Format> {
     ]
 }
 
-/// What comes in by a frame, or in a body of revision 4.
+/// Generates the content of a frame, or of a body of revision 4.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::sample::select(vec![

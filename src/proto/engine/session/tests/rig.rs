@@ -66,7 +66,7 @@ impl Rig {
         Self::new(Session::open_websocket(OPENED, settings, open, ConnId(1)))
     }
 
-    /// A polling session that has just moved to WebSocket `5`.
+    /// Opens a polling session that has just moved to WebSocket `5`.
     pub(super) fn upgraded(revision: Revision, settings: Settings) -> Self {
         let mut rig = Self::polling(revision, settings);
         rig.upgrade(5);
@@ -101,7 +101,7 @@ impl Rig {
         self.outputs()
     }
 
-    /// A `POST`, head and body, of the given packets.
+    /// Takes in a `POST`, head and body, of the given packets.
     pub(super) fn post(&mut self, request: u64, packets: &[&str]) -> String {
         let refused = self.post_head(request);
         if refused.is_empty() {
@@ -144,14 +144,14 @@ impl Rig {
         self.heard(messages)
     }
 
-    /// The body that was being read is not to be had.
+    /// Takes in that there is no body.
     pub(super) fn no_body(&mut self, request: u64, error: BodyError) {
         let request = ConnId(request);
         let messages = self.session.handle_body(self.now, request, Err(error));
         assert!(messages.is_empty(), "{messages:?}");
     }
 
-    /// WebSocket `socket` asks to take over.
+    /// Takes in WebSocket `socket`, which asks to take over.
     pub(super) fn upgrade(&mut self, socket: u64) -> String {
         match self.session.handle_upgrade(self.now, ConnId(socket)) {
             Ok(()) => self.outputs(),
@@ -177,7 +177,7 @@ impl Rig {
         self.outputs()
     }
 
-    /// The application sends.
+    /// Sends a message of the application.
     pub(super) fn send(&mut self, text: &str) -> String {
         self.send_data(Data::from(text))
     }
@@ -211,7 +211,7 @@ impl Rig {
         self.session.is_in_doubt(self.now)
     }
 
-    /// The client was heard just now, by an object that slept.
+    /// Takes in a sign of life, as of an object that slept.
     pub(super) fn sign_of_life(&mut self) {
         self.session.handle_sign_of_life(self.now);
     }
@@ -223,7 +223,7 @@ impl Rig {
         self.timeout()
     }
 
-    /// In how many milliseconds the next deadline is.
+    /// Returns in how many milliseconds the next deadline is.
     pub(super) fn next_deadline(&self) -> Option<u64> {
         let deadline = self.session.next_deadline()?;
         Some(deadline.at.as_millis() - self.now.as_millis())
@@ -237,7 +237,7 @@ impl Rig {
         join(messages.chain(outputs))
     }
 
-    /// What the session says now.
+    /// Returns the session's outputs.
     pub(super) fn outputs(&mut self) -> String {
         join(self.drain())
     }

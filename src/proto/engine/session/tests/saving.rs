@@ -1,4 +1,4 @@
-//! What has to be saved for sleep, and when: as little as can be.
+//! Saving for sleep: what has to be saved, and when, as little as possible.
 //!
 //! A session sleeps only while no request of it is on its way, so what waits
 //! for an answer need not be saved.
@@ -10,7 +10,7 @@ use super::rig::{BOTH, Rig, SLEEPY};
 use crate::engine::{ConnId, Data, Revision, Session};
 use crate::versioned::SnapshotError;
 
-/// What `act` makes a session say, and whether it is to be saved after.
+/// Returns whether a session has to be saved after `act`.
 fn saved(rig: &mut Rig, act: impl FnOnce(&mut Rig)) -> bool {
     rig.session.take_changed();
     act(rig);

@@ -38,7 +38,7 @@ struct World {
     evicts: bool,
 }
 
-/// What a world has to tell.
+/// The report of a world.
 pub(super) struct Report {
     /// All that the sessions said, and when.
     pub(super) trace: Vec<String>,
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// Somebody does something.
+    /// Lets somebody do something.
     fn act(&mut self) {
         let index = self.random.below(self.clients.len() as u64) as usize;
         let (now, random) = (self.now, &mut self.random);
@@ -213,8 +213,8 @@ impl World {
         }
     }
 
-    /// After a while of quiet, everything that was sent has arrived, once and in
-    /// order: both sides have counted along.
+    /// Checks that after a while of quiet everything that was sent has arrived, once
+    /// and in order.
     fn check_messages(&self) {
         for (client, harmed) in self.clients.iter().zip(&self.harmed) {
             let account = self.object.accounts.get(&client.index);
@@ -253,7 +253,7 @@ impl World {
         }
     }
 
-    /// Every client is gone without a word, and nothing is left of them.
+    /// Checks that nothing is left of clients that have gone without a word.
     fn leave(&mut self, settings: Settings) {
         for index in 0..self.clients.len() {
             self.network.cut(index);

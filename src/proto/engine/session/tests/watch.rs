@@ -1,4 +1,4 @@
-//! What must hold whatever happens.
+//! Invariants that must hold whatever happens.
 
 use alloc::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What both sides say to each other, and that it arrives once and in order.
+//! The messages of both sides, which have to arrive once and in order.
 
 use alloc::format;
 use alloc::string::String;
@@ -17,7 +17,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// The next message to send: its number, as text or as bytes.
+    /// Returns the next message to send: its number, as text or as bytes.
     pub(super) fn next_message(&mut self, random: &mut Random) -> Data<'static> {
         let text = format!("{}€", self.sent);
         self.sent += 1;
@@ -28,7 +28,7 @@ impl Account {
         }
     }
 
-    /// A message has arrived: it must be the next one.
+    /// Takes in a message, which must be the next one.
     pub(super) fn handle_message(&mut self, message: &Data<'_>) {
         assert_eq!(self.closed, None, "{message:?} comes after the end");
         let text = match message {

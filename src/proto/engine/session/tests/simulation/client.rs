@@ -15,7 +15,7 @@ use crate::engine::test_client::{
 };
 use crate::engine::{Answer, ClientPacket, ConnId, Format, Frame, Revision, Settings};
 
-/// What a client makes of its transports.
+/// A client's use of the transports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     Polling,
@@ -62,16 +62,16 @@ pub(super) struct Client {
     transport: Transport,
     start_at: Option<Timestamp>,
     is_open: bool,
-    /// Why it is over, once it is.
+    /// The reason that it is over, once it is.
     pub(super) over: Option<String>,
     get: Option<ConnId>,
     post: Option<ConnId>,
     socket: Option<ConnId>,
     outgoing: Vec<ClientPacket<'static>>,
     pub(super) account: Account,
-    /// When the next ping is due (revision 3).
+    /// The time at which the next ping is due (revision 3).
     ping_at: Option<Timestamp>,
-    /// When it gives the server up.
+    /// The time at which it gives the server up.
     patience_until: Option<Timestamp>,
     upgrade_at: Option<Timestamp>,
     next_conn: u64,
@@ -125,7 +125,7 @@ impl Client {
         }
     }
 
-    /// What it puts on the wire.
+    /// Takes what it puts on the wire.
     pub(super) fn take_out(&mut self) -> Vec<Up> {
         mem::take(&mut self.out)
     }
@@ -173,7 +173,7 @@ impl Client {
         self.end("closed by itself");
     }
 
-    /// The network is gone.
+    /// Takes the network away.
     pub(super) fn cut(&mut self) {
         self.start_at = None;
         self.out.clear();

@@ -20,7 +20,7 @@ use crate::engine::{
     Session, Settings,
 };
 
-/// When the object sleeps.
+/// The occasions on which the object sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Sleep {
     Never,
@@ -43,7 +43,7 @@ pub(super) struct Held {
 pub(super) struct Object {
     settings: Settings,
     sleep: Sleep,
-    /// Whose heartbeats are answered without waking the object.
+    /// The revision whose heartbeats are answered without waking the object.
     pair: Option<Revision>,
     pub(super) sessions: BTreeMap<usize, Held>,
     pub(super) accounts: BTreeMap<usize, Account>,
@@ -149,7 +149,7 @@ impl Object {
         }
     }
 
-    /// The network tells that a client is unreachable.
+    /// Takes in that a client is unreachable.
     pub(super) fn handle_lost(&mut self, now: Timestamp, random: &mut Random, client: usize) {
         self.sleep_until(now);
         let Some(held) = self.sessions.get_mut(&client) else {
@@ -173,14 +173,14 @@ impl Object {
         });
     }
 
-    /// The application sends a message without being asked.
+    /// Sends a message of the application that nobody asked for.
     pub(super) fn push(&mut self, now: Timestamp, random: &mut Random, client: usize) {
         self.sleep_until(now);
         self.send(now, client, random);
         self.settle(now, client);
     }
 
-    /// The application says a last word and closes the session.
+    /// Sends a last message of the application, and closes the session.
     pub(super) fn close(&mut self, now: Timestamp, random: &mut Random, client: usize) {
         self.sleep_until(now);
         self.send(now, client, random);
@@ -194,7 +194,8 @@ impl Object {
         });
     }
 
-    /// Whether this client has had its `3probe` and may have stopped polling.
+    /// Returns whether this client has had its `3probe` and may have stopped
+    /// polling.
     fn is_moving(&self, client: usize) -> bool {
         let held = self.sessions.get(&client);
         held.is_some_and(|held| match &held.session.state {
@@ -206,7 +207,7 @@ impl Object {
         })
     }
 
-    /// The object loses its memory and all its connections.
+    /// Takes the object's memory and all its connections away.
     pub(super) fn evict(&mut self, now: Timestamp) {
         for client in self.sessions.keys().copied().collect::<Vec<_>>() {
             let Some(held) = self.sessions.get_mut(&client) else {
@@ -264,7 +265,7 @@ impl Object {
         self.settle(now, client);
     }
 
-    /// What a request gets whose session is forgotten.
+    /// Answers a request whose session is forgotten.
     fn refuse(&mut self, client: usize, up: &Up) {
         let down = match up {
             Up::Get(conn, _) | Up::Post(conn) => {
@@ -276,7 +277,7 @@ impl Object {
         self.down.push((client, down));
     }
 
-    /// What the runtime does by itself.
+    /// Does what the runtime does by itself.
     fn is_answered_asleep(&mut self, now: Timestamp, client: usize, up: &Up) -> bool {
         let (Up::Frame(conn, Frame::Text(text)), Some(held)) = (up, self.sessions.get_mut(&client))
         else {

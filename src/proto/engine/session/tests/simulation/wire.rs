@@ -1,4 +1,4 @@
-//! What travels between clients and the object, and how the network treats it.
+//! The traffic between clients and the object, and the network's treatment of it.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
