@@ -1,19 +1,19 @@
-//! Acknowledgements that are waited for.
+//! Acknowledgements that are awaited.
 
 use alloc::vec::Vec;
 
 use super::Args;
 use super::sorted::SortedSet;
 
-/// The largest number of an acknowledgement. Some clients read it into 31 bits.
+/// The bound of acknowledgements' numbers. Some clients read them into 31 bits.
 pub const LAST_ACK: u32 = i32::MAX as u32;
 
-/// Events that were sent with an acknowledgement asked for. `S` names a socket,
-/// and `W` is whatever is to be done in the end.
+/// Events that were sent with a request for an acknowledgement. `S` names a socket,
+/// and `W` is whatever is to be done when all answers have come.
 ///
-/// One number serves a whole broadcast. Numbers are not used again soon, and
-/// begin at random whenever the memory is lost: so what is answered late, after
-/// a sleep, answers nothing else.
+/// One number serves a whole broadcast. Numbers are not reused soon, and begin at
+/// random whenever the memory is lost, so that a late answer, after a sleep, does
+/// not answer anything else.
 ///
 /// ```
 /// use dormouse_proto::socket::{Acks, Args};
@@ -33,18 +33,18 @@ pub const LAST_ACK: u32 = i32::MAX as u32;
 #[derive(Clone, Debug)]
 pub struct Acks<S, W> {
     next: u32,
-    /// In the order of their numbers, mostly; looked through from the end.
+    /// Mostly in the order of their numbers; searched from the end.
     waiting: Vec<(u32, Waiting<S>, Option<W>)>,
 }
 
-/// What has come of one event.
+/// The answers to one event.
 #[derive(Clone, Debug)]
 pub struct Waiting<S> {
-    /// Who has not answered yet.
+    /// The sockets that have not answered yet.
     missing: SortedSet<S>,
     /// The answers, in the order in which they came.
     pub answers: Vec<(S, Args<'static>)>,
-    /// How many have gone without an answer.
+    /// The number of sockets that have gone without an answer.
     pub gone: usize,
 }
 
@@ -57,14 +57,14 @@ impl<S: Ord + Copy> Waiting<S> {
         }
     }
 
-    /// Returns who has not answered yet, in order.
+    /// Returns the sockets that have not answered yet, in order.
     pub fn missing(&self) -> &[S] {
         self.missing.as_slice()
     }
 }
 
 impl<S: Ord + Copy, W> Acks<S, W> {
-    /// Nothing is waited for, and the first number will be this one.
+    /// Creates an empty set whose first number will be this one.
     pub fn begin_at(first: u32) -> Self {
         Self {
             next: first % LAST_ACK,
@@ -72,7 +72,7 @@ impl<S: Ord + Copy, W> Acks<S, W> {
         }
     }
 
-    /// Returns the number of an event that these sockets are to acknowledge.
+    /// Returns the number of an event that these sockets have to acknowledge.
     pub fn expect(&mut self, from: impl IntoIterator<Item = S>, then: W) -> u32 {
         while self.place(self.next).is_some() {
             self.advance();
@@ -95,8 +95,9 @@ impl<S: Ord + Copy, W> Acks<S, W> {
         self.waiting.iter().rposition(|(other, ..)| *other == id)
     }
 
-    /// A socket has acknowledged. What is to be done, if that was the last answer
-    /// to come; what nobody asked for, or has come before, is ignored.
+    /// Takes in a socket's acknowledgement. Returns what is to be done if that was
+    /// the last answer. Acknowledgements that nobody asked for, or that have come
+    /// before, are ignored.
     pub fn handle_ack(&mut self, id: u64, from: S, args: Args<'static>) -> Option<W> {
         let place = self.place(u32::try_from(id).ok()?)?;
         let (_, waiting, then) = self.waiting.get_mut(place)?;
@@ -107,8 +108,8 @@ impl<S: Ord + Copy, W> Acks<S, W> {
         then.take_if(|_| waiting.missing.is_empty())
     }
 
-    /// A socket is disconnected, and will answer nothing any more. What is to be
-    /// done for the events that were waiting for it alone.
+    /// Takes in that a socket is disconnected, and will not answer any more. Returns
+    /// what is to be done for the events that were waiting for it alone.
     pub fn handle_gone(&mut self, from: S) -> Vec<W> {
         let mut complete = Vec::new();
         for (_, waiting, then) in &mut self.waiting {
@@ -120,13 +121,13 @@ impl<S: Ord + Copy, W> Acks<S, W> {
         complete
     }
 
-    /// Whether all have answered or gone.
+    /// Returns whether all sockets have answered or gone.
     pub fn is_complete(&self, id: u32) -> bool {
         let waiting = self.place(id).and_then(|place| self.waiting.get(place));
         waiting.is_none_or(|(_, waiting, _)| waiting.missing.is_empty())
     }
 
-    /// What has come until now. Nothing more is waited for.
+    /// Returns the answers so far, and stops waiting for others.
     pub fn take(&mut self, id: u32) -> Waiting<S> {
         match self.place(id) {
             Some(place) => self.waiting.remove(place).1,

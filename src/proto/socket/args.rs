@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{number_end, string_end};
 
-/// The arguments of an event or an acknowledgement: a JSON array, as text. In it,
-/// `{"_placeholder":true,"num":i}` stands for an attachment. The first item of
-/// an event's is its name.
+/// The arguments of an event or an acknowledgement: a JSON array, as text, in which
+/// `{"_placeholder":true,"num":i}` stands for an attachment. The first item of an
+/// event's is its name.
 ///
 /// ```
 /// use dormouse_proto::socket::Args;
@@ -27,7 +27,8 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// Arguments of our own: `json` is an array, and its placeholders fit.
+    /// Creates arguments of our own. `json` must be an array whose placeholders name
+    /// attachments.
     pub fn new(json: impl Into<Cow<'a, str>>, attachments: Vec<Vec<u8>>) -> Self {
         Self {
             json: json.into(),
@@ -35,23 +36,23 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The array.
+    /// Returns the array.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The attachments, in the order of their numbers.
+    /// Returns the attachments, in the order of their numbers.
     pub fn attachments(&self) -> &[Vec<u8>] {
         &self.attachments
     }
 
-    /// How much it is: text and attachments.
+    /// Returns the size of text and attachments, in bytes.
     pub fn bytes(&self) -> usize {
         let attachments = self.attachments.iter().map(Vec::len);
         self.json.len() + attachments.sum::<usize>()
     }
 
-    /// The same, lent.
+    /// Returns the same arguments, with the text borrowed.
     pub fn borrowed(&self) -> Args<'_> {
         Args {
             json: Cow::Borrowed(&self.json),
@@ -59,7 +60,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// The same, owned: the text is copied if it was borrowed.
+    /// Returns the same arguments, owned. The text is copied if it was borrowed.
     pub fn into_owned(self) -> Args<'static> {
         Args {
             json: Cow::Owned(self.json.into_owned()),
@@ -67,7 +68,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Text and attachments.
+    /// Returns text and attachments.
     pub fn into_parts(self) -> (Cow<'a, str>, Vec<Vec<u8>>) {
         (self.json, self.attachments)
     }
@@ -80,9 +81,9 @@ impl<'a> Args<'a> {
 /// A placeholder in a JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placeholder {
-    /// Where the object stands.
+    /// The object's range in the text.
     pub range: Range<usize>,
-    /// The attachment it names; `None` if its `num` is none that could be.
+    /// The attachment it names; `None` if its `num` is not a number of one.
     pub num: Option<usize>,
 }
 
@@ -95,7 +96,7 @@ struct Object {
 }
 
 impl Object {
-    /// Of two equal keys the later one counts, whatever its value is.
+    /// Forgets an earlier equal key: the later one counts, whatever its value is.
     fn forget(&mut self, key: Key) {
         match key {
             Key::None => {}
@@ -105,7 +106,7 @@ impl Object {
     }
 }
 
-/// What the next token means.
+/// The meaning of the next token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     None,
@@ -113,18 +114,19 @@ enum Key {
     Num,
 }
 
-/// The placeholders in a JSON text, which must be valid, in the order in which
-/// they end. No recursion: how deep a text is nested is up to its sender.
+/// Returns the placeholders in a JSON text, which must be valid, in the order in
+/// which they end. It does not recurse, because how deep a text is nested is up to
+/// its sender.
 pub fn placeholders(json: &str) -> Vec<Placeholder> {
     let mut found = Vec::new();
     each_placeholder(json, &mut |placeholder| found.push(placeholder));
     found
 }
 
-/// The same, given out one by one.
+/// Calls `found` with the placeholders, one after the other.
 pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
-    // Whether what is open is an object. Millions of brackets fit into a packet, so
-    // an array takes no more room here than there.
+    // For each open bracket, whether it is an object. Millions of brackets fit into
+    // a packet, so one takes no more room here than there.
     let mut open: Vec<bool> = Vec::new();
     let mut objects: Vec<Object> = Vec::new();
     let mut key = Key::None;

@@ -1,10 +1,10 @@
 //! One client, over one session: the sockets it has, one in each namespace.
 //!
 //! It contains no networking code, no clock and no application. What the client
-//! sends is told to [`handle_message`](Connection::handle_message); what the
-//! application decides is told to the methods named after the decision. What is
-//! to be done is asked from [`poll_output`](Connection::poll_output) until there
-//! is nothing left.
+//! sends is passed to [`handle_message`](Connection::handle_message), and what the
+//! application decides to the methods named after the decision.
+//! [`poll_output`](Connection::poll_output) returns what is to be done until nothing
+//! is left.
 
 mod decisions;
 mod snapshot;
@@ -31,17 +31,17 @@ use crate::engine::{self, Data};
 pub use self::decisions::{Admission, JoinError, Recovered, Route};
 pub use self::socket::{Definition, JoinId, MAX_HELD, Socket};
 
-/// The namespace that everybody knows.
+/// The root namespace.
 pub const ROOT: &str = "/";
 
-/// What a client is told that asks for a namespace which nobody has defined.
+/// The message for a client that asks for a namespace that is not defined.
 pub const INVALID_NAMESPACE: &str = "Invalid namespace";
 
-/// What it is told that asks for more than
+/// The message for a client that asks for more than
 /// [`max_namespaces`](Settings::max_namespaces).
 pub const TOO_MANY_NAMESPACES: &str = "Too many namespaces";
 
-/// What it is told where the decision about it was lost: its handler panicked,
+/// The message for a client if the decision about it was lost: the handler panicked,
 /// took too long, or went with the object's memory.
 pub const INTERNAL_ERROR: &str = "Internal server error";
 
@@ -85,7 +85,7 @@ pub struct Connection {
     settings: Settings,
     protocol: Protocol,
     decoder: Decoder,
-    /// They are few, and looked through.
+    /// They are few, and searched one by one.
     sockets: Vec<Socket>,
     /// Requests of protocol 4 that wait until the root namespace is decided.
     waiting: VecDeque<ConnectRequest<'static>>,
@@ -95,30 +95,30 @@ pub struct Connection {
     changed: bool,
 }
 
-/// Whether the session beneath is there.
+/// The state of the session beneath.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum Phase {
-    /// Until the moment given, the client must have joined a namespace.
+    /// By the given time, the client must have joined a namespace.
     Open { join_by: Option<Timestamp> },
-    /// The session is being closed from this side. This is why, for the sockets.
+    /// The session is being closed from this side, for this reason.
     Closing(Reason),
-    /// The session is over, and this was why.
+    /// The session is over, for this reason.
     Closed(Reason),
 }
 
 /// A client wants to join a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectRequest<'a> {
-    /// Which one.
+    /// The namespace's name.
     pub namespace: Cow<'a, str>,
-    /// What the client says of itself.
+    /// The client's `auth`.
     pub auth: Auth<'a>,
 }
 
-/// What a client says of itself when it joins a namespace.
+/// The `auth` of a client that joins a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth<'a> {
-    /// Nothing.
+    /// The client sent nothing.
     None,
     /// A JSON object (protocol 5).
     Json(Cow<'a, str>),
@@ -139,7 +139,7 @@ impl ConnectRequest<'_> {
     }
 }
 
-/// What a connected client says to the application.
+/// Something that a connected client says to the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
     /// An event.
@@ -164,7 +164,8 @@ pub enum Incoming<'a> {
     },
 }
 
-/// What a connection asks of whoever drives it, in this order.
+/// An action that a connection asks of its driver. Actions have to be taken in
+/// order.
 #[derive(Debug)]
 pub enum Output {
     /// The client asks to join a namespace: [`Connection::begin`], or
@@ -176,10 +177,10 @@ pub enum Output {
     Send(Rc<Encoded>),
     /// A socket was not let in after all. It is no longer among the sockets.
     Refused(Box<Socket>),
-    /// The session has ended before a socket was decided about. Others do not see
-    /// it any more; the decision may still come.
+    /// The session has ended before the application has decided about a socket.
+    /// Others do not see it any more; the decision may still come.
     Abandoned(JoinId),
-    /// A connected socket has gone. Once the application has been told:
+    /// A connected socket has gone. After the application has been told, call
     /// [`Connection::forget`].
     Disconnected(JoinId, Reason),
     /// The client broke a rule, and is being disconnected.
@@ -188,10 +189,10 @@ pub enum Output {
     Close,
 }
 
-/// The client broke a rule: its session is closed.
+/// A violation of the protocol, after which the client's session is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// What it sent is not a packet.
+    /// Its message is not a packet.
     Parse(ParseError),
     /// The packet is for a namespace that it has not joined.
     NotJoined,
@@ -228,10 +229,10 @@ impl core::error::Error for Violation {
     }
 }
 
-/// Opening and looking.
+/// Opening connections, and their properties.
 impl Connection {
-    /// Opens a connection over a session that has just begun. A client of
-    /// protocol 4 joins the root namespace without asking.
+    /// Opens a connection over a session that has just begun. A client of protocol 4
+    /// joins the root namespace without asking.
     pub fn open(now: Timestamp, settings: Settings, protocol: Protocol) -> Self {
         let mut connection = Self {
             settings,
@@ -275,7 +276,7 @@ impl Connection {
         self.sockets.iter()
     }
 
-    /// Returns the socket that the client has in a namespace, or may yet have.
+    /// Returns the socket that the client has in a namespace, or may still get.
     pub fn socket_in(&self, namespace: &str) -> Option<&Socket> {
         let mut current = self.sockets.iter().filter(|socket| socket.is_current());
         current.find(|socket| socket.namespace == namespace)
@@ -297,14 +298,13 @@ impl Connection {
         id.rsplit_once('#').map_or(id, |(_, sid)| sid)
     }
 
-    /// Returns whether anything that must outlive sleep changed since this was
-    /// last asked.
+    /// Returns whether anything that must survive sleep has changed since this was
+    /// last called.
     pub fn take_changed(&mut self) -> bool {
         core::mem::take(&mut self.changed)
     }
 
-    /// Returns whether anything that must outlive sleep is not in the last
-    /// snapshot.
+    /// Returns whether anything that must survive sleep is not in the last snapshot.
     pub fn is_changed(&self) -> bool {
         self.changed
     }
@@ -328,12 +328,12 @@ impl Connection {
     }
 }
 
-/// What comes in.
+/// Inputs.
 impl Connection {
-    /// Takes in a message of the client's session. What it says to the
-    /// application is returned; everything else is among the outputs.
+    /// Takes in a message of the client's session. Returns what it says to the
+    /// application; everything else is among the outputs.
     pub fn handle_message<'a>(&mut self, data: Data<'a>) -> Option<Incoming<'a>> {
-        // What came in one payload with the message that ended the session.
+        // This came in one payload with the message that ended the session.
         if !self.is_open() {
             return None;
         }
@@ -459,7 +459,8 @@ impl Connection {
         }
     }
 
-    /// The session has ended, and with it every socket, connected or not.
+    /// Takes in that the session has ended, and with it every socket, connected or
+    /// not.
     pub fn handle_closed(&mut self, reason: engine::Reason) {
         let reason = match self.phase {
             Phase::Open { .. } => reason.into(),
@@ -495,7 +496,7 @@ impl Connection {
         }
     }
 
-    /// A connected socket has gone.
+    /// Disconnects a connected socket.
     fn lose(&mut self, join: JoinId, reason: Reason) {
         if let Some(socket) = self.socket_mut(join) {
             socket.state = State::Leaving;

@@ -1,4 +1,4 @@
-//! From messages to packets: a packet with attachments takes several.
+//! From messages to packets: a packet with attachments takes several messages.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -11,12 +11,12 @@ use super::packet::{decode_complete, read_head};
 use super::{ClientPacket, ParseError, Parser, Protocol};
 use crate::engine::Data;
 
-/// What is allowed of one packet.
+/// The limits of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most attachments.
+    /// The maximum number of attachments.
     pub attachments: usize,
-    /// The most bytes, attachments included.
+    /// The maximum number of bytes, including attachments.
     pub bytes: usize,
 }
 
@@ -43,10 +43,10 @@ pub struct Decoder {
     pending: Option<Pending>,
 }
 
-/// A packet and what has come of its attachments.
+/// A packet, and those of its attachments that have come.
 #[derive(Debug, Serialize, Deserialize)]
 struct Pending {
-    /// Read through already. It is decoded when all is there.
+    /// It has been validated already, and is decoded when all attachments are there.
     text: String,
     attachments: Vec<Vec<u8>>,
     expected: usize,
@@ -54,17 +54,17 @@ struct Pending {
 }
 
 impl Decoder {
-    /// Whether attachments are still to come.
+    /// Returns whether attachments are still to come.
     pub fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// Takes in a message. `None` if attachments are still to come.
+    /// Takes in a message. Returns `None` if attachments are still to come.
     ///
     /// # Errors
     ///
-    /// It is no packet, or not the part of one that has to come now. The client
-    /// is not to be listened to any more.
+    /// It is not a packet, or not the part of one that has to come now. No more
+    /// messages of this client may be decoded.
     pub fn decode<'a>(
         &mut self,
         protocol: Protocol,
@@ -112,7 +112,7 @@ impl Decoder {
         packet?;
         self.pending = Some(Pending {
             text: String::from(text),
-            // The number is not more than is allowed, but nothing has come yet.
+            // The number is within the limit, but nothing has come yet.
             attachments: Vec::with_capacity(expected.min(4)),
             expected,
             bytes: text.len(),
@@ -142,7 +142,7 @@ impl Decoder {
     }
 }
 
-/// The way of [`Parser::JSON`].
+/// Decodes a message for [`Parser::JSON`].
 pub(super) fn decode_json<'a>(
     decoder: &mut Decoder,
     protocol: Protocol,
@@ -162,8 +162,8 @@ fn args_of<'p, 'a>(packet: &'p ClientPacket<'a>) -> Option<&'p super::Args<'a>> 
     }
 }
 
-/// Every placeholder must name an attachment. That one is named twice, or not at
-/// all, is nobody's business.
+/// Checks that every placeholder names an attachment. Attachments that are named
+/// twice, or not at all, do not matter.
 pub(super) fn check_placeholders(packet: &ClientPacket<'_>) -> Result<(), ParseError> {
     let Some(args) = args_of(packet) else {
         return Ok(());

@@ -1,9 +1,9 @@
 use core::fmt;
 
-/// Why a message is no Socket.IO packet.
+/// A message is not a valid Socket.IO packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
-    /// The first character is no packet type, or there is none.
+    /// The first character is not a packet type, or is missing.
     UnknownType,
     /// A packet that only a server may send.
     NotForServers,
@@ -15,19 +15,19 @@ pub enum ParseError {
     TooLarge,
     /// The number of an acknowledgement is missing or too long.
     AckId,
-    /// The payload is no JSON.
+    /// The payload is not JSON.
     Json,
-    /// The payload is not what a packet of this type holds.
+    /// The payload does not fit the packet's type.
     Payload,
-    /// The event's name is one that only the library itself uses.
+    /// The event's name is one that the libraries reserve for themselves.
     ReservedName,
-    /// A placeholder names an attachment that there is not.
+    /// A placeholder names an attachment that does not exist.
     Placeholder,
-    /// Bytes where nobody expects an attachment.
+    /// Bytes where no attachment is expected.
     UnexpectedBinary,
     /// Text where attachments are still missing.
     UnexpectedText,
-    /// The bytes are no msgpack.
+    /// The bytes are not msgpack.
     MsgPack,
 }
 

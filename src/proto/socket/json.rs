@@ -1,24 +1,24 @@
-//! Reading through JSON: whether a text is some, and where its first item stands.
+//! Validation of JSON, which also finds a text's first item.
 //!
-//! Nothing is built and nothing is recursive: how deep a text is nested is up to
-//! its sender. Strings are looked through many bytes at a time, since they are
-//! what large messages consist of.
+//! Nothing is built and nothing is recursive, because how deep a text is nested is
+//! up to its sender. Strings are scanned many bytes at a time, since large messages
+//! consist mostly of strings.
 
 use alloc::vec::Vec;
 
-/// What has been seen of a valid JSON text.
+/// The outline of a valid JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outline<'a> {
-    /// What it begins with: `{` is an object, `[` an array.
+    /// The first character: `{` for an object, `[` for an array.
     pub(super) start: u8,
     /// The first item of an array that is not empty.
     pub(super) first: Option<&'a str>,
 }
 
-/// Reads through a text. `None` if it is no JSON.
+/// Validates a text. Returns `None` if it is not JSON.
 ///
-/// A lone surrogate is let through where it is escaped: it is no text of ours,
-/// but of JavaScript's.
+/// An escaped lone surrogate is accepted: Rust's strings cannot contain it, but
+/// JavaScript's can.
 pub(super) fn outline(text: &str) -> Option<Outline<'_>> {
     let bytes = text.as_bytes();
     let mut at = skip_space(bytes, 0);
@@ -81,8 +81,8 @@ pub(super) fn outline(text: &str) -> Option<Outline<'_>> {
     }
 }
 
-/// The first item of an array that has been read through before, if it is neither
-/// an array nor an object.
+/// Returns the first item of an array that has been validated before, if it is
+/// neither an array nor an object.
 pub(super) fn first_scalar(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let open = skip_space(bytes, 0);
@@ -97,7 +97,7 @@ fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the value behind a key begins.
+/// Returns where the value behind a key begins.
 fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
     if bytes.get(at) != Some(&b'"') {
         return None;
@@ -106,7 +106,7 @@ fn key_end(bytes: &[u8], at: usize) -> Option<usize> {
     (bytes.get(colon) == Some(&b':')).then(|| skip_space(bytes, colon + 1))
 }
 
-/// Where a value ends that holds no others.
+/// Returns the end of a value that is neither an array nor an object.
 fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     match rest.first()? {
@@ -119,7 +119,7 @@ fn scalar_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Where the number ends that begins at `start`.
+/// Returns the end of the number that begins at `start`.
 pub(super) fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
     at = match bytes.get(at)? {
@@ -136,7 +136,7 @@ pub(super) fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
     Some(at)
 }
 
-/// Where digits end, of which there is one at least.
+/// Returns the end of digits, of which there must be at least one.
 fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     while bytes.get(at).is_some_and(u8::is_ascii_digit) {
@@ -145,7 +145,7 @@ fn digits_end(bytes: &[u8], start: usize) -> Option<usize> {
     (at > start).then_some(at)
 }
 
-/// Where the string ends whose quote is at `start`, behind its last quote.
+/// Returns the end of the string whose quote is at `start`, behind its last quote.
 pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
@@ -169,13 +169,13 @@ fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// How many bytes stand for themselves in a string: those before a quote, a
+/// Returns how many bytes stand for themselves in a string: those before a quote, a
 /// backslash or a control character.
 fn plain_len(bytes: &[u8]) -> usize {
     let mut plain = 0;
     loop {
-        // Most strings are short, and end in one of the first words. In long ones
-        // it is faster to look at several words together.
+        // Most strings are short, and end in one of the first words. In long ones it
+        // is faster to check several words together.
         for _ in 0..BLOCK / WORD {
             let rest = bytes.get(plain..).unwrap_or_default();
             let Some(word) = rest.first_chunk() else {
@@ -196,9 +196,9 @@ fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
 
-/// The bytes of a word.
+/// The number of bytes in a word.
 const WORD: usize = 8;
-/// The bytes of several.
+/// The number of bytes in several words.
 const BLOCK: usize = 4 * WORD;
 
 fn are_plain(block: &[u8; BLOCK]) -> bool {
@@ -210,8 +210,9 @@ fn are_plain(block: &[u8; BLOCK]) -> bool {
         == 0
 }
 
-/// The quotes, backslashes and control characters in a word: the highest bit of
-/// each such byte. A carry may set that of bytes behind the first, and of no others.
+/// Finds the quotes, backslashes and control characters in a word: the highest bit
+/// of each such byte is set. A carry may also set that of bytes behind the first,
+/// and of no others.
 fn special_bytes(word: &[u8; WORD]) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGHEST: u64 = ONES << 7;
@@ -224,7 +225,8 @@ fn special_bytes(word: &[u8; WORD]) -> u64 {
     found & HIGHEST
 }
 
-/// What is open around a value, a bit each: arrays are 0 and objects 1.
+/// The brackets that are open around a value, one bit each: arrays are 0 and objects
+/// 1.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -253,7 +255,7 @@ impl Nesting {
         }
     }
 
-    /// Whether the innermost is an object; `None` if nothing is open.
+    /// Returns whether the innermost is an object, or `None` if nothing is open.
     fn innermost(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.bits & 1 == 1)
     }

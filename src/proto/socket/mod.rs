@@ -1,8 +1,8 @@
 //! Socket.IO: events, acknowledgements, namespaces and rooms, above Engine.IO.
 //!
 //! A [`Connection`] is what one Engine.IO session has above it: a [`Socket`] in each
-//! namespace that its client has joined. Its messages are [`ClientPacket`]s, of which
-//! one with attachments takes several; what it is sent are [`ServerPacket`]s.
+//! namespace that its client has joined. The client sends [`ClientPacket`]s, which
+//! take several messages if they have attachments, and is sent [`ServerPacket`]s.
 //! [`Rooms`] and [`Acks`] are the plain data behind broadcasts and acknowledgements,
 //! and [`recovery`] has the rules by which a client comes back.
 //!

@@ -1,9 +1,9 @@
 //! Packets as msgpack, for clients with `socket.io-msgpack-parser`.
 //!
-//! A packet is one binary message, a map of `type`, `data`, `nsp` and `id`. Its
-//! arguments are read into the same form as everywhere else: JSON text, and
-//! attachments for what is bytes. What JSON cannot hold becomes what JavaScript
-//! would make of it there: `undefined` and infinities are `null`, dates are text.
+//! A packet is one binary message: a map of `type`, `data`, `nsp` and `id`. Its
+//! arguments are converted into the same form as everywhere else: JSON text, and
+//! attachments for bytes. What JSON cannot express becomes what JavaScript would
+//! make of it: `undefined` and infinities are `null`, dates are text.
 
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString as _};
@@ -19,12 +19,12 @@ use super::packet::{Encoded, decode_ack, decode_connect, decode_event};
 use super::{ClientPacket, ParseError, Protocol, ServerPacket};
 use crate::engine::{Data, Prepared};
 
-/// How deep a value may be nested: reading it is recursive.
+/// The maximum depth of a value: reading it is recursive.
 const MAX_DEPTH: usize = 100;
 
 type Read<T> = Result<T, ParseError>;
 
-/// The way of [`Parser::MSGPACK`](super::Parser::MSGPACK).
+/// Decodes a message for [`Parser::MSGPACK`](super::Parser::MSGPACK).
 pub(super) fn decode_message<'a>(
     _decoder: &mut Decoder,
     protocol: Protocol,
@@ -69,7 +69,7 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
         .transpose()?;
     let attachments = reader.attachments;
     if reader.has_lookalike && !attachments.is_empty() {
-        // Nobody could tell the one from the other.
+        // The two could not be told apart.
         return Err(ParseError::Placeholder);
     }
     let mut packet = match kind.as_deref() {
@@ -111,7 +111,7 @@ struct Reader<'a> {
     bytes: &'a [u8],
     limits: Limits,
     attachments: Vec<Vec<u8>>,
-    /// An object of the client's own looks like the place of an attachment.
+    /// An object of the client's own looks like a placeholder.
     has_lookalike: bool,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
         Ok(u8::from_be_bytes(self.array()?))
     }
 
-    /// A big-endian number of so many bytes.
+    /// Reads a big-endian number of this many bytes.
     fn length(&mut self, bytes: usize) -> Read<usize> {
         let digits = self.take(bytes)?;
         let number = digits
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
         String::from_utf8(bytes).map_err(|_| ParseError::MsgPack)
     }
 
-    /// One value, as JSON.
+    /// Reads one value, as JSON.
     fn json(&mut self) -> Read<String> {
         let mut json = String::new();
         self.value(&mut json, 0)?;
@@ -277,8 +277,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// `undefined`, bytes and dates of the JavaScript library have types of their
-    /// own.
+    /// Reads an extension: the JavaScript library's `undefined`, bytes and dates.
     fn extension(&mut self, json: &mut String, length: usize) -> Read<()> {
         let kind = i8::from_be_bytes(self.array()?);
         match (kind, length) {
@@ -299,12 +298,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A string of any length as JSON. It can always be written.
+/// Returns a string as JSON. It can always be written.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// A number, whole ones without a point as JavaScript has them.
+/// Returns a number as JavaScript writes it: whole ones without a point.
 fn as_javascript(number: f64) -> String {
     let whole = number as i64;
     if whole as f64 == number && whole.unsigned_abs() < 1 << 53 {
@@ -313,7 +312,7 @@ fn as_javascript(number: f64) -> String {
     serde_json::to_string(&number).unwrap_or_else(|_| "null".into())
 }
 
-/// Milliseconds since 1970 as `Date.prototype.toJSON` has them.
+/// Returns a date, in milliseconds since 1970, as `Date.prototype.toJSON` writes it.
 fn iso_date(millis: i64) -> String {
     let days = millis.div_euclid(86_400_000);
     let rest = millis.rem_euclid(86_400_000);
@@ -387,11 +386,11 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes a JSON value, and one more item where it is an array.
+    /// Writes a JSON value. `last` is one more item if it is an array.
     fn json(&mut self, json: &str, last: Option<&str>) {
         let start = self.bytes.len();
         if self.value(json, last, 0).is_err() {
-            // It is nested deeper than is read.
+            // It is nested deeper than we would read.
             self.bytes.truncate(start);
             self.bytes.push(0xc0);
         }
@@ -517,7 +516,7 @@ impl Writer<'_> {
         self.bytes.extend(bytes);
     }
 
-    /// A length behind the shortest prefix that has room for it.
+    /// Writes a length behind the shortest prefix that has room for it.
     fn length(&mut self, length: usize, short: Option<(u8, usize)>, prefixes: [Option<u8>; 3]) {
         let [one, two, four] = prefixes;
         match (short, one, two) {

@@ -1,4 +1,4 @@
-//! Packets: what a client sends is decoded, what a server sends is encoded.
+//! Packets: those of clients are decoded, those of servers are encoded.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use super::json::{first_scalar, outline};
 use super::{Args, ParseError, Parser};
 use crate::engine::{MESSAGE, Prepared, Revision, push_decimal, push_string};
 
-/// The generations of the protocol.
+/// The version of the protocol that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Protocol {
     /// Clients 1.x and 2.x, over Engine.IO revision 3.
@@ -29,7 +29,7 @@ impl From<Revision> for Protocol {
     }
 }
 
-/// Event names that the libraries use for themselves.
+/// Event names that the libraries reserve for themselves.
 pub const RESERVED_NAMES: [&str; 6] = [
     "connect",
     "connect_error",
@@ -39,42 +39,42 @@ pub const RESERVED_NAMES: [&str; 6] = [
     "removeListener",
 ];
 
-/// The most digits of an acknowledgement's number: JavaScript counts no further
-/// than 2^53.
+/// The maximum number of digits of an acknowledgement's number: JavaScript counts no
+/// further than 2^53.
 const MAX_ID_DIGITS: usize = 15;
 
-/// The most digits of a number of attachments.
+/// The maximum number of digits of a number of attachments.
 const MAX_COUNT_DIGITS: usize = 6;
 
-/// What a client sends.
+/// A packet that a client sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientPacket<'a> {
-    /// 0: it wants to join a namespace.
+    /// `0`: it wants to join a namespace.
     Connect {
-        /// Which one.
+        /// The namespace's name.
         namespace: Cow<'a, str>,
-        /// What follows the `?` in it (protocol 4).
+        /// The query that follows `?` in the namespace (protocol 4).
         query: Option<Cow<'a, str>>,
-        /// What it says of itself: a JSON object (protocol 5).
+        /// The client's `auth`: a JSON object (protocol 5).
         auth: Option<Cow<'a, str>>,
     },
-    /// 1: it leaves a namespace.
+    /// `1`: it leaves a namespace.
     Disconnect {
-        /// Which one.
+        /// The namespace's name.
         namespace: Cow<'a, str>,
     },
-    /// 2 and 5: an event.
+    /// `2` and `5`: an event.
     Event {
         /// The namespace it is for.
         namespace: Cow<'a, str>,
-        /// The number under which an acknowledgement is waited for.
+        /// The number of the acknowledgement that the client waits for.
         ack: Option<u64>,
         /// The event's name.
         name: Cow<'a, str>,
         /// Its arguments, the name first.
         args: Args<'a>,
     },
-    /// 3 and 6: an acknowledgement.
+    /// `3` and `6`: an acknowledgement.
     Ack {
         /// The namespace it is for.
         namespace: Cow<'a, str>,
@@ -86,7 +86,7 @@ pub enum ClientPacket<'a> {
 }
 
 impl ClientPacket<'_> {
-    /// The namespace it is for.
+    /// Returns the namespace it is for.
     pub fn namespace(&self) -> &str {
         match self {
             Self::Connect { namespace, .. }
@@ -96,7 +96,7 @@ impl ClientPacket<'_> {
         }
     }
 
-    /// The same packet, owned.
+    /// Returns the same packet, owned.
     pub fn into_owned(self) -> ClientPacket<'static> {
         match self {
             Self::Connect {
@@ -134,7 +134,7 @@ impl ClientPacket<'_> {
         }
     }
 
-    /// The attachments of a packet that has come as text before them.
+    /// Sets the attachments of a packet whose text has come before them.
     pub(super) fn set_attachments(&mut self, attachments: Vec<Vec<u8>>) {
         match self {
             Self::Event { args, .. } | Self::Ack { args, .. } => args.set_attachments(attachments),
@@ -143,17 +143,17 @@ impl ClientPacket<'_> {
     }
 }
 
-/// A packet as its text has it, and what stands before the JSON in it.
+/// The head of a packet's text, before the JSON, and the JSON.
 pub(super) struct Head<'a> {
     kind: char,
-    /// How many attachments are to follow.
+    /// The number of attachments that follow.
     pub(super) attachments: usize,
     namespace: &'a str,
     id: Option<u64>,
     json: &'a str,
 }
 
-/// `<type>[<n>-][/namespace,][id][json]`
+/// Splits a packet's text: `<type>[<n>-][/namespace,][id][json]`.
 pub(super) fn read_head(text: &str, max_attachments: usize) -> Result<Head<'_>, ParseError> {
     let mut chars = text.chars();
     let kind = chars.next().ok_or(ParseError::UnknownType)?;
@@ -176,7 +176,7 @@ pub(super) fn read_head(text: &str, max_attachments: usize) -> Result<Head<'_>, 
 }
 
 impl<'a> Head<'a> {
-    /// The packet, once all of its JSON has been read through.
+    /// Validates the JSON, and returns the packet.
     pub(super) fn into_packet(self, protocol: Protocol) -> Result<ClientPacket<'a>, ParseError> {
         let Self {
             kind,
@@ -207,8 +207,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Decodes a packet whose attachments have all come now: its text has been
-/// [read through](Head::into_packet) before them.
+/// Decodes a packet whose attachments have all come. Its text has been
+/// [validated](Head::into_packet) before them.
 pub(super) fn decode_complete(
     protocol: Protocol,
     mut text: String,
@@ -245,7 +245,8 @@ fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-/// Most sockets are in the root, whose name need not be copied.
+/// Returns the namespace, owned. Most sockets are in the root, whose name is not
+/// copied.
 fn own_namespace(namespace: Cow<'_, str>) -> Cow<'static, str> {
     match &*namespace {
         "/" => Cow::Borrowed("/"),
@@ -266,7 +267,7 @@ fn read_count(text: &str, max: usize) -> Result<(usize, &str), ParseError> {
     Ok((count, rest))
 }
 
-/// The comma may be missing where nothing follows.
+/// Splits off the namespace. Its comma may be missing if nothing follows.
 fn read_namespace(text: &str) -> (&str, &str) {
     match text.starts_with('/') {
         true => text.split_once(',').unwrap_or((text, "")),
@@ -274,7 +275,7 @@ fn read_namespace(text: &str) -> (&str, &str) {
     }
 }
 
-/// Protocol 4: `/admin?token=1`.
+/// Splits off the query of a namespace in protocol 4: `/admin?token=1`.
 fn split_query(protocol: Protocol, namespace: &str) -> (&str, Option<&str>) {
     match (protocol, namespace.split_once('?')) {
         (Protocol::V4, Some((name, query))) => (name, Some(query)),
@@ -346,7 +347,7 @@ pub(super) fn decode_ack<'a>(
     })
 }
 
-/// Reads through a JSON text, which has to begin with this.
+/// Validates a JSON text, which has to begin with `start`.
 fn expect_start(json: &str, start: u8) -> Result<(), ParseError> {
     match outline(json) {
         Some(outline) if outline.start == start => Ok(()),
@@ -355,13 +356,13 @@ fn expect_start(json: &str, start: u8) -> Result<(), ParseError> {
     }
 }
 
-/// The first item of an array, while the whole array is read through.
+/// Validates an array, and returns its first item: the event's name.
 fn read_name(json: &str) -> Result<Cow<'_, str>, ParseError> {
     let outline = outline(json).ok_or(ParseError::Json)?;
     name_of(outline.first.ok_or(ParseError::Payload)?)
 }
 
-/// A string, or a number as it is written.
+/// Returns an event's name: a string, or a number as it is written.
 fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
     let unescaped = json
         .strip_prefix('"')
@@ -377,35 +378,35 @@ fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
     }
 }
 
-/// What a server sends.
+/// A packet that a server sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerPacket<'a> {
-    /// 0: the client has joined.
+    /// `0`: the client has joined.
     Connect {
         /// The namespace.
         namespace: &'a str,
         /// The socket's id. Not sent in protocol 4.
         sid: &'a str,
-        /// What the client can come back with. Not sent in protocol 4.
+        /// The secret that the client can come back with. Not sent in protocol 4.
         pid: Option<&'a str>,
     },
-    /// 1: the client is sent out of a namespace.
+    /// `1`: the client is disconnected from a namespace.
     Disconnect {
-        /// Which one.
+        /// The namespace's name.
         namespace: &'a str,
     },
-    /// 2 and 5: an event.
+    /// `2` and `5`: an event.
     Event {
         /// The namespace it is from.
         namespace: &'a str,
-        /// The number under which an acknowledgement is waited for.
+        /// The number of the acknowledgement that the server waits for.
         ack: Option<u32>,
         /// Its arguments, the name first.
         args: &'a Args<'a>,
-        /// One more, last, argument: the event's place among all.
+        /// The event's offset, which is sent as one more argument, the last.
         offset: Option<&'a str>,
     },
-    /// 3 and 6: an acknowledgement.
+    /// `3` and `6`: an acknowledgement.
     Ack {
         /// The namespace it is from.
         namespace: &'a str,
@@ -414,19 +415,18 @@ pub enum ServerPacket<'a> {
         /// The values.
         args: &'a Args<'a>,
     },
-    /// 4: the client may not join.
+    /// `4`: the client may not join.
     ConnectError {
         /// The namespace.
         namespace: &'a str,
-        /// Why.
+        /// The reason.
         message: &'a str,
-        /// More on that, as JSON.
+        /// Additional data, as JSON.
         data: Option<&'a str>,
     },
 }
 
-/// A packet as it is sent: messages of Engine.IO, the first of them alone or with
-/// the attachments behind it.
+/// A packet as it is sent: one Engine.IO message, and one more for each attachment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
     first: Prepared,
@@ -434,7 +434,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// A packet that takes one message.
+    /// Creates a packet that takes one message.
     pub(super) fn alone(message: Prepared) -> Self {
         Self {
             first: message,
@@ -442,19 +442,19 @@ impl Encoded {
         }
     }
 
-    /// The messages, in this order.
+    /// Returns the messages, in this order.
     pub fn messages(&self) -> impl Iterator<Item = &Prepared> {
         iter::once(&self.first).chain(&self.attachments)
     }
 
-    /// The first message, and those that follow it.
+    /// Returns the first message, and those that follow it.
     pub fn into_parts(self) -> (Prepared, Vec<Prepared>) {
         (self.first, self.attachments)
     }
 }
 
 impl ServerPacket<'_> {
-    /// Encodes it, once for all who are to have it.
+    /// Encodes the packet, once for all sockets of this protocol.
     pub fn encode(&self, protocol: Protocol, parser: Parser) -> Encoded {
         parser.encode(self, protocol)
     }
@@ -513,7 +513,7 @@ impl ServerPacket<'_> {
         }
     }
 
-    /// The JSON of a packet that has no arguments.
+    /// Returns the JSON of a packet that does not have arguments.
     pub(super) fn payload(&self, protocol: Protocol) -> Option<String> {
         match (self, protocol) {
             (Self::Connect { sid, pid, .. }, Protocol::V5) => {
@@ -537,7 +537,7 @@ impl ServerPacket<'_> {
                 json.push('}');
                 Some(json)
             }
-            // Clients of protocol 4 know one value: the data, or else the message.
+            // Clients of protocol 4 get one value: the data, or else the message.
             (Self::ConnectError { message, data, .. }, Protocol::V4) => {
                 Some(data.map_or_else(|| quoted(message), String::from))
             }
@@ -552,7 +552,7 @@ impl ServerPacket<'_> {
     }
 }
 
-/// Writes a packet into one buffer; a last argument is put in before the end of
+/// Writes a packet into one buffer. A last argument is inserted before the end of
 /// its array.
 fn text(
     kind: char,

@@ -1,4 +1,4 @@
-//! How packets are written.
+//! The formats of packets.
 
 use core::fmt;
 
@@ -7,9 +7,9 @@ use super::packet::Encoded;
 use super::{ClientPacket, ParseError, Protocol, ServerPacket, msgpack};
 use crate::engine::Data;
 
-/// How packets are written: clients and server must agree in it.
+/// The format of packets, on which clients and server must agree.
 ///
-/// What an application does not use of it is not linked into it.
+/// An application links only the format that it uses.
 #[derive(Clone, Copy)]
 pub struct Parser {
     name: &'static str,
@@ -25,15 +25,14 @@ type Decode = for<'a> fn(
 ) -> Result<Option<ClientPacket<'a>>, ParseError>;
 
 impl Parser {
-    /// As text with JSON in it, and attachments behind it: what clients do unless
-    /// they are told otherwise.
+    /// Text with JSON in it, and attachments behind it: the default of clients.
     pub const JSON: Self = Self {
         name: "json",
         decode: decode_json,
         encode: |packet, protocol| packet.encode_text(protocol),
     };
 
-    /// As msgpack: clients with `socket.io-msgpack-parser`.
+    /// Msgpack, for clients with `socket.io-msgpack-parser`.
     pub const MSGPACK: Self = Self {
         name: "msgpack",
         decode: msgpack::decode_message,

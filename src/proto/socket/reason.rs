@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine;
 
-/// Why a socket is disconnected, in the words that users of other servers know.
+/// The reason that a socket is disconnected, in the words that users of other
+/// servers know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Reason {
@@ -19,7 +20,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The words of the log.
+    /// Returns the reason's text, as handlers and the log have it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientNamespaceDisconnect => "client namespace disconnect",
@@ -29,9 +30,9 @@ impl Reason {
         }
     }
 
-    /// Whether the socket is kept for its client to come back to, where
-    /// connection state recovery is on. Who left on purpose, was sent away or
-    /// talks nonsense starts anew.
+    /// Returns whether the socket is kept for its client to come back to, if
+    /// connection state recovery is on. A client that left on purpose, was
+    /// disconnected by the application, or sent a malformed packet starts over.
     pub const fn is_recoverable(self) -> bool {
         match self {
             Self::ForcedServerClose => true,

@@ -2,15 +2,17 @@
 //! its socket back, and the events it has missed.
 //!
 //! It contains no storage and no clock. [`Recovery`] has the rules, and keeps its
-//! rows in a [`Store`], which may fail at any time. All that a `Recovery` knows by
-//! itself can be read again from there, so an instance may end between any two calls.
+//! rows in a [`Store`], which may fail at any time. Everything that a `Recovery`
+//! remembers can be read from there again, so an instance may end between any two
+//! calls.
 //!
 //! An event is logged before it is sent, and a client that comes back names the
-//! [`Offset`] of the last one it received. It either gets exactly what it has missed,
-//! in order, or starts over: as soon as an event that it may have missed could not be
-//! stored or is not stored any more, nobody can come back who stands before it. That
-//! holds across the end of an instance as long as a storage that takes nothing else
-//! can still delete; where it cannot do even that, it holds for the instance.
+//! [`Offset`] of the last one it received. It either gets exactly what it has
+//! missed, in order, or starts over: as soon as an event that it may have missed
+//! could not be stored, or is not stored any more, no client at an earlier position
+//! can come back. That holds across the end of an instance as long as a storage that
+//! accepts nothing else can still delete; if it cannot do even that, it holds for
+//! the instance.
 //!
 //! Documentation:
 //! [Connection state recovery](https://socket.io/docs/v4/connection-state-recovery).
@@ -37,13 +39,14 @@ pub use self::offset::Offset;
 pub use self::rows::StoredSocket;
 pub use self::store::{EventRow, Failed, Number, SocketRow, Store, Usage};
 
-/// Bytes of rows that are read at once.
+/// The number of bytes of rows that are read at once.
 const PAGE: usize = 256 << 10;
 
 /// The bounds of what is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long a client may be away. Events are kept as long. Default: 2 minutes.
+    /// The time that a client may be away. Events are kept for as long. Default: 2
+    /// minutes.
     pub max_disconnection: Duration,
     /// The maximum number of events. Past it the oldest go. It may be exceeded by a
     /// hundred, since an instance does not count at once. Default: 10,000.
@@ -89,8 +92,9 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads the `auth` of a CONNECT packet, which is JSON. `None` if the client does
-    /// not ask for recovery, or says nothing that we told it.
+    /// Parses the `auth` of a CONNECT packet, which is JSON. Returns `None` if the
+    /// client does not ask for recovery, or sends something that it did not get from
+    /// us.
     ///
     /// ```
     /// use dormouse_proto::socket::Offset;
@@ -119,7 +123,7 @@ impl Request {
     }
 }
 
-/// An event could not be stored. Whoever may have missed it starts over.
+/// An event could not be stored. Clients that may have missed it start over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotStored {
     /// The offset to send it with all the same: a client takes the last argument of an
@@ -183,7 +187,8 @@ impl Recovery {
     ///
     /// # Errors
     ///
-    /// The event could not be stored: nobody can come back who may have missed it.
+    /// The event could not be stored: no client that may have missed it can come
+    /// back.
     pub fn log(
         &mut self,
         store: &mut dyn Store,
@@ -202,7 +207,7 @@ impl Recovery {
     }
 
     /// Returns when something that is stored now will have expired. An alarm must be
-    /// set for then: nobody else may wake the object to delete it.
+    /// set for then, because perhaps nothing else will wake the object to delete it.
     pub fn expiry(&self, now: Timestamp) -> Timestamp {
         self.settings.expiry(now)
     }
@@ -210,7 +215,7 @@ impl Recovery {
 
 /// Sockets.
 impl Recovery {
-    /// Saves a socket when it has connected, changed, or been
+    /// Stores a socket that has connected, changed, or been
     /// [lost](StoredSocket::lost_at). If that fails, its client starts over.
     ///
     /// Returns sockets that gave way to it, whose clients can no longer come back.
@@ -233,7 +238,7 @@ impl Recovery {
         evicted
     }
 
-    /// Deletes a socket whose client is not to come back.
+    /// Deletes a socket whose client must not come back.
     pub fn forget(&mut self, store: &mut dyn Store, pid: &str) {
         self.sockets.delete(store, pid);
     }
@@ -275,9 +280,9 @@ impl Recovery {
         missed.ok().flatten()
     }
 
-    /// Deletes what has expired: events, and a page of sockets. Marks sockets as lost
-    /// that were cut off without a word, which are those that `is_held` does not know:
-    /// it tells whether a session still has a socket.
+    /// Deletes what has expired: events, and a page of sockets. Also marks sockets
+    /// as lost that were cut off without a word, which are those that no session has
+    /// any more according to `is_held`.
     ///
     /// Calling it early or late is harmless.
     pub fn expire(

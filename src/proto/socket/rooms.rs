@@ -1,4 +1,4 @@
-//! Who is in which room, and whom a broadcast is for.
+//! The members of rooms, and the filters of broadcasts.
 
 use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeMap;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sorted::SortedSet;
 
-/// Whom a broadcast within a namespace is for.
+/// The sockets of a namespace that a broadcast is for.
 ///
 /// Every socket is in the room of its own id, so a filter can name sockets too.
 ///
@@ -27,24 +27,26 @@ use super::sorted::SortedSet;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// Sockets in any of these; where there are none, all of the namespace.
+    /// The rooms it is for: sockets in any of them. If empty, it is for the whole
+    /// namespace.
     pub rooms: Vec<String>,
-    /// But for those in any of these.
+    /// The rooms it is not for: sockets in any of them are left out.
     pub except: Vec<String>,
 }
 
 impl Filter {
-    /// Whether a socket that is in the rooms of which `is_in` knows is meant.
+    /// Returns whether the filter selects a socket that is in the rooms for which
+    /// `is_in` returns `true`.
     pub fn matches(&self, is_in: impl Fn(&str) -> bool) -> bool {
         let invited = self.rooms.is_empty() || self.rooms.iter().any(|room| is_in(room));
         invited && !self.except.iter().any(|room| is_in(room))
     }
 }
 
-/// The rooms of all namespaces, and who is in them. `S` names a socket.
+/// The rooms of all namespaces, and their members. `S` names a socket.
 ///
-/// It is an index of what each socket knows of itself, and can be rebuilt from
-/// that at any time.
+/// It is an index of what each socket knows of itself, and can be rebuilt from that
+/// at any time.
 ///
 /// ```
 /// use dormouse_proto::socket::{Filter, Rooms};
@@ -61,11 +63,11 @@ impl Filter {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rooms<S> {
-    /// Few: they are looked through.
+    /// They are few, and searched one by one.
     namespaces: Vec<(String, Members<S>)>,
 }
 
-/// Who is in a namespace.
+/// The members of a namespace.
 #[derive(Clone, Debug)]
 struct Members<S> {
     /// All of them, whichever rooms they are in.
@@ -148,7 +150,7 @@ impl<S: Ord + Copy> Rooms<S> {
         all.find_map(|(name, members)| (name == namespace).then_some(members))
     }
 
-    /// Returns the sockets that a filter means, each of them once and in order.
+    /// Returns the sockets that a filter selects, each of them once and in order.
     pub fn select(&self, namespace: &str, filter: &Filter) -> Vec<S> {
         let Some(Members { all, rooms }) = self.of(namespace) else {
             return Vec::new();

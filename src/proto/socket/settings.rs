@@ -2,25 +2,25 @@ use core::time::Duration;
 
 use super::Parser;
 
-/// What a client has to know of the server's options.
+/// The server's options, as far as a connection has to know them.
 ///
-/// The defaults are those the users of other Socket.IO servers know, where they
+/// The defaults are those that users of other Socket.IO servers know, where those
 /// have any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How packets are written. Default: as JSON.
+    /// The format of packets. Default: JSON.
     pub parser: Parser,
-    /// How long a client may stay without joining a namespace. Default: 45 s.
+    /// The time that a client may stay without joining a namespace. Default: 45 s.
     pub connect_timeout: Duration,
-    /// The most attachments of one packet. Default: 10.
+    /// The maximum number of attachments in one packet. Default: 10.
     pub max_attachments: usize,
-    /// The most bytes of one packet with its attachments, of which each comes in
-    /// a message of its own. Default: 10,000,000.
+    /// The maximum size of one packet with its attachments, in bytes. Each
+    /// attachment comes in a message of its own. Default: 10,000,000.
     pub max_packet: usize,
-    /// The most namespaces that one client may be in. Default: 100.
+    /// The maximum number of namespaces for one client. Default: 100.
     pub max_namespaces: usize,
-    /// The most rooms that one socket may be in, that of its own id apart.
-    /// Default: 1,000.
+    /// The maximum number of rooms for one socket, not counting the room of its own
+    /// id. Default: 1,000.
     pub max_rooms: usize,
 }
 

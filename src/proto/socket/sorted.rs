@@ -1,9 +1,9 @@
-//! A set that is quick to go through: a broadcast does so more often than anybody
-//! comes or goes. It weighs a tenth of a `BTreeSet`, too.
+//! A set that is quick to iterate: broadcasts are more frequent than sockets that
+//! come and go. It weighs a tenth of a `BTreeSet`, too.
 
 use alloc::vec::Vec;
 
-/// What is in it, in order and once. To add something moves what is behind it.
+/// The values, in order and once. Inserting one moves those behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SortedSet<T>(Vec<T>);
 
@@ -14,7 +14,7 @@ impl<T> Default for SortedSet<T> {
 }
 
 impl<T: Ord + Copy> SortedSet<T> {
-    /// Adds something. Returns `false` if it was there already.
+    /// Inserts a value. Returns `false` if it was there already.
     pub(super) fn insert(&mut self, value: T) -> bool {
         match self.0.binary_search(&value) {
             Ok(_) => false,
@@ -25,7 +25,7 @@ impl<T: Ord + Copy> SortedSet<T> {
         }
     }
 
-    /// Takes something out. Returns `false` if it was not there.
+    /// Removes a value. Returns `false` if it was not there.
     pub(super) fn remove(&mut self, value: T) -> bool {
         match self.0.binary_search(&value) {
             Ok(position) => {
@@ -48,7 +48,7 @@ impl<T: Ord + Copy> SortedSet<T> {
         &self.0
     }
 
-    /// Adds everything that is in another one.
+    /// Inserts all values of another set.
     pub(super) fn extend(&mut self, other: &Self) {
         let mut merged = Vec::with_capacity(self.0.len() + other.0.len());
         let (mut ours, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());

@@ -24,7 +24,7 @@ const LIMITS: Limits = Limits {
     bytes: 1_000,
 };
 
-/// What a server's packet is on the wire, without the type of a message in front.
+/// Returns a server's packet as on the wire, without the type of a message in front.
 fn wire(encoded: &Encoded) -> Vec<Data<'_>> {
     encoded.messages().map(|it| it.data()).collect()
 }

@@ -12,7 +12,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// All inputs that are kept for a target, by name.
+/// Returns all inputs that are kept for a target, by name.
 fn corpus(target: &str) -> Vec<PathBuf> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
     let files = fs::read_dir(corpus.join(target)).expect("each target has a corpus");

@@ -40,7 +40,7 @@ const TEXTS: [&str; 14] = [
     "12:4not a length",
 ];
 
-/// What the browser makes of `body`, with `argument` as `x`.
+/// Returns what the browser makes of `body`, with `argument` as `x`.
 fn js(body: &str, argument: &JsValue) -> Result<JsValue, JsValue> {
     Function::new_with_args("x", body).call1(&JsValue::UNDEFINED, argument)
 }
@@ -296,7 +296,7 @@ fn a_payload_of_the_largest_size_round_trips() {
     }
 }
 
-/// The moment as the platform tells it: no number of 32 bits.
+/// Returns the time as the platform tells it, which does not fit into 32 bits.
 fn now() -> Timestamp {
     let now = js_sys::Date::now() as u64;
     assert!(now > u64::from(u32::MAX));

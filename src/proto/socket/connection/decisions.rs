@@ -1,4 +1,4 @@
-//! What the application decides.
+//! Decisions of the application.
 
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
@@ -12,16 +12,16 @@ use super::{Connection, INTERNAL_ERROR, Output, Phase};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
 
-/// What a socket begins with.
+/// The properties of a new socket.
 #[derive(Clone, Debug, Default)]
 pub struct Admission {
     /// Its id: [`Connection::socket_id`] in protocol 4, unguessable in protocol 5.
     pub id: String,
-    /// What its client can come back with, where recovery is on.
+    /// The secret that its client can come back with, if recovery is on.
     pub pid: Option<String>,
-    /// Which of the application's definitions it belongs to.
+    /// The application's definition that it belongs to.
     pub definition: Definition,
-    /// What was stored of it, if its client has come back in time.
+    /// Its stored state, if its client has come back in time.
     pub recovered: Option<Recovered>,
 }
 
@@ -35,37 +35,37 @@ impl Admission {
     }
 }
 
-/// What a socket has again whose client has come back in time.
+/// The state of a socket whose client has come back in time.
 #[derive(Clone, Debug, Default)]
 pub struct Recovered {
     /// The rooms it was in.
     pub rooms: Vec<String>,
-    /// What the application kept of it.
+    /// The data that the application attached to it.
     pub data: Option<String>,
-    /// The last event before it was connected for the first time.
+    /// The last event before it was first connected.
     pub since: Offset,
-    /// What it has missed.
+    /// The events that it has missed.
     pub missed: Vec<(Offset, Args<'static>)>,
 }
 
-/// Which way a packet for a socket goes.
+/// The route of a packet for a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// To its client.
     Send,
-    /// Nowhere yet, for the client does not know that it is connected:
+    /// Nowhere yet, because the client does not know that it is connected:
     /// [`Connection::hold`].
     Hold,
     /// Nowhere: the socket has gone.
     Gone,
 }
 
-/// Why a socket could not enter a room.
+/// A socket could not enter a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinError {
-    /// It has gone.
+    /// The socket has gone.
     Gone,
-    /// It is in [`max_rooms`](crate::socket::Settings::max_rooms) already.
+    /// The socket is in [`max_rooms`](crate::socket::Settings::max_rooms) already.
     TooManyRooms,
 }
 
@@ -80,10 +80,10 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
-/// Who may join.
+/// Letting sockets in.
 impl Connection {
-    /// Begins to decide about a request. From now on there is a socket, of which
-    /// neither its client nor anybody else knows yet.
+    /// Begins to decide about a request. From now on there is a socket, which
+    /// neither its client nor others know about yet.
     pub fn begin(&mut self, namespace: &str, admission: Admission) -> JoinId {
         let join = JoinId(self.next_join);
         self.next_join = self.next_join.wrapping_add(1);
@@ -96,7 +96,7 @@ impl Connection {
             socket.since = Some(recovered.since);
             socket.state = State::Asked(Pending::new(recovered.missed));
         }
-        // The client asked, and its session ended before this was taken up.
+        // The client asked, and its session ended before this was called.
         if let Phase::Closed(reason) = self.phase {
             socket.state = State::Abandoned(reason);
         }
@@ -104,7 +104,7 @@ impl Connection {
         join
     }
 
-    /// The socket has passed the middlewares: others see it.
+    /// Makes the socket visible to others: it has passed the middlewares.
     pub fn admit(&mut self, join: JoinId) {
         if let Some(socket) = self.socket_mut(join)
             && let State::Asked(pending) = &mut socket.state
@@ -115,10 +115,11 @@ impl Connection {
     }
 
     /// Lets the socket in. Its client is sent what it has missed, the news that it
-    /// is connected, and what was held, in this order. If it has gone meanwhile,
-    /// the application is told so, for it believes in the socket.
+    /// is connected, and what was held, in this order. If it has gone meanwhile, the
+    /// application is told so, because it believes in the socket.
     ///
-    /// Returns whether it was connected by this: not if it was before, or has gone.
+    /// Returns whether this has connected it, and not if it was connected already or
+    /// has gone.
     pub fn accept(&mut self, join: JoinId) -> bool {
         self.admit(join);
         let Some(socket) = self.socket_mut(join) else {
@@ -174,7 +175,7 @@ impl Connection {
         });
     }
 
-    /// Does not let the socket in, and tells its client why; `data` is JSON.
+    /// Refuses the socket, and tells its client why. `data` is JSON.
     pub fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) {
         let undecided = |socket: &Socket| {
             socket.join == join && !matches!(socket.state, State::Connected | State::Leaving)
@@ -189,7 +190,7 @@ impl Connection {
         self.ask_waiting();
     }
 
-    /// Refuses a request about which there is nothing to decide; `data` is JSON.
+    /// Refuses a request about which there is nothing to decide. `data` is JSON.
     pub fn refuse_request(&mut self, namespace: &str, message: &str, data: Option<&str>) {
         self.tell_refused(namespace, message, data);
         self.ask_waiting();
@@ -204,9 +205,9 @@ impl Connection {
     }
 }
 
-/// Who has to go.
+/// Disconnecting sockets.
 impl Connection {
-    /// Disconnects a socket from its namespace. One that was not let in yet is
+    /// Disconnects a socket from its namespace. One that has not been let in yet is
     /// refused.
     ///
     /// Returns `false` if it has gone already.
@@ -228,7 +229,7 @@ impl Connection {
 
     /// Disconnects the client from all its namespaces, and closes its session.
     pub fn close(&mut self) {
-        // Nobody is asked about them once the root is refused below.
+        // The application is not asked about them once the root is refused below.
         self.waiting.clear();
         let joins: Vec<JoinId> = self.sockets.iter().map(|socket| socket.join).collect();
         for join in joins {
@@ -237,8 +238,8 @@ impl Connection {
         self.close_session(Reason::ForcedServerClose);
     }
 
-    /// Closes the session because its client has come back in another one: this
-    /// one is dead, and nobody has noticed yet.
+    /// Closes the session because its client has come back in another one: this one
+    /// is dead, and nobody has noticed yet.
     ///
     /// Returns `false` if no connected socket of it has this `pid`.
     pub fn supersede(&mut self, namespace: &str, pid: &str) -> bool {
@@ -250,7 +251,7 @@ impl Connection {
         same
     }
 
-    /// The application has been told that a socket has gone.
+    /// Forgets a socket of which the application has been told that it has gone.
     pub fn forget(&mut self, join: JoinId) {
         let leaving =
             |socket: &Socket| socket.join == join && matches!(socket.state, State::Leaving);
@@ -258,9 +259,9 @@ impl Connection {
     }
 }
 
-/// What sockets are sent.
+/// Packets for sockets.
 impl Connection {
-    /// Returns which way a packet for a socket goes.
+    /// Returns the route of a packet for a socket.
     pub fn route(&self, join: JoinId) -> Route {
         match self.socket(join).map(|socket| &socket.state) {
             Some(State::Connected) => Route::Send,
@@ -271,14 +272,15 @@ impl Connection {
 
     /// Holds a packet until the client has been told that it is connected.
     ///
-    /// Returns `false` if there are more than [`MAX_HELD`](crate::socket::MAX_HELD) bytes of them, or the
-    /// socket is connected or gone.
+    /// Returns `false` if that would be more than
+    /// [`MAX_HELD`](crate::socket::MAX_HELD) bytes, or the socket is connected or
+    /// gone.
     pub fn hold(&mut self, join: JoinId, packet: &Rc<Encoded>) -> bool {
         let socket = self.socket_mut(join);
         socket.is_some_and(|socket| socket.hold(packet))
     }
 
-    /// Encodes an acknowledgement; `None` if the socket is not connected.
+    /// Encodes an acknowledgement. Returns `None` if the socket is not connected.
     pub fn encode_ack(&self, join: JoinId, id: u64, args: &Args<'_>) -> Option<Encoded> {
         let socket = self.socket(join).filter(|socket| socket.is_connected())?;
         let packet = ServerPacket::Ack {
@@ -289,8 +291,8 @@ impl Connection {
         Some(self.encode(&packet))
     }
 
-    /// Returns whether the client understands offsets: those of protocol 4 take
-    /// them for an argument.
+    /// Returns whether the client understands offsets: clients of protocol 4 would
+    /// take them for an argument.
     pub fn takes_offsets(&self) -> bool {
         match self.protocol {
             Protocol::V4 => false,
@@ -307,8 +309,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The socket has gone, or is in as many rooms as it may be in, the room of its
-    /// own id not counted.
+    /// The socket has gone, or is in as many rooms as it may be, not counting the
+    /// room of its own id.
     pub fn enter(&mut self, join: JoinId, room: &str) -> Result<bool, JoinError> {
         let limit = self.settings.max_rooms;
         let socket = self.current_mut(join).ok_or(JoinError::Gone)?;
@@ -337,8 +339,8 @@ impl Connection {
         Some(true)
     }
 
-    /// Replaces what the application keeps of a socket. Returns `false` if the
-    /// socket has gone.
+    /// Replaces the data that the application has attached to a socket. Returns
+    /// `false` if the socket has gone.
     pub fn set_data(&mut self, join: JoinId, data: Option<String>) -> bool {
         let Some(socket) = self.current_mut(join) else {
             return false;
@@ -360,13 +362,13 @@ impl Connection {
     }
 }
 
-/// What is stored of sockets for recovery.
+/// Storing sockets for recovery.
 impl Connection {
-    /// Returns a socket whose stored form is out of date, and takes it for stored
-    /// from now on. To be asked until there is none.
+    /// Returns a socket whose stored form is out of date, and treats it as stored
+    /// from now on. It has to be called until there is none.
     ///
-    /// `newest` is the offset of the newest event: where the client stands if the
-    /// socket has only just been connected.
+    /// `newest` is the offset of the newest event, which is the client's position if
+    /// the socket has only just been connected.
     pub fn take_unstored(&mut self, newest: impl FnOnce() -> Offset) -> Option<&Socket> {
         let socket = self.sockets.iter_mut().find(|socket| socket.unstored)?;
         socket.unstored = false;

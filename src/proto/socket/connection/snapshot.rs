@@ -1,4 +1,4 @@
-//! What a client's sockets sleep by.
+//! Snapshots of connections, which they sleep by.
 
 use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
@@ -12,11 +12,10 @@ use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
 use crate::socket::{Decoder, Offset, Protocol, Settings};
 use crate::versioned::{self, SnapshotError};
 
-/// The layout of the bytes below. Another number is another layout; there is no
-/// reading across.
+/// The version of the layout below. A snapshot of another version is not read.
 const VERSION: u8 = 2;
 
-/// Everything that must outlive sleep, lent from the connection.
+/// Everything that must survive sleep, borrowed from the connection.
 #[derive(Serialize)]
 struct Saving<'a> {
     protocol: Protocol,
@@ -73,9 +72,9 @@ enum SavedAuth {
 
 /// Falling asleep and waking up.
 impl Connection {
-    /// Returns everything that must outlive sleep, as bytes.
+    /// Returns everything that must survive sleep, as bytes.
     ///
-    /// Outputs are not part of it: they are to be taken first. Neither are sockets
+    /// Outputs are not part of it: they have to be taken first. Neither are sockets
     /// of which the application is being told that they have gone.
     pub fn snapshot(&self) -> Vec<u8> {
         let waiting = self.waiting.iter().map(|request| {
@@ -100,10 +99,10 @@ impl Connection {
 
     /// Restores the connection of a [`snapshot`](Self::snapshot).
     ///
-    /// `define` finds the definition of a namespace by its name and by what was
-    /// kept of the definition besides it, and `None` where the application does
-    /// not have it any more. A socket about which nobody had decided is refused,
-    /// for whoever was to decide went with the object's memory.
+    /// `define` finds the definition of a namespace by its name and its
+    /// [tag](Definition::tag), and returns `None` if the application does not have
+    /// it any more. A socket that the application had not decided about is refused,
+    /// because the decision went with the object's memory.
     ///
     /// # Errors
     ///

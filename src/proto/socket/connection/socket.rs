@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::socket::{Args, Encoded, Offset, Reason};
 
-/// The most bytes held for a socket whose client does not know yet that it is
-/// connected: a handler that sends without end must not take the memory.
+/// The maximum number of bytes held for a socket whose client does not know yet that
+/// it is connected: a handler that sends without end must not use up the memory.
 pub const MAX_HELD: usize = 4 << 20;
 
-/// Which of a client's joins a socket came from.
+/// The number of a client's join that a socket came from.
 ///
 /// A client that leaves a namespace and joins it again has another socket there,
 /// although in protocol 4 its id is the same. No two sockets of one
@@ -36,24 +36,24 @@ pub struct Socket {
     pub(in crate::socket) data: Option<String>,
     pub(in crate::socket) since: Option<Offset>,
     pub(in crate::socket) definition: Definition,
-    /// What is stored of it for recovery is out of date.
+    /// Its stored form is out of date.
     pub(in crate::socket) unstored: bool,
     pub(in crate::socket) state: State,
 }
 
-/// Which of the application's namespace definitions a socket belongs to, as two
-/// numbers that only the driver understands.
+/// The application's definition of a socket's namespace, as two numbers that only
+/// the driver understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
     /// The definition in this build of the application. It is not part of a
     /// snapshot: the next build may count them differently.
     pub index: u16,
-    /// What the definition is found by again, besides the namespace's name. It is
-    /// part of a snapshot.
+    /// The number that finds the definition again, together with the namespace's
+    /// name. It is part of a snapshot.
     pub tag: u32,
 }
 
-/// Where a socket stands.
+/// The state of a socket.
 ///
 /// ```text
 ///           begin            admit              accept
@@ -79,12 +79,12 @@ pub(in crate::socket) enum State {
     Leaving,
 }
 
-/// What a client is sent with the news that it is connected.
+/// The packets that a client is sent with the news that it is connected.
 #[derive(Debug, Default)]
 pub(in crate::socket) struct Pending {
-    /// What it missed while it was away. It comes before the news.
+    /// The events that it missed while it was away. They come before the news.
     pub(super) missed: Vec<(Offset, Args<'static>)>,
-    /// What the socket was sent meanwhile. It comes after it.
+    /// The packets that the socket was sent meanwhile. They come after it.
     pub(in crate::socket) held: Vec<Rc<Encoded>>,
     bytes: usize,
 }
@@ -129,7 +129,7 @@ impl Socket {
         }
     }
 
-    /// Returns which of its client's joins it came from.
+    /// Returns the number of its client's join that it came from.
     pub fn join_id(&self) -> JoinId {
         self.join
     }
@@ -139,35 +139,35 @@ impl Socket {
         &self.namespace
     }
 
-    /// Returns its id, which others may know.
+    /// Returns its id, which is not a secret.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns what proves that a later session belongs to the same client, where
-    /// connection state recovery is on. Nobody else may know it.
+    /// Returns the secret that proves that a later session belongs to the same
+    /// client, if connection state recovery is on. Only its client may know it.
     pub fn pid(&self) -> Option<&str> {
         self.pid.as_deref()
     }
 
-    /// Returns the rooms it is in, by name; the room of its own id is among them.
-    /// Of a socket that is leaving, the rooms it was in.
+    /// Returns the names of the rooms it is in, including the room of its own id.
+    /// For a socket that is leaving, these are the rooms it was in.
     pub fn rooms(&self) -> &[String] {
         &self.rooms
     }
 
-    /// Returns what the application keeps of it.
+    /// Returns the data that the application has attached to it.
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
     }
 
-    /// Returns the last event before it was connected, where that is known:
-    /// what a client has that has received none since.
+    /// Returns the last event before it was connected, if that is known: the
+    /// position of a client that has not received any event since.
     pub fn since(&self) -> Option<Offset> {
         self.since
     }
 
-    /// Returns which of the application's definitions it belongs to.
+    /// Returns the application's definition that it belongs to.
     pub fn definition(&self) -> Definition {
         self.definition
     }
@@ -181,7 +181,7 @@ impl Socket {
         self.rooms.binary_search_by(|name| (**name).cmp(room))
     }
 
-    /// Returns whether its client knows that it is connected.
+    /// Returns whether its client has been told that it is connected.
     pub fn is_connected(&self) -> bool {
         matches!(self.state, State::Connected)
     }
@@ -195,7 +195,7 @@ impl Socket {
         }
     }
 
-    /// Returns whether the application has yet to decide about it.
+    /// Returns whether the application has not decided about it yet.
     pub fn is_undecided(&self) -> bool {
         match self.state {
             State::Asked(_) | State::Admitted(_) => true,
@@ -203,7 +203,7 @@ impl Socket {
         }
     }
 
-    /// Returns whether it is in its namespace, or may yet be let in.
+    /// Returns whether it is in its namespace, or may still be let in.
     pub(in crate::socket) fn is_current(&self) -> bool {
         match self.state {
             State::Asked(_) | State::Admitted(_) | State::Connected => true,

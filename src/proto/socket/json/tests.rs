@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 
 use super::*;
 
-/// What serde_json has to say of it.
+/// Returns whether serde_json accepts a text.
 fn is_json(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }

@@ -7,9 +7,10 @@
 //!     gone     │                            │  out yet
 //! ```
 //!
-//! A client that stands between the two can be sent what it has missed. When an
-//! event cannot be stored there is a *gap*: once the storage takes writes again,
-//! both move past every offset that was given out, and until then nobody comes back.
+//! A client whose position is between the two can be sent what it has missed. When
+//! an event cannot be stored there is a *gap*: once the storage accepts writes
+//! again, both move past every offset that was issued, and until then nobody comes
+//! back.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -21,20 +22,19 @@ use super::{Failed, Number, Offset, PAGE, Settings, Store, StoredSocket, Usage};
 use crate::Timestamp;
 use crate::socket::{Args, Filter};
 
-/// An offset is no lower than the time it is given out at, in these parts of a
-/// millisecond. So none is given out twice, even if everything that was stored is
-/// gone.
+/// An offset is at least the time at which it is issued, in these parts of a
+/// millisecond. So none is issued twice, even if everything that was stored is gone.
 const PARTS: u64 = 1_000;
 
-/// Sizes of events that are read at once.
+/// The number of events' sizes that are read at once.
 const SIZES: usize = 500;
 
-/// What this instance knows of the events that are stored.
+/// The stored events, as far as this instance knows them.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// Whether the others have been read from the store.
+    /// The other fields have been read from the store.
     is_read: bool,
-    /// No offset higher than this was given out, and the store knows of it.
+    /// The highest offset that was issued. The store knows of it.
     last: u64,
     /// Events up to this one may be gone.
     pruned: u64,
@@ -50,7 +50,7 @@ impl Log {
         Offset(self.last)
     }
 
-    /// Returns an offset that was never given out.
+    /// Returns an offset that was never issued.
     fn next(&self, now: Timestamp) -> Result<Offset, Failed> {
         let next = self.last.checked_add(1).ok_or(Failed)?;
         Ok(Offset(next.max(now.as_millis().saturating_mul(PARTS))))
@@ -73,7 +73,7 @@ impl Log {
     pub(super) fn mend(&mut self, store: &mut dyn Store, now: Timestamp) -> Result<(), Failed> {
         self.read(store)?;
         if self.gap {
-            // Past whatever was given out, for somebody may stand there.
+            // Past everything that was issued, because some client may be there.
             let pruned = self.next(now)?.0;
             store.put_number(Number::Pruned, pruned)?;
             (self.last, self.pruned) = (pruned, pruned);
@@ -83,13 +83,13 @@ impl Log {
         Ok(())
     }
 
-    /// An event is missing: from now on nobody may come back who stands before the
-    /// next one.
+    /// Records that an event is missing: from now on no client before the next one
+    /// can come back.
     pub(super) fn open_gap(&mut self, store: &mut dyn Store) {
         self.gap = true;
         if store.delete_number(Number::Intact).is_ok() && self.is_read {
             // Nobody will be sent what is stored, and the storage may be full. The
-            // newest event stays: it is where the store knows the last offset from.
+            // newest event stays, because the store knows the last offset from it.
             let useless = Offset(self.last.saturating_sub(1));
             let _ = store.delete_events(useless);
             self.tally = Tally::default();
@@ -162,7 +162,7 @@ impl Log {
     }
 
     /// Deletes events that are too old. Offsets grow with the clock, so no other
-    /// event has to be looked at.
+    /// event has to be read.
     pub(super) fn expire(
         &mut self,
         store: &mut dyn Store,
@@ -191,8 +191,8 @@ impl Log {
 
     fn delete(&mut self, store: &mut dyn Store, up_to: Offset) -> Result<(), Failed> {
         if up_to.0 > self.pruned {
-            // First, or a crash between the two would leave a hole of which nobody
-            // knows.
+            // This comes first, or a crash between the two would leave an unrecorded
+            // hole.
             store.put_number(Number::Pruned, up_to.0)?;
             self.pruned = up_to.0;
         }
@@ -200,8 +200,8 @@ impl Log {
         store.delete_events(up_to)
     }
 
-    /// Reads what a socket has missed after an offset. `None` if that may be gone,
-    /// is too much, or the offset was never given out.
+    /// Reads what a socket has missed after an offset. Returns `None` if some of it
+    /// may be gone, it is too much, or the offset was never issued.
     pub(super) fn missed(
         &mut self,
         store: &mut dyn Store,
@@ -247,10 +247,10 @@ impl Log {
     }
 }
 
-/// Makes the row of an event. One that is too large is logged without what makes it
-/// so: its arguments, or even its filter, and then it counts as sent to everybody in
-/// the namespace. `None` if nobody there can come back, for no row has room for the
-/// namespace's name.
+/// Encodes the row of an event. One that is too large is logged without what makes
+/// it so: its arguments, or even its filter, and then it counts as sent to everybody
+/// in the namespace. Returns `None` if nobody there can come back, because no row
+/// has room for the namespace's name.
 fn encode(
     settings: &Settings,
     namespace: &str,
@@ -259,7 +259,7 @@ fn encode(
 ) -> Option<Vec<u8>> {
     let fits = |bytes: usize| namespace.len().saturating_add(bytes) <= settings.max_row;
     let event = |filter, args| LoggedEvent { filter, args };
-    // Looked at before a copy is made.
+    // The size is checked before a copy is made.
     if args.bytes() <= settings.max_missed && fits(args.bytes()) {
         let bytes = event(Cow::Borrowed(filter), Some(Cow::Borrowed(args))).encode();
         if fits(bytes.len()) {

@@ -2,8 +2,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The position of an event among all that were sent. A client remembers that of
-/// the last event it received.
+/// The position of an event among all that were sent. A client remembers that of the
+/// last event it received.
 ///
 /// ```
 /// use dormouse_proto::socket::Offset;
@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct Offset(pub u64);
 
 impl Offset {
-    /// Reads what a client sent; `None` if it is not something that we write.
+    /// Parses an offset from a client. Returns `None` if it is not written as we
+    /// write them.
     pub fn parse(text: &str) -> Option<Self> {
         let is_canonical = text.bytes().all(|byte| byte.is_ascii_digit())
             && (text == "0" || !text.starts_with('0'));

@@ -1,4 +1,4 @@
-//! What is in a row: a version, then what postcard makes of it.
+//! The contents of rows: a version, then a value as postcard writes it.
 //!
 //! Rows outlive a deploy, so the code that reads one need not be the code that wrote
 //! it. A row of another version, or one that is damaged, counts as absent.
@@ -23,9 +23,9 @@ pub(super) const SOCKET_VERSION: u8 = 1;
 /// An event as it is logged, without its offset and namespace.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LoggedEvent<'a> {
-    /// Whom it was for.
+    /// The sockets it was for.
     pub(super) filter: Cow<'a, Filter>,
-    /// `None` if they are too large: whoever missed the event starts over.
+    /// `None` if they are too large: a client that has missed the event starts over.
     pub(super) args: Option<Cow<'a, Args<'a>>>,
 }
 
@@ -41,11 +41,11 @@ impl LoggedEvent<'_> {
 
 /// A socket as it is stored for its client to come back to.
 ///
-/// It names its namespace and not the application's definition of it: after a
-/// deploy, that may be another.
+/// It names its namespace and not the application's definition of it, which may be
+/// another after a deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSocket {
-    /// The secret its client comes back with. The row is found by it.
+    /// The secret that its client comes back with, which is the key of the row.
     #[serde(skip)]
     pub pid: String,
     /// Its namespace.
@@ -62,14 +62,14 @@ pub struct StoredSocket {
     pub rooms: Vec<String>,
     /// The data that the application attached to it, as JSON.
     pub data: Option<String>,
-    /// Where a client stands that has received no event: the
+    /// The position of a client that has not received any event: the
     /// [offset](super::Recovery::offset) at which it connected.
     pub since: Offset,
 }
 
 impl StoredSocket {
-    /// Returns what is to be stored of a connected socket, or `None` if it has no
-    /// `pid` and cannot come back.
+    /// Returns the stored form of a connected socket, or `None` if it has no `pid`
+    /// and cannot come back.
     pub fn of(session: &[u8], namespace: &str, socket: &Socket, since: Offset) -> Option<Self> {
         Some(Self {
             pid: socket.pid.clone()?,

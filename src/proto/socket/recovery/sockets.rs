@@ -7,12 +7,12 @@ use super::store::Tally;
 use super::{Failed, Number, PAGE, Settings, Store, StoredSocket, Usage};
 use crate::Timestamp;
 
-/// What this instance knows of the sockets that are stored.
+/// The stored sockets, as far as this instance knows them.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     tally: Tally,
-    /// A row that must not be read again could not be deleted. Until all are,
-    /// nobody comes back.
+    /// A row that must not be read again could not be deleted. Until all such rows
+    /// are, nobody comes back.
     is_stale: bool,
 }
 
@@ -119,9 +119,9 @@ impl Sockets {
         Ok(socket)
     }
 
-    /// Marks sockets as lost that were cut off without a word, as by a deploy.
-    /// They are searched for now and then only, for that is to look at every
-    /// socket. Returns when it is to be done again, if there are any.
+    /// Marks sockets as lost that were cut off without a word, as by a deploy. This
+    /// happens only now and then, because it has to read every socket. Returns when
+    /// to do so again, if there are any.
     pub(super) fn search(
         &mut self,
         store: &mut dyn Store,

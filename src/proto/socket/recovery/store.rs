@@ -1,4 +1,4 @@
-//! The port behind which rows are stored: what recovery asks of a database.
+//! The interface of the storage that recovery needs.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,10 +9,10 @@ use crate::Timestamp;
 
 /// Stores rows for [`Recovery`](super::Recovery): events, sockets and a few numbers.
 ///
-/// Every call may fail, as where the storage is full. One that fails has changed
-/// nothing. Reads come in pages bounded by bytes, so that no caller ever holds a
-/// whole table: a page contains as many rows as have at most `max_bytes` together,
-/// but at least one; an empty page means that there are no more rows.
+/// Every call may fail, for example because the storage is full. A call that fails
+/// has changed nothing. Reads come in pages bounded by bytes, so that no caller ever
+/// holds a whole table: a page contains as many rows as have at most `max_bytes`
+/// together, but at least one; an empty page means that there are no more rows.
 pub trait Store {
     /// Reads a number, if it was ever put.
     fn number(&self, number: Number) -> Result<Option<u64>, Failed>;
@@ -75,7 +75,7 @@ pub trait Store {
     fn socket_usage(&self) -> Result<Usage, Failed>;
 }
 
-/// The storage could not do what it was asked for.
+/// The storage could not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
@@ -95,7 +95,8 @@ pub enum Number {
     /// Present while no event is missing from the log. It is deleted when one could
     /// not be stored: deleting is possible where nothing else is.
     Intact,
-    /// When sockets that were cut off without a word were last searched for.
+    /// The last time that sockets were searched for that were cut off without a
+    /// word.
     Searched,
 }
 
@@ -104,24 +105,24 @@ pub enum Number {
 pub struct EventRow {
     /// Its offset.
     pub offset: Offset,
-    /// What was stored.
+    /// The stored bytes.
     pub bytes: Vec<u8>,
 }
 
 /// A stored socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketRow {
-    /// The secret its client comes back with.
+    /// The secret that its client comes back with.
     pub pid: String,
     /// Its namespace.
     pub namespace: String,
     /// The time it was lost at; `None` while it is connected.
     pub lost: Option<Timestamp>,
-    /// What was stored.
+    /// The stored bytes.
     pub bytes: Vec<u8>,
 }
 
-/// How many rows there are, and how many bytes are in them.
+/// The number of rows, and of bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The number of rows.
@@ -169,14 +170,14 @@ impl Usage {
     }
 }
 
-/// The rows that an instance adds before it counts those that are stored. Most
-/// instances sleep again before that.
+/// The number of rows that an instance adds before it counts those that are stored.
+/// Most instances sleep again before that.
 pub(super) const COUNT_EVERY: u32 = 100;
 
-/// How much is stored, as far as an instance knows.
+/// The amount that is stored, as far as an instance knows.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// No less than there is.
+    /// At least as much as there is.
     known: Option<Usage>,
     added: u32,
 }

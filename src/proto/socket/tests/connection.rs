@@ -1,4 +1,4 @@
-//! How clients join namespaces: each rule by itself.
+//! Joining namespaces: each rule by itself.
 
 use alloc::format;
 use alloc::vec;

@@ -1,4 +1,4 @@
-//! How sockets go, and with which reason: each rule by itself.
+//! Disconnecting sockets, and the reasons for it: each rule by itself.
 
 use alloc::string::String;
 
@@ -252,7 +252,7 @@ fn who_joins_again_has_another_socket() {
     }
 }
 
-/// An old handle acts on nothing.
+/// Checks that an old handle acts on nothing.
 fn assert_stale(rig: &mut Rig, old: JoinId) {
     let connection = &mut rig.connection;
     connection.take_changed();

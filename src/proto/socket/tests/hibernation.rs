@@ -69,7 +69,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What ends a connection. Whatever is left of it afterwards must sleep too.
+/// Generates a step that ends a connection. Whatever is left of it afterwards must
+/// sleep too.
 fn ending() -> impl Strategy<Value = Step> {
     prop_oneof![
         Just(Step::Close),
@@ -91,7 +92,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Does it, and says what came of it.
+/// Does a step, and describes the outcome.
 fn run(rig: &mut Rig, step: &Step) -> String {
     let connection = &mut rig.connection;
     let result = match *step {
@@ -150,7 +151,7 @@ fn settle(rig: &mut Rig) -> String {
     rig.outputs()
 }
 
-/// Everything that can be asked of a connection.
+/// Returns everything that can be observed of a connection.
 fn look(rig: &Rig) -> String {
     let connection = &rig.connection;
     let sockets: Vec<_> = connection

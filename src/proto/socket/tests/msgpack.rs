@@ -16,7 +16,7 @@ fn decode(bytes: Vec<u8>) -> Result<Option<ClientPacket<'static>>, ParseError> {
     Decoder::default().decode(Protocol::V5, Parser::MSGPACK, LIMITS, Data::from(bytes))
 }
 
-/// `{type: 2, data: […], nsp: "/"}`, with the data as it is given.
+/// Returns `{type: 2, data: […], nsp: "/"}`, with the data as it is given.
 fn event(data: &str) -> Vec<u8> {
     bytes(&alloc::format!(
         "83 a474797065 02 a464617461 {data} a36e7370 a12f"

@@ -1,4 +1,4 @@
-//! What holds for every packet and for any bytes whatever.
+//! Properties of every packet, and of any bytes.
 
 use alloc::string::String;
 use alloc::vec;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// JSON values with placeholders for so many attachments in them.
+/// Generates JSON values with placeholders for attachments in them.
 fn json(depth: u32) -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".into()),

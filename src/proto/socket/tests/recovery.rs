@@ -20,10 +20,10 @@ use crate::socket::recovery::{
     StoredSocket, Usage,
 };
 
-/// When it all begins.
+/// The time at which everything begins.
 const BEGIN: Timestamp = Timestamp::from_millis(1_000_000);
 
-/// How long a client may be away.
+/// The time that a client may be away.
 const AWAY: Duration = Duration::from_millis(1_000);
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -69,12 +69,12 @@ impl Rig {
         }
     }
 
-    /// The instance ends, and another one goes on.
+    /// Replaces the instance by another one.
     fn reload(&mut self) {
         self.recovery = Recovery::new(self.settings);
     }
 
-    /// A client connects, and its socket is saved.
+    /// Connects a client, and saves its socket.
     fn connect(&mut self, name: &str) -> StoredSocket {
         let mut socket = Socket::new(JoinId(0), "/", name.into(), Definition::default());
         socket.pid = Some(alloc::format!("pid of {name}"));
@@ -84,7 +84,7 @@ impl Rig {
         socket
     }
 
-    /// The ids of the sockets that gave way.
+    /// Saves a socket. Returns the ids of the sockets that gave way.
     fn save(&mut self, socket: &StoredSocket) -> Vec<String> {
         let evicted = self.recovery.save(&mut self.rows, self.now, socket);
         evicted.into_iter().map(|it| it.id).collect()
@@ -110,7 +110,7 @@ impl Rig {
             .log(&mut self.rows, self.now, namespace, filter, args)
     }
 
-    /// What a client gets that comes back: the texts it has missed.
+    /// Returns what a client gets that comes back: the texts it has missed.
     fn come_back(&mut self, socket: &StoredSocket, offset: Option<Offset>) -> Option<Vec<String>> {
         let request = Request {
             pid: socket.pid.clone(),
@@ -128,7 +128,7 @@ impl Rig {
         Some(missed.into_iter().map(|(_, args)| text(args)).collect())
     }
 
-    /// What is stored of a client's socket.
+    /// Returns what is stored of a client's socket.
     fn stored(&mut self, name: &str) -> StoredSocket {
         let request = Request {
             pid: alloc::format!("pid of {name}"),

@@ -17,7 +17,7 @@ use crate::socket::{
 
 pub(super) const BOTH: [Protocol; 2] = [Protocol::V4, Protocol::V5];
 
-/// When a rig's session begins.
+/// The time at which a rig's session begins.
 pub(super) const OPENED: Timestamp = Timestamp::from_millis(1_000);
 
 /// Limits that tests can reach.
@@ -42,14 +42,14 @@ impl Rig {
         }
     }
 
-    /// One whose client is in the root namespace, as `#0`.
+    /// Opens one whose client is in the root namespace, as `#0`.
     pub(super) fn joined(protocol: Protocol) -> Self {
         let mut rig = Self::new(protocol);
         rig.join("/");
         rig
     }
 
-    /// The client sends a message of text.
+    /// Takes in a text message of the client.
     pub(super) fn say(&mut self, text: &str) -> String {
         self.say_data(Data::from(text))
     }
@@ -61,14 +61,14 @@ impl Rig {
         all.join("; ")
     }
 
-    /// The application begins to decide.
+    /// Begins to decide.
     pub(super) fn begin(&mut self, namespace: &str) -> JoinId {
         let id = Connection::socket_id(self.connection.protocol(), "sid", namespace);
         let id = id.unwrap_or("sid".to_string());
         self.connection.begin(namespace, Admission::new(id))
     }
 
-    /// It begins to decide about a client that has come back.
+    /// Begins to decide about a client that has come back.
     pub(super) fn begin_again(&mut self, namespace: &str, recovered: Recovered) -> JoinId {
         let admission = Admission {
             pid: Some("pid".into()),
@@ -78,7 +78,7 @@ impl Rig {
         self.connection.begin(namespace, admission)
     }
 
-    /// It lets a socket in at once.
+    /// Lets a socket in at once.
     pub(super) fn join(&mut self, namespace: &str) -> JoinId {
         let join = self.begin(namespace);
         assert!(self.connection.accept(join));
@@ -113,13 +113,13 @@ impl Rig {
         self.outputs()
     }
 
-    /// The session ends.
+    /// Ends the session.
     pub(super) fn end(&mut self, reason: engine::Reason) -> String {
         self.connection.handle_closed(reason);
         self.outputs()
     }
 
-    /// The object sleeps and wakes up.
+    /// Lets the object sleep and wake up.
     pub(super) fn sleep(&mut self) -> String {
         let snapshot = self.connection.snapshot();
         self.connection = Connection::restore(&snapshot, settings(), |_, tag| Some(tag as u16))
@@ -175,7 +175,7 @@ pub(super) fn describe_incoming(incoming: &Incoming<'_>) -> String {
     }
 }
 
-/// A packet as its client reads it. Attachments are but counted.
+/// Returns a packet as its client reads it. Attachments are only counted.
 pub(super) fn text(packet: &Encoded) -> String {
     let messages = wire(packet).into_iter().map(|data| match data {
         Data::Text(text) => text,
@@ -184,7 +184,7 @@ pub(super) fn text(packet: &Encoded) -> String {
     messages.collect()
 }
 
-/// An event for a namespace, as a broadcast would encode it.
+/// Encodes an event for a namespace, as a broadcast does.
 pub(super) fn event(
     protocol: Protocol,
     namespace: &str,

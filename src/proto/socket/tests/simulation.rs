@@ -27,7 +27,7 @@ type Name = (usize, JoinId);
 struct Client {
     connection: Connection,
     watch: Watch,
-    /// What it has been asked to acknowledge: where, and under which number.
+    /// The acknowledgements it owes: where, and under which number.
     owes: Vec<(String, u64)>,
 }
 
@@ -78,7 +78,7 @@ impl Object {
         object
     }
 
-    /// A socket that was begun once, whatever has become of it.
+    /// Picks a socket that was begun once, whatever has become of it.
     fn pick(&self, who: usize, index: &Index) -> Option<JoinId> {
         let sockets: Vec<_> = self.clients[who].connection.sockets().collect();
         (!sockets.is_empty()).then(|| index.get(&sockets).join_id())
@@ -279,7 +279,7 @@ impl Object {
         assert_eq!(told, complete);
     }
 
-    /// Whom a filter means, found by looking through everybody.
+    /// Returns the sockets that a filter selects, found by checking every one.
     fn meant(&self, namespace: &str, filter: &Filter) -> Vec<Name> {
         let mut meant = Vec::new();
         for (who, client) in self.clients.iter().enumerate() {
@@ -349,7 +349,7 @@ impl Object {
         }
     }
 
-    /// What has come of every event in the end.
+    /// Checks the outcome of every event in the end.
     fn finish(mut self) {
         for who in 0..self.clients.len() {
             self.end(who, engine::Reason::TransportClose);

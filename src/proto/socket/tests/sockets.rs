@@ -1,4 +1,5 @@
-//! What a socket has: rooms, data, acknowledgements, and what is stored of it.
+//! The belongings of a socket: rooms, data, acknowledgements, and what is stored of
+//! it.
 
 use alloc::string::String;
 

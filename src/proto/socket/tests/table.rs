@@ -125,7 +125,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
     ]
 }
 
-/// The sockets in `/n`, the newest last.
+/// Describes the sockets in `/n`, the newest last.
 fn describe(rig: &Rig) -> String {
     let sockets = rig.connection.sockets();
     let sockets = sockets.filter(|socket| socket.namespace() == "/n");

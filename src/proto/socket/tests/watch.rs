@@ -10,7 +10,7 @@ use crate::socket::{
     Connection, JoinId, Output, Protocol, ROOT, Reason, Socket, TOO_MANY_NAMESPACES,
 };
 
-/// What is known of a socket.
+/// A socket, as far as it is known.
 #[derive(Default)]
 struct Seen {
     decided: bool,
@@ -58,7 +58,7 @@ impl Packet {
         }
     }
 
-    /// The number of an event, unless it is one of those that were missed.
+    /// Returns the number of an event, unless it is one of those that were missed.
     fn number(&self) -> Option<u32> {
         let number = self.payload.strip_prefix("[\"event\",");
         number.map(|rest| rest.strip_suffix(']').unwrap().parse().unwrap())
@@ -101,14 +101,14 @@ impl Watch {
         self.newest.insert(namespace.into(), join);
     }
 
-    /// The application decides.
+    /// Notes a decision of the application.
     pub(super) fn decided(&mut self, join: JoinId, accepts: bool) {
         let seen = self.seen(join);
         seen.accepted |= accepts && !seen.decided;
         seen.decided = true;
     }
 
-    /// The client leaves a namespace.
+    /// Notes that the client leaves a namespace.
     pub(super) fn leaves(&mut self, namespace: &str) {
         self.inside.remove(namespace);
     }
@@ -126,7 +126,7 @@ impl Watch {
         self.closing = true;
     }
 
-    /// A socket is to have an event.
+    /// Notes an event that a socket has to receive.
     pub(super) fn expect(&mut self, join: JoinId, number: u32) {
         self.seen(join).expected.push(number);
     }
@@ -211,7 +211,7 @@ impl Watch {
         }
     }
 
-    /// What holds whenever all outputs are taken.
+    /// Checks what must hold whenever all outputs have been taken.
     pub(super) fn check(&self, connection: &Connection) {
         let of = |is: fn(&Socket) -> bool| -> BTreeSet<String> {
             let sockets = connection.sockets().filter(|socket| is(socket));

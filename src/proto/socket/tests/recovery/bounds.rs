@@ -293,7 +293,7 @@ fn crowd(settings: Settings, count: usize, lost: usize) -> Rig {
     rig
 }
 
-/// One more client connects. Who gives way to it?
+/// Connects one more client. Returns who gives way to it.
 fn one_more(rig: &mut Rig) -> (StoredSocket, Vec<String>) {
     let mut socket = Socket::new(JoinId(0), "/", "one more".into(), Definition::default());
     socket.pid = Some("pid of one more".into());

@@ -39,14 +39,14 @@ enum Step {
     Fail(u32),
 }
 
-/// Who a client is, and what it knows.
+/// A client, and what it knows.
 #[derive(Clone, Debug)]
 struct Client {
     /// As the server has it, whether or not it could be saved.
     socket: StoredSocket,
     state: State,
     offset: Option<Offset>,
-    /// How many events there were when it received the last one, or connected.
+    /// The number of events when it received the last one, or connected.
     stands_at: usize,
 }
 
@@ -76,9 +76,9 @@ struct World {
     last: Offset,
     /// Clients and sessions there have been.
     count: u32,
-    /// Whether the storage has never failed.
+    /// The storage has never failed.
     is_sound: bool,
-    /// What can be observed, step by step.
+    /// Everything that can be observed, step by step.
     seen: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// A client starts over.
+    /// Lets a client start over.
     fn new_client(&mut self, number: usize) -> Client {
         self.count += 1;
         let mut socket = Socket::new(
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    /// What was sent since a client received anything, and was for it.
+    /// Returns what was sent since a client received anything, and was for it.
     fn missed(&self, client: &Client) -> Vec<Args<'static>> {
         let missed = self.sent.iter().skip(client.stands_at);
         let is_for_it = |sent: &&Sent| {
@@ -180,7 +180,7 @@ impl World {
         missed.map(|sent| sent.args.clone()).collect()
     }
 
-    /// The server has noticed that a client is gone.
+    /// Lets the server notice that a client is gone.
     fn lose(&mut self, number: usize) {
         let now = self.rig.now;
         let client = &mut self.clients[number];
@@ -246,7 +246,8 @@ impl World {
         };
     }
 
-    /// Whether all of it must still be there, where the storage has never failed.
+    /// Returns whether all of it must still be there, if the storage has never
+    /// failed.
     fn is_to_come_back(&self, number: usize) -> bool {
         let client = &self.clients[number];
         let settings = &self.rig.settings;

@@ -18,7 +18,7 @@ pub(super) struct Rows {
     pub(super) is_full: bool,
     /// Calls until one fails.
     pub(super) fails_in: Cell<Option<u32>>,
-    /// Whether something could not be deleted.
+    /// Something could not be deleted.
     pub(super) has_kept: bool,
     /// Writes that were carried out.
     pub(super) writes: u32,
@@ -50,7 +50,7 @@ impl Rows {
     }
 }
 
-/// The first rows that fit into a page.
+/// Returns the first rows that fit into a page.
 fn page<T>(rows: impl Iterator<Item = T>, size: impl Fn(&T) -> usize, max_bytes: usize) -> Vec<T> {
     let mut bytes = 0;
     let mut page = Vec::new();

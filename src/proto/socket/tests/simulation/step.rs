@@ -1,4 +1,4 @@
-//! What happens to the clients, at random.
+//! Random events in the lives of clients.
 
 use alloc::format;
 use alloc::string::String;
@@ -14,7 +14,7 @@ use crate::socket::Filter;
 pub(super) const NAMESPACES: [&str; 5] = ["/", "/a", "/b", "/c", "/undefined"];
 pub(super) const ROOMS: [&str; 3] = ["x", "y", "z"];
 
-/// What happens to one client.
+/// Something that happens to one client.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// Packets in one payload: outputs are taken behind the last of them.
