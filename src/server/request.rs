@@ -205,7 +205,7 @@ impl From<&StoredHandshake> for Handshake {
     fn from(stored: &StoredHandshake) -> Self {
         let headers = Headers::new();
         for (name, value) in &stored.headers {
-            // It was a header before.
+            // It cannot fail: this was a header before.
             let _ = headers.append(name, value);
         }
         let cf = stored.cf.as_deref().map(JSON::parse);

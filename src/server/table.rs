@@ -103,7 +103,7 @@ mod tests {
     fn it_is_like_any_other_map() {
         let mut table = Table::default();
         let mut model = BTreeMap::new();
-        // A walk through all numbers below 97, in an order of no account.
+        // This visits all numbers below 97, in some order.
         for step in 0..400_u32 {
             let key = step * 31 % 97;
             match step % 3 {

@@ -88,7 +88,7 @@ impl Decoder {
             return Err(ParseError::UnexpectedText);
         }
         match text {
-            // What is borrowed stays borrowed.
+            // Borrowed text stays borrowed.
             Cow::Borrowed(text) => self.handle_lent(protocol, limits, text),
             Cow::Owned(text) => {
                 let packet = self.handle_lent(protocol, limits, &text)?;

@@ -175,7 +175,7 @@ impl Recovery {
     /// Returns the newest offset: that of a client that connects now, and of a
     /// volatile event, which is not logged.
     pub fn offset(&mut self, store: &mut dyn Store, now: Timestamp) -> Offset {
-        // Where that fails, it is an offset at which nobody can come back.
+        // If that fails, this is an offset at which no client can come back.
         let _ = self.log.mend(store, now);
         self.log.last()
     }
@@ -232,7 +232,7 @@ impl Recovery {
                 .put(store, &self.settings, socket, &mut evicted)
         });
         if saved.is_err() {
-            // What is stored of it is no longer true.
+            // Its stored form is outdated.
             self.sockets.delete(store, &socket.pid);
         }
         evicted
@@ -293,7 +293,7 @@ impl Recovery {
     ) -> Expired {
         let mut sockets = Vec::new();
         let next = self.try_expire(store, now, is_held, &mut sockets);
-        // A storage that fails is given time.
+        // A storage that fails is tried again later.
         let next = next.unwrap_or_else(|Failed| Some(self.expiry(now)));
         Expired { sockets, next }
     }

@@ -68,7 +68,7 @@ impl From<Binary> for Vec<u8> {
 
 impl Serialize for Binary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The serializer for events makes attachments of bytes.
+        // The serializer for events turns bytes into attachments.
         serializer.serialize_bytes(&self.0)
     }
 }
@@ -141,8 +141,8 @@ impl Reading {
                 message: "attachments are named too often".to_owned(),
             });
         }
-        // Pushed even if there are none: those of a reading around this one are
-        // not ours.
+        // This is pushed even if there are none, because those of an outer reading
+        // are not ours.
         ATTACHMENTS.with_borrow_mut(|readings| readings.push(attachments.to_vec()));
         Ok(Self)
     }
@@ -368,7 +368,7 @@ impl<'de, A: SeqAccess<'de>> Items<'_, A> {
         *self.place += 1;
         match self.items.next_element()? {
             Some(value) => Ok(value),
-            // An `Option` takes nothing for an answer.
+            // An `Option` accepts a missing value.
             None => {
                 let nothing: de::value::UnitDeserializer<de::value::Error> = ().into_deserializer();
                 T::deserialize(nothing).map_err(|_| de::Error::custom("missing"))

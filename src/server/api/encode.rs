@@ -316,7 +316,7 @@ impl core::error::Error for Seen {}
 
 impl serde::ser::Error for Seen {
     fn custom<T: fmt::Display>(_message: T) -> Self {
-        // Writing it will fail in the same way, and tell.
+        // Writing the value will fail in the same way, and report it.
         Self(Shape::One)
     }
 }
@@ -398,8 +398,8 @@ impl Serializer for Look {
     }
 
     fn serialize_unit(self) -> Result<(), Seen> {
-        // serde does not tell `()` from the null of a type that has other values
-        // too, such as `serde_json::Value`. Their sizes differ.
+        // serde does not distinguish `()` from the null of a type that has other
+        // values too, such as `serde_json::Value`. Their sizes differ.
         Err(Seen(match self.size {
             0 => Shape::None,
             _ => Shape::One,

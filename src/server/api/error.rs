@@ -76,7 +76,7 @@ impl Failure {
         let mut next = cause.source();
         while let Some(source) = next {
             let source_text = source.to_string();
-            // Many errors write their source themselves.
+            // The texts of many errors contain that of their source.
             if !text.ends_with(&source_text) {
                 text.push_str(": ");
                 text.push_str(&source_text);

@@ -366,7 +366,7 @@ impl Socket {
     /// Disconnects the client from all its namespaces, and closes its session.
     pub async fn close(&self) {
         let close = Operation::Disconnect { close: true };
-        // As above.
+        // As above: a socket that has gone is closed already.
         let _ = self.operate(close).await;
     }
 

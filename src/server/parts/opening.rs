@@ -32,7 +32,7 @@ pub(crate) fn deny(parts: &Parts, key: Key, conn: ConnId, reply: Reply) {
     parts.tasks.end(key);
     parts.sessions.remove(key);
     parts.requests.answer(conn, reply);
-    // Finishing it forgets what its layer has of it.
+    // Finishing the session removes it from its layer.
     parts.turn.mark_dirty(key);
 }
 

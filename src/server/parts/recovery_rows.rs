@@ -19,12 +19,13 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use crate::platform::ObjectState;
 
 const TABLES: [&str; 5] = [
-    // Their rows had no version, and named a namespace by a number.
+    // The rows of these had no version, and named namespaces by numbers.
     "DROP TABLE IF EXISTS dormouse_events",
     "DROP TABLE IF EXISTS dormouse_sockets",
     "CREATE TABLE IF NOT EXISTS dormouse_recovery_events \
      (offset INTEGER PRIMARY KEY, namespace TEXT, bytes BLOB)",
-    // What is looked through stands before the bytes, which may be many.
+    // The columns that are searched come before the bytes, of which there may be
+    // many.
     "CREATE TABLE IF NOT EXISTS dormouse_recovery_sockets \
      (pid TEXT PRIMARY KEY, namespace TEXT, lost INTEGER, bytes BLOB) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS dormouse_numbers (name INTEGER PRIMARY KEY, value INTEGER)",
@@ -110,7 +111,8 @@ impl RecoveryRows {
             state: state.clone(),
         };
         for statement in TABLES {
-            // Without a table everything else fails, and that is seen there.
+            // Without a table every other statement fails, and that is handled
+            // there.
             let _ = rows.run(statement, &[]);
         }
         let _ = rows.run(KEEP_NUMBER, &[SERVER.into(), server.into()]);

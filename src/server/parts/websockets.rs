@@ -90,7 +90,7 @@ impl WebSockets {
             for socket in sockets.unchecked_ref::<Array>().iter() {
                 let socket: WebSocket = socket.unchecked_into();
                 for event in EVENTS {
-                    // Neither fails for a listener that is a function.
+                    // Neither can fail, because the listener is a function.
                     let _ = socket.remove_event_listener_with_callback(event, before);
                     let _ = socket.add_event_listener_with_callback(event, &self.listener);
                 }
@@ -149,7 +149,7 @@ impl WebSockets {
         // instance, they are there for the next.
         let put_down = function(&self.brought, "push").map(|push| push.bind0(&self.brought));
         for event in EVENTS {
-            // It fails for no listener that is a function.
+            // It cannot fail, because the listener is a function.
             if let Some(put_down) = &put_down {
                 let _ = socket.add_event_listener_with_callback(event, put_down);
             }

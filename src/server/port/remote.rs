@@ -96,7 +96,7 @@ impl RemotePort {
                 let bytes = port::encode_request(request)?;
                 wire::ask(object, &self.options.path, &bytes).await
             }
-            // The platform has not given out this id: nobody is there.
+            // The platform has not issued this id, so no session or socket is there.
             None => port::nobody(request),
         }
     }

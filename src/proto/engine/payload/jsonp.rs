@@ -44,7 +44,7 @@ impl JsonpIndex {
 
 /// Returns the script that passes `payload` to the page.
 pub(super) fn script(index: JsonpIndex, payload: &str) -> String {
-    // Room for the frame around the payload and for a few escapes.
+    // This has room for the frame around the payload and a few escapes.
     let mut script = String::with_capacity(payload.len() + payload.len() / 8 + 32);
     script.push_str("___eio[");
     script.push_str(&index.0.to_string());

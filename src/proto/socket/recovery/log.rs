@@ -119,7 +119,7 @@ impl Log {
         self.since_prune += 1;
         let is_due = self.tally.is_due(Usage::default(), settings.events());
         if is_due || self.since_prune >= super::store::COUNT_EVERY {
-            // The event is stored, whatever comes of this.
+            // The event is stored, even if this fails.
             let _ = self.prune(store, settings, now);
         }
         Ok(offset)
@@ -285,7 +285,7 @@ impl Settings {
     /// Returns when something that was stored at `at` has expired: an alarm set for
     /// then finds it.
     pub(super) fn expiry(&self, at: Timestamp) -> Timestamp {
-        // What is as old as it may be is too old a moment later.
+        // At the exact age limit it is still valid, and a moment later it is not.
         at + self.max_disconnection + Duration::from_millis(1)
     }
 }

@@ -135,7 +135,7 @@ impl Sockets {
         let every = settings.max_disconnection;
         let searched = store.number(Number::Searched)?.unwrap_or_default();
         let searched = Timestamp::from_millis(searched);
-        // A time that lies ahead was not written by this clock.
+        // A time in the future was not written by this clock.
         if searched <= now && now < searched + every {
             return Ok(Some(searched + every));
         }

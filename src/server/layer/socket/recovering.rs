@@ -54,7 +54,7 @@ pub(super) fn save(cx: &Context, key: Key) {
 }
 
 fn save_one(cx: &Context, key: Key, client: &mut Client) -> Option<(Vec<StoredSocket>, Timestamp)> {
-    // While it is connected, it misses nothing of what is sent.
+    // While it is connected, it does not miss anything.
     let now = platform::now();
     let newest = || cx.recovery.with(|rules, rows| rules.offset(rows, now));
     let socket = client
