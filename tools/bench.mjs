@@ -1,10 +1,10 @@
-// `npm run bench`: what Dormouse costs, beside a Durable Object by hand, npm's
+// `npm run bench`: measures Dormouse beside a hand-written Durable Object, npm's
 // socket.io on Node, and the codecs of others. See benches/README.md.
 //
 //   npm run bench                    all of it, at most a quarter of an hour
-//   npm run bench -- --quick         a sample, in two minutes once all is built
-//   npm run bench -- --only echo     the messages and broadcasts of that name alone
-//   npm run bench -- --sizes         what the playground's wasm weighs, by crate
+//   npm run bench -- --quick         a sample, in two minutes once everything is built
+//   npm run bench -- --only echo     only the messages and broadcasts of that name
+//   npm run bench -- --sizes         the size of the playground's wasm, by crate
 //
 // The table is printed, and written as JSON to target/bench.json.
 
@@ -33,7 +33,7 @@ async function prepare(args) {
 async function sizes() {
   const { gzipped, sizesByCrate } = await import('../benches/harness/sizes.mjs');
   const wasm = path.join(root, 'build/index_bg.wasm');
-  // The names tell what belongs to whom, and are no part of what is deployed.
+  // Functions' names show which crate they belong to. They are not deployed.
   await build(playground, { names: true });
   const crates = sizesByCrate(wasm);
   await build(playground);
@@ -56,7 +56,7 @@ async function here(args) {
   const options = { quick, only, onProgress: say };
   const rows = await benchServers(options);
   if (!only) {
-    // The sample does without them.
+    // The sample leaves them out.
     const largest = quick ? undefined : await clientsWithin(10_000, 1_010);
     rows.push(...(await benchCrowds({ ...options, largest })));
     rows.push(...(await benchWasm({ ...options, build: path.join(root, 'build') })));

@@ -1,13 +1,13 @@
-// Builds a Worker: cargo, wasm-bindgen, wasm-opt and esbuild, in worker-build's
-// hands, into the crate's own build/ directory; and copies the client libraries
-// for the pages in www/ out of node_modules. wrangler.toml calls this, so it
-// needs nobody to have prepared anything.
+// Builds a Worker into the crate's own build/ directory, with worker-build, which
+// runs cargo, wasm-bindgen, wasm-opt and esbuild; and copies the client libraries
+// for the pages in www/ from node_modules. wrangler.toml calls this, so it does
+// not rely on anything having been prepared.
 //
 //   node tools/build.mjs [--force] [--names] [--speed] [the crate's directory, `.` by default]
 //
-// cargo knows what has to be compiled again, but worker-build goes through the
-// other steps each time. So the outcome is noted down with a digest of all that
-// went into it, and a build with the same digest is done before it begins.
+// cargo knows what has to be compiled again, but worker-build runs the other steps
+// each time. So the outcome is stored with a digest of all its inputs, and a build
+// with the same digest is skipped.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,8 +19,8 @@ export const playground = '.';
 export const testWorker = 'tests/worker';
 
 /**
- * Builds the crate in this directory for release, if anything changed: for speed
- * rather than for size, or with the functions' names for a profiler, if told to.
+ * Builds the crate in this directory for release, if anything has changed; on
+ * request for speed instead of size, or with functions' names for a profiler.
  */
 export async function build(crate = playground, { force = false, names = false, speed = false } = {}) {
   const { workerBuild, env } = await setUpBuild();
@@ -39,7 +39,7 @@ export async function build(crate = playground, { force = false, names = false, 
   say(`building ${name}`);
   rmSync(note, { force: true });
   await run(workerBuild, [path.join(root, crate), '--release'], {
-    // Where the compiler complains, worker-build's own stack says nothing more.
+    // If the compiler complains, worker-build's own stack adds nothing.
     env: { ...env, RUST_BACKTRACE: '0', ...(speed && { CARGO_PROFILE_RELEASE_OPT_LEVEL: '3' }) },
     orElse: `could not build ${name}, see above`,
   });
@@ -47,7 +47,7 @@ export async function build(crate = playground, { force = false, names = false, 
   writeFileSync(note, wanted);
 }
 
-/** What cargo and wasm-bindgen use of WebAssembly, and every engine of today knows. */
+/** The WebAssembly features that cargo and wasm-bindgen use, and that all current engines support. */
 const FEATURES = [
   'bulk-memory',
   'bulk-memory-opt',
@@ -61,8 +61,8 @@ const FEATURES = [
 ];
 
 /**
- * Takes the functions' names out, a seventh of the whole: worker-build leaves them
- * in. A panic still tells its message and the place in the source.
+ * Strips the functions' names, a seventh of the whole, which worker-build leaves in.
+ * A panic still has its message and its position in the source.
  */
 async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
   const features = FEATURES.map((feature) => `--enable-${feature}`);
@@ -71,7 +71,7 @@ async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
   await run(wasmOpt, [...flags, file, '-o', file], { orElse: `could not strip ${file}` });
 }
 
-/** Of every file, version and setting that the outcome depends on. */
+/** Returns the digest of every file, version and setting that the outcome depends on. */
 async function digest(crate) {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([process.env.RUSTFLAGS, process.env.CARGO_ENCODED_RUSTFLAGS]));
@@ -86,7 +86,7 @@ async function digest(crate) {
   return hash.digest('hex');
 }
 
-/** The files at and below a path, if it exists. */
+/** Returns the files at and below a path, if it exists. */
 function filesIn(name) {
   const found = statSync(path.join(root, name), { throwIfNoEntry: false });
   if (!found?.isDirectory()) return found ? [name] : [];
@@ -94,8 +94,8 @@ function filesIn(name) {
 }
 
 /**
- * The pages load nothing from elsewhere, so the client libraries are served beside
- * them; that of Socket.IO where users expect it to be.
+ * Copies the client libraries beside the pages, which load nothing from elsewhere;
+ * that of Socket.IO to where users expect it.
  */
 function vendor() {
   copy('engine.io-client', 'vendor', ['engine.io.esm.min.js']);
@@ -110,7 +110,7 @@ function copy(name, folder, files) {
   for (const file of files.flatMap((file) => [file, `${file}.map`])) {
     const contents = readFileSync(path.join(from, file));
     const copied = path.join(to, file);
-    // `wrangler dev` watches these: a file that is written reloads the pages.
+    // `wrangler dev` watches these, and reloads the pages when one is written.
     if (!existsSync(copied) || !readFileSync(copied).equals(contents)) writeFileSync(copied, contents);
   }
 }

@@ -1,6 +1,6 @@
 // `npm run conformance`: a server on port 3000 for the protocols' published test
-// suites, which know this address and these timings: the test Worker, an Engine.IO
-// echo at /engine.io/ and Socket.IO at /socket.io/, until it is stopped.
+// suites, which expect this address and these timings. It is the test Worker, with
+// an Engine.IO echo at /engine.io/ and Socket.IO at /socket.io/, until stopped.
 
 import { fileURLToPath } from 'node:url';
 import { main, say } from './shell.mjs';
@@ -13,7 +13,7 @@ const port = 3000;
 async function prepare() {
   await ensurePortIsFree(port, 'stop what uses it, the test suites know no other');
   await build(testWorker);
-  // The runtime wants a newer Node than the one that may be running this.
+  // The runtime may need a newer Node than the one that runs this.
   await serve(await modernNode(), [fileURLToPath(import.meta.url), 'serve']);
 }
 

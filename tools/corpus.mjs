@@ -1,12 +1,12 @@
-// Which of a fuzzer's inputs are worth keeping in the repository: a few that
-// together reach nearly all that all of them reach.
+// Chooses which of a fuzzer's inputs to keep in the repository: a few that together
+// reach nearly everything that all of them reach.
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { Failure, say } from './shell.mjs';
 
-// For each target. What was made by hand, or found a fault, stays besides.
+// Per target. Inputs that were made by hand, or found a fault, are kept in addition.
 const MOST_FILES = 30;
 const MOST_BYTES = 16_000;
 
@@ -28,7 +28,7 @@ export async function keepBest({ name, from, to, scratch, merge }) {
   const named = inputs.filter(({ file }) => path.dirname(file) === to && !isHash(file));
   const others = inputs.filter((input) => !named.includes(input));
   const best = chooseBest(others, named);
-  // Some of them are where they are to be.
+  // Some of them are in their place already.
   const chosen = best.map(({ file }) => readFileSync(file));
   for (const file of readdirSync(to)) if (isHash(file)) rmSync(path.join(to, file));
   for (const bytes of chosen) {
@@ -39,7 +39,7 @@ export async function keepBest({ name, from, to, scratch, merge }) {
   say(`${name}: ${named.length} by hand and ${best.length} found, of ${inputs.length}`);
 }
 
-/** What libFuzzer wrote down: the files, and what each of them reaches. */
+/** Reads what libFuzzer has noted: the files, and what each of them reaches. */
 function readControl(text) {
   const lines = text.split('\n');
   const count = Number(lines[0]);
@@ -47,14 +47,14 @@ function readControl(text) {
   const inputs = files.map((file) => ({ file, reaches: new Set() }));
   for (const line of lines.slice(2 + count)) {
     const [kind, index, ...features] = line.split(' ');
-    // The edges themselves count besides how often they were taken.
+    // An edge counts by itself, besides how often it was taken.
     if (kind === 'FT') features.forEach((feature) => inputs[index].reaches.add(feature));
     if (kind === 'COV') features.forEach((edge) => inputs[index].reaches.add(`edge ${edge}`));
   }
   return inputs;
 }
 
-/** Time and again the input that adds most to what is reached already. */
+/** Repeatedly chooses the input that adds most to what is reached already. */
 function chooseBest(inputs, given) {
   const reached = new Set();
   const take = ({ reaches }) => reaches.forEach((feature) => reached.add(feature));
@@ -79,7 +79,7 @@ function chooseBest(inputs, given) {
   return chosen;
 }
 
-/** Whether a file is named by what is in it, and not by a person. */
+/** Returns whether a file is named after its content, and not by a person. */
 function isHash(file) {
   return /^[0-9a-f]{16}$/.test(path.basename(file));
 }

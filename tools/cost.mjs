@@ -49,7 +49,7 @@ async function cost({ quick }) {
   say('no rule is broken and no goal missed');
 }
 
-/** The simulation against the clock on the wall: how they differ. */
+/** Compares the simulation with real time. */
 async function countRealTime(startMetered) {
   const { countRealTime: spend, expected } = await import('../tests/cost/real-time.mjs');
   const metered = await startMetered({ realTime: true });
@@ -73,7 +73,7 @@ if (isMain(import.meta)) {
     if (args.includes('--counting')) return cost({ quick: args.includes('--quick') });
     await ensureNpmPackages();
     await build(testWorker);
-    // Miniflare wants a newer Node than the one that may have started this.
+    // Miniflare may need a newer Node than the one that runs this.
     const again = [`${root}/tools/cost.mjs`, '--counting', ...args];
     await run(await modernNode(), again, { orElse: 'it did not end well, see above' });
   });

@@ -1,5 +1,5 @@
-// `npm run deploy`: `wrangler deploy`, on a machine where nothing is installed
-// yet too. Arguments go on to wrangler: `npm run deploy -- --dry-run`.
+// `npm run deploy`: `wrangler deploy`, even on a machine where nothing is installed
+// yet. Arguments are passed to wrangler: `npm run deploy -- --dry-run`.
 
 import { main } from './shell.mjs';
 import { build } from './build.mjs';

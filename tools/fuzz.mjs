@@ -1,14 +1,14 @@
 // `npm run fuzz -- --seconds N [--target name]`: the targets of fuzz/, one after
-// another, for so many seconds altogether (60 unless told). It ends with an error
-// where one of them has found something, and says how to see that again:
+// another, for N seconds in total (60 by default). It ends with an error if one of
+// them has found something, and says how to reproduce it:
 // `npm run fuzz -- --target name --replay file`.
 //
-// What is found on the way is kept in target/fuzz/corpus, where the next run goes
-// on. `npm run fuzz -- --keep` puts the best of that into fuzz/corpus, which
+// Interesting inputs are kept in target/fuzz/corpus, where the next run continues.
+// `npm run fuzz -- --keep` puts the best of them into fuzz/corpus, which
 // `cargo test -p dormouse-proto --test corpus` replays.
 //
-// The fuzzer is libFuzzer, built along; the instrumentation is the stable
-// compiler's own. So a C++ compiler is all that may be missing.
+// The fuzzer is libFuzzer, which is built here; the instrumentation is the stable
+// compiler's own. So only a C++ compiler may be missing.
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ const seeds = (name) => path.join(root, 'fuzz', 'corpus', name);
 const corpus = (name) => path.join(target, 'corpus', name);
 const findings = (name) => path.join(target, 'findings', name);
 
-// What makes coverage visible to libFuzzer.
+// Flags that make coverage visible to libFuzzer.
 const instrumentation = [
   '-Cpasses=sancov-module',
   ...['level=4', 'inline-8bit-counters', 'pc-table', 'trace-compares'].map(
@@ -45,7 +45,7 @@ async function buildFuzzer() {
   if (!host) throw new Failure('rustc does not say what it runs on');
   const manifest = path.join(root, 'fuzz', 'Cargo.toml');
   const args = ['build', '--release', '--quiet', '--locked', '--manifest-path', manifest];
-  // With a target named, the flags are not for build scripts and macros.
+  // If a target is named, the flags do not apply to build scripts and macros.
   await run('cargo', [...args, '--target', host, '--target-dir', target], {
     env: { CARGO_ENCODED_RUSTFLAGS: instrumentation.join('\x1f'), RUSTFLAGS: undefined },
     orElse: 'could not build the fuzzer, see above',
@@ -76,7 +76,7 @@ function start(fuzzer, name, args, { env, onLine } = {}) {
       rest = parts.pop();
       for (const line of parts) {
         lines.push(line);
-        // What is said before the end is progress; a finding is among the last.
+        // Earlier lines are progress; a finding is among the last ones.
         if (lines.length > 500) lines.shift();
         onLine?.(line);
       }
@@ -97,7 +97,7 @@ function readProgress(line) {
   return { event: match[2], runs, coverage, inputs };
 }
 
-/** Lets one target run for so long. */
+/** Runs one target for this long. */
 async function fuzz(fuzzer, name, seconds) {
   for (const directory of [corpus(name), findings(name)]) mkdirSync(directory, { recursive: true });
   const directories = [corpus(name), seeds(name)].filter(existsSync);
@@ -132,7 +132,7 @@ async function fuzz(fuzzer, name, seconds) {
   return { name, code, runs, perSecond: Math.round(runs / elapsed), first, last, news };
 }
 
-/** What went wrong, without the progress before it and the dictionary behind it. */
+/** Returns what went wrong, without the progress before it and the dictionary behind it. */
 function tail(lines) {
   const from = lines.findIndex((line) => /panicked at|^==\d+==|ERROR: libFuzzer/.test(line));
   return lines.slice(Math.max(from, 0)).filter((line) => !/^#\d|^stat::|^###|^".*# Uses/.test(line));
@@ -154,7 +154,7 @@ function summary(results) {
   return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n');
 }
 
-/** Runs one input again, and shows step by step what it does. */
+/** Runs one input again, and shows what it does step by step. */
 async function replay(fuzzer, name, file) {
   if (!existsSync(file)) throw new Failure(`there is no file ${file}`);
   const { code } = await start(fuzzer, name, ['-timeout=10', file], {
@@ -190,7 +190,7 @@ async function fuzzAll(options) {
   return complain(results.filter(({ code }) => code !== 0));
 }
 
-/** Says how to see each finding again. */
+/** Says how to reproduce each finding. */
 function complain(failed) {
   if (failed.length === 0) return;
   for (const { name, news } of failed) {

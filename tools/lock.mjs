@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { say } from './shell.mjs';
 
 const HEARTBEAT = 2_000;
-// An owner on another machine or in another container (a shared home) cannot be
-// asked whether it lives, so a lock it does not touch any more counts as left.
+// Whether an owner on another machine or in another container (a shared home) is
+// alive cannot be checked, so a lock that it no longer touches counts as abandoned.
 const LEFT_AFTER = 30_000;
 
 /** Runs `body` while holding the lock `file`; waits for another owner, saying so once. */

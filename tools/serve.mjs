@@ -9,7 +9,7 @@ export const host = '127.0.0.1';
 // workerd answers held polls before it obeys a signal, and a poll may be held for minutes.
 const PATIENCE = 3_000;
 
-/** Asked before a build, which may take minutes, and not after it. */
+/** Checked before a build, which may take minutes, and not after it. */
 export function ensurePortIsFree(port, orElse) {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();
@@ -21,8 +21,8 @@ export function ensurePortIsFree(port, orElse) {
 }
 
 /**
- * Runs a program until this process is told to stop. The program has a process
- * group of its own, so that what it has started can be ended with it.
+ * Runs a program until this process is told to stop. The program has its own process
+ * group, so that everything it has started can be ended with it.
  */
 export async function serve(program, args, { env } = {}) {
   const child = spawn(program, args, {

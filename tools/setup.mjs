@@ -1,10 +1,10 @@
-// What has to be on a machine before anything here can be built or tested, and
-// how it gets there. Every step looks first and does nothing where nothing is
-// missing, so all of them together cost a fraction of a second the next time.
+// Installs what a machine needs before anything here can be built or tested. Every
+// step checks first and does nothing if nothing is missing, so the next time all of
+// them together take a fraction of a second.
 //
-// What belongs to this clone goes into the clone (node_modules, .venv); cargo's
-// tools go into a cache that all clones of a user share, one directory per
-// version, so that neither ~/.cargo/bin nor another project is disturbed.
+// What belongs to this clone goes into the clone (node_modules, .venv). Cargo's
+// tools go into a cache that all clones of a user share, with one directory per
+// version, so that neither ~/.cargo/bin nor another project is affected.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,11 +18,11 @@ const cache = path.join(
   process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
   'dormouse',
 );
-// Beside node_modules and not in it: `npm ci` begins by removing that.
+// This is beside node_modules and not in it, because `npm ci` begins by removing that.
 const cloneLock = path.join(root, '.setup.lock');
 const bin = (name) => path.join(root, 'node_modules', '.bin', name);
 
-/** All that a build needs. Resolves to the worker-build program and the environment it wants. */
+/** Installs all that a build needs. Resolves to the worker-build program and its environment. */
 export async function setUpBuild() {
   const found = disagreements();
   if (found.length > 0) throw new Failure(found.join('; '));
@@ -36,7 +36,7 @@ export async function setUpBuild() {
   return {
     workerBuild: workerBuild['worker-build'],
     wasmBindgenTestRunner: wasmBindgen['wasm-bindgen-test-runner'],
-    // worker-build downloads on its own what these do not name.
+    // worker-build downloads whatever these do not name.
     env: {
       WASM_BINDGEN_BIN: wasmBindgen['wasm-bindgen'],
       WASM_OPT_BIN: bin('wasm-opt'),
@@ -45,7 +45,7 @@ export async function setUpBuild() {
   };
 }
 
-/** A Node that wrangler and miniflare accept: this one, or the one npm installed. */
+/** Finds a Node that wrangler and miniflare accept: this one, or the one npm installed. */
 export async function modernNode() {
   if (atLeast(process.versions.node, nodeForWrangler)) return process.execPath;
   const version = await capture(bin('node'), ['--version']);
@@ -55,10 +55,10 @@ export async function modernNode() {
   );
 }
 
-/** A toolchain that is new enough, with these targets. */
+/** Installs a toolchain that is new enough, with these targets. */
 export async function ensureRust(targets) {
   if (!which('cargo')) {
-    // rustup was installed in a shell that has not been started again since.
+    // rustup was installed, and this shell has not been restarted since.
     const cargoBin = path.join(process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo'), 'bin');
     process.env.PATH = `${cargoBin}${path.delimiter}${process.env.PATH}`;
   }
@@ -90,24 +90,24 @@ export async function ensureRust(targets) {
   });
 }
 
-/** node_modules as package-lock.json has it. */
+/** Installs node_modules as in package-lock.json. */
 export async function ensureNpmPackages() {
   if (npmPackagesAreThere()) return;
   await withLock(cloneLock, 'installing npm packages', async () => {
     if (npmPackagesAreThere()) return;
     say('installing npm packages');
-    // `npm ci` replaces node_modules, so it must not run on the Node in there.
+    // `npm ci` replaces node_modules, so it must not run with the Node in there.
     const inside = path.join(root, 'node_modules');
     const PATH = process.env.PATH.split(path.delimiter)
       .filter((directory) => !path.resolve(directory).startsWith(inside))
       .join(path.delimiter);
-    // Only wrangler wants more than Node 20, and gets it: npm's warning misleads.
+    // Only wrangler needs more than Node 20, and gets it: npm's warning is misleading.
     const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
     await run('npm', args, { env: { PATH }, orElse: 'npm could not install the packages, see above' });
   });
 }
 
-/** Compares what npm noted down in node_modules with the lockfile: as good as `npm ci`, in milliseconds. */
+/** Compares npm's own record in node_modules with the lockfile: as good as `npm ci`, in milliseconds. */
 function npmPackagesAreThere() {
   const note = path.join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(note)) return false;
@@ -120,13 +120,13 @@ function npmPackagesAreThere() {
   );
 }
 
-/** Where each of a cargo package's programs is, installed if it has to be. */
+/** Returns the paths of a cargo package's programs, after installing it if necessary. */
 async function ensureCargoTool(name, programs) {
   const version = cargoTools[name];
   const directory = path.join(cache, `${programs[0]}-${version}`);
   const cached = () => {
     const files = programs.map((program) => path.join(directory, 'bin', program));
-    // cargo writes this file last: without it an installation was cut short.
+    // Cargo writes this file last: without it, an installation was interrupted.
     return [...files, path.join(directory, '.crates.toml')].every(existsSync) ? files : undefined;
   };
   const files =
@@ -139,7 +139,7 @@ async function ensureCargoTool(name, programs) {
   return Object.fromEntries(programs.map((program, i) => [program, files[i]]));
 }
 
-/** Programs that the user already has in exactly this version. */
+/** Returns the programs that the user already has in exactly this version. */
 async function onPath(programs, version) {
   const files = programs.map((program) => which(program));
   if (!files.every(Boolean)) return undefined;
@@ -149,7 +149,7 @@ async function onPath(programs, version) {
 
 async function installCargoTool(name, version, directory, cached) {
   mkdirSync(cache, { recursive: true });
-  // Not in the clone: a configuration of cargo's that is meant for the project would apply.
+  // This is not in the clone, where the project's configuration of cargo would apply.
   const cwd = cache;
   if (which('cargo-binstall')) {
     say(`installing ${name} ${version} with cargo-binstall`);
@@ -164,13 +164,13 @@ async function installCargoTool(name, version, directory, cached) {
   await run('cargo', ['install', '--locked', '--root', directory, `${name}@${version}`], {
     cwd,
     env: {
-      // Kept until it is done, so that an interrupted installation goes on where it was.
+      // Kept until it is done, so that an interrupted installation can be continued.
       CARGO_TARGET_DIR: target,
       // These tools run for a second each; compiling them costs minutes.
       CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
       CARGO_PROFILE_RELEASE_LTO: 'off',
       CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
-      // Meant for the project and not for its tools.
+      // These are meant for the project and not for its tools.
       CARGO_BUILD_TARGET: undefined,
       RUSTFLAGS: undefined,
       CARGO_ENCODED_RUSTFLAGS: undefined,
@@ -180,7 +180,7 @@ async function installCargoTool(name, version, directory, cached) {
   rmSync(target, { recursive: true, force: true });
 }
 
-/** worker-build links the system's OpenSSL; everything in Rust needs a C compiler to link with. */
+/** Installs the system's OpenSSL, which worker-build links, and a C compiler, which Rust links with. */
 async function ensureNativeLibraries(name) {
   if (process.platform !== 'linux') return;
   const packages = [];
@@ -191,14 +191,14 @@ async function ensureNativeLibraries(name) {
   if (packages.length > 0) await installWithApt(packages, `to build ${name}`);
 }
 
-/** A C++ compiler, which builds libFuzzer. */
+/** Installs a C++ compiler, which builds libFuzzer. */
 export async function ensureCompiler() {
   if (!which('c++', 'g++', 'clang++') && process.platform === 'linux') {
     await installWithApt(['g++', 'libc6-dev'], 'to build the fuzzer');
   }
 }
 
-/** A browser for the tests, and the driver that goes with it. */
+/** Installs a browser for the tests, and its driver. */
 export async function ensureBrowser() {
   const find = () => ({
     chromium: process.env.CHROMIUM ?? which('chromium', 'chromium-browser', 'google-chrome'),
@@ -212,7 +212,7 @@ export async function ensureBrowser() {
   return { chromium, chromedriver };
 }
 
-/** A Python with the clients that a file of tests/python names, in a folder of its own. */
+/** Installs a Python with the clients that a file of tests/python names, in its own folder. */
 export async function ensurePython(file = 'requirements.txt', folder = '.venv') {
   const requirements = path.join(root, 'tests', 'python', file);
   const venv = path.join(root, folder);
@@ -232,7 +232,7 @@ export async function ensurePython(file = 'requirements.txt', folder = '.venv') 
   return python;
 }
 
-/** The Rust client of tests/rust, built. It is written against the system's OpenSSL. */
+/** Builds the Rust client of tests/rust, which links the system's OpenSSL. */
 export async function ensureRustClient() {
   const missing = !which('pkg-config') || (await capture('pkg-config', ['--exists', 'openssl'])) === undefined;
   if (missing && process.platform === 'linux') await installWithApt(['pkg-config', 'libssl-dev'], 'for the Rust client');
@@ -249,7 +249,7 @@ async function createVenv(venv) {
     return (await capture('python3', ['-m', 'venv', venv])) !== undefined;
   };
   if (which('python3') && (await create())) return;
-  // Debian has Python's venv module in a package of its own.
+  // Debian has Python's venv module in a separate package.
   await installWithApt(['python3', 'python3-venv'], 'for the Python client');
   if (!(await create())) throw new Failure('`python3 -m venv .venv` fails: run it to see why');
 }
@@ -269,7 +269,7 @@ async function installWithApt(packages, purpose) {
   });
 }
 
-/** What goes before `apt-get` here; `undefined` where there is no apt or no right to use it. */
+/** Returns the words before `apt-get`; `undefined` if there is no apt or no right to use it. */
 function aptPrefix() {
   if (!which('apt-get')) return undefined;
   if (process.getuid() === 0) return [];

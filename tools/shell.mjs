@@ -1,5 +1,5 @@
-// What every script here does: say something, run something, give up with one
-// line. Only Node's own modules: these scripts run before anything is installed.
+// Helpers of all scripts here: say something, run something, give up with one line.
+// They use only Node's own modules, because they run before anything is installed.
 
 import { spawn } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 /** The repository's root. Every script works from here, wherever it was started. */
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
-/** An end that the user can do something about; its message says what. */
+/** A failure that the user can do something about; its message says what. */
 export class Failure extends Error {}
 
 export function say(message) {
@@ -21,7 +21,7 @@ export function isMain(meta) {
   return process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(meta.url);
 }
 
-/** Runs a script's body: a `Failure` is one line, anything else is a bug and shows its stack. */
+/** Runs a script's body. A `Failure` is one line; any other error is a bug and shows its stack. */
 export async function main(body) {
   try {
     await body();
@@ -32,9 +32,9 @@ export async function main(body) {
 }
 
 /**
- * Runs a program, its output shown as it comes, and resolves to its exit status
- * (128: a signal). `onText` sees the output too. Standard input is empty unless
- * told otherwise, so that nothing stops to ask a question.
+ * Runs a program, shows its output as it comes, and resolves to its exit status
+ * (128: a signal). `onText` gets the output too. Standard input is empty by default,
+ * so that nothing stops to ask a question.
  */
 export function status(program, args = [], { cwd = root, env, onText, stdin = 'ignore' } = {}) {
   return new Promise((resolve, reject) => {
@@ -66,7 +66,7 @@ export async function run(program, args, { orElse, ...options } = {}) {
   }
 }
 
-/** What a program prints, trimmed; `undefined` where it is missing or fails. */
+/** Returns what a program prints, trimmed; `undefined` if it is missing or fails. */
 export function capture(program, args = [], { cwd = root, env } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -81,7 +81,7 @@ export function capture(program, args = [], { cwd = root, env } = {}) {
   });
 }
 
-/** The first of these programs that is on the PATH, as an absolute path. */
+/** Returns the first of these programs that is on the PATH, as an absolute path. */
 export function which(...names) {
   for (const name of names) {
     for (const directory of (process.env.PATH ?? '').split(path.delimiter)) {
@@ -101,7 +101,7 @@ function isExecutable(file) {
   }
 }
 
-/** Whether dotted version `a` is at least `b`. */
+/** Returns whether dotted version `a` is at least `b`. */
 export function atLeast(a, b) {
   const [left, right] = [a, b].map((version) => version.split(/[.-]/).map(Number));
   for (const [i, wanted] of right.entries()) {

@@ -1,12 +1,12 @@
 // `npm run simulate`: the built Worker on a simulated platform, with clients,
 // networks and disasters that a seed decides.
 //
-//   npm run simulate                    a minute, from the first seed on
+//   npm run simulate                    one minute, from the first seed
 //   npm run simulate -- --seconds 600   longer
-//   npm run simulate -- --seeds 1000    so many seeds
-//   npm run simulate -- --seed 7        one seed, with all that was on the wire
+//   npm run simulate -- --seeds 1000    this many seeds
+//   npm run simulate -- --seed 7        one seed, with everything on the wire
 //
-// `--from N` begins elsewhere. A seed that fails is run again by `--seed`.
+// `--from N` begins at another seed. `--seed` runs a seed again that has failed.
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

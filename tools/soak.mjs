@@ -1,11 +1,11 @@
-// `npm run soak -- --minutes 60`: a server on workerd under clients that come and go,
-// for a long time (tests/soak/run.mjs). Its memory is drawn in target/soak.svg.
+// `npm run soak -- --minutes 60`: a server on workerd with clients that come and go
+// for a long time (tests/soak/run.mjs). Its memory is plotted in target/soak.svg.
 
 import { isMain, main, root, run } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
-// Milliseconds that anything may take, on a machine that has other things to do.
+// The milliseconds that anything may take, on a busy machine.
 const PATIENCE = 60_000;
 
 async function soak(args) {

@@ -1,5 +1,5 @@
 // `npm start`: installs what is missing, builds, and serves the playground on
-// this machine. `npm start -- --port 8788` takes another port.
+// this machine. `npm start -- --port 8788` uses another port.
 
 import { Failure, main, say } from './shell.mjs';
 import { build } from './build.mjs';

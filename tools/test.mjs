@@ -1,14 +1,14 @@
 // `npm test`: everything, from the inside out; or `npm test -- native wasm
-// clients browser` for some of it. Every part runs even if one before it failed.
+// clients browser` for some of it. Every part runs even if an earlier one failed.
 //
 //   native    cargo's tests and the examples in the documentation, on this machine
 //   wasm      the same crates' tests in a headless browser
 //   clients   tests/**/*.test.mjs: real clients against the built test Worker
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
 //
-// What the last two parts get from here, beside node_modules: tests/worker/build
-// (and build/ for the browser), CHROMIUM, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD,
-// each a Python with what a tests/python/requirements*.txt names, and
+// Besides node_modules, the last two parts get from here: tests/worker/build (and
+// build/ for the browser), CHROMIUM, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD, each a
+// Python with the packages of a tests/python/requirements*.txt, and
 // DORMOUSE_RUST_CLIENT, the program of tests/rust.
 
 import { existsSync, readdirSync } from 'node:fs';
@@ -28,7 +28,7 @@ import {
 const parts = { native, wasm, clients, browser };
 const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
 
-// Nothing here takes this long; what does would never end.
+// Nothing here takes this long, unless it would never end.
 const LONGEST_TEST = 600_000;
 
 async function native() {
@@ -43,7 +43,7 @@ async function wasm() {
     CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: wasmBindgenTestRunner,
     CHROMEDRIVER: chromedriver,
     WASM_BINDGEN_USE_BROWSER: '1',
-    // Seconds; both are short for a machine that is busy with something else.
+    // In seconds; the defaults of both are short for a busy machine.
     WASM_BINDGEN_TEST_TIMEOUT: '300',
     WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '60',
   };
@@ -55,7 +55,7 @@ async function wasm() {
     total.passed += passed;
     total.failed += failed;
     if (passed + failed === 0) {
-      // The runner is content with nothing: a test that is not its own, it does not see.
+      // The runner does not fail if it finds no tests, and it finds only those marked for it.
       say(`${name} has no test that runs in the browser`);
       total.failed += 1;
     }
@@ -83,7 +83,7 @@ async function browser() {
   return node(testFiles('tests/browser'), { CHROMIUM: chromium });
 }
 
-/** The library's crates, as arguments to cargo. The Workers are applications of it and tested from outside. */
+/** The library's crates, as arguments to cargo. The Workers are its applications, and tested from outside. */
 function packages() {
   return Object.entries(crates)
     .filter(([, directory]) => existsSync(path.join(root, directory, 'Cargo.toml')))
@@ -112,7 +112,7 @@ async function counted(program, args, env, summary) {
     passed += Number(good);
     failed += Number(bad);
   }
-  // It may also fail without a failed test: where something does not compile.
+  // It may also fail without a failed test, if something does not compile.
   return { passed, failed: code === 0 ? failed : Math.max(failed, 1) };
 }
 

