@@ -1,4 +1,4 @@
-// Randomness that a failing test can repeat: the seed is in its name.
+// Randomness that can be repeated when a test fails: the seed is in the test's name.
 
 export const SEED = Number(process.env.DORMOUSE_TEST_SEED ?? 20_26);
 

@@ -1,5 +1,5 @@
-// Which server the tests talk to: the built Worker on workerd, or the stock
-// JavaScript server of the same protocol. The second is there to test the tests:
+// The server that the tests talk to: the built Worker on workerd, or the stock
+// JavaScript server of the same protocol. The second one is there to test the tests:
 // what both servers pass is a rule of the protocol, not a habit of ours.
 
 export const target = process.env.DORMOUSE_TEST_TARGET ?? 'worker';

@@ -1,4 +1,4 @@
-// Waiting, always with an end: a test that hangs says what it waited for.
+// Waiting, always with a time limit: a test that hangs says what it waited for.
 
 /** In milliseconds; where much else goes on at the same time, more is needed. */
 export const PATIENCE = Number(process.env.DORMOUSE_TEST_PATIENCE ?? 8_000);

@@ -1,4 +1,4 @@
-// Chromium, as a person would have it before them.
+// Chromium, driven as a person would use it.
 
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// Somebody who chats in a room, by a stock client that reconnects by itself, and keeps
-// account of what was said, what was acknowledged, and what was heard.
+// A user who chats in a room, with a stock client that reconnects by itself, and records
+// what was said, what was acknowledged, and what was heard.
 
 import assert from 'node:assert/strict';
 import { within } from '../wait.mjs';

@@ -1,4 +1,4 @@
-// What the stock JavaScript clients of Engine.IO and of Socket.IO have in common.
+// Helpers for the stock JavaScript clients of Engine.IO and of Socket.IO.
 
 export const ways = [
   { name: 'polling only', transports: ['polling'], ends: 'polling' },

@@ -1,5 +1,5 @@
-// What every Engine.IO client must be able to do, whatever its transport and whether the
-// server sleeps in between. `pause` stands between any two steps.
+// The scenarios that every Engine.IO client must pass, whatever its transport and whether
+// the server sleeps in between. `pause` is called between any two steps.
 
 import assert from 'node:assert/strict';
 import { fetchRaw } from '../wire/http.mjs';

@@ -1,4 +1,4 @@
-// The stock JavaScript clients of Engine.IO behind one face: messages in order, by promise.
+// The stock JavaScript clients of Engine.IO behind one interface: messages in order, as promises.
 
 import { Socket } from 'engine.io-client';
 import connectOld from 'engine.io-client-3';

@@ -1,5 +1,5 @@
-// Stock clients that are programs of their own: they exit with 0 if all went well, and
-// say on stderr what did not.
+// Stock clients that are separate programs: they exit with 0 if all went well, and
+// report on stderr what did not.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -1,6 +1,6 @@
-// What every Socket.IO client must be able to do, whatever its generation and
-// transport, and whether the server sleeps in between: `pause` stands between any
-// two steps. `open(options)` is another client of the same kind.
+// The scenarios that every Socket.IO client must pass, whatever its generation and
+// transport, and whether the server sleeps in between: `pause` is called between any
+// two steps. `open(options)` opens another client of the same kind.
 
 import assert from 'node:assert/strict';
 import { emitFromElsewhere, fetchFromElsewhere } from '../socket/routes.mjs';

@@ -1,4 +1,4 @@
-// The stock JavaScript clients of Socket.IO, 1.x to 4.x, behind one face.
+// The stock JavaScript clients of Socket.IO, 1.x to 4.x, behind one interface.
 
 import { createRequire } from 'node:module';
 import * as msgpack from 'socket.io-msgpack-parser';

@@ -1,4 +1,4 @@
-// Engine.IO sessions that have nothing to do with the trouble beside them, and prove it.
+// Engine.IO sessions that must not be affected by the faults beside them, and check it.
 
 import assert from 'node:assert/strict';
 import { openPolling, openSession } from './session.mjs';

@@ -1,5 +1,5 @@
-// The Socket.IO application under test, written for the reference server; what
-// each namespace and event does is told in socket-servers.mjs. The same one in
+// The Socket.IO application under test, written for the reference server;
+// socket-servers.mjs says what each namespace and event does. The same one in
 // Rust is tests/worker; the two must not differ in what a client can see.
 
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -62,21 +62,21 @@
 //   handshake ()                 → { query, url, secure, has_address, headers, time, auth }
 //   typed (string, integer)      → "string:integer"
 //   fail (text)                  the handler fails
-//   decline (text, data)         the handler says no, to the client (ours only)
+//   decline (text, data)         the handler fails with an error for the client (ours only)
 //   ack-and-fail (…args)         → the same args, twice, and the handler fails (ours only)
 //   emit (name)                  emits an event of this name, with "hello" (ours only)
 //   slow (ms, value)             → value, after ms
 //   burst (n)                    emits `n` with 0, 1, … n - 1
-//   big (bytes)                  emits `big` with so many "x"
-//   big-binary (bytes)           emits `big-binary` with so many bytes 0x2a
+//   big (bytes)                  emits `big` with this many "x"
+//   big-binary (bytes)           emits `big-binary` with this many bytes 0x2a
 //   blocked ()                   stopped by a middleware before any handler
 //   leave-me (close)             disconnects the socket; with `close`, its whole client
 //   later (ms, …args)            emits `later` with args after ms
 //   anything else (…args)        emits `any` with the event's name and args
 //
 // operators: { from: "socket" | "server", to: [], in: [], except: [], broadcast, local,
-// volatile, compress, timeout: ms, ack }. From the socket (the default) everybody but
-// itself is meant, from the server everybody.
+// volatile, compress, timeout: ms, ack }. From the socket (the default) they select all
+// sockets except itself, and from the server all sockets.
 //
 // Log lines: { event: "connected", socket, namespace, recovered }, { event:
 // "disconnecting", socket, rooms, reason }, { event: "disconnected", socket, reason }.

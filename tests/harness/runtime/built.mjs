@@ -1,5 +1,5 @@
-// What both runtimes need to know of the built Worker: its files, its object class, and
-// which object holds a session.
+// The built Worker, as far as both runtimes need it: its files, its object class, and
+// the object that holds a session.
 
 import { existsSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// What can happen to an object while it holds sessions, and sessions in all states for
-// it to happen to.
+// Faults that can hit an object while it holds sessions, and sessions in all states for
+// them to hit.
 
 import { before, describe, test } from 'node:test';
 import { objectId } from './built.mjs';

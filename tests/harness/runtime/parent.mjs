@@ -1,4 +1,4 @@
-// Ends a runtime whose tests were killed: nobody else would.
+// Ends a runtime whose tests were killed, because nothing else would.
 
 const EVERY = 1_000;
 

@@ -1,5 +1,5 @@
-// What workerd runs: the built Worker, a second one beside it that puts objects to
-// sleep, cuts them off or aborts them, and the configuration of both.
+// The configuration of workerd: the built Worker, and a second one beside it that puts
+// objects to sleep, cuts them off or aborts them.
 
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './built.mjs';
 

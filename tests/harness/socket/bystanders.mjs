@@ -1,4 +1,4 @@
-// Socket.IO clients that have nothing to do with the trouble beside them, and prove it.
+// Socket.IO clients that must not be affected by the faults beside them, and check it.
 
 import assert from 'node:assert/strict';
 import { openMember } from './client.mjs';

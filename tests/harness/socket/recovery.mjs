@@ -1,4 +1,4 @@
-// Coming back, as a client with connection state recovery does it.
+// Connection state recovery, from the client's side.
 
 import assert from 'node:assert/strict';
 import { encodePacket } from './packet.mjs';

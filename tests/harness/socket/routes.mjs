@@ -1,5 +1,5 @@
-// What another part of the Worker does with sockets, through the routes that the test
-// application has for it.
+// Operations on sockets from another part of the Worker, through the test application's
+// routes.
 
 import assert from 'node:assert/strict';
 import { fetchRaw } from '../wire/http.mjs';

@@ -1,4 +1,4 @@
-// What carries a client's messages: a WebSocket, or polling. Both add and remove
+// The transports of a client's messages: a WebSocket, or polling. Both add and remove
 // Engine.IO's packet type, and answer its pings.
 
 import { assertError } from '../engine/expect.mjs';

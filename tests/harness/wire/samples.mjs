@@ -1,4 +1,4 @@
-// Text and bytes that codecs get wrong.
+// Text and bytes that codecs often get wrong.
 
 export const UNICODE = 'é € 日本語 🦔👩‍👩‍👧 \u2028 \u2029 \u0000 \ufeff "\\n\\\\n" \r\n end';
 
