@@ -54,6 +54,8 @@ impl Revision {
 
 /// A packet that a client sends.
 ///
+/// Specification: revision 4, "Protocol" and "Packet encoding".
+///
 /// ```
 /// use dormouse_proto::engine::{ClientPacket, Data, Frame, ParseError, Revision};
 ///
@@ -163,6 +165,8 @@ impl<'a> ClientPacket<'a> {
 }
 
 /// A packet that a server sends.
+///
+/// Specification: revision 4, "Protocol" and "Packet encoding".
 ///
 /// ```
 /// use dormouse_proto::engine::{Data, Frame, Revision, ServerPacket};

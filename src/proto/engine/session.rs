@@ -31,6 +31,8 @@ pub use self::polling::BodyError;
 
 /// One client's session, of either revision of the protocol.
 ///
+/// Specification: revision 4, "Transports" and "Protocol".
+///
 /// ```
 /// use dormouse_proto::Timestamp;
 /// use dormouse_proto::engine::{

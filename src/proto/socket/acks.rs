@@ -15,6 +15,8 @@ pub const LAST_ACK: u32 = i32::MAX as u32;
 /// random whenever the memory is lost, so that a late answer, after a sleep, does
 /// not answer anything else.
 ///
+/// Specification: protocol 5, "Acknowledgement".
+///
 /// ```
 /// use dormouse_proto::socket::{Acks, Args};
 ///

@@ -13,6 +13,8 @@ use super::json::{number_end, string_end};
 /// `{"_placeholder":true,"num":i}` stands for an attachment. The first item of an
 /// event's is its name.
 ///
+/// Specification: protocol 5, "Packet encoding", "Format".
+///
 /// ```
 /// use dormouse_proto::socket::Args;
 ///

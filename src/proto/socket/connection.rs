@@ -47,6 +47,9 @@ pub const INTERNAL_ERROR: &str = "Internal server error";
 
 /// One client, of either protocol.
 ///
+/// Specification: protocol 5, "Connection to a namespace" and "Disconnection from a
+/// namespace".
+///
 /// ```
 /// use dormouse_proto::Timestamp;
 /// use dormouse_proto::engine::Data;
@@ -233,6 +236,8 @@ impl core::error::Error for Violation {
 impl Connection {
     /// Opens a connection over a session that has just begun. A client of protocol 4
     /// joins the root namespace without asking.
+    ///
+    /// Specification: protocol 5, "Difference between v5 and v4".
     pub fn open(now: Timestamp, settings: Settings, protocol: Protocol) -> Self {
         let mut connection = Self {
             settings,

@@ -23,6 +23,8 @@ pub struct Limits {
 /// Reads one client's messages, and remembers a packet whose attachments are
 /// still to come.
 ///
+/// Specification: protocol 5, "Packet encoding", "Format".
+///
 /// ```
 /// use dormouse_proto::engine::Data;
 /// use dormouse_proto::socket::{ClientPacket, Decoder, Limits, Parser, Protocol};

@@ -12,6 +12,8 @@ use super::{Args, ParseError, Parser};
 use crate::engine::{MESSAGE, Prepared, Revision, push_decimal, push_string};
 
 /// The version of the protocol that a client speaks.
+///
+/// Specification: protocol 5, "Difference between v5 and v4".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Protocol {
     /// Clients 1.x and 2.x, over Engine.IO revision 3.
@@ -47,6 +49,8 @@ const MAX_ID_DIGITS: usize = 15;
 const MAX_COUNT_DIGITS: usize = 6;
 
 /// A packet that a client sends.
+///
+/// Specification: protocol 5, "Exchange protocol" and "Packet encoding".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientPacket<'a> {
     /// `0`: it wants to join a namespace.
@@ -379,6 +383,8 @@ fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
 }
 
 /// A packet that a server sends.
+///
+/// Specification: protocol 5, "Exchange protocol" and "Packet encoding".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerPacket<'a> {
     /// `0`: the client has joined.

@@ -1,4 +1,6 @@
 //! The heartbeat: revision 3 clients ping, revision 4 clients are pinged.
+//!
+//! Specification: revision 4, "Heartbeat", and "From v3 to v4", which reversed it.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,7 @@
 //! HTTP long-polling: at most one `GET` waits for packets, and `POST`s bring some,
 //! one after the other.
+//!
+//! Specification: revision 4, "HTTP long-polling", "Sending and receiving data".
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -142,6 +144,8 @@ impl Session {
     ///
     /// Two at a time are an error: the second is refused, and the first is told that
     /// the session is closed.
+    ///
+    /// Specification: revision 4, "Receiving data".
     pub fn handle_poll(&mut self, now: Timestamp, request: ConnId, format: Format) {
         self.judge(now);
         match &mut self.state {
@@ -205,6 +209,8 @@ impl Session {
     ///
     /// More than [`MAX_POSTS`] at a time are an error: the last is refused, and the
     /// session ends.
+    ///
+    /// Specification: revision 4, "Sending data".
     #[must_use = "says whether the body is to be read"]
     pub fn handle_post(&mut self, now: Timestamp, request: ConnId) -> bool {
         self.judge(now);

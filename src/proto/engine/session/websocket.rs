@@ -1,4 +1,6 @@
 //! WebSocket, and the upgrade from polling to it.
+//!
+//! Specification: revision 4, "WebSocket" and "Upgrade".
 
 use alloc::vec::Vec;
 
@@ -85,6 +87,8 @@ impl Session {
     /// Takes in a WebSocket that asks to take over this session. `Ok` means that it
     /// has to be accepted, and then to be treated as the outputs say: if the session
     /// has a WebSocket already, the new one is closed at once.
+    ///
+    /// Specification: revision 4, "Upgrade".
     ///
     /// # Errors
     ///
