@@ -77,7 +77,7 @@ impl Decoder {
         if data.len() > limits.bytes {
             return Err(ParseError::TooLarge);
         }
-        parser.decode(self, protocol, limits, data)
+        (parser.decode)(self, protocol, limits, data)
     }
 
     fn handle_text<'a>(

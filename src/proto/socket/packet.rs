@@ -462,7 +462,7 @@ impl Encoded {
 impl ServerPacket<'_> {
     /// Encodes the packet, once for all sockets of this protocol.
     pub fn encode(&self, protocol: Protocol, parser: Parser) -> Encoded {
-        parser.encode(self, protocol)
+        (parser.encode)(self, protocol)
     }
 
     pub(super) fn encode_text(&self, protocol: Protocol) -> Encoded {

@@ -13,8 +13,8 @@ use crate::engine::Data;
 #[derive(Clone, Copy)]
 pub struct Parser {
     name: &'static str,
-    decode: Decode,
-    encode: fn(&ServerPacket<'_>, Protocol) -> Encoded,
+    pub(super) decode: Decode,
+    pub(super) encode: fn(&ServerPacket<'_>, Protocol) -> Encoded,
 }
 
 type Decode = for<'a> fn(
@@ -38,20 +38,6 @@ impl Parser {
         decode: msgpack::decode_message,
         encode: msgpack::encode_message,
     };
-
-    pub(super) fn decode<'a>(
-        self,
-        decoder: &mut Decoder,
-        protocol: Protocol,
-        limits: Limits,
-        data: Data<'a>,
-    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
-        (self.decode)(decoder, protocol, limits, data)
-    }
-
-    pub(super) fn encode(self, packet: &ServerPacket<'_>, protocol: Protocol) -> Encoded {
-        (self.encode)(packet, protocol)
-    }
 }
 
 impl Default for Parser {
