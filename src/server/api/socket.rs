@@ -16,8 +16,9 @@ use crate::request::Handshake;
 
 /// One client in one namespace, which is, or was, connected.
 ///
-/// It is cheap to clone, and valid in this object only: elsewhere in the Worker,
-/// keep its [`id`](Self::id) and reach it through [`Io`].
+/// It is cheap to clone, and valid in this object only, for as long as the object is
+/// awake. Elsewhere in the Worker, and in a `static`, keep its [`id`](Self::id) and
+/// reach it through [`Io`].
 ///
 /// A handle stands for one time that the client has joined the namespace. Once that
 /// is over, operations fail with [`EmitError::Gone`] and getters return nothing,
@@ -400,7 +401,8 @@ impl fmt::Debug for Socket {
 
 impl PartialEq for Socket {
     fn eq(&self, other: &Self) -> bool {
-        (self.id(), self.namespace()) == (other.id(), other.namespace())
+        // In protocol 4, a client that joins again has the same id.
+        (self.spot(), self.id()) == (other.spot(), other.id())
     }
 }
 
