@@ -185,7 +185,15 @@ impl Inner {
     /// Begins an event. Once for each instance, it takes up what the previous one
     /// has left.
     fn wake(&self, options: &Options) {
-        if self.take_up() && !options.settings.sleeps() {
+        if !self.take_up() {
+            return;
+        }
+        // The caller's options are those of another server, where it is mistaken.
+        let sleeps = match self.parts.options() {
+            Some(own) => own.settings.sleeps(),
+            None => options.settings.sleeps(),
+        };
+        if !sleeps {
             // Where objects never sleep, timers do the alarm's work, and they went
             // with the instance.
             self.restore_all();
