@@ -115,8 +115,8 @@ impl Matcher {
 }
 
 /// Returns a number for a predicate's definition that is the same in another build,
-/// unless its events have other names: so no socket gets the handlers of another
-/// namespace.
+/// unless its events have other names: a socket does not get the handlers of another
+/// namespace then. Of predicates with the same events, the order must stay.
 fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
     // FNV-1a: short, and good enough for a handful of them.
     let mut hash = 0x811c_9dc5_u32;

@@ -120,15 +120,12 @@ fn namespace_of(cx: &Context, spot: Spot) -> String {
 }
 
 fn emit_to(cx: &Context, spot: Spot, args: &Args<'_>, volatile: bool) -> bool {
-    let address = |client: &mut Client| match client.connection.route(spot.join) {
-        Route::Send | Route::Hold => client.address(spot.session, spot.join),
-        Route::Gone => None,
-    };
+    let address = |client: &mut Client| client.address(spot.session, spot.join);
     let Some(address) = cx.clients.with(spot.session, address).flatten() else {
         return false;
     };
     let namespace = &*address.namespace;
-    let offset = if cx.recovery.is_on() {
+    let offset = if cx.recovery.is_on() && is_there(cx, spot) {
         let filter = Filter {
             rooms: vec![(*address.id).to_owned()],
             except: Vec::new(),
