@@ -29,6 +29,7 @@ pub(crate) async fn js_async(body: &str, x: impl Into<JsValue>) -> JsValue {
 }
 
 pub(crate) async fn wait(millis: u32) {
+    time::resume();
     js_async("await new Promise((done) => setTimeout(done, x));", millis).await;
 }
 

@@ -7,7 +7,9 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::WebSocket;
 use worker::worker_sys::DurableObjectState;
 
+use super::object::env;
 use super::{js, js_async};
+use crate::parts::running_fetch;
 use crate::platform::ObjectState;
 
 /// The object's id.
@@ -137,6 +139,8 @@ pub(crate) fn state() -> ObjectState {
 
 /// The same as the platform hands it to the object.
 pub(crate) fn raw_state() -> DurableObjectState {
+    // Installs the panic hook, which cannot be done any more once a test has failed.
+    drop(running_fetch(&env()));
     js(GLOBALS, JsValue::UNDEFINED);
     js(STATE, ID).unchecked_into()
 }

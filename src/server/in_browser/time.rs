@@ -14,6 +14,7 @@ pub(crate) struct Time(JsValue);
 
 impl Time {
     pub(crate) fn stop() -> Self {
+        resume();
         let body = "const { setTimeout, clearTimeout, Date } = globalThis;
             const real = { setTimeout, clearTimeout, now: Date.now };
             const time = { now: Math.floor(Date.now()), timers: new Map(), last: 0 };
@@ -37,8 +38,9 @@ impl Time {
             time.resume = () => {
                 Object.assign(globalThis, { setTimeout: real.setTimeout, clearTimeout: real.clearTimeout });
                 Date.now = real.now;
+                delete globalThis.stoppedTime;
             };
-            return time;";
+            return globalThis.stoppedTime = time;";
         Self(js(body, JsValue::UNDEFINED))
     }
 
@@ -61,6 +63,11 @@ impl Time {
 
 impl Drop for Time {
     fn drop(&mut self) {
-        js("x.resume();", &self.0);
+        resume();
     }
+}
+
+/// Lets the clock of the page go on, which a test that has failed may have stopped.
+pub(crate) fn resume() {
+    js("globalThis.stoppedTime?.resume();", JsValue::UNDEFINED);
 }
