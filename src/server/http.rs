@@ -2,7 +2,7 @@
 
 pub(crate) mod origins;
 
-use dormouse_proto::engine::{Answer, Body, Refusal};
+use dormouse_proto::engine::{Answer, Body, RequestError};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
@@ -55,7 +55,7 @@ impl Reply {
 
     /// Returns an error of the protocol: its code, and its message or the
     /// application's.
-    pub(crate) fn refusal(refusal: Refusal, message: Option<String>) -> Self {
+    pub(crate) fn refusal(refusal: RequestError, message: Option<String>) -> Self {
         let message = message.filter(|message| !message.is_empty());
         let message = message.unwrap_or_else(|| refusal.to_string());
         let message = serde_json::to_string(&message).unwrap_or_default();

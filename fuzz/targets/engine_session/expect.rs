@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dormouse_proto::engine::{Answer, ConnId, Output, Reason, Refusal, Revision};
+use dormouse_proto::engine::{Answer, ConnId, Output, Reason, RequestError, Revision};
 
 use crate::targets::wire::{Received, read_answer, read_frame};
 
@@ -12,7 +12,7 @@ pub(super) enum Reply {
     Packets(Vec<Received>),
     Received,
     TooLarge,
-    Refused(Refusal),
+    Refused(RequestError),
 }
 
 /// All that is to come out of one step, or has. Who is told first does not

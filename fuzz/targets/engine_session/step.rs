@@ -5,8 +5,8 @@ use std::time::Duration;
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::jsonp::JsonpIndex;
 use dormouse_proto::engine::{
-    Body, BodyError, ClientPacket, ConnId, Data, Flush, Format, Frame, Output, Prepared, Refusal,
-    Revision, Session, Settings,
+    Body, BodyError, ClientPacket, ConnId, Data, Flush, Format, Frame, Output, Prepared,
+    RequestError, Revision, Session, Settings,
 };
 
 use crate::targets::bytes::{Bytes, text};
@@ -45,7 +45,7 @@ pub(crate) struct Effects {
     pub(crate) frame: Option<(ConnId, Frame<'static>)>,
     /// Whether a body is to be read.
     pub(crate) reads: bool,
-    pub(crate) refused: Option<Refusal>,
+    pub(crate) refused: Option<RequestError>,
     pub(crate) outputs: Vec<Output>,
 }
 

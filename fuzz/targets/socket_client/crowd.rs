@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dormouse_proto::socket::{Acks, Args, Filter, JoinId, LAST_ACK, Rooms, Socket};
+use dormouse_proto::socket::{Args, AwaitedAcks, Filter, JoinId, LAST_ACK, Rooms, Socket};
 
 use super::super::bytes::Bytes;
 use super::{CLIENTS, NAMESPACES, Name, ROOMS};
@@ -21,7 +21,7 @@ pub(super) struct Crowd {
     present: BTreeSet<(String, Name)>,
     /// Who is in which room of which namespace.
     members: BTreeSet<(String, String, Name)>,
-    acks: Acks<Name, u32>,
+    acks: AwaitedAcks<Name, u32>,
     asked: BTreeMap<u32, Asked>,
     next: u32,
 }
@@ -32,7 +32,7 @@ impl Crowd {
             rooms: Rooms::default(),
             present: BTreeSet::new(),
             members: BTreeSet::new(),
-            acks: Acks::begin_at(first),
+            acks: AwaitedAcks::begin_at(first),
             asked: BTreeMap::new(),
             next: first % LAST_ACK,
         }

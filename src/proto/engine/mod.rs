@@ -38,7 +38,7 @@ pub(crate) use decimal::push_decimal;
 pub use error::ParseError;
 pub use handshake::Handshake;
 pub(crate) use json::push_string;
-pub use outcome::{Answer, ConnId, Output, Reason, Refusal};
+pub use outcome::{Answer, ConnId, Output, Reason, RequestError};
 pub use packet::{ClientPacket, Revision, ServerPacket};
 pub use payload::{
     ContentType, Format, MAX_LENGTH_DIGITS, Packets, decode_payload, encode_payload, jsonp,

@@ -57,7 +57,7 @@ pub enum Answer {
     /// 413: the body of a `POST` was larger than the limit. The session stays.
     TooLarge,
     /// An error of the protocol.
-    Refused(Refusal),
+    Refused(RequestError),
 }
 
 /// A request is refused: the protocol's error codes.
@@ -65,7 +65,7 @@ pub enum Answer {
 /// The answer has the HTTP status [`status`](Self::status) and a JSON body with the
 /// code and the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RequestError {
     /// 0: `transport` is missing, unknown or switched off.
     UnknownTransport,
     /// 1: no session has this `sid`, or it is over.
@@ -80,7 +80,7 @@ pub enum Refusal {
     UnsupportedProtocolVersion,
 }
 
-impl Refusal {
+impl RequestError {
     /// Returns the protocol's code.
     pub const fn code(self) -> u8 {
         match self {
@@ -106,7 +106,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnknownTransport => "Transport unknown",
@@ -119,7 +119,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for RequestError {}
 
 /// The reason that a session is over, in the words that users of other servers know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

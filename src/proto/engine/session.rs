@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use self::heartbeat::Heartbeat;
 use self::polling::{Buffered, Poll, Polling};
-use self::websocket::{CLOSE_NORMAL, Probe, Socket};
-use super::outcome::{Answer, ConnId, Output, Reason, Refusal};
+use self::websocket::{CLOSE_NORMAL, Probe, WebSocket};
+use super::outcome::{Answer, ConnId, Output, Reason, RequestError};
 use super::settings::{FAREWELL, MAX_PACKETS, Settings};
 use super::{ClientPacket, Data, Frame, Prepared, ServerPacket};
 use super::{Format, Handshake, Revision, encode_payload};
@@ -63,7 +63,7 @@ pub struct Session {
     revision: Revision,
     /// The client said at its handshake that it does not accept binary (revision 3).
     b64: bool,
-    state: State,
+    state: SessionState,
     /// The `POST`s that have no answer yet, in order. The body of the first is being
     /// read.
     posts: VecDeque<ConnId>,
@@ -90,13 +90,13 @@ pub struct Session {
 ///      Closing ── GET or 5 ───▶ Closed
 /// ```
 #[derive(Debug, Serialize, Deserialize)]
-enum State {
+enum SessionState {
     /// Packets travel with `GET` and `POST`.
     Polling(Polling),
     /// They still do, while a WebSocket proves that it can take over.
     Probing(Polling, Probe),
     /// Packets travel over WebSocket.
-    WebSocket(Socket),
+    WebSocket(WebSocket),
     /// The server has closed the session; the next `GET` will be told, if it comes
     /// in time, or else the WebSocket that was to take over.
     Closing {
@@ -110,7 +110,7 @@ enum State {
     Closed { farewell: Option<Timestamp> },
 }
 
-impl State {
+impl SessionState {
     const OVER: Self = Self::Closed { farewell: None };
 }
 
@@ -164,7 +164,12 @@ impl Session {
         request: ConnId,
         format: Format,
     ) -> Self {
-        let mut session = Self::open(now, settings, open, State::Polling(Polling::default()));
+        let mut session = Self::open(
+            now,
+            settings,
+            open,
+            SessionState::Polling(Polling::default()),
+        );
         let handshake = session.handshake(open.sid, settings.allow_upgrades);
         session.answer_packets(request, format, &[ServerPacket::Open(handshake)]);
         session
@@ -177,7 +182,12 @@ impl Session {
         open: Open<'_>,
         socket: ConnId,
     ) -> Self {
-        let mut session = Self::open(now, settings, open, State::WebSocket(Socket::new(socket)));
+        let mut session = Self::open(
+            now,
+            settings,
+            open,
+            SessionState::WebSocket(WebSocket::new(socket)),
+        );
         let handshake = session.handshake(open.sid, false);
         let frame = ServerPacket::Open(handshake)
             .encode(open.revision, open.b64)
@@ -186,7 +196,7 @@ impl Session {
         session
     }
 
-    fn open(now: Timestamp, settings: Settings, open: Open<'_>, state: State) -> Self {
+    fn open(now: Timestamp, settings: Settings, open: Open<'_>, state: SessionState) -> Self {
         Self {
             settings,
             revision: open.revision,
@@ -219,20 +229,20 @@ impl Session {
     /// over or closing.
     pub fn transport(&self) -> Option<Transport> {
         match &self.state {
-            State::Polling(_) | State::Probing(..) => Some(Transport::Polling),
-            State::WebSocket(_) => Some(Transport::WebSocket),
-            State::Closing { .. } | State::Closed { .. } => None,
+            SessionState::Polling(_) | SessionState::Probing(..) => Some(Transport::Polling),
+            SessionState::WebSocket(_) => Some(Transport::WebSocket),
+            SessionState::Closing { .. } | SessionState::Closed { .. } => None,
         }
     }
 
     /// Returns the WebSocket that carries the session's packets.
     pub fn socket(&self) -> Option<ConnId> {
         match &self.state {
-            State::WebSocket(socket) => Some(socket.conn),
-            State::Polling(_)
-            | State::Probing(..)
-            | State::Closing { .. }
-            | State::Closed { .. } => None,
+            SessionState::WebSocket(socket) => Some(socket.conn),
+            SessionState::Polling(_)
+            | SessionState::Probing(..)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => None,
         }
     }
 
@@ -246,18 +256,22 @@ impl Session {
     /// Returns the `GET` that waits for packets, if there is one.
     pub fn waiting_poll(&self) -> Option<ConnId> {
         match &self.state {
-            State::Polling(polling) | State::Probing(polling, _) => match polling.poll {
-                Poll::Waiting(request, _) => Some(request),
-                Poll::Idle => None,
-            },
-            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => None,
+            SessionState::Polling(polling) | SessionState::Probing(polling, _) => {
+                match polling.poll {
+                    Poll::Waiting(request, _) => Some(request),
+                    Poll::Idle => None,
+                }
+            }
+            SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => None,
         }
     }
 
     /// Returns whether the session is over and has no more outputs, so that it can
     /// be forgotten.
     pub fn is_over(&self) -> bool {
-        matches!(self.state, State::Closed { farewell: None }) && self.outputs.is_empty()
+        matches!(self.state, SessionState::Closed { farewell: None }) && self.outputs.is_empty()
     }
 
     /// Returns whether anything that must survive sleep has changed since this was
@@ -268,8 +282,12 @@ impl Session {
     /// because an object stays awake while one is on its way.
     pub fn take_changed(&mut self) -> bool {
         let outbox_changed = match &mut self.state {
-            State::Polling(polling) | State::Probing(polling, _) => polling.outbox.take_changed(),
-            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => false,
+            SessionState::Polling(polling) | SessionState::Probing(polling, _) => {
+                polling.outbox.take_changed()
+            }
+            SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => false,
         };
         core::mem::take(&mut self.changed) || outbox_changed
     }
@@ -339,11 +357,11 @@ impl Session {
     /// or a `GET` is waiting.
     pub fn is_ready(&self) -> bool {
         match &self.state {
-            State::WebSocket(_) => self.outputs.is_empty() && !self.is_strained(),
-            State::Polling(polling) | State::Probing(polling, _) => {
+            SessionState::WebSocket(_) => self.outputs.is_empty() && !self.is_strained(),
+            SessionState::Polling(polling) | SessionState::Probing(polling, _) => {
                 matches!(polling.poll, Poll::Waiting(..)) && polling.outbox.len() == 0
             }
-            State::Closing { .. } | State::Closed { .. } => false,
+            SessionState::Closing { .. } | SessionState::Closed { .. } => false,
         }
     }
 
@@ -357,29 +375,32 @@ impl Session {
             self.answer_crowded_poll();
         }
         if flush == Flush::Nothing
-            && let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
+            && let SessionState::Polling(polling) | SessionState::Probing(polling, _) =
+                &mut self.state
         {
             polling.outbox.take();
         }
-        let (outbox, probe) = match core::mem::replace(&mut self.state, State::OVER) {
-            State::Polling(polling) if polling.is_idle() => (polling.outbox, None),
-            State::Probing(polling, probe) if polling.is_idle() => (polling.outbox, Some(probe)),
+        let (outbox, probe) = match core::mem::replace(&mut self.state, SessionState::OVER) {
+            SessionState::Polling(polling) if polling.is_idle() => (polling.outbox, None),
+            SessionState::Probing(polling, probe) if polling.is_idle() => {
+                (polling.outbox, Some(probe))
+            }
             // The client can be told at once, or has been told already.
-            told @ (State::Polling(_)
-            | State::Probing(..)
-            | State::WebSocket(_)
-            | State::Closing { .. }
-            | State::Closed { .. }) => {
+            told @ (SessionState::Polling(_)
+            | SessionState::Probing(..)
+            | SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. }) => {
                 self.state = told;
                 return self.end(Reason::ForcedClose, ServerPacket::Close);
             }
         };
-        self.state = State::Closing {
+        self.state = SessionState::Closing {
             outbox,
             until: now + FAREWELL,
             probe,
         };
-        self.conclude(Reason::ForcedClose);
+        self.report_closed(Reason::ForcedClose);
     }
 }
 
@@ -392,9 +413,11 @@ impl Session {
         }
         let revision = self.revision;
         let (polling, drain) = match &mut self.state {
-            State::Polling(polling) => (polling, false),
-            State::Probing(polling, probe) => (polling, probe.drains()),
-            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => return None,
+            SessionState::Polling(polling) => (polling, false),
+            SessionState::Probing(polling, probe) => (polling, probe.drains()),
+            SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => return None,
         };
         let Poll::Waiting(request, format) = &polling.poll else {
             return None;
@@ -421,26 +444,26 @@ impl Session {
     /// Sends a packet over the transport that carries them now.
     fn transmit(&mut self, packet: Buffered) {
         match &mut self.state {
-            State::Polling(polling) | State::Probing(polling, _) => {
+            SessionState::Polling(polling) | SessionState::Probing(polling, _) => {
                 polling.outbox.push(packet);
                 if polling.outbox.bytes() > self.settings.max_buffered {
                     polling.outbox.take();
                     self.end(Reason::TransportError, ServerPacket::Close);
                 }
             }
-            State::WebSocket(socket) => {
+            SessionState::WebSocket(socket) => {
                 let socket = socket.conn;
                 let frame = packet.into_packet().encode(self.revision, self.b64);
                 self.outputs.push_back(Output::Send { socket, frame });
             }
-            State::Closing { .. } | State::Closed { .. } => {}
+            SessionState::Closing { .. } | SessionState::Closed { .. } => {}
         }
     }
 
     /// Answers a waiting `GET` if its payload has no room left for the news that the
     /// session is closed; the next `GET` will be told.
     fn answer_crowded_poll(&mut self) {
-        if let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
+        if let SessionState::Polling(polling) | SessionState::Probing(polling, _) = &mut self.state
             && let Poll::Waiting(request, format) = polling.poll
             && polling.outbox.len() >= MAX_PACKETS
         {
@@ -470,7 +493,7 @@ impl Session {
         }
     }
 
-    fn refuse(&mut self, request: ConnId, refusal: Refusal) {
+    fn refuse(&mut self, request: ConnId, refusal: RequestError) {
         self.answer(request, Answer::Refused(refusal));
     }
 
@@ -483,31 +506,31 @@ impl Session {
     /// Ends the session as [`end`](Self::end) does, but closes a WebSocket with this
     /// code.
     fn end_with_code(&mut self, reason: Reason, last: ServerPacket<'static>, code: u16) {
-        match core::mem::replace(&mut self.state, State::OVER) {
-            State::Polling(polling) => self.end_polling(polling, last),
-            State::Probing(polling, probe) => {
+        match core::mem::replace(&mut self.state, SessionState::OVER) {
+            SessionState::Polling(polling) => self.end_polling(polling, last),
+            SessionState::Probing(polling, probe) => {
                 self.end_polling(polling, last);
                 self.close_socket(probe.conn, CLOSE_NORMAL);
             }
-            State::WebSocket(socket) => self.close_socket(socket.conn, code),
-            over @ (State::Closing { .. } | State::Closed { .. }) => {
+            SessionState::WebSocket(socket) => self.close_socket(socket.conn, code),
+            over @ (SessionState::Closing { .. } | SessionState::Closed { .. }) => {
                 self.state = over;
                 return;
             }
         }
-        self.conclude(reason);
+        self.report_closed(reason);
     }
 
     /// Answers the remaining requests, and reports that the session is over.
-    fn conclude(&mut self, reason: Reason) {
+    fn report_closed(&mut self, reason: Reason) {
         if let Some((request, _)) = self.overtaken.take() {
-            self.refuse(request, Refusal::BadRequest);
+            self.refuse(request, RequestError::BadRequest);
         }
         if reason == Reason::ForcedClose {
             self.dismiss_posts();
         } else {
             for post in core::mem::take(&mut self.posts) {
-                self.refuse(post, Refusal::BadRequest);
+                self.refuse(post, RequestError::BadRequest);
             }
         }
         self.changed = true;
@@ -528,7 +551,7 @@ impl Session {
         if let Some(socket) = self.probe().map(|probe| probe.conn) {
             self.close_socket(socket, CLOSE_NORMAL);
         }
-        self.state = State::OVER;
+        self.state = SessionState::OVER;
         self.changed = true;
         self.dismiss_posts();
     }
@@ -580,14 +603,16 @@ impl Session {
 
     fn handle_client_close(&mut self, now: Timestamp) {
         let unanswered = match &self.state {
-            State::Polling(polling) | State::Probing(polling, _) => {
+            SessionState::Polling(polling) | SessionState::Probing(polling, _) => {
                 matches!(polling.poll, Poll::Idle)
             }
-            State::WebSocket(_) | State::Closing { .. } | State::Closed { .. } => false,
+            SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => false,
         };
         self.end(Reason::TransportClose, ServerPacket::Noop);
         if unanswered {
-            self.state = State::Closed {
+            self.state = SessionState::Closed {
                 farewell: Some(now + FAREWELL),
             };
         }

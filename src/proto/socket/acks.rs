@@ -18,9 +18,9 @@ pub const LAST_ACK: u32 = i32::MAX as u32;
 /// Specification: protocol 5, "Acknowledgement".
 ///
 /// ```
-/// use dormouse_proto::socket::{Acks, Args};
+/// use dormouse_proto::socket::{AwaitedAcks, Args};
 ///
-/// let mut acks = Acks::begin_at(7);
+/// let mut acks = AwaitedAcks::begin_at(7);
 /// let id = acks.expect(["ada", "bob"], "all are here");
 /// assert_eq!(id, 7);
 /// let answer = |text: &'static str| Args::new(text, vec![]);
@@ -33,7 +33,7 @@ pub const LAST_ACK: u32 = i32::MAX as u32;
 /// assert_eq!(answers, ["ada", "bob"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Acks<S, W> {
+pub struct AwaitedAcks<S, W> {
     next: u32,
     /// Mostly in the order of their numbers; searched from the end.
     waiting: Vec<(u32, Waiting<S>, Option<W>)>,
@@ -65,7 +65,7 @@ impl<S: Ord + Copy> Waiting<S> {
     }
 }
 
-impl<S: Ord + Copy, W> Acks<S, W> {
+impl<S: Ord + Copy, W> AwaitedAcks<S, W> {
     /// Creates an empty set whose first number will be this one.
     pub fn begin_at(first: u32) -> Self {
         Self {

@@ -20,7 +20,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::socket::State;
+use self::socket::SocketState;
 use super::{
     Args, ClientPacket, Decoder, Encoded, Limits, ParseError, Protocol, Reason, ServerPacket,
     Settings,
@@ -28,7 +28,7 @@ use super::{
 use crate::Timestamp;
 use crate::engine::{self, Data};
 
-pub use self::decisions::{Admission, JoinError, Recovered, Route};
+pub use self::decisions::{Admission, JoinError, RecoveredSocket, Route};
 pub use self::socket::{Definition, JoinId, MAX_HELD, Socket};
 
 /// The root namespace.
@@ -478,16 +478,16 @@ impl Connection {
         for socket in &mut self.sockets {
             let join = socket.join;
             match socket.state {
-                State::Asked(_) | State::Admitted(_) => {
-                    socket.state = State::Abandoned(reason);
+                SocketState::Asked(_) | SocketState::Admitted(_) => {
+                    socket.state = SocketState::Abandoned(reason);
                     self.outputs.push_back(Output::Abandoned(join));
                 }
-                State::Connected => {
-                    socket.state = State::Leaving;
+                SocketState::Connected => {
+                    socket.state = SocketState::Leaving;
                     socket.unstored = false;
                     self.outputs.push_back(Output::Disconnected(join, reason));
                 }
-                State::Abandoned(_) | State::Leaving => {}
+                SocketState::Abandoned(_) | SocketState::Leaving => {}
             }
         }
     }
@@ -504,7 +504,7 @@ impl Connection {
     /// Disconnects a connected socket.
     fn lose(&mut self, join: JoinId, reason: Reason) {
         if let Some(socket) = self.socket_mut(join) {
-            socket.state = State::Leaving;
+            socket.state = SocketState::Leaving;
             socket.unstored = false;
             self.changed = true;
             self.outputs.push_back(Output::Disconnected(join, reason));

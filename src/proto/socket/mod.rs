@@ -3,8 +3,8 @@
 //! A [`Connection`] is what one Engine.IO session has above it: a [`Socket`] in each
 //! namespace that its client has joined. The client sends [`ClientPacket`]s, which
 //! take several messages if they have attachments, and is sent [`ServerPacket`]s.
-//! [`Rooms`] and [`Acks`] are the plain data behind broadcasts and acknowledgements,
-//! and [`recovery`] has the rules by which a client comes back.
+//! [`Rooms`] and [`AwaitedAcks`] are the plain data behind broadcasts and
+//! acknowledgements, and [`recovery`] has the rules by which a client comes back.
 //!
 //! Two protocols are in use and share most of their packets: [`Protocol`].
 //! Arguments stay text until the application reads them: [`Args`].
@@ -31,11 +31,11 @@ mod sorted;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
-pub use acks::{Acks, LAST_ACK, Waiting};
+pub use acks::{AwaitedAcks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, placeholders};
 pub use connection::{
     Admission, Auth, ConnectRequest, Connection, Definition, INTERNAL_ERROR, INVALID_NAMESPACE,
-    Incoming, JoinError, JoinId, MAX_HELD, Output, ROOT, Recovered, Route, Socket,
+    Incoming, JoinError, JoinId, MAX_HELD, Output, ROOT, RecoveredSocket, Route, Socket,
     TOO_MANY_NAMESPACES, Violation,
 };
 pub use decoder::{Decoder, Limits};

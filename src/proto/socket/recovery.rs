@@ -84,26 +84,26 @@ impl Default for Settings {
 
 /// A client's request for the socket it had before it was cut off.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct RecoveryRequest {
     /// The secret of the socket.
     pub pid: String,
     /// The last event it received; `None` if it received none.
     pub offset: Option<Offset>,
 }
 
-impl Request {
+impl RecoveryRequest {
     /// Parses the `auth` of a CONNECT packet, which is JSON. Returns `None` if the
     /// client does not ask for recovery, or sends something that it did not get from
     /// us.
     ///
     /// ```
     /// use dormouse_proto::socket::Offset;
-    /// use dormouse_proto::socket::recovery::Request;
+    /// use dormouse_proto::socket::recovery::RecoveryRequest;
     ///
-    /// let request = Request::from_auth(r#"{"pid":"secret","offset":"258","token":1}"#).unwrap();
+    /// let request = RecoveryRequest::from_auth(r#"{"pid":"secret","offset":"258","token":1}"#).unwrap();
     /// assert_eq!((&*request.pid, request.offset), ("secret", Some(Offset(258))));
-    /// assert_eq!(Request::from_auth(r#"{"pid":"secret","offset":"x"}"#), None);
-    /// assert_eq!(Request::from_auth(r#"{"token":1}"#), None);
+    /// assert_eq!(RecoveryRequest::from_auth(r#"{"pid":"secret","offset":"x"}"#), None);
+    /// assert_eq!(RecoveryRequest::from_auth(r#"{"token":1}"#), None);
     /// ```
     pub fn from_auth(auth: &str) -> Option<Self> {
         #[derive(Deserialize)]
@@ -253,7 +253,7 @@ impl Recovery {
         store: &mut dyn Store,
         now: Timestamp,
         namespace: &str,
-        request: &Request,
+        request: &RecoveryRequest,
     ) -> Option<StoredSocket> {
         let found = self.sockets.find(store, &request.pid, namespace);
         let socket = found.ok().flatten()?;
@@ -273,7 +273,7 @@ impl Recovery {
         store: &mut dyn Store,
         now: Timestamp,
         socket: &StoredSocket,
-        request: &Request,
+        request: &RecoveryRequest,
     ) -> Option<Vec<(Offset, Args<'static>)>> {
         let offset = request.offset.unwrap_or(socket.since);
         let missed = self.log.missed(store, &self.settings, now, socket, offset);

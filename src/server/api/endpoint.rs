@@ -21,14 +21,14 @@ pub(crate) type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
 /// The application behind a server's sessions.
 pub(crate) enum Application {
     /// Engine.IO alone: messages.
-    Engine(Rc<engine::Handlers>),
+    Engine(Rc<engine::EngineHandlers>),
     /// Socket.IO: events, in namespaces.
     Socket(Rc<api::Application>),
 }
 
 impl Endpoint {
     /// Returns the Engine.IO application, if it is one.
-    pub(crate) fn engine(&self) -> Option<&Rc<engine::Handlers>> {
+    pub(crate) fn engine(&self) -> Option<&Rc<engine::EngineHandlers>> {
         match &self.application {
             Application::Engine(handlers) => Some(handlers),
             Application::Socket(_) => None,

@@ -1,6 +1,6 @@
 //! Engine.IO alone: messages to and from clients, without events or rooms.
 //!
-//! [`Engine`] is a server: its handlers and its options. Handlers talk to a
+//! [`Engine`] is a server: its handlers and its options. EngineHandlers talk to a
 //! [`Client`]; [`Clients`] reaches any client from anywhere in the Worker.
 
 use core::any::Any;
@@ -57,21 +57,21 @@ pub type Message = Data<'static>;
 pub struct Engine {
     pub(crate) options: Options,
     admit: Option<Admit>,
-    handlers: Handlers,
+    handlers: EngineHandlers,
 }
 
 /// The handlers that the application has registered.
 #[derive(Default)]
-pub(crate) struct Handlers {
+pub(crate) struct EngineHandlers {
     pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
     pub(crate) on_message: Option<HandlerFn<OnMessage>>,
     pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
     pub(crate) states: States,
 }
 
-/// Handlers.
+/// EngineHandlers.
 ///
-/// Handlers are functions, async or not, whose argument types say what they want to
+/// EngineHandlers are functions, async or not, whose argument types say what they want to
 /// know, in any order: the [`Client`], the [`Message`], the [`Handshake`], the
 /// [`Reason`], the Worker's `Env`, [`State`](crate::State), and
 /// [extractors](crate::handler::Extract) of the application's own. They return `()`
@@ -140,7 +140,7 @@ impl Engine {
     }
 
     /// Registers the handler for a client that has gone. Its user session can still
-    /// be read; what is sent to it is lost. Handlers of its messages that are
+    /// be read; what is sent to it is lost. EngineHandlers of its messages that are
     /// waiting for something may return later than this one, unless
     /// [`in_order`](Self::in_order) is set.
     ///

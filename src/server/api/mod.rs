@@ -38,5 +38,5 @@ pub(crate) use self::context::{
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;
 pub(crate) use self::handler::{Call, HandlerFn, erase};
-pub(crate) use self::namespace::{DisconnectFn, EventFn, Handlers};
+pub(crate) use self::namespace::{DisconnectFn, EventFn, NamespaceHandlers};
 pub(crate) use self::server::Application;

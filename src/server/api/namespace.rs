@@ -11,7 +11,7 @@ use super::{Event, Socket};
 
 /// The handlers of a namespace: see [`Server::namespace`](crate::Server::namespace).
 ///
-/// Handlers are functions, async or not, whose argument types say what they want to
+/// NamespaceHandlers are functions, async or not, whose argument types say what they want to
 /// know: the [`Socket`], the event's arguments as a tuple or as they came
 /// ([`Args`](crate::Args)), the [`Ack`](crate::Ack), the event's name,
 /// [`Auth`](crate::Auth) and [`Handshake`](crate::Handshake) of a client that
@@ -25,20 +25,20 @@ use super::{Event, Socket};
 /// and the log a line; the socket stays connected.
 /// [`HandlerError`](crate::HandlerError) describes what the client is told.
 ///
-/// Handlers run concurrently: while one waits for something, the handler of the same
+/// NamespaceHandlers run concurrently: while one waits for something, the handler of the same
 /// client's next event begins. A client with more than 1,000 events, or 16 MiB of
 /// them, whose handlers have not returned is disconnected.
 #[derive(Default)]
 #[must_use = "handlers are called where they are given to a server"]
 pub struct Namespace {
-    pub(crate) handlers: Handlers,
+    pub(crate) handlers: NamespaceHandlers,
 }
 
 pub(crate) type EventFn = HandlerFn<OnEvent>;
 pub(crate) type DisconnectFn = HandlerFn<OnDisconnect>;
 
 #[derive(Default)]
-pub(crate) struct Handlers {
+pub(crate) struct NamespaceHandlers {
     pub(crate) middlewares: Vec<HandlerFn<OnConnect>>,
     pub(crate) on_connect: Option<HandlerFn<OnConnect>>,
     pub(crate) event_middlewares: Vec<HandlerFn<BeforeEvent>>,
@@ -53,7 +53,7 @@ pub(crate) struct Handlers {
     pub(crate) duplicate: Option<(&'static str, String)>,
 }
 
-impl Handlers {
+impl NamespaceHandlers {
     /// Returns whether events go straight to their own handler.
     pub(crate) fn is_plain(&self) -> bool {
         self.event_middlewares.is_empty() && self.on_any.is_empty()
@@ -84,7 +84,7 @@ impl Handlers {
     }
 }
 
-impl Handlers {
+impl NamespaceHandlers {
     fn set<H>(&mut self, method: &'static str, place: fn(&mut Self) -> &mut Option<H>, handler: H) {
         if place(self).replace(handler).is_some() {
             self.duplicate = Some((method, String::new()));
@@ -264,7 +264,7 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// Handlers that are methods of one value.
+/// NamespaceHandlers that are methods of one value.
 ///
 /// ```
 /// use std::rc::Rc;

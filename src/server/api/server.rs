@@ -10,7 +10,7 @@ use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings, recovery};
 use serde::de::DeserializeOwned;
 
 use super::States;
-use super::namespace::{Handlers, Namespace};
+use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use crate::api::endpoint::{self, Admit, Endpoint};
 use crate::log::Level;
@@ -57,7 +57,7 @@ struct Definition {
     /// As it is written in the application; empty for a predicate.
     name: String,
     matcher: Matcher,
-    handlers: Rc<Handlers>,
+    handlers: Rc<NamespaceHandlers>,
     /// The number that finds a predicate's namespaces again after sleep: the
     /// predicate itself cannot be asked without its client. 0 for all others, which
     /// are found by name.
@@ -117,7 +117,7 @@ impl Matcher {
 /// Returns a number for a predicate's definition that is the same in another build,
 /// unless its events have other names: a socket does not get the handlers of another
 /// namespace then. Of predicates with the same events, the order must stay.
-fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
+fn tag(handlers: &NamespaceHandlers, before: &[Definition]) -> u32 {
     // FNV-1a: short, and good enough for a handful of them.
     let mut hash = 0x811c_9dc5_u32;
     for name in handlers.names() {
@@ -133,7 +133,7 @@ fn tag(handlers: &Handlers, before: &[Definition]) -> u32 {
 }
 
 impl Application {
-    pub(crate) fn handlers(&self, definition: u16) -> Option<Rc<Handlers>> {
+    pub(crate) fn handlers(&self, definition: u16) -> Option<Rc<NamespaceHandlers>> {
         let definition = self.definitions.get(usize::from(definition))?;
         Some(definition.handlers.clone())
     }
@@ -156,7 +156,7 @@ impl Application {
     pub(crate) fn find(
         &self,
         request: &JoinRequest<'_>,
-    ) -> Option<(socket::Definition, Rc<Handlers>)> {
+    ) -> Option<(socket::Definition, Rc<NamespaceHandlers>)> {
         let of_its_own = |it: &Definition| it.matcher.is_name(request.namespace);
         let mut all = self.definitions.iter();
         let found = all.position(of_its_own).or_else(|| {

@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use std::borrow::Cow;
 
-use dormouse_proto::engine::Refusal;
+use dormouse_proto::engine::RequestError;
 use web_sys::Request;
 
 use super::header;
@@ -65,24 +65,24 @@ pub(crate) fn check(
     request: &Request,
     url: &str,
     is_jsonp: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), RequestError> {
     let Some(origin) = header(request, "origin") else {
         return match header(request, "sec-fetch-site").as_deref() {
             _ if !options.checks_origins() => Ok(()),
             Some("cross-site" | "same-site") => {
                 warn(options, "unnamed", "only `origins(\"*\")` admits it");
-                Err(Refusal::BadRequest)
+                Err(RequestError::BadRequest)
             }
             None if is_jsonp && !options.jsonp => {
                 warn(options, "unnamed, JSONP", "`jsonp(true)` admits it");
-                Err(Refusal::BadRequest)
+                Err(RequestError::BadRequest)
             }
             Some(_) | None => Ok(()),
         };
     };
     let own = own(options, request, url);
     if !is_header_value(&origin) {
-        return Err(Refusal::BadRequest);
+        return Err(RequestError::BadRequest);
     }
     if !is_admitted(options, &origin, &own) {
         warn(
@@ -90,7 +90,7 @@ pub(crate) fn check(
             &origin,
             "add it to `origins` if its pages may connect",
         );
-        return Err(Refusal::BadRequest);
+        return Err(RequestError::BadRequest);
     }
     Ok(())
 }

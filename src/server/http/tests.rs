@@ -45,32 +45,32 @@ fn text(reply: &Reply) -> (u16, &'static str, &str) {
 fn refusals_have_a_code_and_a_message() {
     for (refusal, status, body) in [
         (
-            Refusal::UnknownTransport,
+            RequestError::UnknownTransport,
             400,
             r#"{"code":0,"message":"Transport unknown"}"#,
         ),
         (
-            Refusal::UnknownSid,
+            RequestError::UnknownSid,
             400,
             r#"{"code":1,"message":"Session ID unknown"}"#,
         ),
         (
-            Refusal::BadHandshakeMethod,
+            RequestError::BadHandshakeMethod,
             400,
             r#"{"code":2,"message":"Bad handshake method"}"#,
         ),
         (
-            Refusal::BadRequest,
+            RequestError::BadRequest,
             400,
             r#"{"code":3,"message":"Bad request"}"#,
         ),
         (
-            Refusal::Forbidden,
+            RequestError::Forbidden,
             403,
             r#"{"code":4,"message":"Forbidden"}"#,
         ),
         (
-            Refusal::UnsupportedProtocolVersion,
+            RequestError::UnsupportedProtocolVersion,
             400,
             r#"{"code":5,"message":"Unsupported protocol version"}"#,
         ),
@@ -88,7 +88,7 @@ fn a_refusal_has_the_words_of_the_application() {
         ("no", r#"{"code":4,"message":"no"}"#),
         ("\"\\\n", r#"{"code":4,"message":"\"\\\n"}"#),
     ] {
-        let reply = Reply::refusal(Refusal::Forbidden, Some(message.to_owned()));
+        let reply = Reply::refusal(RequestError::Forbidden, Some(message.to_owned()));
         assert_eq!(text(&reply), (403, JSON, expect));
     }
 }
@@ -405,7 +405,7 @@ mod in_browser {
             for refused in [false, true] {
                 let reply = match refused {
                     false => Reply::new(200, "text/html", "ok"),
-                    true => Reply::refusal(Refusal::BadRequest, None),
+                    true => Reply::refusal(RequestError::BadRequest, None),
                 };
                 let content_type = reply.content_type;
                 let response = respond(&options, &get(&headers), reply);

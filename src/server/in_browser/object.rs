@@ -16,8 +16,8 @@ use super::request;
 use crate::layer::Layer;
 use crate::options::Options;
 use crate::parts::{
-    Alarmed, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Requests, Rows, Seat,
-    ServerOptions, Sessions, Source, Tasks, Turn, WebSockets, drain,
+    Alarmed, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Requests, Rows,
+    ServerOptions, SessionEntry, Sessions, Source, Tasks, Turn, WebSockets, run_outputs,
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
 use crate::port::{Called, LocalPort, Port, PortError, Request};
@@ -139,7 +139,7 @@ impl FakeObject {
         let session = polling(self.options(), Revision::V4);
         self.parts
             .sessions
-            .insert(key(number), Seat::new(session, phase));
+            .insert(key(number), SessionEntry::new(session, phase));
     }
 
     /// Adds a session on a WebSocket, whose number is that of the session.
@@ -147,7 +147,7 @@ impl FakeObject {
         let conn = ConnId(number.into());
         let session = on_socket(self.options(), Revision::V4, conn);
         let sessions = &self.parts.sessions;
-        sessions.insert(key(number), Seat::new(session, phase));
+        sessions.insert(key(number), SessionEntry::new(session, phase));
         let socket = platform::socket();
         socket.set_number(conn);
         sessions.add_socket(key(number), conn, &socket);
@@ -174,7 +174,7 @@ impl FakeObject {
     }
 
     /// Looks at a session in memory, or changes it.
-    pub(crate) fn with<T>(&self, number: u8, change: impl FnOnce(&mut Seat) -> T) -> T {
+    pub(crate) fn with<T>(&self, number: u8, change: impl FnOnce(&mut SessionEntry) -> T) -> T {
         self.parts.sessions.with(key(number), change).unwrap()
     }
 }
@@ -250,7 +250,7 @@ impl Receiver for FakeObject {
 impl Finish for FakeObject {
     fn finish(&self, key: Key) {
         self.hear(format!("finish {}", key[0]));
-        drain(&self.parts, key);
+        run_outputs(&self.parts, key);
     }
 }
 

@@ -14,7 +14,7 @@ use super::called::{finish, log_failure};
 use super::{Content, Layer, Opening};
 use crate::api::client::Client;
 use crate::api::endpoint::Endpoint;
-use crate::api::engine::{Handlers, Message, Refusal};
+use crate::api::engine::{EngineHandlers, Message, Refusal};
 use crate::api::{Call, CloseContext, MessageContext, OpenContext};
 use crate::log::Level;
 use crate::parts::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
@@ -25,16 +25,16 @@ use crate::table::Table;
 /// The layer of an Engine.IO server.
 pub(super) struct Messages {
     me: Weak<Messages>,
-    handlers: Rc<Handlers>,
+    handlers: Rc<EngineHandlers>,
     endpoint: Rc<Endpoint>,
     parts: Rc<Parts>,
     port: Weak<dyn LocalPort>,
-    seats: RefCell<Table<Key, Seat>>,
+    entries: RefCell<Table<Key, ClientEntry>>,
 }
 
 /// A client's state besides its session.
 #[derive(Default)]
-struct Seat {
+struct ClientEntry {
     /// The user session, as JSON.
     data: Option<String>,
     changed: bool,
@@ -46,7 +46,7 @@ struct Seat {
 /// The layout of what is stored. Another number is another layout.
 const VERSION: u8 = 1;
 
-/// The seat as it is stored.
+/// What is stored of it.
 #[derive(Serialize)]
 struct Storing<'a> {
     data: Option<&'a str>,
@@ -60,7 +60,7 @@ struct Stored {
 
 impl Messages {
     pub(super) fn new(
-        handlers: &Rc<Handlers>,
+        handlers: &Rc<EngineHandlers>,
         endpoint: &Rc<Endpoint>,
         parts: &Rc<Parts>,
         port: Weak<dyn LocalPort>,
@@ -71,12 +71,12 @@ impl Messages {
             endpoint: endpoint.clone(),
             parts: parts.clone(),
             port,
-            seats: RefCell::default(),
+            entries: RefCell::default(),
         })
     }
 
-    fn with<T>(&self, key: Key, change: impl FnOnce(&mut Seat) -> T) -> Option<T> {
-        self.seats.borrow_mut().get_mut(key).map(change)
+    fn with<T>(&self, key: Key, change: impl FnOnce(&mut ClientEntry) -> T) -> Option<T> {
+        self.entries.borrow_mut().get_mut(key).map(change)
     }
 
     fn client(&self, key: Key) -> Option<Client> {
@@ -91,7 +91,7 @@ impl Messages {
             return;
         };
         let bytes = message.len();
-        self.with(key, |seat| seat.work.begin());
+        self.with(key, |entry| entry.work.begin());
         let job = Job::new(key, "message");
         let mut context = MessageContext::new(&client, message);
         let called = parts::guarded(&self.parts, job, || handler(&mut context));
@@ -105,10 +105,10 @@ impl Messages {
 
     /// Handles the end of a message's handler: takes the next message, if one waits.
     fn handle_return(&self, key: Key, bytes: usize) {
-        let next = self.with(key, |seat| {
-            seat.work.end();
-            seat.work.put_down(bytes);
-            seat.queue.pop_front()
+        let next = self.with(key, |entry| {
+            entry.work.end();
+            entry.work.put_down(bytes);
+            entry.queue.pop_front()
         });
         if let Some(message) = next.flatten() {
             self.run_handler(key, message);
@@ -137,13 +137,13 @@ impl Messages {
 
 impl Content for Messages {
     fn forget(&self, key: Key) {
-        self.seats.borrow_mut().remove(key);
+        self.entries.borrow_mut().remove(key);
     }
 
     fn content(&self, key: Key) -> Vec<u8> {
-        let content = self.with(key, |seat| {
+        let content = self.with(key, |entry| {
             let content = Storing {
-                data: seat.data.as_deref(),
+                data: entry.data.as_deref(),
             };
             versioned::encode(VERSION, &content)
         });
@@ -151,22 +151,22 @@ impl Content for Messages {
     }
 
     fn take_changed(&self, key: Key) -> bool {
-        let changed = |seat: &mut Seat| core::mem::take(&mut seat.changed);
+        let changed = |entry: &mut ClientEntry| core::mem::take(&mut entry.changed);
         self.with(key, changed) == Some(true)
     }
 
     fn must_be_handed_over(&self, key: Key) -> bool {
-        let seats = self.seats.try_borrow();
-        seats.is_ok_and(|seats| seats.get(key).is_some_and(|seat| seat.changed))
+        let entries = self.entries.try_borrow();
+        entries.is_ok_and(|entries| entries.get(key).is_some_and(|entry| entry.changed))
     }
 
     fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
         let content = content.and_then(|content| versioned::decode(VERSION, content).ok());
-        let seat = Seat {
+        let entry = ClientEntry {
             data: content.and_then(|content: Stored| content.data),
-            ..Seat::default()
+            ..ClientEntry::default()
         };
-        self.seats.borrow_mut().insert(key, seat);
+        self.entries.borrow_mut().insert(key, entry);
         true
     }
 }
@@ -174,7 +174,9 @@ impl Content for Messages {
 impl Layer for Messages {
     fn open(&self, opening: Opening) {
         let Opening { key, conn, request } = opening;
-        self.seats.borrow_mut().insert(key, Seat::default());
+        self.entries
+            .borrow_mut()
+            .insert(key, ClientEntry::default());
         let handler = self.handlers.on_connect.as_ref();
         let Some((client, handler)) = self.client(key).zip(handler) else {
             return opening::admit(&self.parts, key, conn);
@@ -206,12 +208,12 @@ impl Layer for Messages {
         let message = data.into_owned();
         let in_order = self.endpoint.options.in_order;
         let bytes = message.len();
-        let now = self.with(key, |seat| {
-            if !seat.work.take_on(bytes) {
+        let now = self.with(key, |entry| {
+            if !entry.work.take_on(bytes) {
                 return Err(());
             }
-            if in_order && seat.work.is_running() {
-                seat.queue.push_back(message);
+            if in_order && entry.work.is_running() {
+                entry.queue.push_back(message);
                 return Ok(None);
             }
             Ok(Some(message))
@@ -228,7 +230,7 @@ impl Layer for Messages {
 
     fn is_ready_to_close(&self, key: Key) -> bool {
         let in_order = self.endpoint.options.in_order;
-        let waits = |seat: &mut Seat| seat.work.is_running() || !seat.queue.is_empty();
+        let waits = |entry: &mut ClientEntry| entry.work.is_running() || !entry.queue.is_empty();
         !(in_order && self.with(key, waits) == Some(true))
     }
 
@@ -237,14 +239,14 @@ impl Layer for Messages {
         let Some((client, handler)) = self.client(key).zip(handler) else {
             return;
         };
-        self.with(key, |seat| seat.work.begin());
+        self.with(key, |entry| entry.work.begin());
         let job = Job::new(key, "disconnect");
         let mut context = CloseContext::new(&client, reason);
         let called = parts::guarded(&self.parts, job, || handler(&mut context));
         let me = self.me.clone();
         finish(&self.parts, job, called, move || {
             if let Some(me) = me.upgrade() {
-                me.with(key, |seat| seat.work.end());
+                me.with(key, |entry| entry.work.end());
                 me.parts.turn.mark_dirty(key);
             }
         });
@@ -259,7 +261,7 @@ impl Layer for Messages {
     fn finish(&self, _key: Key) {}
 
     fn is_busy(&self, key: Key) -> bool {
-        let is_busy = |seat: &mut Seat| seat.work.is_running() || !seat.queue.is_empty();
+        let is_busy = |entry: &mut ClientEntry| entry.work.is_running() || !entry.queue.is_empty();
         self.with(key, is_busy) == Some(true)
     }
 
@@ -267,9 +269,9 @@ impl Layer for Messages {
 
     fn queued(&self) -> Vec<(Key, Message)> {
         let mut queued = Vec::new();
-        if let Ok(seats) = self.seats.try_borrow() {
-            for (key, seat) in seats.iter() {
-                queued.extend(seat.queue.iter().map(|message| (key, message.clone())));
+        if let Ok(entries) = self.entries.try_borrow() {
+            for (key, entry) in entries.iter() {
+                queued.extend(entry.queue.iter().map(|message| (key, message.clone())));
             }
         }
         queued
@@ -304,14 +306,14 @@ impl Layer for Messages {
                 transport.map(Reply::Transport).ok_or(PortError::Gone)
             }
             Request::UserSession(key) if found(key) => {
-                let data = self.with(key, |seat| seat.data.clone());
+                let data = self.with(key, |entry| entry.data.clone());
                 data.map(Reply::Json).ok_or(PortError::Gone)
             }
             Request::SetUserSession(key, data) if found(key) => {
                 let data = Cow::into_owned(data);
-                let set = self.with(key, |seat| {
-                    seat.data = Some(data);
-                    seat.changed = true;
+                let set = self.with(key, |entry| {
+                    entry.data = Some(data);
+                    entry.changed = true;
                 });
                 parts.turn.mark_dirty(key);
                 done(set.is_some())

@@ -24,10 +24,10 @@ use dormouse_proto::engine::{Data, Reason, Session};
 use dormouse_proto::socket::{Connection, Protocol};
 
 use self::acks::PendingAcks;
-use self::clients::{Client, Clients};
+use self::clients::{ClientEntry, Clients};
 use self::context::Context;
 use self::index::Index;
-use self::outputs::carry_out;
+use self::outputs::run_outputs;
 use self::recovery::Recovery;
 use super::{Content, Layer, Opening};
 use crate::api::Application;
@@ -65,7 +65,7 @@ impl Sockets {
             index: Index::default(),
             acks: PendingAcks::default(),
             recovery: Recovery::new(application, endpoint, &parts.state),
-            carry_out,
+            run_outputs,
         }))
     }
 }
@@ -89,7 +89,7 @@ impl Content for Sockets {
 
     fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
         let Self(cx) = self;
-        let restored = content.and_then(|content| Client::restore(&cx.application, content));
+        let restored = content.and_then(|content| ClientEntry::restore(&cx.application, content));
         let is_restored = restored.is_some();
         if let Some(client) = restored {
             cx.index.insert_all(key, &client);
@@ -112,11 +112,11 @@ impl Layer for Sockets {
         let handshake = Handshake::new(&opening.request);
         let preferred = &*cx.application.keep_headers;
         let handshake = handshake.hold(preferred);
-        let (client, dropped) = Client::open(connection, handshake, preferred);
+        let (client, dropped) = ClientEntry::open(connection, handshake, preferred);
         cx.clients.insert(key, client);
         warn_of_dropped(&cx.parts, key, &dropped);
         opening::admit(&cx.parts, key, opening.conn);
-        carry_out(cx, key);
+        run_outputs(cx, key);
     }
 
     fn handle_message(&self, key: Key, data: Data<'_>) {
@@ -131,7 +131,7 @@ impl Layer for Sockets {
         let Self(cx) = self;
         cx.clients
             .with(key, |client| client.connection.handle_closed(reason));
-        carry_out(cx, key);
+        run_outputs(cx, key);
     }
 
     fn handle_timeout(&self, key: Key) {
@@ -139,12 +139,12 @@ impl Layer for Sockets {
         let now = cx.parts.turn.now();
         cx.clients
             .with(key, |client| client.connection.handle_timeout(now));
-        carry_out(cx, key);
+        run_outputs(cx, key);
     }
 
     fn next_deadline(&self, key: Key) -> Option<Timestamp> {
         let Self(cx) = self;
-        let deadline = |client: &mut Client| client.connection.next_deadline();
+        let deadline = |client: &mut ClientEntry| client.connection.next_deadline();
         cx.clients.with(key, deadline).flatten()
     }
 
@@ -153,12 +153,12 @@ impl Layer for Sockets {
     }
 
     fn is_busy(&self, key: Key) -> bool {
-        let busy = |client: &mut Client| client.work.is_running();
+        let busy = |client: &mut ClientEntry| client.work.is_running();
         self.0.clients.with(key, busy) == Some(true)
     }
 
     fn resume(&self, key: Key) {
-        carry_out(&self.0, key);
+        run_outputs(&self.0, key);
     }
 
     fn queued(&self) -> Vec<(Key, Message)> {

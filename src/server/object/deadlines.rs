@@ -11,13 +11,13 @@ impl Inner {
     /// Returns when a session has to be checked again, and why.
     pub(super) fn next_deadline(&self, key: Key) -> Option<Deadline> {
         let above = self.layer().and_then(|layer| layer.next_deadline(key));
-        let deadlines = self.parts.sessions.with(key, |seat| {
-            let above = above.filter(|_| seat.session.transport().is_some());
+        let deadlines = self.parts.sessions.with(key, |entry| {
+            let above = above.filter(|_| entry.session.transport().is_some());
             let above = above.map(|at| Deadline {
                 at,
                 cause: Cause::Application,
             });
-            seat.session.next_deadline().into_iter().chain(above).min()
+            entry.session.next_deadline().into_iter().chain(above).min()
         });
         deadlines.flatten()
     }
@@ -51,7 +51,7 @@ impl Alarmed for Inner {
             let now = self.parts.turn.now();
             self.parts
                 .sessions
-                .with(key, |seat| seat.session.handle_timeout(now));
+                .with(key, |entry| entry.session.handle_timeout(now));
             if let Some(layer) = self.layer() {
                 layer.handle_timeout(key);
             }

@@ -1,7 +1,7 @@
 //! The end of a turn, for each session that it has changed.
 
 use super::Inner;
-use crate::parts::{Finish, Phase, drain};
+use crate::parts::{Finish, Phase, run_outputs};
 use crate::sid::Key;
 
 /// The end of a turn.
@@ -10,13 +10,13 @@ impl Finish for Inner {
         let Some((layer, persistence)) = self.layer().zip(self.persistence()) else {
             return;
         };
-        drain(&self.parts, key);
-        self.conclude(key);
+        run_outputs(&self.parts, key);
+        self.notify_closed(key);
         layer.finish(key);
         persistence.save(key);
         let deadline = self.next_deadline(key);
         self.parts.clock.arm(key, deadline);
-        let is_over = self.parts.sessions.with(key, |seat| seat.is_over());
+        let is_over = self.parts.sessions.with(key, |entry| entry.is_over());
         if is_over != Some(false) && !layer.is_busy(key) {
             self.parts.sessions.remove(key);
             layer.forget(key);
@@ -27,11 +27,11 @@ impl Finish for Inner {
 impl Inner {
     /// Tells the application that a session has ended, if it has, and everything
     /// before has been handled.
-    fn conclude(&self, key: Key) {
+    fn notify_closed(&self, key: Key) {
         let Some(layer) = self.layer() else {
             return;
         };
-        let ended = self.parts.sessions.with(key, |seat| match seat.phase {
+        let ended = self.parts.sessions.with(key, |entry| match entry.phase {
             Phase::Ended(reason) => Some(reason),
             Phase::Opening | Phase::Open | Phase::Told => None,
         });
@@ -40,7 +40,7 @@ impl Inner {
         };
         self.parts
             .sessions
-            .with(key, |seat| seat.phase = Phase::Told);
+            .with(key, |entry| entry.phase = Phase::Told);
         self.parts.tasks.end(key);
         // As one turn: the session must not be forgotten when its first handler
         // has returned.

@@ -1,11 +1,11 @@
 //! Handing over to the next instance, and taking up what the previous one has left.
 
-use dormouse_proto::engine::{ConnId, Refusal};
+use dormouse_proto::engine::{ConnId, RequestError};
 use worker::Env;
 
 use super::{Inner, endpoint_at};
 use crate::api::app::app;
-use crate::api::engine::Refusal as Unwanted;
+use crate::api::engine::Refusal;
 use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase};
 use crate::port::{locate, wire};
 
@@ -15,16 +15,16 @@ impl HandsOver for Inner {
             return;
         };
         let mut sessions = Vec::new();
-        let looked = self.parts.sessions.try_for_each(|key, seat| {
-            let is_nowhere_else = seat.stored.is_outdated
-                || seat.session.socket().is_none()
+        let looked = self.parts.sessions.try_for_each(|key, entry| {
+            let is_nowhere_else = entry.stored.is_outdated
+                || entry.session.socket().is_none()
                 || layer.must_be_handed_over(key);
-            if seat.phase != Phase::Opening && is_nowhere_else {
+            if entry.phase != Phase::Opening && is_nowhere_else {
                 sessions.push(HandedOver {
                     key,
-                    session: seat.session.snapshot(),
+                    session: entry.session.snapshot(),
                     content: layer.content(key),
-                    ended: match seat.phase {
+                    ended: match entry.phase {
                         Phase::Ended(reason) => Some(reason),
                         Phase::Opening | Phase::Open | Phase::Told => None,
                     },
@@ -102,21 +102,21 @@ impl Inner {
         let requests = &self.parts.requests;
         match kind {
             Kind::Handshake if Some(conn) == refused => {
-                requests.answer(conn, Unwanted::default().reply());
+                requests.answer(conn, Refusal::default().reply());
             }
             Kind::Handshake => self.handle_request(conn),
             Kind::Post => requests.resume_body(conn),
-            Kind::Upgrade => requests.refuse(conn, Refusal::BadRequest),
+            Kind::Upgrade => requests.refuse(conn, RequestError::BadRequest),
             Kind::Poll => {
                 let key = requests.key(conn);
                 let waits = key.and_then(|key| {
                     self.parts
                         .sessions
-                        .with(key, |seat| seat.session.waiting_poll())
+                        .with(key, |entry| entry.session.waiting_poll())
                 });
                 match key.filter(|_| waits.flatten() == Some(conn)) {
                     Some(key) => requests.watch(conn, key),
-                    None => requests.refuse(conn, Refusal::BadRequest),
+                    None => requests.refuse(conn, RequestError::BadRequest),
                 }
             }
         }

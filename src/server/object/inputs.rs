@@ -1,7 +1,7 @@
 //! The object's inputs: requests of clients and events of WebSockets, each passed to
 //! its session.
 
-use dormouse_proto::engine::{BodyError, ConnId, Data, Frame, Open, Refusal, Session};
+use dormouse_proto::engine::{BodyError, ConnId, Data, Frame, Open, RequestError, Session};
 use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
@@ -12,8 +12,8 @@ use crate::http;
 use crate::layer::Opening;
 use crate::parts::opening::accept;
 use crate::parts::{
-    Kind, Listener, Parsed, Phase, Receiver, Seat, carry_out, drain, forget_socket, next_output,
-    retire, whose,
+    Kind, Listener, Parsed, Phase, Receiver, SessionEntry, forget_socket, next_output, retire,
+    run_output, run_outputs, whose,
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
@@ -39,17 +39,17 @@ impl Inner {
     }
 
     /// Finds the session that a request is for.
-    fn look_up(&self, parsed: &Parsed) -> Result<Key, Refusal> {
-        let key = parsed.sid.ok_or(Refusal::UnknownSid)?.key();
+    fn look_up(&self, parsed: &Parsed) -> Result<Key, RequestError> {
+        let key = parsed.sid.ok_or(RequestError::UnknownSid)?.key();
         if !self.parts.sessions.find(key) || !self.serves(&parsed.options) {
-            return Err(Refusal::UnknownSid);
+            return Err(RequestError::UnknownSid);
         }
         let revision = self
             .parts
             .sessions
-            .with(key, |seat| seat.session.revision());
+            .with(key, |entry| entry.session.revision());
         match parsed.revision {
-            Some(said) if said != revision => Err(Refusal::BadRequest),
+            Some(said) if said != revision => Err(RequestError::BadRequest),
             Some(_) | None => Ok(key),
         }
     }
@@ -58,7 +58,7 @@ impl Inner {
         let revision = parsed.revision.flatten();
         let sid = Sid::new(&self.parts.id, platform::random());
         let Some((revision, sid)) = revision.zip(sid) else {
-            let refusal = Refusal::UnsupportedProtocolVersion;
+            let refusal = RequestError::UnsupportedProtocolVersion;
             return self.parts.requests.refuse(conn, refusal);
         };
         let text = sid.to_string();
@@ -75,8 +75,8 @@ impl Inner {
             Session::open_polling(now, settings, open, conn, parsed.format)
         };
         let key = sid.key();
-        let seat = Seat::new(session, Phase::Opening);
-        self.parts.sessions.insert(key, seat);
+        let entry = SessionEntry::new(session, Phase::Opening);
+        self.parts.sessions.insert(key, entry);
         if let Some(layer) = self.layer() {
             layer.open(Opening {
                 key,
@@ -91,11 +91,11 @@ impl Inner {
         let upgraded = self
             .parts
             .sessions
-            .with(key, |seat| seat.session.handle_upgrade(now, conn));
+            .with(key, |entry| entry.session.handle_upgrade(now, conn));
         match upgraded {
             Some(Ok(())) => accept(&self.parts, key, conn, None),
             Some(Err(refusal)) => self.parts.requests.refuse(conn, refusal),
-            None => self.parts.requests.refuse(conn, Refusal::UnknownSid),
+            None => self.parts.requests.refuse(conn, RequestError::UnknownSid),
         }
         self.parts.turn.mark_dirty(key);
     }
@@ -103,10 +103,10 @@ impl Inner {
     fn handle_poll(&self, key: Key, conn: ConnId, parsed: &Parsed) {
         let now = self.parts.turn.now();
         let format = parsed.format;
-        self.parts.sessions.with(key, |seat| {
-            seat.session.handle_poll(now, conn, format);
+        self.parts.sessions.with(key, |entry| {
+            entry.session.handle_poll(now, conn, format);
         });
-        drain(&self.parts, key);
+        run_outputs(&self.parts, key);
         self.parts.turn.mark_dirty(key);
         self.parts.requests.watch(conn, key);
     }
@@ -117,7 +117,7 @@ impl Inner {
         let is_taken = self
             .parts
             .sessions
-            .with(key, |seat| seat.session.handle_post(now, conn));
+            .with(key, |entry| entry.session.handle_post(now, conn));
         if is_taken == Some(true) {
             self.parts.requests.read_body(conn, key);
         }
@@ -130,12 +130,12 @@ impl Receiver for Inner {
         self.parts.turn.run(|| {
             let now = self.parts.turn.now();
             self.parts.sessions.find(key);
-            let messages = self.parts.sessions.with(key, |seat| {
+            let messages = self.parts.sessions.with(key, |entry| {
                 let body = body.as_ref().map_err(|error| *error);
-                let messages = seat.session.handle_body(now, conn, body);
+                let messages = entry.session.handle_body(now, conn, body);
                 messages.into_iter().map(Data::into_owned).collect()
             });
-            drain(&self.parts, key);
+            run_outputs(&self.parts, key);
             self.deliver(key, messages.unwrap_or_default());
             self.parts.turn.mark_dirty(key);
         });
@@ -147,7 +147,7 @@ impl Receiver for Inner {
         };
         self.parts
             .sessions
-            .with(key, |seat| seat.session.handle_poll_gone(conn));
+            .with(key, |entry| entry.session.handle_poll_gone(conn));
         self.parts.turn.mark_dirty(key);
     }
 }
@@ -197,14 +197,14 @@ impl Listener for Inner {
         };
         self.parts.turn.run(|| {
             let now = self.parts.turn.now();
-            let handled = self.parts.sessions.with(key, |seat| {
-                let message = seat.session.handle_frame(now, conn, frame);
-                (message, next_output(seat))
+            let handled = self.parts.sessions.with(key, |entry| {
+                let message = entry.session.handle_frame(now, conn, frame);
+                (message, next_output(entry))
             });
             let (message, output) = handled.unwrap_or_default();
             if let Some(output) = output {
-                carry_out(&self.parts, key, output);
-                drain(&self.parts, key);
+                run_output(&self.parts, key, output);
+                run_outputs(&self.parts, key);
             }
             if let Some((message, layer)) = message.zip(self.layer()) {
                 layer.handle_message(key, message);
@@ -234,8 +234,8 @@ impl Listener for Inner {
 impl Inner {
     fn handle_socket_gone(&self, socket: &WebSocket, broken: bool) {
         if let Some((key, conn)) = self.whose(socket) {
-            self.parts.sessions.with(key, |seat| {
-                seat.session.handle_socket_gone(conn, broken);
+            self.parts.sessions.with(key, |entry| {
+                entry.session.handle_socket_gone(conn, broken);
             });
             forget_socket(&self.parts, key, conn);
             self.parts.turn.mark_dirty(key);

@@ -11,8 +11,8 @@ use web_sys::WebSocket;
 
 use crate::layer::Layer;
 use crate::parts::{
-    ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Row, Seat, Stored, attachment,
-    read_attachment, retire,
+    ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Row, SessionEntry, Stored,
+    attachment, read_attachment, retire,
 };
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
@@ -82,25 +82,25 @@ impl Persistence<'_> {
     /// attachment, which costs nothing, otherwise soon.
     pub(super) fn save(&self, key: Key) {
         let content_changed = self.layer.take_changed(key);
-        let due = self.parts.sessions.with(key, |seat| {
+        let due = self.parts.sessions.with(key, |entry| {
             if content_changed {
-                seat.stored.is_outdated = true;
-                if seat.stored.row == Row::Content {
-                    seat.stored.row = Row::Session;
+                entry.stored.is_outdated = true;
+                if entry.stored.row == Row::Content {
+                    entry.stored.row = Row::Session;
                 }
             }
-            seat.stored.is_outdated |= seat.session.take_changed();
-            if seat.phase == Phase::Opening || !seat.stored.is_outdated {
+            entry.stored.is_outdated |= entry.session.take_changed();
+            if entry.phase == Phase::Opening || !entry.stored.is_outdated {
                 return None;
             }
-            let carrier = seat.session.socket();
-            let socket = carrier.and_then(|conn| Some((conn, seat.socket(conn)?.clone())));
-            Some((socket, seat.session.is_over()))
+            let carrier = entry.session.socket();
+            let socket = carrier.and_then(|conn| Some((conn, entry.socket(conn)?.clone())));
+            Some((socket, entry.session.is_over()))
         });
         match due.flatten() {
             Some((Some((conn, socket)), _)) if self.attach_session(key, conn, &socket) => {}
             Some((None, true)) => {
-                let outdated = |seat: &mut Seat| seat.stored.is_outdated = false;
+                let outdated = |entry: &mut SessionEntry| entry.stored.is_outdated = false;
                 self.parts.sessions.with(key, outdated);
                 self.drop_row(key);
             }
@@ -121,19 +121,19 @@ impl Persistence<'_> {
     /// attachment.
     pub(super) fn save_all(&self) {
         let mut outdated = Vec::new();
-        self.parts.sessions.try_for_each(|key, seat| {
-            if seat.stored.is_outdated
-                && seat.phase != Phase::Opening
-                && seat.session.waiting_poll().is_none()
+        self.parts.sessions.try_for_each(|key, entry| {
+            if entry.stored.is_outdated
+                && entry.phase != Phase::Opening
+                && entry.session.waiting_poll().is_none()
             {
                 outdated.push(key);
             }
         });
         for key in outdated {
             let content = self.layer.content(key);
-            let session = self.parts.sessions.with(key, |seat| {
-                let on_socket = seat.session.socket().is_some();
-                seat.stored = Stored {
+            let session = self.parts.sessions.with(key, |entry| {
+                let on_socket = entry.session.socket().is_some();
+                entry.stored = Stored {
                     is_outdated: on_socket,
                     row: if on_socket {
                         Row::Content
@@ -141,7 +141,7 @@ impl Persistence<'_> {
                         Row::Session
                     },
                 };
-                (!on_socket).then(|| seat.session.snapshot())
+                (!on_socket).then(|| entry.session.snapshot())
             });
             if let Some(session) = session {
                 let on_socket = session.is_none();
@@ -156,9 +156,9 @@ impl Persistence<'_> {
     /// Writes a session into the attachment of its WebSocket. Returns `false` if it
     /// is too large, so that its content has to go into a row first.
     fn attach_session(&self, key: Key, conn: ConnId, socket: &WebSocket) -> bool {
-        let saving = self.parts.sessions.with(key, |seat| {
-            let is_in_row = seat.stored.row == Row::Content;
-            (seat.session.snapshot(), is_in_row)
+        let saving = self.parts.sessions.with(key, |entry| {
+            let is_in_row = entry.stored.row == Row::Content;
+            (entry.session.snapshot(), is_in_row)
         });
         let Some((session, is_in_row)) = saving else {
             return true;
@@ -173,7 +173,7 @@ impl Persistence<'_> {
             return false;
         }
         if socket.set_attachment(&bytes).is_ok() {
-            let saved = |seat: &mut Seat| seat.stored.is_outdated = false;
+            let saved = |entry: &mut SessionEntry| entry.stored.is_outdated = false;
             self.parts.sessions.with(key, saved);
         }
         if !is_in_row {
@@ -194,7 +194,7 @@ impl Persistence<'_> {
     }
 
     fn drop_row(&self, key: Key) {
-        let take = |seat: &mut Seat| core::mem::take(&mut seat.stored.row);
+        let take = |entry: &mut SessionEntry| core::mem::take(&mut entry.stored.row);
         let row = self.parts.sessions.with(key, take);
         if row.is_some_and(|row| row != Row::None) {
             self.parts.rows.delete(key);
@@ -228,13 +228,13 @@ impl Persistence<'_> {
             abandon(self.parts, key, has_row, &sockets);
             return false;
         };
-        let mut seat = Seat::new(session, Phase::Open);
-        seat.stored.row = match (has_row, seat.session.socket()) {
+        let mut entry = SessionEntry::new(session, Phase::Open);
+        entry.stored.row = match (has_row, entry.session.socket()) {
             (false, _) => Row::None,
             (true, None) => Row::Session,
             (true, Some(_)) => Row::Content,
         };
-        self.seat(key, seat, sockets);
+        self.entry(key, entry, sockets);
         true
     }
 
@@ -248,22 +248,22 @@ impl Persistence<'_> {
             .filter(|session| self.layer.restore(key, content, session));
         if let Some(session) = session {
             let phase = handed_over.ended.map_or(Phase::Open, Phase::Ended);
-            let mut seat = Seat::new(session, phase);
-            seat.stored = Stored {
+            let mut entry = SessionEntry::new(session, phase);
+            entry.stored = Stored {
                 is_outdated: true,
                 row: Row::Session,
             };
-            self.seat(key, seat, sockets);
+            self.entry(key, entry, sockets);
             self.parts.turn.mark_dirty(key);
         }
     }
 
-    fn seat(&self, key: Key, mut seat: Seat, sockets: Vec<(ConnId, WebSocket)>) {
+    fn entry(&self, key: Key, mut entry: SessionEntry, sockets: Vec<(ConnId, WebSocket)>) {
         for (conn, socket) in &sockets {
             socket.set_number(*conn);
         }
-        seat.sockets = sockets;
-        self.parts.sessions.insert(key, seat);
+        entry.sockets = sockets;
+        self.parts.sessions.insert(key, entry);
     }
 
     /// Restores a session from its snapshot, with those connections that are still

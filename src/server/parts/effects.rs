@@ -5,7 +5,7 @@ use dormouse_proto::engine::{ConnId, Data, Flush, Frame, Output, Revision, Trans
 use web_sys::WebSocket;
 
 use super::packet::{self, Packet};
-use super::sessions::{Phase, Seat};
+use super::sessions::{Phase, SessionEntry};
 use super::set::Parts;
 use super::websockets::retire;
 use crate::http::Reply;
@@ -14,22 +14,22 @@ use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
 /// Carries out all outputs of a session, in order.
-pub(crate) fn drain(parts: &Parts, key: Key) {
+pub(crate) fn run_outputs(parts: &Parts, key: Key) {
     while let Some(output) = parts.sessions.with(key, next_output).flatten() {
-        carry_out(parts, key, output);
+        run_output(parts, key, output);
     }
 }
 
 /// Returns a session's next output. Nothing goes out before the application has
 /// admitted the client.
-pub(crate) fn next_output(seat: &mut Seat) -> Option<Output> {
-    match seat.phase {
+pub(crate) fn next_output(entry: &mut SessionEntry) -> Option<Output> {
+    match entry.phase {
         Phase::Opening => None,
-        Phase::Open | Phase::Ended(_) | Phase::Told => seat.session.poll_output(),
+        Phase::Open | Phase::Ended(_) | Phase::Told => entry.session.poll_output(),
     }
 }
 
-pub(crate) fn carry_out(parts: &Parts, key: Key, output: Output) {
+pub(crate) fn run_output(parts: &Parts, key: Key, output: Output) {
     match output {
         Output::Answer { request, answer } => {
             let mut reply = Reply::from(answer);
@@ -40,8 +40,10 @@ pub(crate) fn carry_out(parts: &Parts, key: Key, output: Output) {
         }
         Output::ReadBody { request } => parts.requests.read_body(request, key),
         Output::Send { socket, frame } => {
-            parts.sessions.with(key, |seat| {
-                seat.socket(socket).map(|socket| send_frame(socket, &frame))
+            parts.sessions.with(key, |entry| {
+                entry
+                    .socket(socket)
+                    .map(|socket| send_frame(socket, &frame))
             });
         }
         Output::CloseSocket { socket, code } => {
@@ -56,7 +58,7 @@ pub(crate) fn carry_out(parts: &Parts, key: Key, output: Output) {
             parts.log(Level::Info, "disconnect", key, &fields);
             parts
                 .sessions
-                .with(key, |seat| seat.phase = Phase::Ended(reason));
+                .with(key, |entry| entry.phase = Phase::Ended(reason));
         }
     }
 }
@@ -78,10 +80,10 @@ pub(crate) fn cookie(parts: &Parts, key: Key) -> Option<String> {
 /// Tells a session when its client last answered a heartbeat that the runtime took
 /// in for us.
 pub(crate) fn tell_sign_of_life(parts: &Parts, key: Key) {
-    parts.sessions.with(key, |seat| {
-        let conn = seat.session.socket()?;
-        let at = parts.state.auto_response_time(seat.socket(conn)?)?;
-        seat.session.handle_sign_of_life(at);
+    parts.sessions.with(key, |entry| {
+        let conn = entry.session.socket()?;
+        let at = parts.state.auto_response_time(entry.socket(conn)?)?;
+        entry.session.handle_sign_of_life(at);
         Some(())
     });
 }
@@ -91,7 +93,7 @@ fn resolve_doubt(parts: &Parts, key: Key, now: Timestamp) {
     tell_sign_of_life(parts, key);
     parts
         .sessions
-        .with(key, |seat| seat.session.handle_timeout(now));
+        .with(key, |entry| entry.session.handle_timeout(now));
     parts.turn.mark_dirty(key);
 }
 
@@ -100,14 +102,14 @@ pub(crate) fn send(parts: &Parts, key: Key, data: Data<'_>) -> bool {
     let now = parts.turn.now();
     let in_doubt = parts
         .sessions
-        .with(key, |seat| seat.session.is_in_doubt(now));
+        .with(key, |entry| entry.session.is_in_doubt(now));
     if in_doubt == Some(true) {
         resolve_doubt(parts, key, now);
     }
-    let open = parts.sessions.with(key, |seat| {
-        let open = seat.session.transport().is_some();
-        if let Some((conn, frame)) = seat.session.send(now, data)
-            && let Some(socket) = seat.socket(conn)
+    let open = parts.sessions.with(key, |entry| {
+        let open = entry.session.transport().is_some();
+        if let Some((conn, frame)) = entry.session.send(now, data)
+            && let Some(socket) = entry.socket(conn)
         {
             send_frame(socket, &frame);
         }
@@ -130,13 +132,13 @@ enum Sent {
 /// Sends a packet to a session's client. Returns `false` if it has gone.
 pub(crate) fn transmit(parts: &Parts, key: Key, packet: &Packet, volatile: bool) -> bool {
     let now = parts.turn.now();
-    let sent = parts.sessions.with(key, |seat| {
-        if volatile && !seat.session.is_ready() {
+    let sent = parts.sessions.with(key, |entry| {
+        if volatile && !entry.session.is_ready() {
             Sent::Dropped
-        } else if seat.session.is_in_doubt(now) {
+        } else if entry.session.is_in_doubt(now) {
             Sent::InDoubt
         } else {
-            transmit_now(seat, packet, now)
+            transmit_now(entry, packet, now)
         }
     });
     let sent = match sent {
@@ -144,7 +146,7 @@ pub(crate) fn transmit(parts: &Parts, key: Key, packet: &Packet, volatile: bool)
             resolve_doubt(parts, key, now);
             parts
                 .sessions
-                .with(key, |seat| transmit_now(seat, packet, now))
+                .with(key, |entry| transmit_now(entry, packet, now))
         }
         sent => sent,
     };
@@ -160,12 +162,12 @@ pub(crate) fn transmit(parts: &Parts, key: Key, packet: &Packet, volatile: bool)
     }
 }
 
-fn transmit_now(seat: &mut Seat, packet: &Packet, now: Timestamp) -> Sent {
+fn transmit_now(entry: &mut SessionEntry, packet: &Packet, now: Timestamp) -> Sent {
     let mut settled = true;
     for (message, value) in packet.messages() {
-        match seat.session.send_prepared(now, message) {
+        match entry.session.send_prepared(now, message) {
             Some((conn, frame)) => {
-                let mut sockets = seat.sockets.iter();
+                let mut sockets = entry.sockets.iter();
                 if let Some((_, socket)) = sockets.find(|(other, _)| *other == conn) {
                     packet::send(socket, &frame, message, value);
                 }
@@ -173,15 +175,15 @@ fn transmit_now(seat: &mut Seat, packet: &Packet, now: Timestamp) -> Sent {
             None => settled = false,
         }
     }
-    Sent::Yes(seat.session.transport().is_some(), settled)
+    Sent::Yes(entry.session.transport().is_some(), settled)
 }
 
 /// Closes a session from this side. Returns `false` if it has ended already.
 pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
     let now = parts.turn.now();
-    let open = parts.sessions.with(key, |seat| {
-        let open = seat.session.transport().is_some();
-        seat.session.close(now, flush);
+    let open = parts.sessions.with(key, |entry| {
+        let open = entry.session.transport().is_some();
+        entry.session.close(now, flush);
         open
     });
     parts.turn.mark_dirty(key);
@@ -191,17 +193,17 @@ pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
 /// Closes a session, and carries out its outputs at once.
 pub(crate) fn close_now(parts: &Parts, key: Key, flush: Flush) {
     close(parts, key, flush);
-    drain(parts, key);
+    run_outputs(parts, key);
 }
 
 /// Returns the revision that a session's client speaks.
 pub(crate) fn revision(parts: &Parts, key: Key) -> Option<Revision> {
-    parts.sessions.with(key, |seat| seat.session.revision())
+    parts.sessions.with(key, |entry| entry.session.revision())
 }
 
 /// Returns the transport that a session uses.
 pub(crate) fn transport(parts: &Parts, key: Key) -> Option<Transport> {
-    let transport = parts.sessions.with(key, |seat| seat.session.transport());
+    let transport = parts.sessions.with(key, |entry| entry.session.transport());
     transport.flatten()
 }
 

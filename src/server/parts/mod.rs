@@ -24,7 +24,7 @@ pub(crate) use self::attachment::{
 };
 pub(crate) use self::clock::{Alarmed, Clock};
 pub(crate) use self::effects::{
-    carry_out, close, close_now, drain, forget_socket, next_output, revision, send,
+    close, close_now, forget_socket, next_output, revision, run_output, run_outputs, send,
     tell_sign_of_life, transmit, transport,
 };
 pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_fetch};
@@ -33,7 +33,7 @@ pub(crate) use self::recovery_rows::RecoveryRows;
 pub(crate) use self::requests::{Kind, Parsed, Receiver, Requests};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn};
-pub(crate) use self::sessions::{Phase, Row, Seat, Sessions, Source, Stored};
+pub(crate) use self::sessions::{Phase, Row, SessionEntry, Sessions, Source, Stored};
 pub(crate) use self::set::{Parts, ServerOptions};
 pub(crate) use self::tasks::{Job, Tasks};
 pub(crate) use self::turn::{Finish, Turn};

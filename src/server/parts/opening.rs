@@ -3,8 +3,8 @@
 use dormouse_proto::engine::{ConnId, Revision, Transport};
 
 use super::attachment::attach;
-use super::effects::{cookie, drain};
-use super::sessions::{Phase, Seat};
+use super::effects::{cookie, run_outputs};
+use super::sessions::{Phase, SessionEntry};
 use super::set::Parts;
 use crate::http::{self, Reply};
 use crate::log::Level;
@@ -13,9 +13,9 @@ use crate::sid::Key;
 
 /// Admits a client: tells it that it is connected.
 pub(crate) fn admit(parts: &Parts, key: Key, conn: ConnId) {
-    let opened = parts.sessions.with(key, |seat| {
-        seat.phase = Phase::Open;
-        (seat.session.transport(), seat.session.socket())
+    let opened = parts.sessions.with(key, |entry| {
+        entry.phase = Phase::Open;
+        (entry.session.transport(), entry.session.socket())
     });
     let (transport, socket) = opened.unwrap_or_default();
     let transport = transport.map_or("none", Transport::as_str);
@@ -23,7 +23,7 @@ pub(crate) fn admit(parts: &Parts, key: Key, conn: ConnId) {
     if socket == Some(conn) {
         accept(parts, key, conn, cookie(parts, key));
     }
-    drain(parts, key);
+    run_outputs(parts, key);
     parts.turn.mark_dirty(key);
 }
 
@@ -47,9 +47,9 @@ pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<Strin
     };
     let options = &parsed.options;
     let response = http::switch_protocols(options, &parsed.request, &client, cookie.as_deref());
-    let wanted = parts.sessions.with(key, |seat| {
-        let revision = seat.session.revision();
-        seat.session.has_socket(conn).then_some(revision)
+    let wanted = parts.sessions.with(key, |entry| {
+        let revision = entry.session.revision();
+        entry.session.has_socket(conn).then_some(revision)
     });
     let Some(revision) = wanted.flatten() else {
         parts.websockets.reject(server);
@@ -65,7 +65,7 @@ pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<Strin
             .answer(conn, Reply::new(503, http::JSON, full));
     }
     parts.sessions.add_socket(key, conn, &server);
-    let outdated = |seat: &mut Seat| seat.stored.is_outdated = true;
+    let outdated = |entry: &mut SessionEntry| entry.stored.is_outdated = true;
     parts.sessions.with(key, outdated);
     attach(parts, key, conn, &server);
     parts.requests.resolve(conn, &response);
@@ -82,7 +82,7 @@ fn take_into_use(parts: &Parts, key: Key, revision: Revision, socket: &web_sys::
 fn handle_no_socket(parts: &Parts, key: Key, conn: ConnId) {
     parts
         .sessions
-        .with(key, |seat| seat.session.handle_socket_gone(conn, true));
+        .with(key, |entry| entry.session.handle_socket_gone(conn, true));
 }
 
 #[cfg(all(test, target_arch = "wasm32"))]

@@ -7,7 +7,7 @@
 use core::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use dormouse_proto::engine::{BodyError, ConnId, Format, Frame, Refusal, Revision, jsonp};
+use dormouse_proto::engine::{BodyError, ConnId, Format, Frame, RequestError, Revision, jsonp};
 use js_sys::{Array, Function, Map, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -202,7 +202,7 @@ impl Requests {
         }
     }
 
-    pub(crate) fn refuse(&self, conn: ConnId, refusal: Refusal) {
+    pub(crate) fn refuse(&self, conn: ConnId, refusal: RequestError) {
         self.answer(conn, Reply::refusal(refusal, None));
     }
 
@@ -312,7 +312,7 @@ impl Requests {
     pub(crate) fn resume_body(&self, conn: ConnId) {
         match self.entry(conn).as_ref().and_then(key_in) {
             Some(key) => self.await_body(conn, key),
-            None => self.refuse(conn, Refusal::BadRequest),
+            None => self.refuse(conn, RequestError::BadRequest),
         }
     }
 

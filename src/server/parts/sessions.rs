@@ -19,7 +19,7 @@ pub(crate) trait Source {
 }
 
 /// A session in memory, and what belongs to it.
-pub(crate) struct Seat {
+pub(crate) struct SessionEntry {
     pub(crate) session: Session,
     /// The WebSockets of this session: the one that carries it, one that probes.
     pub(crate) sockets: Vec<(ConnId, WebSocket)>,
@@ -40,7 +40,7 @@ pub(crate) enum Phase {
     Told,
 }
 
-impl Seat {
+impl SessionEntry {
     pub(crate) fn new(session: Session, phase: Phase) -> Self {
         Self {
             session,
@@ -87,34 +87,38 @@ pub(crate) enum Row {
 
 /// All sessions in memory.
 pub(crate) struct Sessions {
-    seats: RefCell<Table<Key, Seat>>,
+    entries: RefCell<Table<Key, SessionEntry>>,
     conns: RefCell<Table<ConnId, Key>>,
     source: Weak<dyn Source>,
 }
 
 /// Looks up a session. It is not inlined, because it is used in many places.
 #[inline(never)]
-fn look_up(seats: &mut Table<Key, Seat>, key: Key) -> Option<&mut Seat> {
-    seats.get_mut(key)
+fn look_up(entries: &mut Table<Key, SessionEntry>, key: Key) -> Option<&mut SessionEntry> {
+    entries.get_mut(key)
 }
 
 impl Sessions {
     pub(crate) fn new(source: Weak<dyn Source>) -> Self {
         Self {
-            seats: RefCell::default(),
+            entries: RefCell::default(),
             conns: RefCell::default(),
             source,
         }
     }
 
     /// Calls `change` with a session, if it is in memory.
-    pub(crate) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Seat) -> T) -> Option<T> {
-        look_up(&mut self.seats.borrow_mut(), key).map(change)
+    pub(crate) fn with<T>(
+        &self,
+        key: Key,
+        change: impl FnOnce(&mut SessionEntry) -> T,
+    ) -> Option<T> {
+        look_up(&mut self.entries.borrow_mut(), key).map(change)
     }
 
     /// Returns whether a session is in memory.
     pub(crate) fn contains(&self, key: Key) -> bool {
-        self.seats.borrow().contains(key)
+        self.entries.borrow().contains(key)
     }
 
     /// Returns whether there is such a session, after restoring it if it is asleep.
@@ -133,30 +137,30 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn insert(&self, key: Key, seat: Seat) {
-        for (conn, _) in &seat.sockets {
+    pub(crate) fn insert(&self, key: Key, entry: SessionEntry) {
+        for (conn, _) in &entry.sockets {
             self.conns.borrow_mut().insert(*conn, key);
         }
-        self.seats.borrow_mut().insert(key, seat);
+        self.entries.borrow_mut().insert(key, entry);
     }
 
     pub(crate) fn remove(&self, key: Key) {
-        let seat = self.seats.borrow_mut().remove(key);
-        for (conn, _) in seat.iter().flat_map(|seat| &seat.sockets) {
+        let entry = self.entries.borrow_mut().remove(key);
+        for (conn, _) in entry.iter().flat_map(|entry| &entry.sockets) {
             self.conns.borrow_mut().remove(*conn);
         }
     }
 
     /// Returns the keys of the sessions in memory.
     pub(crate) fn keys(&self) -> Vec<Key> {
-        self.seats.borrow().keys().collect()
+        self.entries.borrow().keys().collect()
     }
 
     /// Calls `look` with all sessions. Returns `None` if they are borrowed, as in
     /// the middle of a panic.
-    pub(crate) fn try_for_each(&self, mut look: impl FnMut(Key, &Seat)) -> Option<()> {
-        for (key, seat) in self.seats.try_borrow().ok()?.iter() {
-            look(key, seat);
+    pub(crate) fn try_for_each(&self, mut look: impl FnMut(Key, &SessionEntry)) -> Option<()> {
+        for (key, entry) in self.entries.try_borrow().ok()?.iter() {
+            look(key, entry);
         }
         Some(())
     }
@@ -168,16 +172,16 @@ impl Sessions {
 
     pub(crate) fn add_socket(&self, key: Key, conn: ConnId, socket: &WebSocket) {
         self.conns.borrow_mut().insert(conn, key);
-        self.with(key, |seat| seat.sockets.push((conn, socket.clone())));
+        self.with(key, |entry| entry.sockets.push((conn, socket.clone())));
     }
 
     /// Removes a WebSocket from its session.
     pub(crate) fn take_socket(&self, key: Key, conn: ConnId) -> Option<WebSocket> {
         self.conns.borrow_mut().remove(conn);
-        let taken = self.with(key, |seat| {
-            let mut sockets = seat.sockets.iter();
+        let taken = self.with(key, |entry| {
+            let mut sockets = entry.sockets.iter();
             let position = sockets.position(|(other, _)| *other == conn)?;
-            Some(seat.sockets.remove(position).1)
+            Some(entry.sockets.remove(position).1)
         });
         taken.flatten()
     }

@@ -7,7 +7,7 @@
 use core::future::poll_fn;
 use std::rc::Rc;
 
-use dormouse_proto::engine::{Refusal, Revision, Transport};
+use dormouse_proto::engine::{RequestError, Revision, Transport};
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Request, Response};
 use worker::Env;
@@ -99,7 +99,7 @@ fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
         Ok(Admitted::Session(sid)) => {
             match objects(app, env).map(|objects| locate::by_id(&objects, &sid.object())) {
                 Ok(Some(object)) => pass_on(&object, request),
-                Ok(None) => refuse(endpoint, request, &Refusal::UnknownSid.into()).into(),
+                Ok(None) => refuse(endpoint, request, &RequestError::UnknownSid.into()).into(),
                 Err(message) => misconfigured(&message),
             }
         }
@@ -121,10 +121,10 @@ enum Admitted {
 }
 
 /// A request that is refused, and the application's message if it was its decision.
-struct Denied(Refusal, Option<String>);
+struct Denied(RequestError, Option<String>);
 
-impl From<Refusal> for Denied {
-    fn from(refusal: Refusal) -> Self {
+impl From<RequestError> for Denied {
+    fn from(refusal: RequestError) -> Self {
         Self(refusal, None)
     }
 }
@@ -142,16 +142,16 @@ fn admit(
     let transport = match query.transport.as_deref() {
         Some("polling") => Transport::Polling,
         Some("websocket") => Transport::WebSocket,
-        Some(_) | None => return Err(Refusal::UnknownTransport.into()),
+        Some(_) | None => return Err(RequestError::UnknownTransport.into()),
     };
     if !options.takes(transport) {
-        return Err(Refusal::UnknownTransport.into());
+        return Err(RequestError::UnknownTransport.into());
     }
     origins::check(options, request, url, query.j.is_some())?;
     let upgrades = http::is_upgrade(request);
     let method = request.method();
     if let Some(sid) = query.session() {
-        let sid = Sid::parse(sid).ok_or(Refusal::UnknownSid)?;
+        let sid = Sid::parse(sid).ok_or(RequestError::UnknownSid)?;
         let fits = match transport {
             Transport::Polling => !upgrades && (method == "GET" || method == "POST"),
             Transport::WebSocket => upgrades,
@@ -159,25 +159,25 @@ fn admit(
         return if fits {
             Ok(Admitted::Session(sid))
         } else {
-            Err(Refusal::BadRequest.into())
+            Err(RequestError::BadRequest.into())
         };
     }
     if method != "GET" {
-        return Err(Refusal::BadHandshakeMethod.into());
+        return Err(RequestError::BadHandshakeMethod.into());
     }
     if (transport == Transport::WebSocket) != upgrades {
-        return Err(Refusal::BadRequest.into());
+        return Err(RequestError::BadRequest.into());
     }
     let handshake = Handshake::new(request);
     if let Some(admit) = &endpoint.admit {
-        admit(&handshake).map_err(|message| Denied(Refusal::Forbidden, Some(message)))?;
+        admit(&handshake).map_err(|message| Denied(RequestError::Forbidden, Some(message)))?;
     }
     match query.eio.as_deref().and_then(Revision::from_query) {
         Some(Revision::V3) if !options.revision_3 => {
-            Err(Refusal::UnsupportedProtocolVersion.into())
+            Err(RequestError::UnsupportedProtocolVersion.into())
         }
         Some(revision) => Ok(Admitted::Handshake(revision, handshake)),
-        None => Err(Refusal::UnsupportedProtocolVersion.into()),
+        None => Err(RequestError::UnsupportedProtocolVersion.into()),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::mem;
 
 use dormouse_proto::engine::{
-    Body, ClientPacket, ConnId, Data, Frame, LATE_POLL, MAX_PACKETS, MAX_POSTS, Reason, Refusal,
-    Revision, decode_payload,
+    Body, ClientPacket, ConnId, Data, Frame, LATE_POLL, MAX_PACKETS, MAX_POSTS, Reason,
+    RequestError, Revision, decode_payload,
 };
 
 use super::{Model, Phase, Probe, Received, Reply};
@@ -16,7 +16,7 @@ impl Model {
         self.judge(now);
         match &mut self.phase {
             Phase::Polling(_) if self.get.is_some() => {
-                self.answer(request, Reply::Refused(Refusal::BadRequest));
+                self.answer(request, Reply::Refused(RequestError::BadRequest));
                 self.end(Reason::TransportError, Received::Close);
             }
             Phase::Polling(probe) => {
@@ -29,7 +29,7 @@ impl Model {
                 Some(until) if now < *until && self.overtaken.is_none() => {
                     self.overtaken = Some((request, *until));
                 }
-                _ => self.answer(request, Reply::Refused(Refusal::BadRequest)),
+                _ => self.answer(request, Reply::Refused(RequestError::BadRequest)),
             },
             Phase::Closing { .. } => {
                 let mut packets = self.take_waiting(MAX_PACKETS - 1);
@@ -44,14 +44,14 @@ impl Model {
                 self.answer(request, Reply::Packets(vec![Received::Noop]));
                 self.forget();
             }
-            Phase::Over => self.answer(request, Reply::Refused(Refusal::UnknownSid)),
+            Phase::Over => self.answer(request, Reply::Refused(RequestError::UnknownSid)),
         }
     }
 
     pub(super) fn poll_gone(&mut self, request: ConnId) {
         if self.overtaken.is_some_and(|(other, _)| other == request) {
             self.overtaken = None;
-            self.answer(request, Reply::Refused(Refusal::BadRequest));
+            self.answer(request, Reply::Refused(RequestError::BadRequest));
         }
         if self.get == Some(request) {
             self.end(Reason::TransportError, Received::Close);
@@ -62,13 +62,13 @@ impl Model {
         self.next += 1;
         self.judge(now);
         let refusal = match self.phase {
-            Phase::Farewell { .. } | Phase::Over => Refusal::UnknownSid,
-            Phase::WebSocket { .. } => Refusal::BadRequest,
+            Phase::Farewell { .. } | Phase::Over => RequestError::UnknownSid,
+            Phase::WebSocket { .. } => RequestError::BadRequest,
             Phase::Polling(_) | Phase::Closing { .. } if self.posts.len() < MAX_POSTS => {
                 self.posts.push(request);
                 return self.posts.len() == 1;
             }
-            Phase::Polling(_) | Phase::Closing { .. } => Refusal::BadRequest,
+            Phase::Polling(_) | Phase::Closing { .. } => RequestError::BadRequest,
         };
         self.answer(request, Reply::Refused(refusal));
         if matches!(self.phase, Phase::Polling(_)) {
@@ -113,7 +113,7 @@ impl Model {
     }
 
     pub(super) fn refuse_post(&mut self, request: ConnId, reason: Reason) {
-        self.answer(request, Reply::Refused(Refusal::BadRequest));
+        self.answer(request, Reply::Refused(RequestError::BadRequest));
         if self.is_alive() {
             self.end(reason, Received::Close);
         }
@@ -122,11 +122,11 @@ impl Model {
 
 /// WebSocket.
 impl Model {
-    pub(super) fn upgrade(&mut self, now: u64, conn: ConnId) -> Result<(), Refusal> {
+    pub(super) fn upgrade(&mut self, now: u64, conn: ConnId) -> Result<(), RequestError> {
         self.next += 1;
         self.judge(now);
         if !self.settings.allow_upgrades {
-            return Err(Refusal::BadRequest);
+            return Err(RequestError::BadRequest);
         }
         match &mut self.phase {
             Phase::Polling(probe @ None) => {
@@ -141,7 +141,7 @@ impl Model {
                 self.expected.closed.push((conn, 1000));
             }
             Phase::Closing { .. } | Phase::Farewell { .. } | Phase::Over => {
-                return Err(Refusal::UnknownSid);
+                return Err(RequestError::UnknownSid);
             }
         }
         Ok(())

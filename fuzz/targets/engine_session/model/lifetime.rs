@@ -2,7 +2,9 @@
 
 use std::mem;
 
-use dormouse_proto::engine::{ConnId, FAREWELL, Flush, MAX_PACKETS, Reason, Refusal, Revision};
+use dormouse_proto::engine::{
+    ConnId, FAREWELL, Flush, MAX_PACKETS, Reason, RequestError, Revision,
+};
 
 use super::{Model, Phase, Received, Reply};
 
@@ -41,7 +43,7 @@ impl Model {
     pub(super) fn timeout(&mut self, now: u64) {
         self.expire(now);
         if let Some((request, _)) = self.overtaken.take_if(|(_, until)| now >= *until) {
-            self.answer(request, Reply::Refused(Refusal::BadRequest));
+            self.answer(request, Reply::Refused(RequestError::BadRequest));
         }
         let timeout = self.settings.upgrade_timeout.as_millis() as u64;
         if let Phase::Polling(Some(probe))
@@ -125,12 +127,12 @@ impl Model {
 
     pub(super) fn conclude(&mut self, reason: Reason) {
         if let Some((request, _)) = self.overtaken.take() {
-            self.answer(request, Reply::Refused(Refusal::BadRequest));
+            self.answer(request, Reply::Refused(RequestError::BadRequest));
         }
         for request in mem::take(&mut self.posts) {
             let reply = match reason {
                 Reason::ForcedClose => Reply::Received,
-                _ => Reply::Refused(Refusal::BadRequest),
+                _ => Reply::Refused(RequestError::BadRequest),
             };
             self.answer(request, reply);
         }

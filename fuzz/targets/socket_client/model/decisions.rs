@@ -2,7 +2,8 @@
 
 use dormouse_proto::engine;
 use dormouse_proto::socket::{
-    Admission, Args, INTERNAL_ERROR, JoinError, JoinId, Offset, Reason, Recovered, Route, Socket,
+    Admission, Args, INTERNAL_ERROR, JoinError, JoinId, Offset, Reason, RecoveredSocket, Route,
+    Socket,
 };
 
 use super::super::told::{Said, Told};
@@ -23,9 +24,9 @@ impl Model {
             Phase::Over(reason) => State::Abandoned(reason),
         };
         let since = recovered.as_ref().map(|it| it.since);
-        let recovered = recovered.unwrap_or(Recovered {
+        let recovered = recovered.unwrap_or(RecoveredSocket {
             rooms: vec![id.clone()],
-            ..Recovered::default()
+            ..RecoveredSocket::default()
         });
         self.sockets.push(Joined {
             join,
@@ -42,8 +43,8 @@ impl Model {
         });
     }
 
-    pub(in super::super) fn recovered(&self) -> Recovered {
-        Recovered {
+    pub(in super::super) fn recovered(&self) -> RecoveredSocket {
+        RecoveredSocket {
             rooms: vec!["id".to_owned(), "y".to_owned()],
             data: Some("1".to_owned()),
             since: Offset(3),

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Buffered, Probe, Reason, Refusal, Revision, ServerPacket, Session, State, websocket};
+use super::{
+    Buffered, Probe, Reason, RequestError, Revision, ServerPacket, Session, SessionState, websocket,
+};
 use crate::Timestamp;
 
 /// The evidence that the client is still there.
@@ -84,20 +86,20 @@ impl Session {
             cause: Cause::Farewell,
         };
         match &self.state {
-            State::Polling(_) => Some(heartbeat),
-            State::Probing(_, probe) => Some(heartbeat.min(self.probe_deadline(probe))),
-            State::WebSocket(_) => {
+            SessionState::Polling(_) => Some(heartbeat),
+            SessionState::Probing(_, probe) => Some(heartbeat.min(self.probe_deadline(probe))),
+            SessionState::WebSocket(_) => {
                 let needed = self.revision == Revision::V4 || !self.settings.sleeps();
                 needed.then_some(heartbeat)
             }
-            State::Closing { until, probe, .. } => {
+            SessionState::Closing { until, probe, .. } => {
                 let probe = probe.as_ref().map(|probe| self.probe_deadline(probe));
                 probe.into_iter().chain([farewell(*until)]).min()
             }
-            State::Closed {
+            SessionState::Closed {
                 farewell: Some(until),
             } => Some(farewell(*until)),
-            State::Closed { farewell: None } => None,
+            SessionState::Closed { farewell: None } => None,
         }
     }
 
@@ -135,7 +137,7 @@ impl Session {
     /// Takes in a heartbeat that the runtime answered while the object slept: the
     /// client was there at `at`.
     pub fn handle_sign_of_life(&mut self, at: Timestamp) {
-        let State::WebSocket(socket) = &mut self.state else {
+        let SessionState::WebSocket(socket) = &mut self.state else {
             return;
         };
         match (self.revision, self.heartbeat.pinged) {
@@ -167,7 +169,7 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.expire(now);
         if let Some((request, _)) = self.overtaken.take_if(|(_, until)| now >= *until) {
-            self.refuse(request, Refusal::BadRequest);
+            self.refuse(request, RequestError::BadRequest);
         }
         let timeout = self.settings.upgrade_timeout;
         if let Some(probe) = self.probe_mut() {
@@ -208,8 +210,8 @@ impl Session {
         if self.transport().is_some() && now >= self.expiry() {
             self.end(Reason::PingTimeout, ServerPacket::Close);
         }
-        if let State::Closing { until, .. }
-        | State::Closed {
+        if let SessionState::Closing { until, .. }
+        | SessionState::Closed {
             farewell: Some(until),
         } = &self.state
             && now >= *until
@@ -236,7 +238,7 @@ impl Session {
             sent: now,
             looked: now,
         });
-        if let State::WebSocket(socket) = &mut self.state {
+        if let SessionState::WebSocket(socket) = &mut self.state {
             socket.handle_ping_sent();
         }
         self.changed = true;
@@ -245,7 +247,7 @@ impl Session {
 
     /// Takes in the proof that the client is there.
     pub(super) fn prove(&mut self, now: Timestamp) {
-        if let State::WebSocket(socket) = &mut self.state {
+        if let SessionState::WebSocket(socket) = &mut self.state {
             match self.revision {
                 Revision::V3 => socket.handle_sign(),
                 Revision::V4 => socket.handle_pong(),

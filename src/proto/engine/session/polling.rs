@@ -10,8 +10,8 @@ use core::mem;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, ClientPacket, ConnId, Data, Format, Output, Reason, Refusal, Revision, ServerPacket,
-    Session, State, Violation,
+    Answer, ClientPacket, ConnId, Data, Format, Output, Reason, RequestError, Revision,
+    ServerPacket, Session, SessionState, Violation,
 };
 use crate::Timestamp;
 use crate::engine::{Body, LATE_POLL, MAX_PACKETS, MAX_POSTS, decode_payload};
@@ -149,24 +149,25 @@ impl Session {
     pub fn handle_poll(&mut self, now: Timestamp, request: ConnId, format: Format) {
         self.judge(now);
         match &mut self.state {
-            State::Polling(Polling { poll, .. }) | State::Probing(Polling { poll, .. }, _)
+            SessionState::Polling(Polling { poll, .. })
+            | SessionState::Probing(Polling { poll, .. }, _)
                 if matches!(poll, Poll::Waiting(..)) =>
             {
-                self.refuse(request, Refusal::BadRequest);
+                self.refuse(request, RequestError::BadRequest);
                 self.end(Reason::TransportError, ServerPacket::Close);
             }
-            State::Polling(polling) => polling.poll = Poll::Waiting(request, format),
-            State::Probing(polling, probe) => {
+            SessionState::Polling(polling) => polling.poll = Poll::Waiting(request, format),
+            SessionState::Probing(polling, probe) => {
                 polling.poll = Poll::Waiting(request, format);
                 probe.late_poll = Some(now + LATE_POLL);
             }
-            State::WebSocket(socket) => match socket.late_poll {
+            SessionState::WebSocket(socket) => match socket.late_poll {
                 Some(until) if now < until && self.overtaken.is_none() => {
                     self.overtaken = Some((request, until));
                 }
-                Some(_) | None => self.refuse(request, Refusal::BadRequest),
+                Some(_) | None => self.refuse(request, RequestError::BadRequest),
             },
-            State::Closing { outbox, .. } => {
+            SessionState::Closing { outbox, .. } => {
                 let mut packets = outbox.take_some(MAX_PACKETS - 1);
                 let is_last = outbox.len() == 0;
                 if is_last {
@@ -178,11 +179,13 @@ impl Session {
                     self.forget();
                 }
             }
-            State::Closed { farewell: Some(_) } => {
+            SessionState::Closed { farewell: Some(_) } => {
                 self.forget();
                 self.answer_packets(request, format, &[ServerPacket::Noop]);
             }
-            State::Closed { farewell: None } => self.refuse(request, Refusal::UnknownSid),
+            SessionState::Closed { farewell: None } => {
+                self.refuse(request, RequestError::UnknownSid)
+            }
         }
     }
 
@@ -193,9 +196,9 @@ impl Session {
             .take_if(|(other, _)| *other == request)
             .is_some()
         {
-            self.refuse(request, Refusal::BadRequest);
+            self.refuse(request, RequestError::BadRequest);
         }
-        if let State::Polling(polling) | State::Probing(polling, _) = &self.state
+        if let SessionState::Polling(polling) | SessionState::Probing(polling, _) = &self.state
             && matches!(polling.poll, Poll::Waiting(waiting, _) if waiting == request)
         {
             self.end(Reason::TransportError, ServerPacket::Close);
@@ -215,14 +218,14 @@ impl Session {
     pub fn handle_post(&mut self, now: Timestamp, request: ConnId) -> bool {
         self.judge(now);
         match &self.state {
-            State::Closed { .. } => self.refuse(request, Refusal::UnknownSid),
-            State::WebSocket(_) => self.refuse(request, Refusal::BadRequest),
-            State::Polling(_) | State::Probing(..) | State::Closing { .. } => {
+            SessionState::Closed { .. } => self.refuse(request, RequestError::UnknownSid),
+            SessionState::WebSocket(_) => self.refuse(request, RequestError::BadRequest),
+            SessionState::Polling(_) | SessionState::Probing(..) | SessionState::Closing { .. } => {
                 if self.posts.len() < MAX_POSTS {
                     self.posts.push_back(request);
                     return self.posts.len() == 1;
                 }
-                self.refuse(request, Refusal::BadRequest);
+                self.refuse(request, RequestError::BadRequest);
                 self.end(Reason::TransportError, ServerPacket::Close);
             }
         }
@@ -256,7 +259,7 @@ impl Session {
         match result {
             Ok(answer) => self.answer(request, answer),
             Err(Violation(reason)) => {
-                self.refuse(request, Refusal::BadRequest);
+                self.refuse(request, RequestError::BadRequest);
                 self.end(reason, ServerPacket::Close);
             }
         }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnId, Heartbeat, Poll, Revision, Session, State};
+use super::{ConnId, Heartbeat, Poll, Revision, Session, SessionState};
 use crate::Timestamp;
 use crate::engine::settings::Settings;
 use crate::versioned::{self, SnapshotError};
@@ -18,7 +18,7 @@ const VERSION: u8 = 2;
 struct Saving<'a> {
     revision: Revision,
     b64: bool,
-    state: &'a State,
+    state: &'a SessionState,
     posts: &'a VecDeque<ConnId>,
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
@@ -29,7 +29,7 @@ struct Saving<'a> {
 struct Saved {
     revision: Revision,
     b64: bool,
-    state: State,
+    state: SessionState,
     posts: VecDeque<ConnId>,
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
@@ -90,7 +90,7 @@ impl Session {
         if self.posts.front().copied() != first {
             self.read_next_post();
         }
-        if let State::Polling(polling) | State::Probing(polling, _) = &mut self.state
+        if let SessionState::Polling(polling) | SessionState::Probing(polling, _) = &mut self.state
             && let Poll::Waiting(request, _) = polling.poll
             && !is_there(request)
         {

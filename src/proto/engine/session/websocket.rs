@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClientPacket, ConnId, Data, Frame, Output, Poll, Reason, Refusal, Revision, ServerPacket,
-    Session, State, Violation,
+    ClientPacket, ConnId, Data, Frame, Output, Poll, Reason, RequestError, Revision, ServerPacket,
+    Session, SessionState, Violation,
 };
 use crate::Timestamp;
 use crate::engine::LATE_POLL;
@@ -23,7 +23,7 @@ const PROBE: &str = "probe";
 
 /// The WebSocket that carries a session.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Socket {
+pub(super) struct WebSocket {
     pub(super) conn: ConnId,
     /// The bytes sent since the last sign of life.
     pub(super) unproven: usize,
@@ -52,7 +52,7 @@ impl Probe {
     }
 }
 
-impl Socket {
+impl WebSocket {
     pub(super) fn new(conn: ConnId) -> Self {
         Self {
             conn,
@@ -93,15 +93,15 @@ impl Session {
     /// # Errors
     ///
     /// The request has to be refused: the session is over, or may not upgrade.
-    pub fn handle_upgrade(&mut self, now: Timestamp, socket: ConnId) -> Result<(), Refusal> {
+    pub fn handle_upgrade(&mut self, now: Timestamp, socket: ConnId) -> Result<(), RequestError> {
         self.judge(now);
         if !self.settings.allow_upgrades {
-            return Err(Refusal::BadRequest);
+            return Err(RequestError::BadRequest);
         }
         match &mut self.state {
-            State::Polling(polling) => {
+            SessionState::Polling(polling) => {
                 let polling = core::mem::take(polling);
-                self.state = State::Probing(
+                self.state = SessionState::Probing(
                     polling,
                     Probe {
                         conn: socket,
@@ -112,8 +112,12 @@ impl Session {
                 );
                 self.changed = true;
             }
-            State::Probing(..) | State::WebSocket(_) => self.close_socket(socket, CLOSE_NORMAL),
-            State::Closing { .. } | State::Closed { .. } => return Err(Refusal::UnknownSid),
+            SessionState::Probing(..) | SessionState::WebSocket(_) => {
+                self.close_socket(socket, CLOSE_NORMAL)
+            }
+            SessionState::Closing { .. } | SessionState::Closed { .. } => {
+                return Err(RequestError::UnknownSid);
+            }
         }
         Ok(())
     }
@@ -145,17 +149,21 @@ impl Session {
     /// Returns the WebSocket that is to take over.
     pub(super) fn probe(&self) -> Option<&Probe> {
         match &self.state {
-            State::Probing(_, probe) => Some(probe),
-            State::Closing { probe, .. } => probe.as_ref(),
-            State::Polling(_) | State::WebSocket(_) | State::Closed { .. } => None,
+            SessionState::Probing(_, probe) => Some(probe),
+            SessionState::Closing { probe, .. } => probe.as_ref(),
+            SessionState::Polling(_) | SessionState::WebSocket(_) | SessionState::Closed { .. } => {
+                None
+            }
         }
     }
 
     pub(super) fn probe_mut(&mut self) -> Option<&mut Probe> {
         match &mut self.state {
-            State::Probing(_, probe) => Some(probe),
-            State::Closing { probe, .. } => probe.as_mut(),
-            State::Polling(_) | State::WebSocket(_) | State::Closed { .. } => None,
+            SessionState::Probing(_, probe) => Some(probe),
+            SessionState::Closing { probe, .. } => probe.as_mut(),
+            SessionState::Polling(_) | SessionState::WebSocket(_) | SessionState::Closed { .. } => {
+                None
+            }
         }
     }
 
@@ -200,8 +208,8 @@ impl Session {
 
     fn complete_upgrade(&mut self, now: Timestamp) {
         let (polling, probe) = match &mut self.state {
-            State::Probing(polling, probe) => (polling, probe),
-            State::Closing {
+            SessionState::Probing(polling, probe) => (polling, probe),
+            SessionState::Closing {
                 outbox,
                 probe: Some(probe),
                 ..
@@ -210,13 +218,13 @@ impl Session {
                 self.flush(socket, packets);
                 return self.forget();
             }
-            State::Polling(_)
-            | State::WebSocket(_)
-            | State::Closing { probe: None, .. }
-            | State::Closed { .. } => return,
+            SessionState::Polling(_)
+            | SessionState::WebSocket(_)
+            | SessionState::Closing { probe: None, .. }
+            | SessionState::Closed { .. } => return,
         };
         let until = now + LATE_POLL;
-        let mut socket = Socket::new(probe.conn);
+        let mut socket = WebSocket::new(probe.conn);
         socket.late_poll = Some(until);
         let (poll, late) = (polling.poll, probe.late_poll.is_some());
         let packets = polling.outbox.take();
@@ -231,7 +239,7 @@ impl Session {
         }
         self.outputs.push_back(Output::Upgraded);
         socket.handle_sent(self.flush(socket.conn, packets));
-        self.state = State::WebSocket(socket);
+        self.state = SessionState::WebSocket(socket);
     }
 
     /// Sends what has waited for a `GET`. Returns the number of bytes.
@@ -248,12 +256,13 @@ impl Session {
     /// Gives up an upgrade: polling goes on without the WebSocket.
     pub(super) fn abandon_probe(&mut self) {
         match &mut self.state {
-            State::Probing(polling, _) => {
-                self.state = State::Polling(core::mem::take(polling));
+            SessionState::Probing(polling, _) => {
+                self.state = SessionState::Polling(core::mem::take(polling));
                 self.changed = true;
             }
-            State::Closing { probe, .. } => self.changed |= probe.take().is_some(),
-            State::Polling(_) | State::WebSocket(_) | State::Closed { .. } => {}
+            SessionState::Closing { probe, .. } => self.changed |= probe.take().is_some(),
+            SessionState::Polling(_) | SessionState::WebSocket(_) | SessionState::Closed { .. } => {
+            }
         }
     }
 
@@ -281,7 +290,7 @@ impl Session {
         if self.is_strained() && self.revision == Revision::V4 {
             self.ping_unless_pending(now);
         }
-        let State::WebSocket(socket) = &mut self.state else {
+        let SessionState::WebSocket(socket) = &mut self.state else {
             return false;
         };
         socket.handle_sent(bytes);
@@ -296,11 +305,11 @@ impl Session {
     /// been sent.
     pub(super) fn is_strained(&self) -> bool {
         match &self.state {
-            State::WebSocket(socket) => socket.unproven > self.settings.max_unproven / 2,
-            State::Polling(_)
-            | State::Probing(..)
-            | State::Closing { .. }
-            | State::Closed { .. } => false,
+            SessionState::WebSocket(socket) => socket.unproven > self.settings.max_unproven / 2,
+            SessionState::Polling(_)
+            | SessionState::Probing(..)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::socket::{Definition, JoinId, Pending, Socket, State};
+use super::socket::{Definition, JoinId, Pending, Socket, SocketState};
 use super::{Connection, INTERNAL_ERROR, Output, Phase};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
@@ -22,7 +22,7 @@ pub struct Admission {
     /// The application's definition that it belongs to.
     pub definition: Definition,
     /// Its stored state, if its client has come back in time.
-    pub recovered: Option<Recovered>,
+    pub recovered: Option<RecoveredSocket>,
 }
 
 impl Admission {
@@ -37,7 +37,7 @@ impl Admission {
 
 /// The state of a socket whose client has come back in time.
 #[derive(Clone, Debug, Default)]
-pub struct Recovered {
+pub struct RecoveredSocket {
     /// The rooms it was in.
     pub rooms: Vec<String>,
     /// The data that the application attached to it.
@@ -94,11 +94,11 @@ impl Connection {
             socket.rooms = recovered.rooms;
             socket.data = recovered.data;
             socket.since = Some(recovered.since);
-            socket.state = State::Asked(Pending::new(recovered.missed));
+            socket.state = SocketState::Asked(Pending::new(recovered.missed));
         }
         // The client asked, and its session ended before this was called.
         if let Phase::Closed(reason) = self.phase {
-            socket.state = State::Abandoned(reason);
+            socket.state = SocketState::Abandoned(reason);
         }
         self.sockets.push(socket);
         join
@@ -107,9 +107,9 @@ impl Connection {
     /// Makes the socket visible to others: it has passed the middlewares.
     pub fn admit(&mut self, join: JoinId) {
         if let Some(socket) = self.socket_mut(join)
-            && let State::Asked(pending) = &mut socket.state
+            && let SocketState::Asked(pending) = &mut socket.state
         {
-            socket.state = State::Admitted(core::mem::take(pending));
+            socket.state = SocketState::Admitted(core::mem::take(pending));
             self.outputs.push_back(Output::Present(join));
         }
     }
@@ -126,15 +126,15 @@ impl Connection {
             return false;
         };
         let Pending { missed, held, .. } = match &mut socket.state {
-            State::Admitted(pending) => core::mem::take(pending),
-            State::Abandoned(reason) => {
+            SocketState::Admitted(pending) => core::mem::take(pending),
+            SocketState::Abandoned(reason) => {
                 let reason = *reason;
                 self.lose(join, reason);
                 return false;
             }
-            State::Asked(_) | State::Connected | State::Leaving => return false,
+            SocketState::Asked(_) | SocketState::Connected | SocketState::Leaving => return false,
         };
-        socket.state = State::Connected;
+        socket.state = SocketState::Connected;
         socket.unstored = socket.pid.is_some();
         self.changed = true;
         if let Phase::Open { join_by } = &mut self.phase {
@@ -178,7 +178,8 @@ impl Connection {
     /// Refuses the socket, and tells its client why. `data` is JSON.
     pub fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) {
         let undecided = |socket: &Socket| {
-            socket.join == join && !matches!(socket.state, State::Connected | State::Leaving)
+            socket.join == join
+                && !matches!(socket.state, SocketState::Connected | SocketState::Leaving)
         };
         let Some(position) = self.sockets.iter().position(undecided) else {
             return;
@@ -254,7 +255,7 @@ impl Connection {
     /// Forgets a socket of which the application has been told that it has gone.
     pub fn forget(&mut self, join: JoinId) {
         let leaving =
-            |socket: &Socket| socket.join == join && matches!(socket.state, State::Leaving);
+            |socket: &Socket| socket.join == join && matches!(socket.state, SocketState::Leaving);
         self.sockets.retain(|socket| !leaving(socket));
     }
 }
@@ -264,9 +265,9 @@ impl Connection {
     /// Returns the route of a packet for a socket.
     pub fn route(&self, join: JoinId) -> Route {
         match self.socket(join).map(|socket| &socket.state) {
-            Some(State::Connected) => Route::Send,
-            Some(State::Asked(_) | State::Admitted(_)) => Route::Hold,
-            Some(State::Abandoned(_) | State::Leaving) | None => Route::Gone,
+            Some(SocketState::Connected) => Route::Send,
+            Some(SocketState::Asked(_) | SocketState::Admitted(_)) => Route::Hold,
+            Some(SocketState::Abandoned(_) | SocketState::Leaving) | None => Route::Gone,
         }
     }
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::socket::{Definition, JoinId, Pending, Socket, State};
+use super::socket::{Definition, JoinId, Pending, Socket, SocketState};
 use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
 use crate::socket::{Decoder, Offset, Protocol, Settings};
 use crate::versioned::{self, SnapshotError};
@@ -187,8 +187,8 @@ impl SavedSocket {
             },
             unstored: false,
             state: match self.is_connected {
-                true => State::Connected,
-                false => State::Asked(Pending::default()),
+                true => SocketState::Connected,
+                false => SocketState::Asked(Pending::default()),
             },
         }
     }

@@ -38,7 +38,7 @@ pub struct Socket {
     pub(in crate::socket) definition: Definition,
     /// Its stored form is out of date.
     pub(in crate::socket) unstored: bool,
-    pub(in crate::socket) state: State,
+    pub(in crate::socket) state: SocketState,
 }
 
 /// The application's definition of a socket's namespace, as two numbers that only
@@ -66,7 +66,7 @@ pub struct Definition {
 ///      the session ends before the decision: Abandoned ───────┘ accept
 /// ```
 #[derive(Debug)]
-pub(in crate::socket) enum State {
+pub(in crate::socket) enum SocketState {
     /// The middlewares decide. Nobody else sees the socket yet.
     Asked(Pending),
     /// It has passed them, and `on_connect` decides: others see it.
@@ -125,7 +125,7 @@ impl Socket {
             since: None,
             definition,
             unstored: false,
-            state: State::Asked(Pending::default()),
+            state: SocketState::Asked(Pending::default()),
         }
     }
 
@@ -183,31 +183,31 @@ impl Socket {
 
     /// Returns whether its client has been told that it is connected.
     pub fn is_connected(&self) -> bool {
-        matches!(self.state, State::Connected)
+        matches!(self.state, SocketState::Connected)
     }
 
     /// Returns whether others see it: it has passed the middlewares and has not
     /// gone.
     pub fn is_present(&self) -> bool {
         match self.state {
-            State::Admitted(_) | State::Connected => true,
-            State::Asked(_) | State::Abandoned(_) | State::Leaving => false,
+            SocketState::Admitted(_) | SocketState::Connected => true,
+            SocketState::Asked(_) | SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
 
     /// Returns whether the application has not decided about it yet.
     pub fn is_undecided(&self) -> bool {
         match self.state {
-            State::Asked(_) | State::Admitted(_) => true,
-            State::Connected | State::Abandoned(_) | State::Leaving => false,
+            SocketState::Asked(_) | SocketState::Admitted(_) => true,
+            SocketState::Connected | SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
 
     /// Returns whether it is in its namespace, or may still be let in.
     pub(in crate::socket) fn is_current(&self) -> bool {
         match self.state {
-            State::Asked(_) | State::Admitted(_) | State::Connected => true,
-            State::Abandoned(_) | State::Leaving => false,
+            SocketState::Asked(_) | SocketState::Admitted(_) | SocketState::Connected => true,
+            SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
 }
@@ -216,8 +216,8 @@ impl Socket {
     /// Holds a packet until the client has been told that it is connected.
     pub(super) fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
         match &mut self.state {
-            State::Asked(pending) | State::Admitted(pending) => pending.hold(packet),
-            State::Connected | State::Abandoned(_) | State::Leaving => false,
+            SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.hold(packet),
+            SocketState::Connected | SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
 }

@@ -88,7 +88,7 @@ fn what_was_missed_comes_before_the_news_and_what_was_held_behind_it() {
     };
     let a = rig.begin_again(
         "/a",
-        Recovered {
+        RecoveredSocket {
             rooms: vec!["room".into(), "sid".into()],
             data: Some("1".into()),
             since: Offset(3),

@@ -16,8 +16,8 @@ use self::rows::Rows;
 use super::*;
 use crate::Timestamp;
 use crate::socket::recovery::{
-    EventRow, Expired, Failed, NotStored, Number, Recovery, Request, Settings, SocketRow, Store,
-    StoredSocket, Usage,
+    EventRow, Expired, Failed, NotStored, Number, Recovery, RecoveryRequest, Settings, SocketRow,
+    Store, StoredSocket, Usage,
 };
 
 /// The time at which everything begins.
@@ -112,7 +112,7 @@ impl Rig {
 
     /// Returns what a client gets that comes back: the texts it has missed.
     fn come_back(&mut self, socket: &StoredSocket, offset: Option<Offset>) -> Option<Vec<String>> {
-        let request = Request {
+        let request = RecoveryRequest {
             pid: socket.pid.clone(),
             offset,
         };
@@ -130,7 +130,7 @@ impl Rig {
 
     /// Returns what is stored of a client's socket.
     fn stored(&mut self, name: &str) -> StoredSocket {
-        let request = Request {
+        let request = RecoveryRequest {
             pid: alloc::format!("pid of {name}"),
             offset: None,
         };

@@ -11,8 +11,8 @@ use super::wire;
 use crate::Timestamp;
 use crate::engine::{self, Data};
 use crate::socket::{
-    Admission, Args, Auth, Connection, Encoded, Incoming, JoinId, Output, Protocol, Recovered,
-    ServerPacket, Settings,
+    Admission, Args, Auth, Connection, Encoded, Incoming, JoinId, Output, Protocol,
+    RecoveredSocket, ServerPacket, Settings,
 };
 
 pub(super) const BOTH: [Protocol; 2] = [Protocol::V4, Protocol::V5];
@@ -69,7 +69,7 @@ impl Rig {
     }
 
     /// Begins to decide about a client that has come back.
-    pub(super) fn begin_again(&mut self, namespace: &str, recovered: Recovered) -> JoinId {
+    pub(super) fn begin_again(&mut self, namespace: &str, recovered: RecoveredSocket) -> JoinId {
         let admission = Admission {
             pid: Some("pid".into()),
             recovered: Some(recovered),

@@ -1,6 +1,6 @@
 //! Clients of both protocols in one object: whatever they say and whatever the
 //! application decides, in any order. Who is in which room and who owes an
-//! acknowledgement is known to [`Rooms`] and [`Acks`], and to a model that looks
+//! acknowledgement is known to [`Rooms`] and [`AwaitedAcks`], and to a model that looks
 //! through everybody.
 
 mod step;
@@ -58,7 +58,7 @@ struct Asked {
 struct Object {
     clients: Vec<Client>,
     rooms: Rooms<Name>,
-    acks: Acks<Name, u32>,
+    acks: AwaitedAcks<Name, u32>,
     asked: BTreeMap<u32, Asked>,
     events: u32,
 }
@@ -68,7 +68,7 @@ impl Object {
         let mut object = Self {
             clients: protocols.iter().copied().map(Client::open).collect(),
             rooms: Rooms::default(),
-            acks: Acks::begin_at(LAST_ACK - 2),
+            acks: AwaitedAcks::begin_at(LAST_ACK - 2),
             asked: BTreeMap::new(),
             events: 0,
         };
@@ -227,10 +227,10 @@ impl Object {
             Output::Connect(request) => {
                 let missed = Args::new("[\"missed\"]", Vec::new());
                 let admission = Admission {
-                    recovered: Some(Recovered {
+                    recovered: Some(RecoveredSocket {
                         rooms: vec!["sid".into(), "x".into()],
                         missed: vec![(Offset(1), missed)],
-                        ..Recovered::default()
+                        ..RecoveredSocket::default()
                     }),
                     ..Admission::new("sid")
                 };

@@ -94,9 +94,9 @@ fn offsets_are_for_those_who_understand_them() {
     let mut rig = Rig::new(Protocol::V4);
     rig.outputs();
     let missed = Args::new("[\"missed\"]", Vec::new());
-    let recovered = Recovered {
+    let recovered = RecoveredSocket {
         missed: [(Offset(7), missed)].into(),
-        ..Recovered::default()
+        ..RecoveredSocket::default()
     };
     let root = rig.begin_again("/", recovered);
     assert_eq!(rig.accept(root), "present #0; > 2[\"missed\"]; > 0");

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use super::rig::{BOTH, OPENED, Rig, event, text};
 use super::*;
 use crate::engine;
-use crate::socket::connection::socket::State;
+use crate::socket::connection::socket::SocketState;
 
 const N: JoinId = JoinId(1);
 
@@ -131,11 +131,11 @@ fn describe(rig: &Rig) -> String {
     let sockets = sockets.filter(|socket| socket.namespace() == "/n");
     let mut all: Vec<String> = sockets
         .map(|socket| match &socket.state {
-            State::Asked(pending) => format!("asked, {} held", pending.held.len()),
-            State::Admitted(pending) => format!("admitted, {} held", pending.held.len()),
-            State::Connected => format!("connected, in {}", socket.rooms().join(" ")),
-            State::Abandoned(reason) => format!("abandoned: {reason}"),
-            State::Leaving => "leaving".into(),
+            SocketState::Asked(pending) => format!("asked, {} held", pending.held.len()),
+            SocketState::Admitted(pending) => format!("admitted, {} held", pending.held.len()),
+            SocketState::Connected => format!("connected, in {}", socket.rooms().join(" ")),
+            SocketState::Abandoned(reason) => format!("abandoned: {reason}"),
+            SocketState::Leaving => "leaving".into(),
         })
         .collect();
     if all.is_empty() {

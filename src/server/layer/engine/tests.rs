@@ -88,8 +88,8 @@ impl Rig {
     /// A session that the layer knows, on a WebSocket.
     fn add(&self, number: u8) -> web_sys::WebSocket {
         let socket = self.object.add_on_socket(number, Phase::Open);
-        self.object.with(number, |seat| {
-            assert!(self.layer.restore(key(number), None, &seat.session));
+        self.object.with(number, |entry| {
+            assert!(self.layer.restore(key(number), None, &entry.session));
         });
         socket
     }
@@ -103,7 +103,7 @@ impl Rig {
     }
 
     fn phase(&self) -> Phase {
-        self.object.with(1, |seat| seat.phase)
+        self.object.with(1, |entry| entry.phase)
     }
 }
 
@@ -349,7 +349,7 @@ fn all_clients_are_disconnected_sleeping_ones_among_them() {
     assert!(matches!(rig.call(Request::CloseAll), Ok(Reply::Done)));
     assert_eq!(done(&socket), "close 1000");
     for number in [1, 2] {
-        let phase = rig.object.with(number, |seat| seat.phase);
+        let phase = rig.object.with(number, |entry| entry.phase);
         assert_eq!(phase, Phase::Ended(Reason::ForcedClose));
     }
     let again = rig.call(Request::Close(key(1)));

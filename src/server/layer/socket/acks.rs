@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Acks, Args, Waiting};
+use dormouse_proto::socket::{Args, AwaitedAcks, Waiting};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 
@@ -13,12 +13,12 @@ use crate::port::Spot;
 
 /// The acknowledgements that are awaited, and whom to tell when the last has come.
 #[derive(Clone)]
-pub(super) struct PendingAcks(Rc<RefCell<Acks<Spot, oneshot::Sender<()>>>>);
+pub(super) struct PendingAcks(Rc<RefCell<AwaitedAcks<Spot, oneshot::Sender<()>>>>);
 
 impl Default for PendingAcks {
     fn default() -> Self {
         let first = u32::from_le_bytes(platform::random());
-        Self(Rc::new(RefCell::new(Acks::begin_at(first))))
+        Self(Rc::new(RefCell::new(AwaitedAcks::begin_at(first))))
     }
 }
 

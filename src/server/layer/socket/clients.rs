@@ -15,7 +15,7 @@ use crate::sid::Key;
 use crate::table::Table;
 
 /// A client's state besides its session.
-pub(super) struct Client {
+pub(super) struct ClientEntry {
     pub(super) connection: Connection,
     /// What is stored of its handshake.
     pub(super) stored: Rc<StoredHandshake>,
@@ -43,7 +43,7 @@ struct Stored {
     handshake: StoredHandshake,
 }
 
-impl Client {
+impl ClientEntry {
     /// A new client with all of its handshake, and the names of the headers that are
     /// not kept.
     pub(super) fn open(
@@ -126,21 +126,25 @@ impl Client {
 
 /// All clients in memory.
 #[derive(Default)]
-pub(super) struct Clients(RefCell<Table<Key, Client>>);
+pub(super) struct Clients(RefCell<Table<Key, ClientEntry>>);
 
 /// Looks up a client. It is not inlined, because it is used in many places.
 #[inline(never)]
-fn look_up(clients: &mut Table<Key, Client>, key: Key) -> Option<&mut Client> {
+fn look_up(clients: &mut Table<Key, ClientEntry>, key: Key) -> Option<&mut ClientEntry> {
     clients.get_mut(key)
 }
 
 impl Clients {
     /// Calls `change` with a client, if it is in memory.
-    pub(super) fn with<T>(&self, key: Key, change: impl FnOnce(&mut Client) -> T) -> Option<T> {
+    pub(super) fn with<T>(
+        &self,
+        key: Key,
+        change: impl FnOnce(&mut ClientEntry) -> T,
+    ) -> Option<T> {
         look_up(&mut self.0.borrow_mut(), key).map(change)
     }
 
-    pub(super) fn insert(&self, key: Key, client: Client) {
+    pub(super) fn insert(&self, key: Key, client: ClientEntry) {
         self.0.borrow_mut().insert(key, client);
     }
 
@@ -148,7 +152,7 @@ impl Clients {
         self.0.borrow_mut().remove(key);
     }
 
-    pub(super) fn for_each(&self, mut look: impl FnMut(Key, &Client)) {
+    pub(super) fn for_each(&self, mut look: impl FnMut(Key, &ClientEntry)) {
         for (key, client) in self.0.borrow().iter() {
             look(key, client);
         }
@@ -156,20 +160,20 @@ impl Clients {
 
     /// Returns the next output of a client's connection.
     pub(super) fn poll_output(&self, key: Key) -> Option<Output> {
-        let poll = |client: &mut Client| client.connection.poll_output();
+        let poll = |client: &mut ClientEntry| client.connection.poll_output();
         self.with(key, poll).flatten()
     }
 
     /// Returns what must survive sleep of a client.
     pub(super) fn content(&self, key: Key) -> Vec<u8> {
         let clients = self.0.try_borrow();
-        let content = clients.map(|clients| clients.get(key).map(Client::content));
+        let content = clients.map(|clients| clients.get(key).map(ClientEntry::content));
         content.ok().flatten().unwrap_or_default()
     }
 
     /// Returns whether a client has changed since this was last called.
     pub(super) fn take_changed(&self, key: Key) -> bool {
-        let changed = |client: &mut Client| client.connection.take_changed();
+        let changed = |client: &mut ClientEntry| client.connection.take_changed();
         self.with(key, changed) == Some(true)
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Context {
     pub(super) acks: PendingAcks,
     pub(super) recovery: Recovery,
     /// Does what a client's connection asks: a function of [`super::outputs`].
-    pub(super) carry_out: fn(&Context, Key),
+    pub(super) run_outputs: fn(&Context, Key),
 }
 
 impl Context {
@@ -33,7 +33,7 @@ impl Context {
     }
 
     /// Does what a client's connection asks, after it has been told something.
-    pub(super) fn carry_out(&self, key: Key) {
-        (self.carry_out)(self, key);
+    pub(super) fn run_outputs(&self, key: Key) {
+        (self.run_outputs)(self, key);
     }
 }

@@ -6,17 +6,19 @@ use std::rc::Rc;
 use dormouse_proto::engine::{Data, Flush};
 use dormouse_proto::socket::{Args, Incoming};
 
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use crate::api::error::{Failure, Rejection};
-use crate::api::{Ack, Call, CheckContext, EventContext, EventFn, Handlers, Replied, Socket};
+use crate::api::{
+    Ack, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied, Socket,
+};
 use crate::log::Level;
 use crate::parts::{self, Job, Parts};
 use crate::port::{Address, Spot};
 use crate::sid::Key;
 
 /// An event on its way to the application.
-struct Event<'a> {
+struct IncomingEvent<'a> {
     address: Rc<Address>,
     /// The definition of its namespace.
     definition: u16,
@@ -31,7 +33,7 @@ struct Event<'a> {
 enum Handled<'a> {
     /// Nothing for the application yet.
     Nothing,
-    Event(Event<'a>),
+    Event(IncomingEvent<'a>),
     Ack(Spot, u64, Args<'a>),
     /// The client sends faster than its handlers work.
     Overrun,
@@ -50,12 +52,12 @@ pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
             cx.parts.log(Level::Warn, "overrun", key, &[]);
             parts::close(&cx.parts, key, Flush::Nothing);
         }
-        Some(Handled::Nothing) => cx.carry_out(key),
+        Some(Handled::Nothing) => cx.run_outputs(key),
         None => {}
     }
 }
 
-fn read<'a>(client: &mut Client, key: Key, data: Data<'a>, bytes: usize) -> Handled<'a> {
+fn read<'a>(client: &mut ClientEntry, key: Key, data: Data<'a>, bytes: usize) -> Handled<'a> {
     match client.connection.handle_message(data) {
         None => Handled::Nothing,
         Some(Incoming::Ack { join, id, args }) => Handled::Ack(Spot::new(key, join), id, args),
@@ -71,7 +73,7 @@ fn read<'a>(client: &mut Client, key: Key, data: Data<'a>, bytes: usize) -> Hand
             let socket = client.connection.socket(join);
             let definition = socket.map_or(0, |socket| socket.definition().index);
             match client.address(key, join) {
-                Some(address) => Handled::Event(Event {
+                Some(address) => Handled::Event(IncomingEvent {
                     address,
                     definition,
                     ack,
@@ -85,7 +87,7 @@ fn read<'a>(client: &mut Client, key: Key, data: Data<'a>, bytes: usize) -> Hand
     }
 }
 
-fn handle_event(cx: &Context, event: Event<'_>) {
+fn handle_event(cx: &Context, event: IncomingEvent<'_>) {
     let handlers = cx.application.handlers(event.definition);
     let Some((handlers, socket)) = handlers.zip(cx.socket(event.address.clone())) else {
         return;
@@ -98,7 +100,12 @@ fn handle_event(cx: &Context, event: Event<'_>) {
 }
 
 /// Calls the event's only handler, as for most events.
-fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<'_>) {
+fn run_handler(
+    cx: &Context,
+    handlers: &NamespaceHandlers,
+    socket: &Socket,
+    event: IncomingEvent<'_>,
+) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
     let Some(handler) = handlers.handler(&event.name) else {
         return put_down(cx, key, bytes);
@@ -108,7 +115,7 @@ fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<
     let mut context = EventContext::new(socket, event.name, event.args, ack.clone());
     let job = Job::new(key, "event");
     let called = parts::guarded(&cx.parts, job, || handler(&mut context));
-    let reply = Reply {
+    let reply = Acknowledgement {
         address: event.address,
         is_taken: context.into_ack().is_none(),
         ack,
@@ -140,12 +147,17 @@ fn run_handler(cx: &Context, handlers: &Handlers, socket: &Socket, event: Event<
 }
 
 /// Calls the handler of an event after the middlewares and observers before it.
-fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_>) {
+fn run_all(
+    cx: &Context,
+    handlers: Rc<NamespaceHandlers>,
+    socket: Socket,
+    event: IncomingEvent<'_>,
+) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
     let name = event.name.into_owned();
     let args = event.args.into_owned();
     let ack = event.ack.map(|id| Ack::new(&socket, id));
-    let reply = Reply {
+    let reply = Acknowledgement {
         address: event.address,
         is_taken: false,
         ack: ack.clone(),
@@ -184,7 +196,9 @@ fn run_all(cx: &Context, handlers: Rc<Handlers>, socket: Socket, event: Event<'_
             return;
         };
         match outcome {
-            Some(Ok((replied, is_taken))) => Reply { is_taken, ..reply }.send(&cx.parts, replied),
+            Some(Ok((replied, is_taken))) => {
+                Acknowledgement { is_taken, ..reply }.send(&cx.parts, replied)
+            }
             Some(Err(rejection)) => reply.reject(&cx.parts, &rejection),
             None => {}
         }
@@ -221,7 +235,7 @@ fn call(
 }
 
 /// The way that a handler's return value takes.
-struct Reply {
+struct Acknowledgement {
     address: Rc<Address>,
     /// `None` if nobody waits for it.
     ack: Option<Ack>,
@@ -230,7 +244,7 @@ struct Reply {
     name: String,
 }
 
-impl Reply {
+impl Acknowledgement {
     fn send(self, parts: &Parts, replied: Replied) {
         if let Some(error) = &replied.failed {
             self.log(parts, &error.failure);

@@ -4,7 +4,7 @@ use core::cell::RefCell;
 
 use dormouse_proto::socket::{Rooms, Socket};
 
-use super::clients::{Client, Clients};
+use super::clients::{ClientEntry, Clients};
 use crate::parts::Parts;
 use crate::port::{Selection, Spot};
 use crate::sid::Key;
@@ -52,7 +52,7 @@ impl Index {
     }
 
     /// Adds the sockets of a client that was brought into memory.
-    pub(super) fn insert_all(&self, key: Key, client: &Client) {
+    pub(super) fn insert_all(&self, key: Key, client: &ClientEntry) {
         self.change(|rooms| insert_all(rooms, key, client));
     }
 
@@ -73,7 +73,7 @@ impl Index {
     }
 }
 
-fn insert_all(rooms: &mut Rooms<Spot>, session: Key, client: &Client) {
+fn insert_all(rooms: &mut Rooms<Spot>, session: Key, client: &ClientEntry) {
     for socket in client.connection.sockets() {
         if socket.is_present() {
             let join = socket.join_id();

@@ -10,11 +10,11 @@ use dormouse_proto::socket::{
 };
 use serde::Serializer as _;
 
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use super::recovering;
 use crate::api::error::Refusal;
-use crate::api::{Call, ConnectContext, Handlers, JoinRequest, Socket};
+use crate::api::{Call, ConnectContext, JoinRequest, NamespaceHandlers, Socket};
 use crate::layer::called::log_failure;
 use crate::log::Level;
 use crate::parts::{self, CONNECT_LIMIT, Job};
@@ -29,7 +29,7 @@ struct Joining {
     cx: Rc<Context>,
     socket: Socket,
     address: Rc<Address>,
-    handlers: Rc<Handlers>,
+    handlers: Rc<NamespaceHandlers>,
     handshake: Rc<StoredHandshake>,
     /// The client's `auth`, as JSON.
     auth: String,
@@ -150,9 +150,9 @@ fn run(joining: Joining) {
 /// Lets a client into a namespace.
 fn let_in(cx: &Context, address: &Address, recovered: bool) {
     let key = address.spot.session;
-    let accept = |client: &mut Client| client.accept(address.spot.join);
+    let accept = |client: &mut ClientEntry| client.accept(address.spot.join);
     let is_connected = cx.clients.with(key, accept) == Some(true);
-    cx.carry_out(key);
+    cx.run_outputs(key);
     if is_connected {
         let fields = [
             ("namespace", &*address.namespace),
@@ -168,7 +168,7 @@ fn refuse(cx: &Context, address: &Address, message: &str, data: Option<&str>) {
     cx.clients
         .with(key, |client| client.connection.refuse(join, message, data));
     log_refusal(cx, key, &address.namespace, message);
-    cx.carry_out(key);
+    cx.run_outputs(key);
 }
 
 fn log_refusal(cx: &Context, key: Key, namespace: &str, message: &str) {
@@ -203,7 +203,7 @@ impl Joining {
 /// Makes a socket visible that has passed the middlewares.
 fn admit(cx: &Context, key: Key, join: JoinId) {
     cx.clients.with(key, |client| client.connection.admit(join));
-    cx.carry_out(key);
+    cx.run_outputs(key);
 }
 
 /// Returns a client's `auth` as a JSON object, whichever way it was sent.

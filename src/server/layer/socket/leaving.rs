@@ -2,7 +2,7 @@
 
 use dormouse_proto::socket::Reason;
 
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use super::recovering;
 use crate::api::{Call, DisconnectContext, DisconnectFn};
@@ -31,7 +31,7 @@ pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
         ("reason", reason.as_str()),
     ];
     cx.parts.log(Level::Info, "leave", key, &fields);
-    let forget = move |client: &mut Client| client.forget(join);
+    let forget = move |client: &mut ClientEntry| client.forget(join);
     let handlers = cx.application.handlers(definition);
     let steps = handlers.iter().flat_map(|handlers| {
         let steps = [&handlers.on_disconnecting, &handlers.on_disconnect];

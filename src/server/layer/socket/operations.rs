@@ -7,7 +7,7 @@ use std::rc::Rc;
 use dormouse_proto::socket::{Args, Filter, JoinError, Route};
 
 use super::acks::Expected;
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use super::recovering;
 use super::sending::EncodedEvent;
@@ -25,7 +25,7 @@ pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
         }
         Request::Look(spot, look) => look_at(cx, spot, look).into(),
         Request::SetData(spot, data) => {
-            let set = |client: &mut Client| client.connection.set_data(spot.join, Some(data));
+            let set = |client: &mut ClientEntry| client.connection.set_data(spot.join, Some(data));
             let set = cx.clients.with(spot.session, set);
             cx.parts.turn.mark_dirty(spot.session);
             done(set == Some(true))
@@ -106,7 +106,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
 }
 
 fn is_there(cx: &Context, spot: Spot) -> bool {
-    let route = |client: &mut Client| client.connection.route(spot.join);
+    let route = |client: &mut ClientEntry| client.connection.route(spot.join);
     let route = cx.clients.with(spot.session, route);
     route.is_some_and(|route| route != Route::Gone)
 }
@@ -120,7 +120,7 @@ fn namespace_of(cx: &Context, spot: Spot) -> String {
 }
 
 fn emit_to(cx: &Context, spot: Spot, args: &Args<'_>, volatile: bool) -> bool {
-    let address = |client: &mut Client| client.address(spot.session, spot.join);
+    let address = |client: &mut ClientEntry| client.address(spot.session, spot.join);
     let Some(address) = cx.clients.with(spot.session, address).flatten() else {
         return false;
     };
@@ -215,7 +215,7 @@ fn leave(cx: &Context, spot: Spot, rooms: &[String]) -> bool {
     left.flatten().is_some()
 }
 
-fn is_current(client: &Client, spot: Spot) -> bool {
+fn is_current(client: &ClientEntry, spot: Spot) -> bool {
     client.connection.route(spot.join) != Route::Gone
 }
 
@@ -231,7 +231,7 @@ fn disconnect(cx: &Context, spot: Spot, close: bool) -> bool {
         }
         is_there
     });
-    cx.carry_out(spot.session);
+    cx.run_outputs(spot.session);
     disconnected == Some(true)
 }
 
@@ -250,7 +250,7 @@ fn look_at(cx: &Context, spot: Spot, look: Look) -> Result<Reply, PortError> {
 
 /// Sends the acknowledgement of an event. Returns `false` if the socket has gone.
 fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
-    let encode = |client: &mut Client| client.connection.encode_ack(spot.join, id, args);
+    let encode = |client: &mut ClientEntry| client.connection.encode_ack(spot.join, id, args);
     let encoded = cx.clients.with(spot.session, encode);
     // Whoever is told that something is done may rely on it: what is kept for
     // recovery is written before the acknowledgement goes out.

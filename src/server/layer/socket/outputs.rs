@@ -3,7 +3,7 @@
 use dormouse_proto::engine::Flush;
 use dormouse_proto::socket::Output;
 
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use super::{joining, leaving};
 use crate::log::Level;
@@ -12,7 +12,7 @@ use crate::port::Spot;
 use crate::sid::Key;
 
 /// Does what a client's connection asks.
-pub(super) fn carry_out(cx: &Context, key: Key) {
+pub(super) fn run_outputs(cx: &Context, key: Key) {
     while let Some(output) = cx.clients.poll_output(key) {
         match output {
             Output::Connect(request) => joining::ask(cx, key, &request),
@@ -27,7 +27,7 @@ pub(super) fn carry_out(cx: &Context, key: Key) {
                 cx.clients.with(key, |client| client.forget_address(join));
             }
             Output::Abandoned(join) => {
-                let abandoned = |client: &mut Client| {
+                let abandoned = |client: &mut ClientEntry| {
                     let socket = client.connection.socket(join)?;
                     cx.index.remove(Spot::new(key, join), socket);
                     Some(())

@@ -3,10 +3,10 @@
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{self, Flush};
-use dormouse_proto::socket::recovery::{Expired, Request, StoredSocket};
-use dormouse_proto::socket::{Args, Filter, Offset, Reason, Recovered};
+use dormouse_proto::socket::recovery::{Expired, RecoveryRequest, StoredSocket};
+use dormouse_proto::socket::{Args, Filter, Offset, Reason, RecoveredSocket};
 
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use crate::api;
 use crate::api::ExpireContext;
@@ -53,7 +53,11 @@ pub(super) fn save(cx: &Context, key: Key) {
     }
 }
 
-fn save_one(cx: &Context, key: Key, client: &mut Client) -> Option<(Vec<StoredSocket>, Timestamp)> {
+fn save_one(
+    cx: &Context,
+    key: Key,
+    client: &mut ClientEntry,
+) -> Option<(Vec<StoredSocket>, Timestamp)> {
     // While it is connected, it does not miss anything.
     let now = platform::now();
     let newest = || cx.recovery.with(|rules, rows| rules.offset(rows, now));
@@ -99,7 +103,7 @@ pub(super) fn lose(cx: &Context, spot: Spot, reason: Reason) {
 pub(super) struct Found {
     pub(super) id: String,
     pub(super) pid: String,
-    pub(super) state: Recovered,
+    pub(super) state: RecoveredSocket,
 }
 
 /// Finds the stored socket of a client that wants it back, and what it has missed.
@@ -107,7 +111,7 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
     if !cx.recovery.is_on() {
         return None;
     }
-    let request = Request::from_auth(auth)?;
+    let request = RecoveryRequest::from_auth(auth)?;
     let find = || {
         let now = platform::now();
         cx.recovery
@@ -129,7 +133,7 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
     Some(Found {
         id: socket.id,
         pid: socket.pid,
-        state: Recovered {
+        state: RecoveredSocket {
             rooms: socket.rooms,
             data: socket.data,
             since: socket.since,
@@ -144,16 +148,16 @@ fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
     if !cx.parts.sessions.find(before) {
         return false;
     }
-    let same = |client: &mut Client| client.connection.supersede(namespace, pid);
+    let same = |client: &mut ClientEntry| client.connection.supersede(namespace, pid);
     let is_superseded = cx.clients.with(before, same) == Some(true);
     if is_superseded {
-        cx.carry_out(before);
+        cx.run_outputs(before);
         parts::close_now(&cx.parts, before, Flush::All);
         // Its sockets are stored as lost before the caller looks for them again.
         let reason = engine::Reason::TransportClose;
         cx.clients
             .with(before, |client| client.connection.handle_closed(reason));
-        cx.carry_out(before);
+        cx.run_outputs(before);
     }
     is_superseded
 }
@@ -171,7 +175,7 @@ pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
 
 /// Returns whether a session still has a stored socket. All sessions are in memory.
 fn is_held(cx: &Context, stored: &StoredSocket) -> bool {
-    let has_it = |client: &mut Client| {
+    let has_it = |client: &mut ClientEntry| {
         let socket = client.connection.socket_in(&stored.namespace);
         socket.is_some_and(|socket| socket.pid() == Some(&stored.pid))
     };

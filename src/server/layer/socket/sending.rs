@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use dormouse_proto::socket::{Args, Offset, Protocol, Route, ServerPacket};
 
-use super::clients::Client;
+use super::clients::ClientEntry;
 use super::context::Context;
 use crate::parts::{self, Packet};
 use crate::port::Spot;
@@ -78,7 +78,7 @@ impl<'a> EncodedEvent<'a> {
     /// Sends the event to a socket, or holds it until the socket is connected.
     /// Returns `false` if the socket has gone.
     pub(super) fn send(&self, spot: Spot, volatile: bool) -> bool {
-        let route = |client: &mut Client| {
+        let route = |client: &mut ClientEntry| {
             let packet = self.packet(client.connection.protocol());
             match client.connection.route(spot.join) {
                 Route::Send => Ok(packet),

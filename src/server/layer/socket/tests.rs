@@ -48,14 +48,15 @@ impl Rig {
         let settings = self.cx.application.settings;
         let mut connection = Connection::open(now(), settings, protocol);
         while connection.poll_output().is_some() {}
-        let client = Client::open(connection, handshake(), &[]).0;
+        let client = ClientEntry::open(connection, handshake(), &[]).0;
         self.cx.clients.insert(key(number), client);
         socket
     }
 
     /// Has a client ask for a namespace; the id of its socket there is given.
     pub(super) fn begin(&self, number: u8, namespace: &str, id: &str) -> Spot {
-        let begin = |client: &mut Client| client.connection.begin(namespace, Admission::new(id));
+        let begin =
+            |client: &mut ClientEntry| client.connection.begin(namespace, Admission::new(id));
         let join = self.cx.clients.with(key(number), begin).unwrap();
         Spot::new(key(number), join)
     }
@@ -68,10 +69,14 @@ impl Rig {
     }
 
     /// Does something with a client, and then what its connection asks.
-    pub(super) fn with<T>(&self, spot: Spot, change: impl FnOnce(&mut Client, JoinId) -> T) -> T {
-        let change = |client: &mut Client| change(client, spot.join);
+    pub(super) fn with<T>(
+        &self,
+        spot: Spot,
+        change: impl FnOnce(&mut ClientEntry, JoinId) -> T,
+    ) -> T {
+        let change = |client: &mut ClientEntry| change(client, spot.join);
         let result = self.cx.clients.with(spot.session, change).unwrap();
-        self.cx.carry_out(spot.session);
+        self.cx.run_outputs(spot.session);
         result
     }
 }

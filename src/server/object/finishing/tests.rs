@@ -12,7 +12,7 @@ use crate::in_browser::platform::{alarms, raw_state};
 use crate::in_browser::time::Time;
 use crate::object::Object;
 use crate::options::Options;
-use crate::parts::{Seat, ServerOptions};
+use crate::parts::{ServerOptions, SessionEntry};
 use crate::platform::now;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,20 +27,20 @@ fn made() -> (Rc<Inner>, Rc<FakeLayer>) {
     assert!(inner.parts.server.set(server).is_ok());
     let layer = Rc::new(FakeLayer::default());
     assert!(inner.layer.set(layer.clone()).is_ok());
-    let seat = Seat::new(session, Phase::Open);
-    inner.parts.sessions.insert(key(1), seat);
+    let entry = SessionEntry::new(session, Phase::Open);
+    inner.parts.sessions.insert(key(1), entry);
     inner.parts.clock.handle_alarm();
     (inner, layer)
 }
 
-fn with<T>(inner: &Inner, change: impl FnOnce(&mut Seat) -> T) -> T {
+fn with<T>(inner: &Inner, change: impl FnOnce(&mut SessionEntry) -> T) -> T {
     inner.parts.sessions.with(key(1), change).unwrap()
 }
 
 /// Ends the session, as its client does that closes it and fetches the news.
 fn end(inner: &Inner) {
-    with(inner, |seat| {
-        seat.session.handle_timeout(now() + 45 * SECOND)
+    with(inner, |entry| {
+        entry.session.handle_timeout(now() + 45 * SECOND)
     });
 }
 
@@ -101,12 +101,12 @@ fn the_application_is_told_when_it_has_dealt_with_the_rest() {
     end(&inner);
     inner.parts.turn.mark_dirty(key(1));
     assert_eq!(layer.take_heard(), "finish 1");
-    let phase = with(&inner, |seat| seat.phase);
+    let phase = with(&inner, |entry| entry.phase);
     assert_eq!(phase, Phase::Ended(Reason::PingTimeout));
     layer.is_ready_to_close.set(true);
     inner.parts.turn.mark_dirty(key(1));
     assert!(layer.take_heard().starts_with("closed 1 ping timeout"));
-    assert_eq!(with(&inner, |seat| seat.phase), Phase::Told);
+    assert_eq!(with(&inner, |entry| entry.phase), Phase::Told);
     // Its last handler is still running.
     inner.parts.turn.mark_dirty(key(1));
     assert_eq!(layer.take_heard(), "finish 1");

@@ -45,7 +45,7 @@ impl Rig {
     fn add_on_socket(&self, number: u8) -> WebSocket {
         let socket = self.object.add_on_socket(number, Phase::Open);
         let websockets = &self.object.parts.websockets;
-        let revision = self.object.with(number, |seat| seat.session.revision());
+        let revision = self.object.with(number, |entry| entry.session.revision());
         websockets.accept(&socket, key(number), revision).unwrap();
         socket
     }
@@ -69,7 +69,7 @@ impl Rig {
     }
 
     fn stored(&self, number: u8) -> Stored {
-        self.object.with(number, |seat| seat.stored)
+        self.object.with(number, |entry| entry.stored)
     }
 
     fn statements(&self) -> String {
@@ -83,7 +83,7 @@ impl Rig {
     }
 
     fn snapshot(&self, number: u8) -> Vec<u8> {
-        self.object.with(number, |seat| seat.session.snapshot())
+        self.object.with(number, |entry| entry.session.snapshot())
     }
 }
 
@@ -124,8 +124,8 @@ fn what_is_too_large_is_in_a_row() {
     let carried = read_attachment(&socket).unwrap().carried.unwrap();
     assert!(matches!(carried.content, Held::Row));
     // What changes of the session alone is written on the WebSocket.
-    rig.object.with(1, |seat| {
-        seat.session.handle_timeout(now() + 40 * SAVE_AFTER)
+    rig.object.with(1, |entry| {
+        entry.session.handle_timeout(now() + 40 * SAVE_AFTER)
     });
     rig.save(1);
     assert_eq!(rig.statements(), "");
@@ -171,7 +171,7 @@ fn a_session_that_is_being_polled_for_needs_no_row() {
     let rig = Rig::new();
     rig.object.add_polling(1, Phase::Open);
     let (poll, _) = rig.object.hold(Kind::Poll);
-    let wait = |seat: &mut Seat| seat.session.handle_poll(now(), poll, Format::default());
+    let wait = |entry: &mut SessionEntry| entry.session.handle_poll(now(), poll, Format::default());
     rig.object.with(1, wait);
     rig.save(1);
     rig.persistence().save_all();
@@ -196,10 +196,10 @@ fn nothing_is_left_of_a_session_that_is_over() {
     let rig = Rig::new();
     rig.add_in_row(1);
     rig.statements();
-    rig.object.with(1, |seat| {
-        seat.session.handle_timeout(now() + 1_000 * SAVE_AFTER);
-        while seat.session.poll_output().is_some() {}
-        assert!(seat.is_over());
+    rig.object.with(1, |entry| {
+        entry.session.handle_timeout(now() + 1_000 * SAVE_AFTER);
+        while entry.session.poll_output().is_some() {}
+        assert!(entry.is_over());
     });
     rig.save(1);
     assert_eq!(rig.statements(), "DELETE");
@@ -340,7 +340,7 @@ fn a_websocket_that_probes_does_not_carry_its_session() {
     rig.add_in_row(1);
     let (conn, socket) = (ConnId(7), platform::socket());
     let parts = &rig.object.parts;
-    let revision = rig.object.with(1, |seat| seat.session.revision());
+    let revision = rig.object.with(1, |entry| entry.session.revision());
     parts.websockets.accept(&socket, key(1), revision).unwrap();
     let bytes = attachment(parts, key(1), conn, None);
     socket.set_attachment(&bytes).unwrap();
@@ -370,7 +370,7 @@ fn what_was_handed_over_is_taken_over() {
         next.persistence().inherit(&handed_over);
         let heard = format!("restore {number} Some(\"newer\")");
         assert_eq!(next.layer.take_heard(), heard);
-        let phase = next.object.with(number, |seat| seat.phase);
+        let phase = next.object.with(number, |entry| entry.phase);
         assert_eq!(phase, ended.map_or(Phase::Open, Phase::Ended));
         assert!(next.stored(number).is_outdated);
         assert_eq!(next.object.take_heard(), format!("finish {number}"));

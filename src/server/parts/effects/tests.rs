@@ -27,28 +27,28 @@ fn packet(json: &str) -> Packet {
 impl FakeObject {
     /// Has a session something to say that is not carried out yet: a ping.
     fn ping_later(&self, number: u8) {
-        self.with(number, |seat| {
-            seat.session.handle_timeout(now() + PING_INTERVAL);
+        self.with(number, |entry| {
+            entry.session.handle_timeout(now() + PING_INTERVAL);
         });
     }
 
     /// Has a session ping now.
     fn ping(&self, number: u8) {
-        self.with(number, |seat| seat.session.handle_timeout(now()));
-        drain(&self.parts, key(number));
+        self.with(number, |entry| entry.session.handle_timeout(now()));
+        run_outputs(&self.parts, key(number));
     }
 
     /// Lets a session have a request that waits for packets.
     fn poll(&self, number: u8) -> JsValue {
         let (conn, promise) = self.hold(Kind::Poll);
-        self.with(number, |seat| {
-            seat.session.handle_poll(now(), conn, Format::default());
+        self.with(number, |entry| {
+            entry.session.handle_poll(now(), conn, Format::default());
         });
         promise
     }
 
     fn phase(&self, number: u8) -> Phase {
-        self.with(number, |seat| seat.phase)
+        self.with(number, |entry| entry.phase)
     }
 }
 
@@ -57,10 +57,10 @@ fn nothing_goes_out_before_the_application_wants_the_client() {
     let object = made();
     let socket = object.add_on_socket(1, Phase::Opening);
     object.ping_later(1);
-    drain(&object.parts, key(1));
+    run_outputs(&object.parts, key(1));
     assert_eq!(done(&socket), "");
-    object.with(1, |seat| seat.phase = Phase::Open);
-    drain(&object.parts, key(1));
+    object.with(1, |entry| entry.phase = Phase::Open);
+    run_outputs(&object.parts, key(1));
     assert_eq!(done(&socket), "2");
 }
 
@@ -91,13 +91,13 @@ async fn an_upgrade_is_carried_out_in_order() {
     let socket = platform::socket();
     object.parts.sessions.add_socket(key(1), conn, &socket);
     let bring = |frame: &'static str| {
-        object.with(1, |seat| {
-            let _ = seat.session.handle_frame(now(), conn, Frame::from(frame));
+        object.with(1, |entry| {
+            let _ = entry.session.handle_frame(now(), conn, Frame::from(frame));
         });
-        drain(&object.parts, key(1));
+        run_outputs(&object.parts, key(1));
     };
-    object.with(1, |seat| {
-        assert_eq!(seat.session.handle_upgrade(now(), conn), Ok(()));
+    object.with(1, |entry| {
+        assert_eq!(entry.session.handle_upgrade(now(), conn), Ok(()));
     });
     bring("2probe");
     assert_eq!(done(&socket), "3probe");
@@ -124,7 +124,7 @@ async fn what_may_be_lost_is_dropped_where_nobody_takes_it() {
     assert!(transmit(&object.parts, key(1), &packet("[3]"), false));
     assert!(volatile("[4]"));
     let poll = object.poll(1);
-    drain(&object.parts, key(1));
+    run_outputs(&object.parts, key(1));
     assert_eq!(answer(poll).await, "200 42[3]");
 }
 
@@ -134,7 +134,7 @@ fn what_may_be_lost_is_dropped_where_something_waits() {
     let socket = object.add_on_socket(1, Phase::Open);
     object.ping_later(1);
     assert!(transmit(&object.parts, key(1), &packet("[1]"), true));
-    drain(&object.parts, key(1));
+    run_outputs(&object.parts, key(1));
     assert!(transmit(&object.parts, key(1), &packet("[2]"), true));
     assert_eq!(done(&socket), "2; 42[2]");
 }
@@ -198,11 +198,11 @@ fn a_sign_of_life_is_told_where_there_is_one() {
     let object = made();
     let socket = object.add_on_socket(1, Phase::Open);
     let conn = ConnId(1);
-    object.with(1, |seat| {
-        seat.session = on_socket(object.options(), Revision::V3, conn);
+    object.with(1, |entry| {
+        entry.session = on_socket(object.options(), Revision::V3, conn);
     });
     time.advance(PING_INTERVAL);
-    let in_doubt = |at| object.with(1, |seat| seat.session.is_in_doubt(at));
+    let in_doubt = |at| object.with(1, |entry| entry.session.is_in_doubt(at));
     let end = now() + PING_TIMEOUT;
     tell_sign_of_life(&object.parts, key(1));
     assert!(in_doubt(end), "there was none");
@@ -225,17 +225,17 @@ fn a_websocket_that_is_closed_is_taken_away() {
         socket: conn,
         code: 1009,
     };
-    carry_out(&object.parts, key(1), output.clone());
+    run_output(&object.parts, key(1), output.clone());
     assert_eq!(sessions.of_conn(conn), None);
     assert_eq!(done(&socket), "close 1009");
     assert_eq!(socket.attachment(), Some(vec![]), "nobody's any more");
-    carry_out(&object.parts, key(1), output);
+    run_output(&object.parts, key(1), output);
     let frame = Frame::from("4a");
     let late = Output::Send {
         socket: conn,
         frame,
     };
-    carry_out(&object.parts, key(1), late);
+    run_output(&object.parts, key(1), late);
     assert_eq!(done(&socket), "close 1009", "it has gone");
 }
 
@@ -268,7 +268,7 @@ async fn the_handshake_alone_has_the_cookie() {
             request,
             answer: Answer::Received,
         };
-        carry_out(&object.parts, key(1), answered);
+        run_output(&object.parts, key(1), answered);
         assert_eq!(answer(promise).await, expect);
     }
     let without = made();

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use dormouse_proto::engine::{Format, LATE_POLL, Open, Reason, Refusal, Session};
+use dormouse_proto::engine::{Format, LATE_POLL, Open, Reason, RequestError, Session};
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -39,14 +39,14 @@ fn opening(object: &FakeObject, transport: Transport) -> (ConnId, JsValue) {
         Transport::Polling => Session::open_polling(now(), settings, open, conn, Format::default()),
         Transport::WebSocket => Session::open_websocket(now(), settings, open, conn),
     };
-    let seat = Seat::new(session, Phase::Opening);
-    object.parts.sessions.insert(key(1), seat);
+    let entry = SessionEntry::new(session, Phase::Opening);
+    object.parts.sessions.insert(key(1), entry);
     (conn, promise)
 }
 
 /// Our end of the WebSocket that a session has.
 fn own_socket(object: &FakeObject, conn: ConnId) -> Option<WebSocket> {
-    object.with(1, |seat| seat.socket(conn).cloned())
+    object.with(1, |entry| entry.socket(conn).cloned())
 }
 
 fn set_room(object: &FakeObject, room: u32) {
@@ -62,12 +62,12 @@ fn cookie_of(object: &FakeObject) -> String {
 async fn a_client_that_polls_is_told_that_it_is_connected() {
     let object = object(options());
     let (conn, promise) = opening(&object, Transport::Polling);
-    drain(&object.parts, key(1));
+    run_outputs(&object.parts, key(1));
     assert!(object.parts.requests.contains(conn), "not yet");
     admit(&object.parts, key(1), conn);
     let expect = format!("200 {} 0{HANDSHAKE}", cookie_of(&object));
     assert_eq!(answer(promise).await, expect);
-    assert_eq!(object.with(1, |seat| seat.phase), Phase::Open);
+    assert_eq!(object.with(1, |entry| entry.phase), Phase::Open);
     assert_eq!(object.take_heard(), "finish 1");
 }
 
@@ -80,7 +80,7 @@ async fn a_client_on_a_websocket_is_handed_its_end_and_told() {
     assert_eq!(done(&socket), format!("0{HANDSHAKE_ON_SOCKET}"));
     assert_eq!(whose(&socket), Some((SERVER, key(1), conn)));
     assert_eq!(socket.conn(), Some(conn));
-    assert!(object.with(1, |seat| seat.stored.is_outdated));
+    assert!(object.with(1, |entry| entry.stored.is_outdated));
     assert_eq!(object.parts.websockets.of_session(key(1)).len(), 1);
     let response = js_async("return await x;", promise).await;
     let client = Reflect::get(&response, &"webSocket".into()).unwrap();
@@ -112,18 +112,18 @@ async fn a_full_object_has_no_room() {
     let expect = r#"503 {"message":"No room for another WebSocket"}"#;
     assert_eq!(answer(promise).await, expect);
     assert!(own_socket(&object, conn).is_none());
-    let phase = object.with(1, |seat| seat.phase);
+    let phase = object.with(1, |entry| entry.phase);
     assert_eq!(phase, Phase::Ended(Reason::TransportError));
 }
 
 /// A client that polls asks for a WebSocket.
 fn upgrade(object: &FakeObject) -> (ConnId, JsValue) {
     let (conn, promise) = object.hold(Kind::Upgrade);
-    object.with(1, |seat| {
-        assert_eq!(seat.session.handle_upgrade(now(), conn), Ok(()));
+    object.with(1, |entry| {
+        assert_eq!(entry.session.handle_upgrade(now(), conn), Ok(()));
     });
     accept(&object.parts, key(1), conn, None);
-    drain(&object.parts, key(1));
+    run_outputs(&object.parts, key(1));
     (conn, promise)
 }
 
@@ -135,7 +135,7 @@ async fn a_full_object_lets_its_client_poll_on() {
     let (conn, promise) = upgrade(&object);
     assert!(answer(promise).await.starts_with("503 "));
     assert!(own_socket(&object, conn).is_none());
-    let transport = object.with(1, |seat| seat.session.transport());
+    let transport = object.with(1, |entry| entry.session.transport());
     assert_eq!(transport, Some(Transport::Polling));
     // It may try again.
     set_room(&object, 1);
@@ -187,7 +187,7 @@ fn an_object_that_never_sleeps_keeps_its_websockets_awake() {
 fn a_request_that_waits_no_longer_has_no_websocket() {
     let object = object(options());
     let (conn, _) = opening(&object, Transport::WebSocket);
-    object.parts.requests.refuse(conn, Refusal::BadRequest);
+    object.parts.requests.refuse(conn, RequestError::BadRequest);
     accept(&object.parts, key(1), conn, None);
     assert!(own_socket(&object, conn).is_none());
     assert!(object.parts.websockets.all().is_empty());

@@ -94,9 +94,9 @@ async fn a_request_is_answered_once() {
     let waiting = instance(&state());
     let (_, promise) = waiting.hold(parsed(&get(), Kind::Poll));
     let (conn, _) = only(&waiting);
-    waiting.refuse(conn, Refusal::BadRequest);
+    waiting.refuse(conn, RequestError::BadRequest);
     waiting.answer(conn, Reply::new(200, "text/html", "ok"));
-    waiting.refuse(ConnId(1), Refusal::BadRequest);
+    waiting.refuse(ConnId(1), RequestError::BadRequest);
     let status = js_async("return (await x).status;", promise).await;
     assert_eq!(status.as_f64(), Some(400.0));
 }

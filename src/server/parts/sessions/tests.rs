@@ -19,7 +19,7 @@ fn a_session_is_in_memory_from_when_it_is_inserted_until_it_is_removed() {
     object.add_polling(1, Phase::Opening);
     assert_eq!(sessions.keys(), [key(1), key(2)]);
     assert_eq!(
-        sessions.with(key(1), |seat| seat.phase),
+        sessions.with(key(1), |entry| entry.phase),
         Some(Phase::Opening)
     );
     sessions.remove(key(1));
@@ -61,9 +61,9 @@ fn a_websocket_is_found_by_its_number() {
     sessions.add_socket(key(1), OTHER, &other);
     assert_eq!(sessions.of_conn(ONE), Some(key(1)));
     assert_eq!(sessions.of_conn(OTHER), Some(key(1)));
-    object.with(1, |seat| {
-        assert!(is_same(seat.socket(OTHER).unwrap(), &other));
-        assert!(seat.socket(ConnId(3)).is_none());
+    object.with(1, |entry| {
+        assert!(is_same(entry.socket(OTHER).unwrap(), &other));
+        assert!(entry.socket(ConnId(3)).is_none());
     });
     let taken = sessions.take_socket(key(1), ONE).unwrap();
     assert!(is_same(&taken, &one));
@@ -87,9 +87,9 @@ fn a_session_that_is_removed_takes_its_websockets_along() {
 fn a_session_that_is_restored_brings_its_websockets() {
     let object = object(Options::default());
     let session = on_socket(object.options(), Revision::V4, ONE);
-    let mut seat = Seat::new(session, Phase::Open);
-    seat.sockets.push((ONE, socket()));
-    object.parts.sessions.insert(key(1), seat);
+    let mut entry = SessionEntry::new(session, Phase::Open);
+    entry.sockets.push((ONE, socket()));
+    object.parts.sessions.insert(key(1), entry);
     assert_eq!(object.parts.sessions.of_conn(ONE), Some(key(1)));
 }
 
@@ -116,13 +116,13 @@ fn a_session_is_over_once_the_application_knows() {
         (Phase::Ended(reason), false),
         (Phase::Told, true),
     ] {
-        let mut seat = Seat::new(on_socket(&options, Revision::V4, ONE), phase);
-        assert!(!seat.is_over(), "{phase:?}");
-        seat.session.handle_socket_gone(ONE, false);
-        assert!(!seat.is_over(), "it has yet to say so");
-        while seat.session.poll_output().is_some() {}
-        assert_eq!(seat.is_over(), expect, "{phase:?}");
+        let mut entry = SessionEntry::new(on_socket(&options, Revision::V4, ONE), phase);
+        assert!(!entry.is_over(), "{phase:?}");
+        entry.session.handle_socket_gone(ONE, false);
+        assert!(!entry.is_over(), "it has yet to say so");
+        while entry.session.poll_output().is_some() {}
+        assert_eq!(entry.is_over(), expect, "{phase:?}");
     }
-    let seat = Seat::new(polling(&options, Revision::V4), Phase::Told);
-    assert!(!seat.is_over());
+    let entry = SessionEntry::new(polling(&options, Revision::V4), Phase::Told);
+    assert!(!entry.is_over());
 }

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::State;
+use super::super::SessionState;
 use super::super::polling::{Poll, Polling};
 use super::super::websocket::Probe;
 use super::rig::{Rig, SLEEPY};
@@ -178,18 +178,18 @@ fn inputs() -> Vec<(&'static str, Input)> {
 fn describe(rig: &Rig) -> String {
     let session = &rig.session;
     let mut state = match &session.state {
-        State::Polling(polling) => format!("polling{}", describe_polling(polling)),
-        State::Probing(polling, probe) => {
+        SessionState::Polling(polling) => format!("polling{}", describe_polling(polling)),
+        SessionState::Probing(polling, probe) => {
             format!("{}{}", describe_probe(probe), describe_polling(polling))
         }
-        State::WebSocket(socket) => format!("websocket #{}", socket.conn.0),
-        State::Closing { outbox, probe, .. } => {
+        SessionState::WebSocket(socket) => format!("websocket #{}", socket.conn.0),
+        SessionState::Closing { outbox, probe, .. } => {
             let probe = probe.as_ref().map(describe_probe);
             let probe = probe.map_or(String::new(), |probe| format!(", {probe}"));
             format!("closing{probe}, {} bytes wait", outbox.bytes())
         }
-        State::Closed { farewell: Some(_) } => "closed, GET expected".into(),
-        State::Closed { farewell: None } => "closed".into(),
+        SessionState::Closed { farewell: Some(_) } => "closed, GET expected".into(),
+        SessionState::Closed { farewell: None } => "closed".into(),
     };
     for ConnId(post) in &session.posts {
         state += &format!(", POST #{post}");

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::super::State;
+use super::super::SessionState;
 use super::super::polling::{Poll, Polling};
 use crate::Timestamp;
 use crate::engine::{ConnId, MAX_POSTS, Output, Session, Settings};
@@ -85,20 +85,22 @@ impl Watch {
             }
         };
         match &session.state {
-            State::Polling(state) => unanswered.extend(polling(state)),
-            State::Probing(state, probe) => {
+            SessionState::Polling(state) => unanswered.extend(polling(state)),
+            SessionState::Probing(state, probe) => {
                 unanswered.extend(polling(state));
                 open.insert(probe.conn);
             }
-            State::WebSocket(socket) => {
+            SessionState::WebSocket(socket) => {
                 assert!(socket.unproven <= settings.max_unproven);
                 open.insert(socket.conn);
             }
-            State::Closing { outbox, probe, .. } => {
+            SessionState::Closing { outbox, probe, .. } => {
                 assert!(outbox.bytes() <= settings.max_buffered);
                 open.extend(probe.as_ref().map(|probe| probe.conn));
             }
-            State::Closed { .. } => assert!(session.posts.is_empty(), "its POST has no answer"),
+            SessionState::Closed { .. } => {
+                assert!(session.posts.is_empty(), "its POST has no answer")
+            }
         }
         assert_eq!(self.unanswered, unanswered, "each request gets an answer");
         assert_eq!(self.open, open, "each socket is closed");

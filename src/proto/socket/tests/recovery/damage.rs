@@ -86,7 +86,7 @@ fn a_row_without_a_version_is_not_read() {
 
 /// Does everything that reads rows.
 fn use_all(rig: &mut Rig, pid: &str, offset: Option<Offset>) {
-    let request = Request {
+    let request = RecoveryRequest {
         pid: pid.into(),
         offset,
     };

@@ -197,7 +197,7 @@ impl World {
         if client.state == State::Connected {
             return;
         }
-        let request = Request {
+        let request = RecoveryRequest {
             pid: client.socket.pid.clone(),
             offset: client.offset,
         };

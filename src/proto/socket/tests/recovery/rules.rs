@@ -86,7 +86,7 @@ fn a_pid_is_good_for_its_namespace() {
 #[test]
 fn a_stranger_costs_no_row() {
     let mut rig = Rig::new(settings());
-    let request = Request {
+    let request = RecoveryRequest {
         pid: "guessed".into(),
         offset: None,
     };
@@ -111,7 +111,7 @@ fn a_socket_is_as_it_was_saved_last() {
     ada.rooms.push("room".into());
     ada.data = Some("{}".into());
     rig.save(&ada);
-    let request = Request {
+    let request = RecoveryRequest {
         pid: ada.pid.clone(),
         offset: None,
     };
@@ -124,7 +124,7 @@ fn a_socket_is_as_it_was_saved_last() {
 fn a_client_finds_out_who_holds_its_socket() {
     let mut rig = Rig::new(settings());
     let ada = rig.connect("ada");
-    let request = Request {
+    let request = RecoveryRequest {
         pid: ada.pid.clone(),
         offset: None,
     };

@@ -16,7 +16,7 @@ fn a_client_comes_back_as_it_was() {
         assert!(client.connection.enter(join, "room").is_ok());
     });
     let content = rig.cx.clients.content(key(1));
-    let client = Client::restore(&rig.cx.application, &content).unwrap();
+    let client = ClientEntry::restore(&rig.cx.application, &content).unwrap();
     let socket = client.connection.socket(spot.join).unwrap();
     assert_eq!((socket.namespace(), socket.id()), ("/chat", "id"));
     assert_eq!(socket.data(), Some("[1]"));
@@ -33,10 +33,10 @@ fn what_is_damaged_is_no_client() {
     rig.join(1, "/", "id");
     let content = rig.cx.clients.content(key(1));
     for length in 0..content.len() {
-        let cut = Client::restore(&rig.cx.application, &content[..length]);
+        let cut = ClientEntry::restore(&rig.cx.application, &content[..length]);
         assert!(cut.is_none(), "{length}");
     }
-    assert!(Client::restore(&rig.cx.application, &[0xff; 64]).is_none());
+    assert!(ClientEntry::restore(&rig.cx.application, &[0xff; 64]).is_none());
     assert!(rig.cx.clients.content(key(9)).is_empty(), "nobody is there");
 }
 
@@ -46,7 +46,7 @@ fn the_address_of_a_socket_is_made_once() {
     rig.add(1, Protocol::V5);
     let (one, other) = (rig.join(1, "/", "one"), rig.join(1, "/chat", "other"));
     let address = |spot: Spot| {
-        let address = |client: &mut Client| client.address(spot.session, spot.join);
+        let address = |client: &mut ClientEntry| client.address(spot.session, spot.join);
         rig.cx.clients.with(spot.session, address).flatten()
     };
     let first = address(one).unwrap();

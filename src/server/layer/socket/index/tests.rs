@@ -91,7 +91,7 @@ fn a_client_that_is_brought_into_memory_is_seen() {
     let content = rig.cx.clients.content(spot.session);
     rig.cx.clients.remove(spot.session);
     assert_eq!(select(&rig, "/", &[], &[]), [0; 0]);
-    let client = Client::restore(&rig.cx.application, &content).unwrap();
+    let client = ClientEntry::restore(&rig.cx.application, &content).unwrap();
     rig.cx.index.insert_all(spot.session, &client);
     assert_eq!(select(&rig, "/", &["room"], &[]), [1]);
 }

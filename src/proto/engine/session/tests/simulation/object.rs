@@ -14,10 +14,10 @@ use super::client::Client;
 use super::random::Random;
 use super::wire::{Down, Up};
 use crate::Timestamp;
-use crate::engine::session::State;
+use crate::engine::session::SessionState;
 use crate::engine::{
-    Answer, BodyError, ConnId, Data, Flush, Frame, Open, Output, Refusal, Revision, SLEEP_AFTER,
-    Session, Settings,
+    Answer, BodyError, ConnId, Data, Flush, Frame, Open, Output, RequestError, Revision,
+    SLEEP_AFTER, Session, Settings,
 };
 
 /// The occasions on which the object sleeps.
@@ -199,11 +199,11 @@ impl Object {
     fn is_moving(&self, client: usize) -> bool {
         let held = self.sessions.get(&client);
         held.is_some_and(|held| match &held.session.state {
-            State::Probing(_, probe) => probe.answered,
-            State::Polling(_)
-            | State::WebSocket(_)
-            | State::Closing { .. }
-            | State::Closed { .. } => false,
+            SessionState::Probing(_, probe) => probe.answered,
+            SessionState::Polling(_)
+            | SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => false,
         })
     }
 
@@ -218,7 +218,7 @@ impl Object {
             let restored = Session::restore(&held.saved, self.settings, |_| false);
             held.session = restored.expect("a snapshot");
             for conn in requests {
-                let answer = Answer::Refused(Refusal::BadRequest);
+                let answer = Answer::Refused(RequestError::BadRequest);
                 self.down.push((client, Down::Answer(conn, answer)));
             }
             for conn in sockets {
@@ -269,7 +269,7 @@ impl Object {
     fn refuse(&mut self, client: usize, up: &Up) {
         let down = match up {
             Up::Get(conn, _) | Up::Post(conn) => {
-                Down::Answer(*conn, Answer::Refused(Refusal::UnknownSid))
+                Down::Answer(*conn, Answer::Refused(RequestError::UnknownSid))
             }
             Up::Socket(conn) => Down::SocketClosed(*conn),
             Up::Body(..) | Up::Frame(..) | Up::SocketClosed(_) => return,
