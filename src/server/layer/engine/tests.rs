@@ -155,6 +155,10 @@ fn a_handler_that_returns_at_once_keeps_nobody_waiting() {
     rig.bring("2");
     assert_eq!(rig.notes.take(), r#"Text("1"); Text("2")"#);
     assert!(!rig.layer.is_busy(key(1)));
+    for _ in 0..1_001 {
+        rig.bring("a");
+    }
+    assert_eq!(rig.phase(), Phase::Open, "nothing waits");
 }
 
 #[wasm_bindgen_test]
