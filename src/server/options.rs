@@ -259,7 +259,7 @@ impl Options {
             && let Some(origin) = origins.iter().find(|origin| !is_origin(origin))
         {
             let remedy = format!(
-                "\"{origin}\" is no origin; write scheme and host, such as \"https://example.com\""
+                "\"{origin}\" is not an origin; write scheme and host, such as \"https://example.com\""
             );
             return wrong("origins", &remedy);
         }

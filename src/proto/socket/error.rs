@@ -40,13 +40,13 @@ impl fmt::Display for ParseError {
             Self::TooManyAttachments => "too many attachments",
             Self::TooLarge => "packet too large",
             Self::AckId => "bad acknowledgement id",
-            Self::Json => "payload is no json",
+            Self::Json => "payload is not json",
             Self::Payload => "payload does not fit the packet type",
             Self::ReservedName => "reserved event name",
             Self::Placeholder => "placeholder without attachment",
             Self::UnexpectedBinary => "attachment that no packet announced",
             Self::UnexpectedText => "packet before the last attachment",
-            Self::MsgPack => "no msgpack",
+            Self::MsgPack => "not msgpack",
         })
     }
 }

@@ -220,8 +220,9 @@ impl Application {
         }
         let names = self.definitions.iter().flat_map(|it| it.handlers.names());
         if let Some(name) = names.into_iter().find(|name| RESERVED_NAMES.contains(name)) {
-            let remedy =
-                format!("`{name}` is no event of clients; use on_connect or on_disconnect");
+            let remedy = format!(
+                "`{name}` is not an event that clients send; use on_connect or on_disconnect"
+            );
             return wrong("on", &remedy);
         }
         if self.settings.connect_timeout.is_zero() {

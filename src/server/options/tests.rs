@@ -206,7 +206,7 @@ fn origins() {
         check(
             Engine::new().origins(["https://a.org", wrong]),
             "origins",
-            &format!("\"{wrong}\" is no origin"),
+            &format!("\"{wrong}\" is not an origin"),
         );
     }
 }
@@ -231,7 +231,7 @@ fn origins_can_come_from_the_configuration() {
     check(
         Engine::new().origins(owned(&["https://a.org", "*"])),
         "origins",
-        "\"*\" is no origin",
+        "\"*\" is not an origin",
     );
 }
 

@@ -75,7 +75,7 @@
 //   anything else (…args)        emits `any` with the event's name and args
 //
 // operators: { from: "socket" | "server", to: [], in: [], except: [], broadcast, local,
-// volatile, compress, timeout: ms, ack }. From the socket (the default) they select all
+// volatile, timeout: ms, ack }. From the socket (the default) they select all
 // sockets except itself, and from the server all sockets.
 //
 // Log lines: { event: "connected", socket, namespace, recovered }, { event:
