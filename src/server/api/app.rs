@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use worker::{Context, Env, Request, Response};
 
 use crate::api::Server;
-use crate::api::endpoint::Endpoint;
+use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Engine;
 use crate::options::ConfigError;
 
@@ -89,8 +89,9 @@ impl App {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             let path = &endpoint.options.path;
             endpoint.options.check()?;
-            if let Some(application) = endpoint.socket() {
-                application.check(&endpoint.options)?;
+            match &endpoint.application {
+                Application::Engine(handlers) => handlers.check(&endpoint.options)?,
+                Application::Socket(application) => application.check(&endpoint.options)?,
             }
             if self
                 .endpoints

@@ -1,6 +1,6 @@
 //! Engine.IO alone: messages to and from clients, without events or rooms.
 //!
-//! [`Engine`] is a server: its handlers and its options. EngineHandlers talk to a
+//! [`Engine`] is a server: its handlers and its options. Handlers talk to a
 //! [`Client`]; [`Clients`] reaches any client from anywhere in the Worker.
 
 use core::any::Any;
@@ -67,11 +67,32 @@ pub(crate) struct EngineHandlers {
     pub(crate) on_message: Option<HandlerFn<OnMessage>>,
     pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
     pub(crate) states: States,
+    /// The method of a handler that was given twice.
+    duplicate: Option<&'static str>,
 }
 
-/// EngineHandlers.
+impl EngineHandlers {
+    pub(crate) fn check(&self, options: &Options) -> Result<(), ConfigError> {
+        match self.duplicate {
+            Some(method) => Err(ConfigError {
+                endpoint: options.path.clone(),
+                option: method,
+                remedy: "it has two handlers; make one of them".to_owned(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn set<H>(&mut self, method: &'static str, place: fn(&mut Self) -> &mut Option<H>, handler: H) {
+        if place(self).replace(handler).is_some() {
+            self.duplicate = Some(method);
+        }
+    }
+}
+
+/// Handlers.
 ///
-/// EngineHandlers are functions, async or not, whose argument types say what they want to
+/// Handlers are functions, async or not, whose argument types say what they want to
 /// know, in any order: the [`Client`], the [`Message`], the [`Handshake`], the
 /// [`Reason`], the Worker's `Env`, [`State`](crate::State), and
 /// [extractors](crate::handler::Extract) of the application's own. They return `()`
@@ -125,7 +146,8 @@ impl Engine {
     /// # let _ = server;
     /// ```
     pub fn on_connect<S>(mut self, handler: impl Handler<OnOpen, S>) -> Self {
-        self.handlers.on_connect = Some(erase(handler));
+        self.handlers
+            .set("on_connect", |it| &mut it.on_connect, erase(handler));
         self
     }
 
@@ -135,12 +157,13 @@ impl Engine {
     /// 1,000 messages, or 16 MiB of them, whose handlers have not returned is
     /// disconnected.
     pub fn on_message<S>(mut self, handler: impl Handler<OnMessage, S>) -> Self {
-        self.handlers.on_message = Some(erase(handler));
+        self.handlers
+            .set("on_message", |it| &mut it.on_message, erase(handler));
         self
     }
 
     /// Registers the handler for a client that has gone. Its user session can still
-    /// be read; what is sent to it is lost. EngineHandlers of its messages that are
+    /// be read; what is sent to it is lost. Handlers of its messages that are
     /// waiting for something may return later than this one, unless
     /// [`in_order`](Self::in_order) is set.
     ///
@@ -148,7 +171,8 @@ impl Engine {
     /// let in, except for those that the platform cuts off without telling anyone,
     /// as in a deploy.
     pub fn on_disconnect<S>(mut self, handler: impl Handler<OnClose, S>) -> Self {
-        self.handlers.on_disconnect = Some(erase(handler));
+        self.handlers
+            .set("on_disconnect", |it| &mut it.on_disconnect, erase(handler));
         self
     }
 }
@@ -311,6 +335,23 @@ mod tests {
 
     fn check(refusal: Refusal, status: u16, body: &str) {
         assert_eq!((refusal.status_code(), &*refusal.body()), (status, body));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_handler_that_is_given_twice_is_an_error() {
+        let once = || {
+            let engine = Engine::new().on_connect(|| ()).on_message(|| ());
+            engine.on_disconnect(|| ())
+        };
+        for (engine, expect) in [
+            (once(), None),
+            (once().on_connect(|| ()), Some("on_connect")),
+            (once().on_message(|| ()), Some("on_message")),
+            (once().on_disconnect(|| ()), Some("on_disconnect")),
+        ] {
+            let error = engine.handlers.check(&engine.options).err();
+            assert_eq!(error.map(|error| error.option), expect);
+        }
     }
 
     #[wasm_bindgen_test(unsupported = test)]

@@ -11,7 +11,7 @@ use super::{Event, Socket};
 
 /// The handlers of a namespace: see [`Server::namespace`](crate::Server::namespace).
 ///
-/// NamespaceHandlers are functions, async or not, whose argument types say what they want to
+/// Handlers are functions, async or not, whose argument types say what they want to
 /// know: the [`Socket`], the event's arguments as a tuple or as they came
 /// ([`Args`](crate::Args)), the [`Ack`](crate::Ack), the event's name,
 /// [`Auth`](crate::Auth) and [`Handshake`](crate::Handshake) of a client that
@@ -25,7 +25,7 @@ use super::{Event, Socket};
 /// and the log a line; the socket stays connected.
 /// [`HandlerError`](crate::HandlerError) describes what the client is told.
 ///
-/// NamespaceHandlers run concurrently: while one waits for something, the handler of the same
+/// Handlers run concurrently: while one waits for something, the handler of the same
 /// client's next event begins. A client with more than 1,000 events, or 16 MiB of
 /// them, whose handlers have not returned is disconnected.
 #[derive(Default)]
@@ -264,7 +264,7 @@ impl fmt::Debug for Namespace {
     }
 }
 
-/// NamespaceHandlers that are methods of one value.
+/// Handlers that are methods of one value.
 ///
 /// ```
 /// use std::rc::Rc;
