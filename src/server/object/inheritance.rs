@@ -6,7 +6,7 @@ use worker::Env;
 use super::{Inner, endpoint_at};
 use crate::api::app::app;
 use crate::api::engine::Refusal;
-use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase};
+use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase, run_outputs};
 use crate::port::{locate, wire};
 
 impl HandsOver for Inner {
@@ -14,6 +14,13 @@ impl HandsOver for Inner {
         let (Some(layer), Ok(undelivered)) = (self.layer(), self.undelivered.try_borrow()) else {
             return;
         };
+        if self.parts.sessions.try_for_each(|_, _| ()).is_none() {
+            return;
+        }
+        // The turn is over. What it has sent to others, or has closed, is not lost.
+        for key in self.parts.turn.dirty() {
+            run_outputs(&self.parts, key);
+        }
         let mut sessions = Vec::new();
         let looked = self.parts.sessions.try_for_each(|key, entry| {
             let is_nowhere_else = entry.stored.is_outdated
@@ -122,3 +129,6 @@ impl Inner {
         }
     }
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests;
