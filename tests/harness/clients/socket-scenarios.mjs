@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { emitFromElsewhere, fetchFromElsewhere } from '../socket/routes.mjs';
+import { target } from '../target.mjs';
 import { UNICODE } from '../wire/samples.mjs';
 
 const bytes = (...values) => Buffer.from(values);
@@ -139,7 +140,7 @@ export const scenarios = {
     const asked = await player.ask('cast', { to: [room], ack: true, timeout: 5_000 }, 'question', 7);
     assert.deepEqual(asked, ['ok', [7, 7]]);
     others[0].socket.off('question');
-    const late = await player.ask('cast', { to: [room], ack: true, timeout: 100 }, 'question', 8);
+    const late = await player.ask('cast', { to: [room], ack: true, timeout: 400 }, 'question', 8);
     assert.deepEqual(late, ['timeout', [8]]);
   },
 
@@ -253,7 +254,9 @@ export const scenarios = {
     const old = library.protocol === 4;
     const data = { content: 'Please retry later' };
     const text = (message, more) => (old ? (more ?? message) : { message, data: more });
-    assert.deepEqual(await refusal({ namespace: '/nobody' }), text('Invalid namespace'));
+    // The reference server speaks of a namespace that it does not have as in protocol 5.
+    const unknown = old && target === 'reference' ? { message: 'Invalid namespace' } : text('Invalid namespace');
+    assert.deepEqual(await refusal({ namespace: '/nobody' }), unknown);
     assert.deepEqual(await refusal({ namespace: '/refuse' }), text('not authorized'));
     const asked = { namespace: '/refuse', auth: { token: 'bad', data: 1 } };
     assert.deepEqual(await refusal(asked), text('not authorized', data));
