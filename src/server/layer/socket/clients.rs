@@ -38,8 +38,8 @@ struct Storing<'a> {
 
 /// The same, read back.
 #[derive(Deserialize)]
-struct Stored {
-    connection: Vec<u8>,
+struct Stored<'a> {
+    connection: &'a [u8],
     handshake: StoredHandshake,
 }
 
@@ -71,10 +71,10 @@ impl ClientEntry {
     }
 
     pub(super) fn restore(application: &Application, content: &[u8]) -> Option<Self> {
-        let content: Stored = versioned::decode(VERSION, content).ok()?;
+        let content: Stored<'_> = versioned::decode(VERSION, content).ok()?;
         let define = |namespace: &str, tag| application.define(namespace, tag);
         let connection =
-            Connection::restore(&content.connection, application.settings, define).ok()?;
+            Connection::restore(content.connection, application.settings, define).ok()?;
         Some(Self::new(connection, content.handshake))
     }
 
