@@ -3,7 +3,7 @@
 use core::cell::{Cell, RefCell};
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::{Data, Reason, Session};
+use dormouse_proto::engine::{Data, Reason};
 
 use crate::api::engine::Message;
 use crate::layer::{Content, Layer, Opening};
@@ -68,7 +68,7 @@ impl Content for FakeLayer {
         self.changed.get()
     }
 
-    fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
+    fn restore(&self, key: Key, content: Option<&[u8]>) -> bool {
         let content = content.map(String::from_utf8_lossy);
         self.hear(format!("restore {} {content:?}", key[0]));
         self.restores.get()

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::{ConnId, Data, Flush, Reason, Session};
+use dormouse_proto::engine::{ConnId, Data, Flush, Reason};
 use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +160,7 @@ impl Content for Messages {
         entries.is_ok_and(|entries| entries.get(key).is_some_and(|entry| entry.changed))
     }
 
-    fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
+    fn restore(&self, key: Key, content: Option<&[u8]>) -> bool {
         let content = content.and_then(|content| versioned::decode(VERSION, content).ok());
         let entry = ClientEntry {
             data: content.and_then(|content: Stored| content.data),

@@ -12,7 +12,7 @@ mod socket;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::{ConnId, Data, Reason, Session};
+use dormouse_proto::engine::{ConnId, Data, Reason};
 
 use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Message;
@@ -45,7 +45,7 @@ pub(crate) trait Content {
 
     /// Restores a session's content. Returns `false` if it is missing or of another
     /// version, and the session cannot do without.
-    fn restore(&self, key: Key, content: Option<&[u8]>, session: &Session) -> bool;
+    fn restore(&self, key: Key, content: Option<&[u8]>) -> bool;
 }
 
 /// The meaning of the messages of an object's sessions.

@@ -20,7 +20,7 @@ use core::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::{Data, Reason, Session};
+use dormouse_proto::engine::{Data, Reason};
 use dormouse_proto::socket::{Connection, Protocol};
 
 use self::acks::PendingAcks;
@@ -87,7 +87,7 @@ impl Content for Sockets {
         self.0.clients.is_changed(key)
     }
 
-    fn restore(&self, key: Key, content: Option<&[u8]>, _session: &Session) -> bool {
+    fn restore(&self, key: Key, content: Option<&[u8]>) -> bool {
         let Self(cx) = self;
         let restored = content.and_then(|content| ClientEntry::restore(&cx.application, content));
         let is_restored = restored.is_some();

@@ -223,7 +223,7 @@ impl Persistence<'_> {
         } = found;
         let revived = self
             .restore_session(&session, &sockets)
-            .filter(|session| self.layer.restore(key, content.as_deref(), session));
+            .filter(|_| self.layer.restore(key, content.as_deref()));
         let Some(session) = revived else {
             abandon(self.parts, key, has_row, &sockets);
             return false;
@@ -245,7 +245,7 @@ impl Persistence<'_> {
         let content = Some(&*handed_over.content);
         let session = self
             .restore_session(&handed_over.session, &sockets)
-            .filter(|session| self.layer.restore(key, content, session));
+            .filter(|_| self.layer.restore(key, content));
         if let Some(session) = session {
             let phase = handed_over.ended.map_or(Phase::Open, Phase::Ended);
             let mut entry = SessionEntry::new(session, phase);

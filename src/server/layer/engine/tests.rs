@@ -4,7 +4,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::*;
 use crate::api::engine::{Engine, Transport};
 use crate::http;
-use crate::in_browser::object::{FakeObject, key, object, polling};
+use crate::in_browser::object::{FakeObject, key, object};
 use crate::in_browser::platform::{answer, done};
 use crate::in_browser::settle;
 use crate::in_browser::time::Time;
@@ -88,9 +88,7 @@ impl Rig {
     /// A session that the layer knows, on a WebSocket.
     fn add(&self, number: u8) -> web_sys::WebSocket {
         let socket = self.object.add_on_socket(number, Phase::Open);
-        self.object.with(number, |entry| {
-            assert!(self.layer.restore(key(number), None, &entry.session));
-        });
+        assert!(self.layer.restore(key(number), None));
         socket
     }
 
@@ -308,7 +306,6 @@ fn the_user_session_is_kept() {
     assert!(!rig.layer.must_be_handed_over(key(1)));
     assert!(!rig.layer.take_changed(key(1)));
     let content = rig.layer.content(key(1));
-    let session = polling(&Options::default(), dormouse_proto::engine::Revision::V4);
     for (kept, expect) in [
         (Some(&*content), Some("[1]")),
         (Some(&[0xff; 9]), None),
@@ -316,7 +313,7 @@ fn the_user_session_is_kept() {
     ] {
         let next = made(|engine, _| engine);
         next.object.add_polling(1, Phase::Open);
-        assert!(next.layer.restore(key(1), kept, &session));
+        assert!(next.layer.restore(key(1), kept));
         assert_eq!(read(&next).as_deref(), expect);
     }
 }
