@@ -17,7 +17,7 @@ struct Asked {
 
 pub(super) struct Crowd {
     rooms: Rooms<Name>,
-    /// Who is in which namespace.
+    /// The members of each namespace.
     present: BTreeSet<(String, Name)>,
     /// Who is in which room of which namespace.
     members: BTreeSet<(String, String, Name)>,

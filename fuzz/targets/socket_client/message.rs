@@ -5,7 +5,7 @@ use dormouse_proto::socket::{Parser, Protocol};
 
 use super::super::bytes::Bytes;
 
-/// What a client may well say.
+/// A message that a client may well send.
 pub(super) fn read_message(
     bytes: &mut Bytes<'_>,
     parser: Parser,

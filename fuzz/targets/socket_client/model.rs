@@ -16,7 +16,7 @@ use dormouse_proto::socket::{
 
 use super::told::{Said, Told};
 
-/// What the application is to hear, and by which socket.
+/// An event or an acknowledgement that the application is to receive, and its socket.
 #[derive(Debug)]
 pub(super) struct Heard(pub(super) JoinId, pub(super) Packet);
 
@@ -94,7 +94,7 @@ pub(super) struct Model {
     ever_connected: bool,
     phase: Phase,
     stored: u64,
-    /// What has to come out.
+    /// The outputs that have to come.
     pub(super) told: VecDeque<Told>,
 }
 
@@ -183,7 +183,7 @@ impl Model {
     }
 }
 
-/// What the client says.
+/// Messages of the client.
 impl Model {
     pub(super) fn message(&mut self, data: Data<'_>) -> Option<Heard> {
         if !self.is_open() {

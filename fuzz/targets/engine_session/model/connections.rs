@@ -77,7 +77,7 @@ impl Model {
         false
     }
 
-    /// Whether the body of this one was being read. It is no longer.
+    /// Removes a `POST`, if its body was being read. Returns `false` if it was not.
     pub(super) fn finish_post(&mut self, request: ConnId) -> bool {
         let is_first = self.posts.first() == Some(&request);
         if is_first {

@@ -9,7 +9,7 @@ use dormouse_proto::socket::{
 use super::super::told::{Said, Told};
 use super::{Joined, Model, Phase, State};
 
-/// What the application decides.
+/// Decisions of the application.
 impl Model {
     pub(in super::super) fn begin(&mut self, join: JoinId, namespace: &str, admission: Admission) {
         assert!(
