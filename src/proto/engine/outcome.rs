@@ -135,6 +135,11 @@ pub enum Reason {
     PingTimeout,
     /// The client sent something that is not a packet.
     ParseError,
+    /// The client sent more, or faster, than it may.
+    Overrun,
+    /// The object holds more for its clients than it may, and most of it for this
+    /// one.
+    MemoryExceeded,
 }
 
 impl Reason {
@@ -146,6 +151,33 @@ impl Reason {
             Self::ForcedClose => "forced close",
             Self::PingTimeout => "ping timeout",
             Self::ParseError => "parse error",
+            Self::Overrun => "overrun",
+            Self::MemoryExceeded => "memory exceeded",
+        }
+    }
+
+    /// Returns the code that a WebSocket is closed with, by RFC 6455, section 7.4.
+    pub(super) const fn close_code(self) -> u16 {
+        match self {
+            Self::TransportError
+            | Self::TransportClose
+            | Self::ForcedClose
+            | Self::PingTimeout
+            | Self::ParseError => 1000,
+            // "Policy violation", and "try again later".
+            Self::Overrun => 1008,
+            Self::MemoryExceeded => 1013,
+        }
+    }
+
+    /// Returns whether it is the server that ended the session, by a decision of its
+    /// own rather than because of what the client did on the transport.
+    pub(super) const fn is_ours(self) -> bool {
+        match self {
+            Self::ForcedClose | Self::Overrun | Self::MemoryExceeded => true,
+            Self::TransportError | Self::TransportClose | Self::PingTimeout | Self::ParseError => {
+                false
+            }
         }
     }
 }

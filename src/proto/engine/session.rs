@@ -371,15 +371,31 @@ impl Session {
     /// waiting `GET`, or by the next one within [`FAREWELL`]. In the middle of an
     /// upgrade, it may be told by its WebSocket instead.
     pub fn close(&mut self, now: Timestamp, flush: Flush) {
-        if flush == Flush::All {
+        if flush == Flush::Nothing {
+            self.discard();
+        } else {
             self.answer_crowded_poll();
         }
-        if flush == Flush::Nothing
-            && let SessionState::Polling(polling) | SessionState::Probing(polling, _) =
-                &mut self.state
+        self.close_for(now, Reason::ForcedClose);
+    }
+
+    /// Ends the session because its client costs too much: what waits for it is
+    /// dropped. Otherwise this is [`close`](Self::close), for a reason of its own,
+    /// which a WebSocket is told as its close code.
+    pub fn expel(&mut self, now: Timestamp, reason: Reason) {
+        self.discard();
+        self.close_for(now, reason);
+    }
+
+    /// Drops the packets that wait for a `GET`.
+    fn discard(&mut self) {
+        if let SessionState::Polling(polling) | SessionState::Probing(polling, _) = &mut self.state
         {
             polling.outbox.take();
         }
+    }
+
+    fn close_for(&mut self, now: Timestamp, reason: Reason) {
         let (outbox, probe) = match core::mem::replace(&mut self.state, SessionState::OVER) {
             SessionState::Polling(polling) if polling.is_idle() => (polling.outbox, None),
             SessionState::Probing(polling, probe) if polling.is_idle() => {
@@ -392,7 +408,7 @@ impl Session {
             | SessionState::Closing { .. }
             | SessionState::Closed { .. }) => {
                 self.state = told;
-                return self.end(Reason::ForcedClose, ServerPacket::Close);
+                return self.end_with_code(reason, ServerPacket::Close, reason.close_code());
             }
         };
         self.state = SessionState::Closing {
@@ -400,7 +416,7 @@ impl Session {
             until: now + FAREWELL,
             probe,
         };
-        self.report_closed(Reason::ForcedClose);
+        self.report_closed(reason);
     }
 }
 
@@ -526,7 +542,7 @@ impl Session {
         if let Some((request, _)) = self.overtaken.take() {
             self.refuse(request, RequestError::BadRequest);
         }
-        if reason == Reason::ForcedClose {
+        if reason.is_ours() {
             self.dismiss_posts();
         } else {
             for post in core::mem::take(&mut self.posts) {
@@ -537,9 +553,9 @@ impl Session {
         self.outputs.push_back(Output::Closed(reason));
     }
 
-    /// Answers the `POST`s of a client that has done nothing wrong: they were still on
-    /// their way when the application closed the session. An error would
-    /// reach the client ahead of the news and be taken for the reason.
+    /// Answers the `POST`s that were still on their way when the session was closed
+    /// from this side. An error would reach the client ahead of the news and be taken
+    /// for the reason.
     fn dismiss_posts(&mut self) {
         for post in core::mem::take(&mut self.posts) {
             self.answer(post, Answer::Received);

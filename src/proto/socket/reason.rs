@@ -40,7 +40,9 @@ impl Reason {
                 engine::Reason::TransportError
                 | engine::Reason::TransportClose
                 | engine::Reason::ForcedClose
-                | engine::Reason::PingTimeout => true,
+                | engine::Reason::PingTimeout
+                | engine::Reason::Overrun
+                | engine::Reason::MemoryExceeded => true,
                 engine::Reason::ParseError => false,
             },
             Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,

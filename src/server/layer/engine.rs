@@ -220,10 +220,7 @@ impl Layer for Messages {
         });
         match now {
             Some(Ok(Some(message))) => self.run_handler(key, message),
-            Some(Err(())) => {
-                self.parts.log(Level::Warn, "overrun", key, &[]);
-                parts::close(&self.parts, key, Flush::Nothing);
-            }
+            Some(Err(())) => parts::expel(&self.parts, key, Reason::Overrun),
             Some(Ok(None)) | None => {}
         }
     }

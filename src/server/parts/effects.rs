@@ -1,7 +1,7 @@
 //! Doing what sessions ask: answers, frames, closes.
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::{ConnId, Data, Flush, Frame, Output, Revision, Transport};
+use dormouse_proto::engine::{ConnId, Data, Flush, Frame, Output, Reason, Revision, Transport};
 use web_sys::WebSocket;
 
 use super::packet::{self, Packet};
@@ -188,6 +188,16 @@ pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
     });
     parts.turn.mark_dirty(key);
     open == Some(true)
+}
+
+/// Ends a session whose client costs too much, with a line in the log.
+pub(crate) fn expel(parts: &Parts, key: Key, reason: Reason) {
+    let now = parts.turn.now();
+    parts.log(Level::Warn, reason.as_str(), key, &[]);
+    parts
+        .sessions
+        .with(key, |entry| entry.session.expel(now, reason));
+    parts.turn.mark_dirty(key);
 }
 
 /// Closes a session, and carries out its outputs at once.

@@ -24,7 +24,7 @@ pub(crate) use self::attachment::{
 };
 pub(crate) use self::clock::{Alarmed, Clock};
 pub(crate) use self::effects::{
-    close, close_now, forget_socket, next_output, revision, run_output, run_outputs, send,
+    close, close_now, expel, forget_socket, next_output, revision, run_output, run_outputs, send,
     tell_sign_of_life, transmit, transport,
 };
 pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_fetch};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use dormouse_proto::engine::{Data, Flush};
+use dormouse_proto::engine::{Data, Reason};
 use dormouse_proto::socket::{Args, Incoming};
 
 use super::clients::ClientEntry;
@@ -48,10 +48,7 @@ pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
     match handled {
         Some(Handled::Event(event)) => handle_event(cx, event),
         Some(Handled::Ack(spot, id, args)) => cx.acks.handle_ack(spot, id, args),
-        Some(Handled::Overrun) => {
-            cx.parts.log(Level::Warn, "overrun", key, &[]);
-            parts::close(&cx.parts, key, Flush::Nothing);
-        }
+        Some(Handled::Overrun) => parts::expel(&cx.parts, key, Reason::Overrun),
         Some(Handled::Nothing) => cx.run_outputs(key),
         None => {}
     }

@@ -1,7 +1,9 @@
 //! The end of a session, from either side: protocol, "Session rules".
 
+use alloc::format;
+
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{ConnId, Data, FAREWELL, MAX_PACKETS, Revision, Settings};
+use crate::engine::{ConnId, Data, FAREWELL, MAX_PACKETS, Reason, Revision, Settings};
 
 const FAREWELL_MILLIS: u64 = FAREWELL.as_millis() as u64;
 
@@ -29,6 +31,32 @@ fn client_closes_by_post_while_its_get_waits() {
             "#2 200 6, over: transport close, #3 200 ok"
         );
         assert_over(&mut rig);
+    }
+}
+
+#[test]
+fn client_that_costs_too_much_is_told_and_gets_nothing_else() {
+    for (reason, code) in [(Reason::Overrun, 1008), (Reason::MemoryExceeded, 1013)] {
+        for revision in BOTH {
+            let over = format!("over: {reason}");
+            let mut rig = Rig::websocket(revision, SLEEPY);
+            assert_eq!(rig.expel(reason), format!("#1 closed {code}, {over}"));
+            assert_over(&mut rig);
+
+            let mut rig = Rig::polling(revision, SLEEPY);
+            rig.get(2);
+            assert_eq!(rig.expel(reason), format!("#2 200 1, {over}"));
+            assert_over(&mut rig);
+
+            // What waits is dropped, and a POST that is on its way is answered as if
+            // nothing were wrong, so that the close is the first that it hears.
+            let mut rig = Rig::polling(revision, SLEEPY);
+            rig.send("dropped");
+            rig.post_head(2);
+            assert_eq!(rig.expel(reason), format!("#2 200 ok, {over}"));
+            assert_eq!(rig.get(3), "#3 200 1");
+            assert_over(&mut rig);
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use core::time::Duration;
 use crate::Timestamp;
 use crate::engine::test_client::{Received, decode_answer, decode_frame};
 use crate::engine::{
-    Answer, Body, BodyError, ConnId, Data, Deadline, Flush, Format, Frame, Open, Output, Revision,
-    Session, Settings,
+    Answer, Body, BodyError, ConnId, Data, Deadline, Flush, Format, Frame, Open, Output, Reason,
+    Revision, Session, Settings,
 };
 
 pub(super) const BOTH: [Revision; 2] = [Revision::V3, Revision::V4];
@@ -199,6 +199,11 @@ impl Rig {
 
     pub(super) fn close_at_once(&mut self) -> String {
         self.session.close(self.now, Flush::Nothing);
+        self.outputs()
+    }
+
+    pub(super) fn expel(&mut self, reason: Reason) -> String {
+        self.session.expel(self.now, reason);
         self.outputs()
     }
 
