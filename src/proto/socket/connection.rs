@@ -20,7 +20,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::socket::SocketState;
+use self::socket::{SocketState, string_bytes};
 use super::{
     Args, ClientPacket, Decoder, Encoded, Limits, ParseError, Protocol, Reason, ServerPacket,
     Settings,
@@ -130,6 +130,15 @@ pub enum Auth<'a> {
 }
 
 impl ConnectRequest<'_> {
+    fn held_bytes(&self) -> usize {
+        let auth = match &self.auth {
+            Auth::None => None,
+            Auth::Json(text) | Auth::Query(text) => Some(text),
+        };
+        let texts = core::iter::once(&self.namespace).chain(auth);
+        texts.map(|text| string_bytes(text)).sum()
+    }
+
     fn into_owned(self) -> ConnectRequest<'static> {
         ConnectRequest {
             namespace: Cow::Owned(self.namespace.into_owned()),
@@ -301,6 +310,33 @@ impl Connection {
     /// is one.
     pub fn sid_in(id: &str) -> &str {
         id.rsplit_once('#').map_or(id, |(_, sid)| sid)
+    }
+
+    /// Returns the bytes that are held on behalf of the client: the parts of a packet
+    /// that is not complete, requests that wait for the root namespace, and its
+    /// sockets with their rooms, their data, the packets that are held for them and
+    /// the events that they have missed.
+    ///
+    /// It is an estimate: each of these counts as its content and 32 bytes more, and
+    /// a packet that is held for many sockets counts for each. Outputs do not count,
+    /// since they are taken in the same turn. The number of steps is that of sockets
+    /// and requests, whatever belongs to them.
+    ///
+    /// ```
+    /// use dormouse_proto::Timestamp;
+    /// use dormouse_proto::socket::{Admission, Connection, Protocol, Settings};
+    ///
+    /// let now = Timestamp::from_millis(0);
+    /// let mut connection = Connection::open(now, Settings::default(), Protocol::V5);
+    /// let join = connection.begin("/", Admission::new("an id"));
+    /// let before = connection.held_bytes();
+    /// connection.set_data(join, Some("\"a\"".into()));
+    /// assert_eq!(connection.held_bytes() - before, 32 + 3);
+    /// ```
+    pub fn held_bytes(&self) -> usize {
+        let sockets = self.sockets.iter().map(Socket::held_bytes);
+        let waiting = self.waiting.iter().map(ConnectRequest::held_bytes);
+        self.decoder.held_bytes() + sockets.chain(waiting).sum::<usize>()
     }
 
     /// Returns whether anything that must survive sleep has changed since this was

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::args::each_placeholder;
+use super::connection::socket::ITEM_COST;
 use super::packet::{decode_complete, read_head};
 use super::{ClientPacket, ParseError, Parser, Protocol};
 use crate::engine::Data;
@@ -59,6 +60,13 @@ impl Decoder {
     /// Returns whether attachments are still to come.
     pub fn is_pending(&self) -> bool {
         self.pending.is_some()
+    }
+
+    /// Returns the bytes of a packet whose attachments are still to come.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.pending.as_ref().map_or(0, |pending| {
+            pending.bytes + ITEM_COST * (1 + pending.attachments.len())
+        })
     }
 
     /// Takes in a message. Returns `None` if attachments are still to come.

@@ -4,6 +4,7 @@
 mod codec;
 mod connection;
 mod disconnects;
+mod held;
 mod hibernation;
 mod msgpack;
 mod properties;

@@ -1,13 +1,12 @@
 //! Decisions of the application.
 
-use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::socket::{Definition, JoinId, Pending, Socket, SocketState};
+use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
 use super::{Connection, INTERNAL_ERROR, Output, Phase};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
@@ -91,7 +90,7 @@ impl Connection {
         let mut socket = Socket::new(join, namespace, admission.id, admission.definition);
         socket.pid = admission.pid;
         if let Some(recovered) = admission.recovered {
-            socket.rooms = recovered.rooms;
+            socket.rooms = RoomNames::new(recovered.rooms);
             socket.data = recovered.data;
             socket.since = Some(recovered.since);
             socket.state = SocketState::Asked(Pending::new(recovered.missed));
@@ -315,15 +314,15 @@ impl Connection {
     pub fn enter(&mut self, join: JoinId, room: &str) -> Result<bool, JoinError> {
         let limit = self.settings.max_rooms;
         let socket = self.current_mut(join).ok_or(JoinError::Gone)?;
-        let Err(position) = socket.position(room) else {
+        if socket.is_in(room) {
             return Ok(false);
-        };
+        }
         let is_own = room == socket.id;
         let others = socket.rooms.len() - usize::from(socket.is_in(&socket.id));
         if !is_own && others >= limit {
             return Err(JoinError::TooManyRooms);
         }
-        socket.rooms.insert(position, room.to_owned());
+        socket.rooms.insert(room);
         self.note_change(join);
         Ok(true)
     }
@@ -332,10 +331,9 @@ impl Connection {
     /// has gone.
     pub fn leave(&mut self, join: JoinId, room: &str) -> Option<bool> {
         let socket = self.current_mut(join)?;
-        let Ok(position) = socket.position(room) else {
+        if !socket.rooms.remove(room) {
             return Some(false);
-        };
-        socket.rooms.remove(position);
+        }
         self.note_change(join);
         Some(true)
     }

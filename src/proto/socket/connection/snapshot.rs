@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::socket::{Definition, JoinId, Pending, Socket, SocketState};
+use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
 use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
 use crate::socket::{Decoder, Offset, Protocol, Settings};
 use crate::versioned::{self, SnapshotError};
@@ -162,7 +162,7 @@ impl<'a> From<&'a Socket> for SavingSocket<'a> {
             namespace: &socket.namespace,
             id: &socket.id,
             pid: socket.pid.as_deref(),
-            rooms: &socket.rooms,
+            rooms: socket.rooms(),
             data: socket.data.as_deref(),
             since: socket.since,
             tag: socket.definition.tag,
@@ -178,7 +178,7 @@ impl SavedSocket {
             namespace: self.namespace,
             id: self.id,
             pid: self.pid,
-            rooms: self.rooms,
+            rooms: RoomNames::new(self.rooms),
             data: self.data,
             since: self.since,
             definition: Definition {

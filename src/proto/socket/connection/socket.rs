@@ -14,6 +14,14 @@ use crate::socket::{Args, Encoded, Offset, Reason};
 /// it is connected: a handler that sends without end must not use up the memory.
 pub const MAX_HELD: usize = 4 << 20;
 
+/// The bytes that are counted for each thing that is held, besides its content: it
+/// has an allocation of its own, and whatever points there.
+pub(in crate::socket) const ITEM_COST: usize = 32;
+
+pub(super) fn string_bytes(text: &str) -> usize {
+    ITEM_COST + text.len()
+}
+
 /// The number of a client's join that a socket came from.
 ///
 /// A client that leaves a namespace and joins it again has another socket there,
@@ -31,8 +39,7 @@ pub struct Socket {
     pub(in crate::socket) namespace: String,
     pub(in crate::socket) id: String,
     pub(in crate::socket) pid: Option<String>,
-    /// Sorted.
-    pub(in crate::socket) rooms: Vec<String>,
+    pub(super) rooms: RoomNames,
     pub(in crate::socket) data: Option<String>,
     pub(in crate::socket) since: Option<Offset>,
     pub(in crate::socket) definition: Definition,
@@ -79,6 +86,53 @@ pub(in crate::socket) enum SocketState {
     Leaving,
 }
 
+/// The names of the rooms that a socket is in, sorted, and what they take.
+#[derive(Debug, Default)]
+pub(super) struct RoomNames {
+    names: Vec<String>,
+    bytes: usize,
+}
+
+impl RoomNames {
+    pub(super) fn new(mut names: Vec<String>) -> Self {
+        names.sort_unstable();
+        let bytes = names.iter().map(|name| string_bytes(name)).sum();
+        Self { names, bytes }
+    }
+
+    fn position(&self, room: &str) -> Result<usize, usize> {
+        self.names.binary_search_by(|name| (**name).cmp(room))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(super) fn contains(&self, room: &str) -> bool {
+        self.position(room).is_ok()
+    }
+
+    /// Returns whether it was not there before.
+    pub(super) fn insert(&mut self, room: &str) -> bool {
+        let Err(position) = self.position(room) else {
+            return false;
+        };
+        self.names.insert(position, room.to_owned());
+        self.bytes += string_bytes(room);
+        true
+    }
+
+    /// Returns whether it was there.
+    pub(super) fn remove(&mut self, room: &str) -> bool {
+        let Ok(position) = self.position(room) else {
+            return false;
+        };
+        self.names.remove(position);
+        self.bytes -= string_bytes(room);
+        true
+    }
+}
+
 /// The packets that a client is sent with the news that it is connected.
 #[derive(Debug, Default)]
 pub(in crate::socket) struct Pending {
@@ -87,11 +141,14 @@ pub(in crate::socket) struct Pending {
     /// The packets that the socket was sent meanwhile. They come after it.
     pub(in crate::socket) held: Vec<Rc<Encoded>>,
     bytes: usize,
+    missed_bytes: usize,
 }
 
 impl Pending {
     pub(super) fn new(missed: Vec<(Offset, Args<'static>)>) -> Self {
+        let bytes = |args: &Args<'_>| ITEM_COST * (1 + args.attachments().len()) + args.bytes();
         Self {
+            missed_bytes: missed.iter().map(|(_, args)| bytes(args)).sum(),
             missed,
             ..Self::default()
         }
@@ -106,6 +163,10 @@ impl Pending {
         }
         has_room
     }
+
+    fn held_bytes(&self) -> usize {
+        self.missed_bytes + self.bytes + ITEM_COST * self.held.len()
+    }
 }
 
 impl Socket {
@@ -119,7 +180,7 @@ impl Socket {
             join,
             namespace: namespace.to_owned(),
             pid: None,
-            rooms: vec![id.clone()],
+            rooms: RoomNames::new(vec![id.clone()]),
             id,
             data: None,
             since: None,
@@ -153,7 +214,7 @@ impl Socket {
     /// Returns the names of the rooms it is in, including the room of its own id.
     /// For a socket that is leaving, these are the rooms it was in.
     pub fn rooms(&self) -> &[String] {
-        &self.rooms
+        &self.rooms.names
     }
 
     /// Returns the data that the application has attached to it.
@@ -174,11 +235,7 @@ impl Socket {
 
     /// Returns whether it is in a room.
     pub fn is_in(&self, room: &str) -> bool {
-        self.position(room).is_ok()
-    }
-
-    pub(super) fn position(&self, room: &str) -> Result<usize, usize> {
-        self.rooms.binary_search_by(|name| (**name).cmp(room))
+        self.rooms.contains(room)
     }
 
     /// Returns whether its client has been told that it is connected.
@@ -213,6 +270,19 @@ impl Socket {
 }
 
 impl Socket {
+    /// Returns the bytes that it holds: see
+    /// [`Connection::held_bytes`](crate::socket::Connection::held_bytes).
+    pub(super) fn held_bytes(&self) -> usize {
+        let texts = [Some(&self.namespace), Some(&self.id)];
+        let more = [self.pid.as_ref(), self.data.as_ref()];
+        let texts = texts.into_iter().chain(more).flatten();
+        let waiting = match &self.state {
+            SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.held_bytes(),
+            SocketState::Connected | SocketState::Abandoned(_) | SocketState::Leaving => 0,
+        };
+        texts.map(|text| string_bytes(text)).sum::<usize>() + self.rooms.bytes + waiting
+    }
+
     /// Holds a packet until the client has been told that it is connected.
     pub(super) fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
         match &mut self.state {

@@ -77,7 +77,7 @@ impl StoredSocket {
             lost: None,
             session: session.into(),
             id: socket.id.clone(),
-            rooms: socket.rooms.clone(),
+            rooms: socket.rooms().to_vec(),
             data: socket.data.clone(),
             since,
         })

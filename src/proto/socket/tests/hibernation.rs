@@ -162,7 +162,9 @@ fn look(rig: &Rig) -> String {
             (own, rest, connection.route(it.join_id()))
         })
         .collect();
-    format!("{sockets:?} {:?}", connection.next_deadline())
+    // What is counted as it goes is counted from the start after sleep.
+    let held = connection.held_bytes();
+    format!("{sockets:?} {:?} {held}", connection.next_deadline())
 }
 
 proptest! {

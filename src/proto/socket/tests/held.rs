@@ -1,0 +1,102 @@
+//! The bytes that a connection holds on behalf of its client.
+
+use alloc::string::String;
+use alloc::vec;
+
+use super::rig::{Rig, event};
+use super::*;
+use crate::engine;
+
+/// What counts for each thing besides its content.
+const COST: usize = 32;
+
+/// Returns by how much a step changes what is held.
+fn change(rig: &mut Rig, step: impl FnOnce(&mut Rig)) -> isize {
+    let before = rig.connection.held_bytes();
+    step(rig);
+    rig.connection.held_bytes() as isize - before as isize
+}
+
+fn of(contents: &[usize]) -> isize {
+    contents.iter().map(|bytes| bytes + COST).sum::<usize>() as isize
+}
+
+#[test]
+fn nothing_is_held_for_a_client_that_has_said_nothing() {
+    let rig = Rig::new(Protocol::V5);
+    assert_eq!(rig.connection.held_bytes(), 0);
+}
+
+#[test]
+fn a_packet_is_held_until_it_is_complete() {
+    let mut rig = Rig::joined(Protocol::V5);
+    let text = "52-[\"e\"]";
+    let said = change(&mut rig, |rig| drop(rig.say(text)));
+    assert_eq!(said, of(&[text.len()]));
+    let part = |rig: &mut Rig| drop(rig.say_data(Data::from(&[0; 100][..])));
+    assert_eq!(change(&mut rig, part), of(&[100]));
+    assert_eq!(change(&mut rig, part), -of(&[text.len(), 100]));
+}
+
+#[test]
+fn a_socket_is_held_with_its_rooms_and_data() {
+    let mut rig = Rig::new(Protocol::V5);
+    rig.say("0/ab,");
+    let begun = change(&mut rig, |rig| assert_eq!(rig.begin("/ab"), JoinId(0)));
+    // Its namespace, its id, and the room of its id.
+    assert_eq!(begun, of(&[3, 3, 3]));
+    let socket = JoinId(0);
+    rig.accept(socket);
+    let enter = |rig: &mut Rig| assert!(rig.connection.enter(socket, "lobby").is_ok());
+    assert_eq!(change(&mut rig, enter), of(&[5]));
+    assert_eq!(change(&mut rig, enter), 0, "it is there already");
+    let leave = |rig: &mut Rig| assert!(rig.connection.leave(socket, "lobby").is_some());
+    assert_eq!(change(&mut rig, leave), -of(&[5]));
+    assert_eq!(change(&mut rig, leave), 0, "it was not there");
+    let mut put = |data: Option<&str>| {
+        let put = |rig: &mut Rig| assert!(rig.connection.set_data(socket, data.map(String::from)));
+        change(&mut rig, put)
+    };
+    assert_eq!(put(Some("[1,2]")), of(&[5]));
+    assert_eq!(put(Some("1")), -4);
+    assert_eq!(put(None), -of(&[1]));
+    rig.end(engine::Reason::TransportClose);
+    let gone = change(&mut rig, |rig| rig.connection.forget(socket));
+    assert_eq!(gone, -of(&[3, 3, 3]));
+}
+
+#[test]
+fn what_waits_for_the_news_is_held() {
+    let mut rig = Rig::new(Protocol::V5);
+    rig.say("0");
+    let json = "[\"missed\"]";
+    let begin = |rig: &mut Rig| {
+        let recovered = RecoveredSocket {
+            rooms: vec!["sid".into()],
+            missed: vec![(Offset(1), Args::new(json, vec![vec![0; 10], vec![]]))],
+            ..RecoveredSocket::default()
+        };
+        rig.begin_again("/", recovered);
+    };
+    // Its namespace, its id, its pid, its room, and the event with its attachments.
+    let socket = of(&[1, 3, 3, 3]);
+    let event_size = of(&[json.len(), 10, 0]);
+    assert_eq!(change(&mut rig, begin), socket + event_size);
+    let packet = event(Protocol::V5, "/", None, "[\"held\"]");
+    let size = packet.messages().map(|it| it.len()).sum();
+    let hold = |rig: &mut Rig| assert!(rig.connection.hold(JoinId(0), &packet));
+    assert_eq!(change(&mut rig, hold), of(&[size]));
+    let accept = |rig: &mut Rig| drop(rig.accept(JoinId(0)));
+    assert_eq!(change(&mut rig, accept), -event_size - of(&[size]));
+}
+
+#[test]
+fn requests_that_wait_for_the_root_are_held_with_their_queries() {
+    let mut rig = Rig::new(Protocol::V4);
+    rig.outputs();
+    let root = rig.begin("/");
+    let ask = |rig: &mut Rig| assert_eq!(rig.say("0/ab?x=1"), "");
+    assert_eq!(change(&mut rig, ask), of(&[3, 3]));
+    let accept = |rig: &mut Rig| drop(rig.accept(root));
+    assert_eq!(change(&mut rig, accept), -of(&[3, 3]));
+}
