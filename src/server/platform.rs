@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::engine::ConnId;
+use dormouse_proto::engine::{ConnId, Frame};
 use futures::future::LocalBoxFuture;
 use js_sys::{Array, Function, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -160,12 +160,30 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 /// read it character by character.
 const LONG: f64 = 256.0;
 
-/// Returns the text of a WebSocket message, or `None` if it is binary.
-pub(crate) fn text_of(message: &JsValue) -> Option<String> {
+/// Returns what a WebSocket has brought, or `None` if it is longer than `limit`. The
+/// length is known before anything is copied: linear memory never shrinks.
+///
+/// Text that is not ASCII has more bytes than the platform counts characters, at most
+/// three times as many, so `limit` still has to be compared with the result.
+pub(crate) fn frame_of(message: &JsValue, limit: usize) -> Option<Frame<'static>> {
+    let limit = limit as f64;
+    let length = message.unchecked_ref::<Message>().length();
+    if length > limit {
+        return None;
+    }
+    if let Some(text) = text_of(message, length) {
+        return Some(Frame::from(text));
+    }
+    let bytes = Uint8Array::new(message);
+    let fits = f64::from(bytes.length()) <= limit;
+    fits.then(|| Frame::from(bytes.to_vec()))
+}
+
+/// Returns a message's text, if it is text of this length.
+fn text_of(message: &JsValue, length: f64) -> Option<String> {
     thread_local! {
         static ENCODER: TextEncoder = TextEncoder::new();
     }
-    let length = message.unchecked_ref::<Message>().length();
     if length >= LONG {
         // ASCII is as long in UTF-8 as in JavaScript, and most long texts are ASCII.
         let mut bytes = vec![0; length as usize];

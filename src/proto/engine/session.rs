@@ -6,6 +6,7 @@
 //! returns what is to be done until nothing is left.
 
 mod heartbeat;
+mod outputs;
 mod polling;
 mod snapshot;
 mod websocket;
@@ -18,6 +19,7 @@ use alloc::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use self::heartbeat::Heartbeat;
+use self::outputs::Outputs;
 use self::polling::{Buffered, Poll, Polling};
 use self::websocket::{CLOSE_NORMAL, Probe, WebSocket};
 use super::outcome::{Answer, ConnId, Output, Reason, RequestError};
@@ -70,7 +72,7 @@ pub struct Session {
     /// A `GET` that the upgrade has overtaken, and when to refuse it.
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
     /// Something that must survive sleep differs from the last snapshot.
     changed: bool,
 }
@@ -205,7 +207,7 @@ impl Session {
             posts: VecDeque::new(),
             overtaken: None,
             heartbeat: Heartbeat::new(now),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             changed: true,
         }
     }
@@ -266,6 +268,18 @@ impl Session {
             | SessionState::Closing { .. }
             | SessionState::Closed { .. } => None,
         }
+    }
+
+    /// Returns the number of bytes that it holds for its client: packets that wait for
+    /// a `GET`, and outputs that have not been taken yet.
+    pub fn held_bytes(&self) -> usize {
+        let waiting = match &self.state {
+            SessionState::Polling(Polling { outbox, .. })
+            | SessionState::Probing(Polling { outbox, .. }, _)
+            | SessionState::Closing { outbox, .. } => outbox.bytes(),
+            SessionState::WebSocket(_) | SessionState::Closed { .. } => 0,
+        };
+        waiting.saturating_add(self.outputs.bytes())
     }
 
     /// Returns whether the session is over and has no more outputs, so that it can

@@ -187,18 +187,18 @@ impl Listener for Inner {
         let Some((key, conn)) = self.whose(socket) else {
             return;
         };
-        let (text, bytes);
-        let frame = if let Some(message) = platform::text_of(message) {
-            text = message;
-            Frame::from(&*text)
-        } else {
-            bytes = js_sys::Uint8Array::new(message).to_vec();
-            Frame::from(&*bytes)
-        };
+        let limit = self.parts.options().map_or(0, |it| it.settings.max_payload);
+        let frame = platform::frame_of(message, limit);
         self.parts.turn.run(|| {
             let now = self.parts.turn.now();
             let handled = self.parts.sessions.with(key, |entry| {
-                let message = entry.session.handle_frame(now, conn, frame);
+                let message = match &frame {
+                    Some(frame) => entry.session.handle_frame(now, conn, frame.borrowed()),
+                    None => {
+                        entry.session.handle_oversized_frame(conn);
+                        None
+                    }
+                };
                 (message, next_output(entry))
             });
             let (message, output) = handled.unwrap_or_default();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnId, Heartbeat, Poll, Revision, Session, SessionState};
+use super::{ConnId, Heartbeat, Outputs, Poll, Revision, Session, SessionState};
 use crate::Timestamp;
 use crate::engine::settings::Settings;
 use crate::versioned::{self, SnapshotError};
@@ -75,7 +75,7 @@ impl Session {
             posts: saved.posts,
             overtaken: saved.overtaken.filter(|(request, _)| is_there(*request)),
             heartbeat: saved.heartbeat,
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             changed: false,
         };
         // What was just read is saved.

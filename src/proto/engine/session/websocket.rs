@@ -130,6 +130,10 @@ impl Session {
         socket: ConnId,
         frame: Frame<'a>,
     ) -> Option<Data<'a>> {
+        if frame.len() > self.settings.max_payload {
+            self.handle_oversized_frame(socket);
+            return None;
+        }
         if self.socket() == Some(socket) {
             return match self.handle_socket_frame(now, frame) {
                 Ok(message) => message,
@@ -144,6 +148,18 @@ impl Session {
             self.handle_probe_frame(now, &frame);
         }
         None
+    }
+
+    /// Takes in that one of the session's WebSockets has brought a frame that is larger
+    /// than [`Settings::max_payload`](super::Settings::max_payload), which there is no
+    /// need to read. The session ends, or the attempt to upgrade it.
+    pub fn handle_oversized_frame(&mut self, socket: ConnId) {
+        if self.socket() == Some(socket) {
+            self.end_with_code(Reason::TransportError, ServerPacket::Close, CLOSE_TOO_BIG);
+        } else if self.probe().is_some_and(|probe| probe.conn == socket) {
+            self.abandon_probe();
+            self.close_socket(socket, CLOSE_NORMAL);
+        }
     }
 
     /// Returns the WebSocket that is to take over.
@@ -172,10 +188,6 @@ impl Session {
         now: Timestamp,
         frame: Frame<'a>,
     ) -> Result<Option<Data<'a>>, Violation> {
-        if frame.len() > self.settings.max_payload {
-            self.end_with_code(Reason::TransportError, ServerPacket::Close, CLOSE_TOO_BIG);
-            return Ok(None);
-        }
         let packet = ClientPacket::decode(self.revision, frame)
             .map_err(|_| Violation(Reason::ParseError))?;
         self.handle_packet(now, packet)

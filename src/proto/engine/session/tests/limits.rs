@@ -1,7 +1,7 @@
 //! Every bound, just below it, at it, and just above.
 
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{Data, Frame, MAX_PACKETS, Revision};
+use crate::engine::{ConnId, Data, Frame, MAX_PACKETS, Open, Revision, Session};
 
 /// All limits of these settings, in bytes.
 const LIMIT: usize = 1_000;
@@ -28,6 +28,53 @@ fn max_payload_bounds_a_frame() {
             let said = rig.raw_frame(1, Frame::from(alloc::vec![4; length]));
             assert_eq!(said.starts_with("message"), fits);
         }
+    }
+}
+
+#[test]
+fn a_frame_that_was_not_read_ends_what_a_frame_that_is_too_large_ends() {
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        assert_eq!(rig.oversized(2), "");
+        assert_eq!(rig.oversized(1), "#1 closed 1009, over: transport error");
+        assert_eq!(rig.oversized(1), "");
+
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.upgrade(5);
+        assert_eq!(rig.oversized(5), "#5 closed 1000");
+        assert!(rig.get(2).is_empty());
+        assert_eq!(rig.send("goes on"), "#2 200 4goes on");
+    }
+}
+
+#[test]
+fn held_bytes_are_what_waits() {
+    for revision in BOTH {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        assert_eq!(rig.session.held_bytes(), 0);
+        rig.send("abc");
+        rig.send("defg");
+        assert_eq!(rig.session.held_bytes(), 7 + 2 * PACKET_COST);
+        rig.get(2);
+        assert_eq!(rig.session.held_bytes(), 0);
+
+        // Frames that have not been taken yet count too.
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        rig.close();
+        assert_eq!(rig.session.held_bytes(), 0);
+        let open = Open {
+            sid: "sid",
+            revision,
+            b64: false,
+        };
+        let socket = ConnId(1);
+        let mut fresh = Session::open_websocket(rig.now, SLEEPY, open, socket);
+        let hello = fresh.held_bytes();
+        assert!(hello > 50);
+        assert_eq!(fresh.send(rig.now, Data::from("abc")), None);
+        assert_eq!(fresh.held_bytes(), hello + "4abc".len());
+        while fresh.poll_output().is_some() {}
+        assert_eq!(fresh.held_bytes(), 0);
     }
 }
 

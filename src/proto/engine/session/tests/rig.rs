@@ -202,6 +202,11 @@ impl Rig {
         self.outputs()
     }
 
+    pub(super) fn oversized(&mut self, socket: u64) -> String {
+        self.session.handle_oversized_frame(ConnId(socket));
+        self.outputs()
+    }
+
     pub(super) fn expel(&mut self, reason: Reason) -> String {
         self.session.expel(self.now, reason);
         self.outputs()
