@@ -2,6 +2,8 @@
 
 pub(crate) mod origins;
 
+use core::time::Duration;
+
 use dormouse_proto::engine::{Answer, Body, RequestError};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -37,6 +39,8 @@ pub(crate) struct Reply {
     pub(crate) body: Body<'static>,
     /// The value of a `Set-Cookie` header.
     pub(crate) cookie: Option<String>,
+    /// The value of a `Retry-After` header.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Reply {
@@ -50,6 +54,7 @@ impl Reply {
             content_type,
             body: body.into(),
             cookie: None,
+            retry_after: None,
         }
     }
 
@@ -92,6 +97,9 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
     set(&headers, "x-content-type-options", "nosniff");
     if let Some(cookie) = &reply.cookie {
         set_cookie(&headers, options, request, cookie);
+    }
+    if let Some(after) = reply.retry_after {
+        set(&headers, "retry-after", &after.as_secs().to_string());
     }
     let init = ResponseInit::new();
     init.set_status(reply.status);

@@ -26,8 +26,9 @@ pub enum Level {
     /// Errors of the application: `handler panicked`, `handler failed`.
     Error,
     /// Also limits of the server that were exceeded: `overrun` (a client sends
-    /// faster than its handlers work), `task dropped`, `connect handler dropped`,
-    /// `full` (an object takes no more WebSockets); and once for each instance,
+    /// faster than its handlers work), `memory exceeded` (a session ended because the
+    /// object held too much), `task dropped`, `connect handler dropped`, `full` (an
+    /// object takes no more WebSockets, or nobody new for a while); and once for each instance,
     /// `origin refused` (for each origin) and `headers dropped` (those that cannot be
     /// kept). The default.
     Warn,

@@ -139,6 +139,9 @@ pub(crate) struct Options {
     pub(crate) compression: Option<usize>,
     pub(crate) in_order: bool,
     pub(crate) task_limit: Duration,
+    /// The maximum number of bytes that an object holds for all of its clients, if it
+    /// is not the default.
+    pub(crate) max_memory: Option<usize>,
     pub(crate) placement: Placement,
     pub(crate) log: Level,
 }
@@ -159,6 +162,7 @@ impl Default for Options {
             compression: Some(1024),
             in_order: false,
             task_limit: Duration::from_secs(60),
+            max_memory: None,
             placement: Placement::default(),
             log: Level::Warn,
         }
@@ -171,6 +175,12 @@ const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(90);
 
 /// The largest payload: the platform passes no WebSocket message over 32 MiB on.
 const LARGEST_PAYLOAD: usize = 32 << 20;
+
+/// The budget of memory, unless the application sets another.
+const MEMORY: usize = 32 << 20;
+
+/// The largest budget of memory: an isolate has 128 MB, and needs some for itself.
+const LARGEST_MEMORY: usize = 100 << 20;
 
 /// An option cannot be served: the error names it, the reason and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +253,18 @@ impl Options {
         if self.settings.max_unproven < 2 * max_payload {
             return wrong("max_unproven", "must be at least twice max_payload");
         }
+        if self.max_memory() < 2 * max_payload {
+            return wrong(
+                "max_memory",
+                "must be at least twice max_payload, or a single message is too much",
+            );
+        }
+        if self.max_memory() > LARGEST_MEMORY {
+            return wrong(
+                "max_memory",
+                "must be at most 100 MiB, for the platform gives an isolate 128 MB",
+            );
+        }
         if self.transports.is_empty() {
             return wrong(
                 "transports",
@@ -282,6 +304,12 @@ impl Options {
             return wrong("placement", "Placement::Shards takes a number over 0");
         }
         Ok(())
+    }
+
+    /// Returns how many bytes an object may hold for all of its clients.
+    pub(crate) fn max_memory(&self) -> usize {
+        let least = 2 * self.settings.max_payload;
+        self.max_memory.unwrap_or(MEMORY.max(least))
     }
 
     /// Whether some pages may connect and others may not.

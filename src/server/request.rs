@@ -169,6 +169,11 @@ impl StoredHandshake {
         self.trim(MAX_KEPT, preferred)
     }
 
+    /// Returns how large it is, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.url.len() + self.len() + self.cf.as_ref().map_or(0, String::len)
+    }
+
     /// The bytes of the headers.
     fn len(&self) -> usize {
         self.headers.iter().map(header_len).sum()

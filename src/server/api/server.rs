@@ -228,6 +228,12 @@ impl Application {
         if self.settings.connect_timeout.is_zero() {
             return wrong("connect_timeout", "must be over 0; the usual value is 45 s");
         }
+        if self.settings.max_packet > options.max_memory() {
+            return wrong(
+                "max_packet",
+                "must be at most max_memory, or a single packet is too much",
+            );
+        }
         if self.settings.max_namespaces == 0 {
             return wrong("max_namespaces", "must be over 0");
         }

@@ -7,6 +7,7 @@ use dormouse_proto::engine::{Data, Reason};
 
 use crate::api::engine::Message;
 use crate::layer::{Content, Layer, Opening};
+use crate::parts::Layered;
 use crate::port::{Called, PortError, Request};
 use crate::sid::Key;
 
@@ -17,6 +18,8 @@ pub(crate) struct FakeLayer {
     pub(crate) changed: Cell<bool>,
     /// Whether sessions can be restored.
     pub(crate) restores: Cell<bool>,
+    /// What it has of each client.
+    pub(crate) weight: Cell<Layered>,
     pub(crate) is_busy: Cell<bool>,
     pub(crate) is_ready_to_close: Cell<bool>,
     pub(crate) deadline: Cell<Option<Timestamp>>,
@@ -31,6 +34,7 @@ impl Default for FakeLayer {
             content: RefCell::new(b"content".to_vec()),
             changed: Cell::new(false),
             restores: Cell::new(true),
+            weight: Cell::default(),
             is_busy: Cell::new(false),
             is_ready_to_close: Cell::new(true),
             deadline: Cell::new(None),
@@ -58,6 +62,10 @@ impl Content for FakeLayer {
 
     fn content(&self, _key: Key) -> Vec<u8> {
         self.content.borrow().clone()
+    }
+
+    fn weigh(&self, _key: Key) -> Layered {
+        self.weight.get()
     }
 
     fn take_changed(&self, _key: Key) -> bool {

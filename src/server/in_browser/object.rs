@@ -16,7 +16,7 @@ use super::request;
 use crate::layer::Layer;
 use crate::options::Options;
 use crate::parts::{
-    Alarmed, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Requests, Rows,
+    Alarmed, Budget, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Requests, Rows,
     ServerOptions, SessionEntry, Sessions, Source, Tasks, Turn, WebSockets, run_outputs,
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
@@ -66,6 +66,7 @@ pub(crate) fn object_on(state: &ObjectState, options: Options) -> Rc<FakeObject>
             clock: Clock::new(state, me.clone()),
             rows: Rows::new(state),
             tasks: Tasks::default(),
+            budget: Budget::default(),
             state: state.clone(),
         };
         FakeObject {

@@ -17,7 +17,7 @@ use crate::api::endpoint::Endpoint;
 use crate::api::engine::{EngineHandlers, Message, Refusal};
 use crate::api::{Call, CloseContext, MessageContext, OpenContext};
 use crate::log::Level;
-use crate::parts::{self, CONNECT_LIMIT, Job, Parts, Work, opening};
+use crate::parts::{self, CONNECT_LIMIT, Job, Layered, Parts, Work, opening};
 use crate::port::{Called, LocalPort, PortError, Reply, Request};
 use crate::sid::Key;
 use crate::table::Table;
@@ -92,7 +92,7 @@ impl Messages {
         };
         let bytes = message.len();
         self.with(key, |entry| entry.work.begin());
-        let job = Job::new(key, "message");
+        let job = Job::droppable(key, "message");
         let mut context = MessageContext::new(&client, message);
         let called = parts::guarded(&self.parts, job, || handler(&mut context));
         let me = self.me.clone();
@@ -150,6 +150,17 @@ impl Content for Messages {
         content.unwrap_or_default()
     }
 
+    fn weigh(&self, key: Key) -> Layered {
+        let held = |entry: &mut ClientEntry| {
+            let data = entry.data.as_ref().map_or(0, String::len);
+            entry.work.held_bytes().saturating_add(data)
+        };
+        Layered {
+            held: self.with(key, held).unwrap_or_default(),
+            kept: 0,
+        }
+    }
+
     fn take_changed(&self, key: Key) -> bool {
         let changed = |entry: &mut ClientEntry| core::mem::take(&mut entry.changed);
         self.with(key, changed) == Some(true)
@@ -184,7 +195,7 @@ impl Layer for Messages {
         let job = Job {
             conn: Some(conn),
             limit: Some(CONNECT_LIMIT),
-            ..Job::new(key, "connect")
+            ..Job::droppable(key, "connect")
         };
         let handler = handler.clone();
         let handled = Box::pin(async move {

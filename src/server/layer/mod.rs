@@ -16,7 +16,7 @@ use dormouse_proto::engine::{ConnId, Data, Reason};
 
 use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Message;
-use crate::parts::Parts;
+use crate::parts::{Layered, Parts};
 use crate::port::{Called, LocalPort, Request};
 use crate::sid::Key;
 
@@ -35,6 +35,9 @@ pub(crate) trait Content {
 
     /// Returns what must survive sleep besides the session itself.
     fn content(&self, key: Key) -> Vec<u8>;
+
+    /// Returns what is in memory of a session.
+    fn weigh(&self, key: Key) -> Layered;
 
     /// Returns whether the content has changed since this was last called.
     fn take_changed(&self, key: Key) -> bool;

@@ -34,7 +34,7 @@ use crate::api::Application;
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Handshake, Message};
 use crate::log::Level;
-use crate::parts::{self, Parts, opening};
+use crate::parts::{self, Layered, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
 use crate::sid::Key;
 
@@ -77,6 +77,11 @@ impl Content for Sockets {
 
     fn content(&self, key: Key) -> Vec<u8> {
         self.0.clients.content(key)
+    }
+
+    fn weigh(&self, key: Key) -> Layered {
+        let weigh = |client: &mut ClientEntry| client.weigh();
+        self.0.clients.with(key, weigh).unwrap_or_default()
     }
 
     fn take_changed(&self, key: Key) -> bool {

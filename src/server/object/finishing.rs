@@ -1,7 +1,7 @@
 //! The end of a turn, for each session that it has changed.
 
 use super::Inner;
-use crate::parts::{Finish, Phase, run_outputs};
+use crate::parts::{Finish, Phase, run_outputs, weigh};
 use crate::sid::Key;
 
 /// The end of a turn.
@@ -13,6 +13,7 @@ impl Finish for Inner {
         run_outputs(&self.parts, key);
         self.notify_closed(key);
         layer.finish(key);
+        weigh(&self.parts, key, Some(layer.weigh(key)));
         persistence.save(key);
         let deadline = self.next_deadline(key);
         self.parts.clock.arm(key, deadline);

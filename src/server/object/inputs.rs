@@ -12,8 +12,8 @@ use crate::http;
 use crate::layer::Opening;
 use crate::parts::opening::accept;
 use crate::parts::{
-    Kind, Listener, Parsed, Phase, Receiver, SessionEntry, forget_socket, next_output, retire,
-    run_output, run_outputs, whose,
+    Kind, Listener, Parsed, Phase, Receiver, SessionEntry, forget_socket, full, has_room,
+    next_output, retire, run_output, run_outputs, whose,
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
@@ -61,6 +61,9 @@ impl Inner {
             let refusal = RequestError::UnsupportedProtocolVersion;
             return self.parts.requests.refuse(conn, refusal);
         };
+        if !has_room(&self.parts) {
+            return self.parts.requests.answer(conn, full());
+        }
         let text = sid.to_string();
         let open = Open {
             sid: &text,

@@ -33,8 +33,8 @@ use crate::api::engine::Message;
 use crate::layer::{self, Layer};
 use crate::options::Options;
 use crate::parts::{
-    Alarmed as _, Clock, Listener as _, Parsed, Parts, RecoveryRows, Requests, Rows, ServerOptions,
-    Sessions, Source as _, Tasks, Turn, WebSockets, register,
+    Alarmed as _, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Requests, Rows,
+    ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::ObjectState;
 use crate::port::wire;
@@ -73,6 +73,7 @@ impl Object {
                 clock: Clock::new(&state, me.clone()),
                 rows: Rows::new(&state),
                 tasks: Tasks::default(),
+                budget: Budget::default(),
                 state,
             };
             Inner {

@@ -12,7 +12,7 @@ use web_sys::WebSocket;
 use crate::layer::Layer;
 use crate::parts::{
     ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Row, SessionEntry, Stored,
-    attachment, read_attachment, retire,
+    attachment, read_attachment, retire, weigh,
 };
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
@@ -235,6 +235,7 @@ impl Persistence<'_> {
             (true, Some(_)) => Row::Content,
         };
         self.entry(key, entry, sockets);
+        weigh(self.parts, key, Some(self.layer.weigh(key)));
         true
     }
 

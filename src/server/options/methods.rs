@@ -95,6 +95,23 @@ macro_rules! option_methods {
             self
         }
 
+        /// Sets how many bytes an object holds in memory for all of its clients
+        /// together: packets that wait for a `GET`, messages whose handlers have not
+        /// returned, packets that are not complete, what the application has attached
+        /// to clients. At least twice [`max_payload`](Self::max_payload), and at most
+        /// 100 MiB. Default: 32 MiB, or twice `max_payload` if that is more: the 128 MB
+        /// that the platform gives may have to do for several objects, and what is held
+        /// takes up more memory than it has bytes.
+        ///
+        /// Beyond that, the session that holds most is closed with the reason
+        /// `memory exceeded`, its handlers that wait are dropped, and the log says so.
+        /// In the last eighth, new clients get 503 with `Retry-After`; if there is
+        /// still no room after that time, some is made.
+        pub fn max_memory(mut self, bytes: usize) -> Self {
+            self.options.max_memory = Some(bytes);
+            self
+        }
+
         /// Sets the transports that clients may use. Default: both.
         pub fn transports(mut self, transports: &[Transport]) -> Self {
             self.options.transports = transports.to_vec();

@@ -146,6 +146,29 @@ fn max_buffered() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn max_memory() {
+    let engine = |bytes| Engine::new().max_memory(bytes);
+    check(engine(0), "max_memory", "at least twice max_payload");
+    check(
+        engine(1_999_999),
+        "max_memory",
+        "at least twice max_payload",
+    );
+    fine(engine(2_000_000));
+    fine(engine(LARGEST_MEMORY));
+    check(engine(LARGEST_MEMORY + 1), "max_memory", "at most 100 MiB");
+    // The default makes room for two messages.
+    let default = |max_payload| {
+        let options = Engine::new().max_payload(max_payload).options;
+        options.max_memory()
+    };
+    assert_eq!(default(1_000_000), MEMORY);
+    assert_eq!(default(16 << 20), MEMORY);
+    assert_eq!(default((16 << 20) + 1), MEMORY + 2);
+    assert_eq!(default(LARGEST_PAYLOAD), 64 << 20);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn max_unproven() {
     let engine = |bytes| Engine::new().max_payload(1000).max_unproven(bytes);
     check(engine(0), "max_unproven", "at least twice max_payload");

@@ -4,6 +4,7 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Flush, Frame, Output, Reason, Revision, Transport};
 use web_sys::WebSocket;
 
+use super::budget::weigh;
 use super::packet::{self, Packet};
 use super::sessions::{Phase, SessionEntry};
 use super::set::Parts;
@@ -116,6 +117,7 @@ pub(crate) fn send(parts: &Parts, key: Key, data: Data<'_>) -> bool {
         open
     });
     parts.turn.mark_dirty(key);
+    weigh(parts, key, None);
     open == Some(true)
 }
 
@@ -154,6 +156,7 @@ pub(crate) fn transmit(parts: &Parts, key: Key, packet: &Packet, volatile: bool)
         Some(Sent::Yes(open, settled)) => {
             if !settled {
                 parts.turn.mark_dirty(key);
+                weigh(parts, key, None);
             }
             open
         }
@@ -192,8 +195,16 @@ pub(crate) fn close(parts: &Parts, key: Key, flush: Flush) -> bool {
 
 /// Ends a session whose client costs too much, with a line in the log.
 pub(crate) fn expel(parts: &Parts, key: Key, reason: Reason) {
+    expel_with(parts, key, reason, &[]);
+}
+
+/// Does the same, and says more in the log.
+pub(crate) fn expel_with(parts: &Parts, key: Key, reason: Reason, fields: &[(&str, &str)]) {
+    if transport(parts, key).is_none() {
+        return;
+    }
     let now = parts.turn.now();
-    parts.log(Level::Warn, reason.as_str(), key, &[]);
+    parts.log(Level::Warn, reason.as_str(), key, fields);
     parts
         .sessions
         .with(key, |entry| entry.session.expel(now, reason));

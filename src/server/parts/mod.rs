@@ -4,6 +4,7 @@
 //! others, and reports through a trait of its own.
 
 mod attachment;
+mod budget;
 mod clock;
 mod effects;
 mod handover;
@@ -22,6 +23,7 @@ mod websockets;
 pub(crate) use self::attachment::{
     ATTACHMENT, Attachment, Carried, Held, attachment, read_attachment, whose,
 };
+pub(crate) use self::budget::{Budget, full, has_room, weigh};
 pub(crate) use self::clock::{Alarmed, Clock};
 pub(crate) use self::effects::{
     close, close_now, expel, forget_socket, next_output, revision, run_output, run_outputs, send,
@@ -33,7 +35,7 @@ pub(crate) use self::recovery_rows::RecoveryRows;
 pub(crate) use self::requests::{Kind, Parsed, Receiver, Requests};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn};
-pub(crate) use self::sessions::{Phase, Row, SessionEntry, Sessions, Source, Stored};
+pub(crate) use self::sessions::{Layered, Phase, Row, SessionEntry, Sessions, Source, Stored};
 pub(crate) use self::set::{Parts, ServerOptions};
 pub(crate) use self::tasks::{Job, Tasks};
 pub(crate) use self::turn::{Finish, Turn};

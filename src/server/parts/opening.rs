@@ -3,6 +3,7 @@
 use dormouse_proto::engine::{ConnId, Revision, Transport};
 
 use super::attachment::attach;
+use super::budget;
 use super::effects::{cookie, run_outputs};
 use super::sessions::{Phase, SessionEntry};
 use super::set::Parts;
@@ -59,10 +60,7 @@ pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<Strin
     if !take_into_use(parts, key, revision, &server) {
         parts.log(Level::Warn, "full", key, &[]);
         handle_no_socket(parts, key, conn);
-        let full = r#"{"message":"No room for another WebSocket"}"#;
-        return parts
-            .requests
-            .answer(conn, Reply::new(503, http::JSON, full));
+        return parts.requests.answer(conn, budget::full());
     }
     parts.sessions.add_socket(key, conn, &server);
     let outdated = |entry: &mut SessionEntry| entry.stored.is_outdated = true;

@@ -5,7 +5,7 @@
 //! Meanwhile no borrow of the object's state is held, so that the handler may do
 //! anything with any session.
 
-use core::future::poll_fn;
+use core::future::{pending, poll_fn};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::rc::Rc;
@@ -46,21 +46,30 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// Returns whether there is room for a message of this size.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.messages == 0 || (self.messages < MAX_MESSAGES && self.load + bytes <= MAX_LOAD)
+    }
+
     /// Takes on a message of this size. Returns `false` if there is no room for it.
     pub(crate) fn take_on(&mut self, bytes: usize) -> bool {
-        let load = self.load + bytes;
-        if self.messages > 0 && (self.messages >= MAX_MESSAGES || load > MAX_LOAD) {
-            return false;
+        let has_room = self.has_room(bytes);
+        if has_room {
+            self.messages += 1;
+            self.load += bytes;
         }
-        self.messages += 1;
-        self.load = load;
-        true
+        has_room
     }
 
     /// Puts down a message that has been handled.
     pub(crate) fn put_down(&mut self, bytes: usize) {
         self.messages = self.messages.saturating_sub(1);
         self.load = self.load.saturating_sub(bytes);
+    }
+
+    /// Returns the number of bytes of all messages that have not been put down.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.load
     }
 
     /// Notes that a handler begins.
@@ -86,7 +95,8 @@ pub(crate) fn guarded<T>(parts: &Rc<Parts>, job: Job, call: impl FnOnce() -> T) 
 
 /// Runs a handler as far as it goes without waiting; the rest of it runs beside
 /// everything else. In the end, `finish` is given the result: `None` if the handler
-/// took longer than its limit.
+/// was dropped, because it took longer than its limit, or its session was ended for the
+/// memory that it holds.
 pub(crate) fn run<T: 'static>(
     parts: &Rc<Parts>,
     job: Job,
@@ -99,18 +109,47 @@ pub(crate) fn run<T: 'static>(
     if let Poll::Ready(result) = step(parts, job, || handler.as_mut().poll(&mut context)) {
         return finish(Some(result));
     }
+    if job.is_droppable && parts.sessions.is_written_off(job.key) {
+        return finish(None);
+    }
+    let stop = stop(parts, job);
     // From here on the type of the result is erased: the code for each type would
     // weigh more.
-    let rest: LocalBoxFuture<'static, ()> = match job.limit {
-        None => Box::pin(async move { finish(Some(handler.await)) }),
-        Some(limit) => Box::pin(async move {
-            match select(handler, Box::pin(sleep(limit))).await {
-                Either::Left((result, _)) => finish(Some(result)),
-                Either::Right(_) => finish(None),
-            }
-        }),
-    };
+    let rest: LocalBoxFuture<'static, ()> = Box::pin(async move {
+        match select(handler, stop).await {
+            Either::Left((result, _)) => finish(Some(result)),
+            Either::Right(_) => finish(None),
+        }
+    });
     go_on(parts.clone(), job, relay, rest);
+}
+
+/// Returns a future that completes when a handler is to be dropped: after its limit, or
+/// with its session.
+fn stop(parts: &Parts, job: Job) -> LocalBoxFuture<'static, ()> {
+    let limit: LocalBoxFuture<'static, ()> = match job.limit {
+        Some(limit) => Box::pin(sleep(limit)),
+        None => Box::pin(pending()),
+    };
+    if !job.is_droppable {
+        return limit;
+    }
+    let (abort, registration) = AbortHandle::new_pair();
+    parts.tasks.add_handler(job.key, abort.clone());
+    let finished = Finished(abort);
+    Box::pin(async move {
+        let _ = Abortable::new(limit, registration).await;
+        drop(finished);
+    })
+}
+
+/// Marks a handler as finished when its future is dropped.
+struct Finished(AbortHandle);
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Does the same for a handler that must not run within the request's own call,

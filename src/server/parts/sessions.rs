@@ -1,6 +1,6 @@
 //! The sessions that are in memory, and which of them each WebSocket belongs to.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::Weak;
 
 use dormouse_proto::engine::{ConnId, Reason, Session};
@@ -25,6 +25,40 @@ pub(crate) struct SessionEntry {
     pub(crate) sockets: Vec<(ConnId, WebSocket)>,
     pub(crate) phase: Phase,
     pub(crate) stored: Stored,
+    weight: Weight,
+}
+
+/// The bytes that a layer has in memory of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layered {
+    /// What it holds for the client at the moment.
+    pub(crate) held: usize,
+    /// What it keeps for as long as the session lasts: its handshake.
+    pub(crate) kept: usize,
+}
+
+/// The bytes that the object has in memory of a session, when it was last weighed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
+    above: Layered,
+    /// What the session and the layer hold.
+    held: usize,
+    /// The session has been written off: whatever it still holds is about to go.
+    is_void: bool,
+}
+
+/// The session that has most in memory, as things are ordered by when to let go of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Heaviest {
+    pub(crate) has_ended: bool,
+    pub(crate) bytes: usize,
+    pub(crate) key: Key,
+}
+
+impl Weight {
+    fn total(&self) -> usize {
+        self.held.saturating_add(self.above.kept)
+    }
 }
 
 /// The application's knowledge of a session.
@@ -47,12 +81,20 @@ impl SessionEntry {
             sockets: Vec::new(),
             phase,
             stored: Stored::default(),
+            weight: Weight::default(),
         }
     }
 
     pub(crate) fn socket(&self, conn: ConnId) -> Option<&WebSocket> {
         let mut sockets = self.sockets.iter();
         sockets.find_map(|(other, socket)| (*other == conn).then_some(socket))
+    }
+
+    fn has_ended(&self) -> bool {
+        match self.phase {
+            Phase::Opening | Phase::Open => false,
+            Phase::Ended(_) | Phase::Told => true,
+        }
     }
 
     /// Returns whether the session can be forgotten, as far as it knows itself.
@@ -89,6 +131,10 @@ pub(crate) enum Row {
 pub(crate) struct Sessions {
     entries: RefCell<Table<Key, SessionEntry>>,
     conns: RefCell<Table<ConnId, Key>>,
+    /// The bytes that all sessions in memory hold together, and with what is kept of
+    /// them.
+    held: Cell<usize>,
+    total: Cell<usize>,
     source: Weak<dyn Source>,
 }
 
@@ -103,6 +149,8 @@ impl Sessions {
         Self {
             entries: RefCell::default(),
             conns: RefCell::default(),
+            held: Cell::new(0),
+            total: Cell::new(0),
             source,
         }
     }
@@ -146,6 +194,9 @@ impl Sessions {
 
     pub(crate) fn remove(&self, key: Key) {
         let entry = self.entries.borrow_mut().remove(key);
+        if let Some(entry) = &entry {
+            self.reweigh(entry.weight, Weight::default());
+        }
         for (conn, _) in entry.iter().flat_map(|entry| &entry.sockets) {
             self.conns.borrow_mut().remove(*conn);
         }
@@ -184,6 +235,80 @@ impl Sessions {
             Some(entry.sockets.remove(position).1)
         });
         taken.flatten()
+    }
+}
+
+/// What is in memory of sessions.
+impl Sessions {
+    /// Weighs a session that may hold more or less than before. The layer has said what
+    /// it has, or has what it had.
+    pub(crate) fn weigh(&self, key: Key, above: Option<Layered>) {
+        let change = self.with(key, |entry| {
+            let before = entry.weight;
+            if !before.is_void {
+                let above = above.unwrap_or(before.above);
+                let held = entry.session.held_bytes().saturating_add(above.held);
+                entry.weight = Weight {
+                    above,
+                    held,
+                    is_void: false,
+                };
+            }
+            (before, entry.weight)
+        });
+        if let Some((before, now)) = change {
+            self.reweigh(before, now);
+        }
+    }
+
+    fn reweigh(&self, before: Weight, now: Weight) {
+        let change = |sum: &Cell<usize>, before, now| {
+            let others = sum.get().saturating_sub(before);
+            sum.set(others.saturating_add(now));
+        };
+        change(&self.held, before.held, now.held);
+        change(&self.total, before.total(), now.total());
+    }
+
+    /// Returns the number of bytes that all sessions in memory hold together.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held.get()
+    }
+
+    /// Returns the same, with what is kept of them.
+    pub(crate) fn total_bytes(&self) -> usize {
+        self.total.get()
+    }
+
+    /// Returns the session that holds most, or with `total` has most in memory, and
+    /// how much that is. Sessions that have ended, whose handlers still run, come before
+    /// others.
+    pub(crate) fn heaviest(&self, total: bool) -> Option<Heaviest> {
+        let entries = self.entries.borrow();
+        let weighed = entries.iter().map(|(key, entry)| Heaviest {
+            has_ended: entry.has_ended(),
+            bytes: match total {
+                true => entry.weight.total(),
+                false => entry.weight.held,
+            },
+            key,
+        });
+        weighed.filter(|it| it.bytes > 0).max()
+    }
+
+    /// Counts a session for nothing from now on, since it is about to go.
+    pub(crate) fn write_off(&self, key: Key) {
+        let void = Weight {
+            is_void: true,
+            ..Weight::default()
+        };
+        let before = self.with(key, |entry| core::mem::replace(&mut entry.weight, void));
+        self.reweigh(before.unwrap_or_default(), void);
+    }
+
+    /// Returns whether a session has been written off.
+    pub(crate) fn is_written_off(&self, key: Key) -> bool {
+        self.with(key, |entry| entry.weight.is_void) == Some(true)
     }
 }
 

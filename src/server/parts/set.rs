@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use worker::Env;
 
+use super::budget::Budget;
 use super::clock::Clock;
 use super::requests::Requests;
 use super::rows::Rows;
@@ -40,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Clock,
     pub(crate) rows: Rows,
     pub(crate) tasks: Tasks,
+    pub(crate) budget: Budget,
 }
 
 impl Parts {
@@ -69,5 +71,11 @@ impl Parts {
             .chain(fields.iter().copied())
             .collect();
         log(limit, level, event, &fields);
+    }
+
+    /// Logs an event of the object, which is not one session's.
+    pub(crate) fn log_for_all(&self, level: Level, event: &str, fields: &[(&str, &str)]) {
+        let limit = self.options().map_or(Level::Warn, |options| options.log);
+        log(limit, level, event, fields);
     }
 }

@@ -1,7 +1,7 @@
 //! The jobs of sessions: handlers that are called, and tasks that the application
 //! has started.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
 use dormouse_proto::engine::ConnId;
@@ -19,6 +19,8 @@ pub(crate) struct Job {
     pub(crate) event: &'static str,
     /// The time that it may take before it is dropped.
     pub(crate) limit: Option<Duration>,
+    /// It is dropped too if its session is ended for the memory that it holds.
+    pub(crate) is_droppable: bool,
 }
 
 impl Job {
@@ -28,26 +30,72 @@ impl Job {
             conn: None,
             event,
             limit: None,
+            is_droppable: false,
+        }
+    }
+
+    /// A job that handles something a client has sent.
+    pub(crate) fn droppable(key: Key, event: &'static str) -> Self {
+        Self {
+            is_droppable: true,
+            ..Self::new(key, event)
         }
     }
 }
 
-/// The application's tasks, each of which ends with its session.
+/// What runs beside everything else for sessions.
 #[derive(Default)]
-pub(crate) struct Tasks(RefCell<Vec<(Key, AbortHandle)>>);
+pub(crate) struct Tasks {
+    /// The application's tasks, each of which ends with its session.
+    tasks: Group,
+    /// Handlers that are waiting for something. They outlive their session, unless it
+    /// was ended for the memory that they hold.
+    handlers: Group,
+}
 
 impl Tasks {
     pub(crate) fn add(&self, key: Key, task: AbortHandle) {
-        let mut tasks = self.0.borrow_mut();
-        tasks.retain(|(_, task)| !task.is_aborted());
-        tasks.push((key, task));
+        self.tasks.add(key, task);
     }
 
     /// Ends the tasks of a session.
     pub(crate) fn end(&self, key: Key) {
-        self.0.borrow_mut().retain(|(other, task)| {
+        self.tasks.end(key);
+    }
+
+    pub(crate) fn add_handler(&self, key: Key, handler: AbortHandle) {
+        self.handlers.add(key, handler);
+    }
+
+    /// Drops the handlers of a session where they are.
+    pub(crate) fn drop_handlers(&self, key: Key) {
+        self.handlers.end(key);
+    }
+}
+
+/// Handles of what runs. One that has finished is aborted, and removed later.
+#[derive(Default)]
+struct Group {
+    running: RefCell<Vec<(Key, AbortHandle)>>,
+    /// The number at which those that have finished are removed: twice as many as ran
+    /// when this was last done, so that adding one costs the same however many run.
+    full: Cell<usize>,
+}
+
+impl Group {
+    fn add(&self, key: Key, handle: AbortHandle) {
+        let mut running = self.running.borrow_mut();
+        if running.len() >= self.full.get() {
+            running.retain(|(_, handle)| !handle.is_aborted());
+            self.full.set((2 * running.len()).max(16));
+        }
+        running.push((key, handle));
+    }
+
+    fn end(&self, key: Key) {
+        self.running.borrow_mut().retain(|(other, handle)| {
             if *other == key {
-                task.abort();
+                handle.abort();
             }
             *other != key
         });

@@ -18,7 +18,7 @@ use crate::rows::rows;
 use crate::stale::stale;
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 7] {
+pub(crate) fn servers() -> [Server; 8] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -30,6 +30,10 @@ pub(crate) fn servers() -> [Server; 7] {
         server("/recovery/").recovery(Recovery::default()),
         server("/recovery-short/").recovery(short),
         server("/msgpack/").parser(Parser::MSGPACK),
+        server("/small/")
+            .max_memory(1_000_000)
+            .max_payload(200_000)
+            .max_packet(900_000),
         server("/limited/").task_limit(Duration::from_secs(1)),
         server("/keyed/").placement(Placement::key(|handshake| {
             handshake.query("key").unwrap_or_default()
@@ -51,14 +55,8 @@ fn server(path: &str) -> Server {
         .namespace("/refuse", move |namespace| {
             connecting(common(namespace)).middleware(guard)
         })
-        .namespace("/slow", move |namespace| {
-            common(namespace).on_connect(
-                async |socket: Socket, auth: Auth<Login>, recovered: Recovered| {
-                    sleep(Duration::from_millis(auth.0.delay.unwrap_or(100))).await;
-                    connect(&socket, &auth.0, recovered).await
-                },
-            )
-        })
+        .namespace("/slow", move |namespace| slow(common(namespace)))
+        .namespace("/slow-{id}", move |namespace| slow(common(namespace)))
         .namespace("/headers", move |namespace| {
             common(namespace).on_connect(async |socket: Socket, handshake: Handshake| {
                 let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
@@ -71,6 +69,16 @@ fn server(path: &str) -> Server {
         .namespace_if(is_own_tenant, move |namespace| {
             connecting(common(namespace))
         })
+}
+
+/// Decides after a while.
+fn slow(namespace: Namespace) -> Namespace {
+    namespace.on_connect(
+        async |socket: Socket, auth: Auth<Login>, recovered: Recovered| {
+            sleep(Duration::from_millis(auth.0.delay.unwrap_or(100))).await;
+            connect(&socket, &auth.0, recovered).await
+        },
+    )
 }
 
 /// What clients may say of themselves.

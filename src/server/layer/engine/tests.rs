@@ -169,8 +169,8 @@ fn a_client_that_is_faster_than_its_handlers_is_closed() {
         }
         assert_eq!(rig.phase(), Phase::Open);
         rig.bring("one more");
-        assert_eq!(rig.phase(), Phase::Ended(Reason::ForcedClose));
-        assert_eq!(done(&socket), "close 1000");
+        assert_eq!(rig.phase(), Phase::Ended(Reason::Overrun));
+        assert_eq!(done(&socket), "close 1008");
     }
 }
 

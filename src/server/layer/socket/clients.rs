@@ -8,7 +8,7 @@ use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Application;
-use crate::parts::Work;
+use crate::parts::{Layered, Work};
 use crate::port::{Address, Spot};
 use crate::request::StoredHandshake;
 use crate::sid::Key;
@@ -89,6 +89,16 @@ impl ClientEntry {
     /// Returns its handshake, as far as the application can see it.
     pub(super) fn handshake(&self) -> &Rc<StoredHandshake> {
         self.whole.as_ref().unwrap_or(&self.stored)
+    }
+
+    /// Returns what is in memory of it. A handshake of which not all is kept is held.
+    pub(super) fn weigh(&self) -> Layered {
+        let whole = self.whole.as_ref().map_or(0, |whole| whole.bytes());
+        let work = self.work.held_bytes();
+        Layered {
+            held: self.connection.held_bytes() + work + whole,
+            kept: self.stored.bytes(),
+        }
     }
 
     /// Lets it into a namespace. Returns `false` if it has left meanwhile.

@@ -110,7 +110,7 @@ fn run_handler(
     let name = event.name.clone();
     let ack = event.ack.map(|id| Ack::new(socket, id));
     let mut context = EventContext::new(socket, event.name, event.args, ack.clone());
-    let job = Job::new(key, "event");
+    let job = Job::droppable(key, "event");
     let called = parts::guarded(&cx.parts, job, || handler(&mut context));
     let reply = Acknowledgement {
         address: event.address,
@@ -187,7 +187,7 @@ fn run_all(
     };
     let me = cx.me.clone();
     begin(cx, key);
-    let job = Job::new(key, "event");
+    let job = Job::droppable(key, "event");
     parts::run(&cx.parts, job, Box::pin(all), move |outcome| {
         let Some(cx) = me.upgrade() else {
             return;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::engine::Reason;
 use dormouse_proto::socket::{
     Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, JoinId,
     Protocol,
@@ -41,11 +42,16 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
     let namespace = &*request.namespace;
     let auth = auth_as_json(&request.auth);
     let known = cx.clients.with(key, |client| {
-        (client.handshake().clone(), client.connection.protocol())
+        let has_room = client.work.has_room(auth.len());
+        let protocol = client.connection.protocol();
+        (client.handshake().clone(), protocol, has_room)
     });
-    let Some(((handshake, protocol), me)) = known.zip(cx.me.upgrade()) else {
+    let Some(((handshake, protocol, has_room), me)) = known.zip(cx.me.upgrade()) else {
         return;
     };
+    if !has_room {
+        return parts::expel(&cx.parts, key, Reason::Overrun);
+    }
     let wanted = JoinRequest::new(namespace, &auth, &handshake);
     let Some((definition, handlers)) = cx.application.find(&wanted) else {
         cx.clients.with(key, |client| {
@@ -73,6 +79,7 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
         };
         let join = client.connection.begin(namespace, admission);
         client.work.begin();
+        client.work.take_on(auth.len());
         client.address(key, join)
     });
     let Some(address) = begun.flatten() else {
@@ -116,9 +123,9 @@ fn run(joining: Joining) {
     let address = joining.address.clone();
     let job = Job {
         limit: Some(CONNECT_LIMIT),
-        ..Job::new(address.spot.session, "connect")
+        ..Job::droppable(address.spot.session, "connect")
     };
-    let recovered = joining.recovered;
+    let (recovered, bytes) = (joining.recovered, joining.auth.len());
     let me = cx.me.clone();
     let asked = Box::pin(async move { joining.ask().await });
     parts::run(&cx.parts, job, asked, move |decided| {
@@ -126,7 +133,10 @@ fn run(joining: Joining) {
             return;
         };
         let key = address.spot.session;
-        cx.clients.with(key, |client| client.work.end());
+        cx.clients.with(key, |client| {
+            client.work.end();
+            client.work.put_down(bytes);
+        });
         match decided {
             Some(Ok(())) => let_in(&cx, &address, recovered),
             Some(Err(refusal)) => {

@@ -213,6 +213,51 @@ async fn tasks_end_with_their_session() {
     assert!(!other.is_canceled());
 }
 
+/// Calls a handler that waits for the receiver, and notes how it ended.
+fn run_waiting(
+    object: &FakeObject,
+    job: Job,
+    ends: &Rc<RefCell<Vec<Option<u8>>>>,
+) -> oneshot::Sender<u8> {
+    let (sender, receiver) = oneshot::channel();
+    let handler = Box::pin(async move { receiver.await.unwrap_or_default() });
+    let ends = ends.clone();
+    run(&object.parts, job, handler, move |end| {
+        ends.borrow_mut().push(end);
+    });
+    sender
+}
+
+#[wasm_bindgen_test]
+async fn handlers_of_a_session_that_was_written_off_are_dropped() {
+    let _time = Time::stop();
+    let object = made();
+    object.add_polling(1, Phase::Open);
+    object.add_polling(2, Phase::Open);
+    let ends = Rc::default();
+    let wait = |job| run_waiting(&object, job, &ends);
+    let dropped = wait(Job::droppable(key(1), "event"));
+    let goes_on = wait(Job::new(key(1), "disconnect"));
+    let other = wait(Job::droppable(key(2), "event"));
+    let done = wait(Job::droppable(key(1), "event"));
+    done.send(7).unwrap();
+    settle().await;
+    assert_eq!(*ends.borrow(), [Some(7)]);
+    object.parts.sessions.write_off(key(1));
+    object.parts.tasks.drop_handlers(key(1));
+    settle().await;
+    assert_eq!(*ends.borrow(), [Some(7), None]);
+    assert!(dropped.is_canceled());
+    // What it would still begin goes as soon as it waits.
+    let late = wait(Job::droppable(key(1), "event"));
+    assert!(late.is_canceled());
+    assert_eq!(*ends.borrow(), [Some(7), None, None]);
+    goes_on.send(8).unwrap();
+    other.send(9).unwrap();
+    settle().await;
+    assert_eq!(*ends.borrow(), [Some(7), None, None, Some(8), Some(9)]);
+}
+
 #[wasm_bindgen_test]
 async fn nobody_has_tasks_who_has_no_session() {
     let object = made();
