@@ -109,7 +109,7 @@ async fn a_full_object_has_no_room() {
     set_room(&object, 0);
     let (conn, promise) = opening(&object, Transport::WebSocket);
     admit(&object.parts, key(1), conn);
-    let expect = r#"503 {"message":"No room for another WebSocket"}"#;
+    let expect = r#"503 {"message":"Server is full"}"#;
     assert_eq!(answer(promise).await, expect);
     assert!(own_socket(&object, conn).is_none());
     let phase = object.with(1, |entry| entry.phase);
