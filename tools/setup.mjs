@@ -7,7 +7,7 @@
 // version, so that neither ~/.cargo/bin nor another project is affected.
 
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Failure, atLeast, capture, isMain, main, root, run, say, status, which } from './shell.mjs';
@@ -241,6 +241,34 @@ export async function ensureRustClient() {
   const args = ['build', '--quiet', '--locked', '--manifest-path', manifest, '--target-dir', target];
   await run('cargo', args, { orElse: 'could not build the Rust client in tests/rust, see above' });
   return path.join(target, 'debug', 'dormouse-rust-client');
+}
+
+/**
+ * Fetches the browser builds of old clients that tests/browser/bundles.json names, and
+ * gives back the folder they are in. They are not dependencies, because some of what
+ * they depend on themselves is in no registry any more.
+ */
+export async function ensureOldBundles() {
+  const folder = path.join(root, 'target', 'bundles');
+  const bundles = Object.entries(JSON.parse(read('tests/browser/bundles.json')));
+  const place = (name) => path.join(folder, `${name}.js`);
+  const missing = () => bundles.filter(([name]) => !existsSync(place(name)));
+  if (missing().length === 0) return folder;
+  await withLock(cloneLock, 'fetching old clients', async () => {
+    mkdirSync(folder, { recursive: true });
+    for (const [name, { file, integrity }] of missing()) {
+      const text = await capture('npm', ['pack', name, '--json', '--silent', '--pack-destination', folder]);
+      const [packed] = text ? JSON.parse(text) : [];
+      if (packed?.integrity !== integrity) throw new Failure(`npm has no ${name} with the checksum that is known`);
+      const archive = path.join(folder, packed.filename);
+      const args = ['-xzf', archive, '-C', folder, `package/${file}`];
+      await run('tar', args, { orElse: `no ${file} in ${name}` });
+      renameSync(path.join(folder, 'package', file), place(name));
+      rmSync(archive);
+    }
+    rmSync(path.join(folder, 'package'), { recursive: true, force: true });
+  });
+  return folder;
 }
 
 async function createVenv(venv) {

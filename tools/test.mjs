@@ -7,7 +7,8 @@
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
 //
 // Besides node_modules, the last two parts get from here: tests/worker/build (and
-// build/ for the browser), CHROMIUM, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD, each a
+// build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a folder with the files of
+// tests/browser/bundles.json, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD, each a
 // Python with the packages of a tests/python/requirements*.txt, and
 // DORMOUSE_RUST_CLIENT, the program of tests/rust.
 
@@ -18,6 +19,7 @@ import { build, playground, testWorker } from './build.mjs';
 import {
   ensureBrowser,
   ensureNpmPackages,
+  ensureOldBundles,
   ensurePython,
   ensureRust,
   ensureRustClient,
@@ -80,7 +82,8 @@ async function browser() {
   await build(playground);
   await build(testWorker);
   const { chromium } = await ensureBrowser();
-  return node(testFiles('tests/browser'), { CHROMIUM: chromium });
+  const bundles = await ensureOldBundles();
+  return node(testFiles('tests/browser'), { CHROMIUM: chromium, DORMOUSE_BUNDLES: bundles });
 }
 
 /** The library's crates, as arguments to cargo. The Workers are its applications, and tested from outside. */

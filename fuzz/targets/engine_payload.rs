@@ -135,6 +135,7 @@ fn check_answers(revision: Revision, packets: &[ClientPacket<'_>], contents: usi
     for format in [
         Format::Any,
         Format::Text,
+        Format::Bytes,
         Format::Jsonp(JsonpIndex::from_query("7")),
     ] {
         let (kind, body) = encode_payload(revision, &sent, format);

@@ -1,6 +1,8 @@
 //! A small reader for the path and query of a URL: a URL parser would cost more wasm
 //! than the rest of the front together.
 
+use dormouse_proto::engine::Revision;
+
 /// Returns the path and the query of a URL, without scheme, host and fragment.
 pub(crate) fn split(url: &str) -> (&str, &str) {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -22,6 +24,8 @@ pub(crate) struct Query {
     pub(crate) eio: Option<String>,
     pub(crate) j: Option<String>,
     pub(crate) b64: Option<String>,
+    /// The time at the client, which keeps caches from answering.
+    pub(crate) t: Option<String>,
 }
 
 impl Query {
@@ -34,11 +38,24 @@ impl Query {
                 "EIO" => &mut parsed.eio,
                 "j" => &mut parsed.j,
                 "b64" => &mut parsed.b64,
+                "t" => &mut parsed.t,
                 _ => continue,
             };
             *known = Some(value);
         }
         parsed
+    }
+
+    /// Returns the revision that a request names; `Some(None)` if we do not speak it.
+    ///
+    /// Some clients leave `EIO` out, such as that for Swift before 15.2. They speak
+    /// revision 3, and the only ones to send `b64`.
+    pub(crate) fn revision(&self) -> Option<Option<Revision>> {
+        match (&self.eio, &self.b64) {
+            (Some(eio), _) => Some(Revision::from_query(eio)),
+            (None, Some(_)) => Some(Some(Revision::V3)),
+            (None, None) => None,
+        }
     }
 
     /// Returns the session that a request is for: none in a handshake, which may
@@ -190,12 +207,32 @@ mod tests {
             eio: some("4"),
             j: some("0"),
             b64: some("1"),
+            t: some("z"),
         };
         assert_eq!(Query::parse(query), expect);
         assert_eq!(Query::parse(query).session(), Some("a+b"));
         assert_eq!(Query::parse("sid=&j").session(), None);
         assert_eq!(Query::parse("sid=&j").j, some(""));
         assert_eq!(Query::parse(""), Query::default());
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn the_revision_is_said_or_follows_from_b64() {
+        let (three, four) = (Some(Some(Revision::V3)), Some(Some(Revision::V4)));
+        for (query, revision) in [
+            ("EIO=4", four),
+            ("EIO=3", three),
+            ("EIO=2", three),
+            ("EIO=4&b64=1", four),
+            ("b64=1", three),
+            ("b64=", three),
+            ("EIO=&b64=1", Some(None)),
+            ("EIO=5", Some(None)),
+            ("transport=polling&t=1", None),
+            ("", None),
+        ] {
+            assert_eq!(Query::parse(query).revision(), revision, "{query}");
+        }
     }
 
     #[wasm_bindgen_test(unsupported = test)]

@@ -15,6 +15,27 @@ const revision = 3;
 const octets = { 'content-type': 'application/octet-stream' };
 const open = (options) => openPolling(server, { revision, ...options });
 
+describe('the form of a payload', { concurrency: true }, () => {
+  const mirrors = differs('answers text with text');
+
+  test('a client that sends the time is a library, and gets bytes', mirrors, async () => {
+    const query = { t: 'Pq1xyz' };
+    const session = await open({ query });
+    assert.equal(session.answer.headers['content-type'], 'application/octet-stream');
+    await session.post('3:4€5');
+    const { headers, body } = await session.get({ query });
+    assert.equal(headers['content-type'], 'application/octet-stream');
+    assert.deepEqual(body, Buffer.concat([Buffer.from([0, 5, 255]), Buffer.from('4€5')]));
+  });
+
+  test('one that takes no binary gets text all the same', async () => {
+    const query = { t: 'Pq1xyz', b64: 1 };
+    const session = await open({ query });
+    await session.post('3:4€5');
+    assert.equal((await session.get({ query })).text, '3:4€5');
+  });
+});
+
 describe('text payload', { concurrency: true }, () => {
   test('a packet goes as <len>:<packet>, both ways', async () => {
     const session = await open();

@@ -197,6 +197,15 @@ describe('revision', { concurrency: true }, () => {
     assertError(await get({ transport: 'polling' }), 5);
   });
 
+  test('missing, but with b64: revision 3, as some clients have it', async () => {
+    for (const b64 of ['1', '']) {
+      const query = { EIO: undefined, b64 };
+      const session = await openPolling(server, { revision: 3, query });
+      await session.post('6:4hello', { query });
+      assert.equal((await session.get({ query })).text, '6:4hello');
+    }
+  });
+
   for (const EIO of ['abc', '', '1', '5', '04', '4.0', '33', '-3']) {
     test(`"${EIO}": code 5`, lenient, async () => {
       assertError(await get({ EIO, transport: 'polling' }), 5);

@@ -103,6 +103,13 @@ pub enum Format {
     /// A script that calls a function of the page with the text: the client
     /// sent `j`.
     Jsonp(JsonpIndex),
+    /// Bytes in revision 3, whatever there is to send: the client's library sent `t`.
+    ///
+    /// In a browser, engine.io-client 1.5.0 reads nothing but bytes, and versions up
+    /// to 1.8 decode no text that is not ASCII. All libraries of revision 3 that send
+    /// a timestamp read bytes, or send `b64` as well. A request without one, as the
+    /// tests of the specification send, expects text.
+    Bytes,
 }
 
 /// The type of an answer's body, for the header `content-type`.
@@ -130,8 +137,9 @@ impl ContentType {
 
 /// Encodes the answer to a poll.
 ///
-/// Revision 3 answers with bytes if the format is [`Format::Any`] and a packet is
-/// binary, and with text otherwise; revision 4 always answers with text.
+/// Revision 3 answers with bytes if the format is [`Format::Bytes`], or if it is
+/// [`Format::Any`] and a packet is binary, and with text otherwise; revision 4 always
+/// answers with text.
 ///
 /// A payload contains at least one packet. There are no empty payloads, and clients
 /// treat an empty body as an error.
@@ -161,10 +169,16 @@ pub fn encode_payload(
         Revision::V3 => v3::encode_text(packets),
         Revision::V4 => v4::encode(packets),
     };
-    let is_binary = revision == Revision::V3 && packets.iter().any(|(_, data)| data.is_binary());
+    let is_binary = match (revision, format) {
+        (Revision::V3, Format::Any) => packets.iter().any(|(_, data)| data.is_binary()),
+        (Revision::V3, Format::Bytes) => true,
+        (Revision::V3, Format::Text | Format::Jsonp(_)) | (Revision::V4, _) => false,
+    };
     match format {
-        Format::Any if is_binary => (ContentType::Binary, v3::encode_binary(&packets).into()),
-        Format::Any | Format::Text => (ContentType::Text, text(&packets).into()),
+        Format::Any | Format::Bytes if is_binary => {
+            (ContentType::Binary, v3::encode_binary(&packets).into())
+        }
+        Format::Any | Format::Bytes | Format::Text => (ContentType::Text, text(&packets).into()),
         Format::Jsonp(index) => (
             ContentType::Script,
             jsonp::script(index, &text(&packets)).into(),

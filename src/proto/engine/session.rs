@@ -518,7 +518,8 @@ impl Session {
     fn format(&self, asked: Format) -> Format {
         match asked {
             Format::Jsonp(_) => asked,
-            Format::Any | Format::Text if self.b64 => Format::Text,
+            Format::Any | Format::Bytes | Format::Text if self.b64 => Format::Text,
+            Format::Bytes => Format::Bytes,
             Format::Any | Format::Text => Format::Any,
         }
     }

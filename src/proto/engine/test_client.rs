@@ -90,7 +90,10 @@ pub(crate) fn encode_post(
         (Revision::V3, Format::Any) if packets.iter().any(is_binary) => {
             Body::from(encode_v3_binary(packets))
         }
-        (_, Format::Any | Format::Text) => Body::from(encode_text_payload(revision, packets)),
+        (Revision::V3, Format::Bytes) => Body::from(encode_v3_binary(packets)),
+        (_, Format::Any | Format::Bytes | Format::Text) => {
+            Body::from(encode_text_payload(revision, packets))
+        }
         (_, Format::Jsonp(_)) => Body::from(encode_form(&encode_text_payload(revision, packets))),
     }
 }

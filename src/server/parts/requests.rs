@@ -74,12 +74,19 @@ impl Parsed {
             options,
             kind,
             sid: sid.and_then(Sid::parse),
-            revision: query.eio.as_deref().map(Revision::from_query),
+            revision: query.revision(),
+            format: format(&query),
             b64: query.b64.is_some_and(|b64| !b64.is_empty()),
-            format: query.j.as_deref().map_or(Format::Any, |j| {
-                Format::Jsonp(jsonp::JsonpIndex::from_query(j))
-            }),
         })
+    }
+}
+
+/// Returns the format in which a client wants the answer to its poll.
+fn format(query: &Query) -> Format {
+    match &query.j {
+        Some(j) => Format::Jsonp(jsonp::JsonpIndex::from_query(j)),
+        None if query.t.is_some() => Format::Bytes,
+        None => Format::Any,
     }
 }
 
@@ -331,7 +338,7 @@ fn decode(parsed: &Parsed, bytes: Vec<u8>) -> Result<Frame<'static>, BodyError> 
     }
     let text = String::from_utf8(bytes).map_err(|_| BodyError::Malformed)?;
     match parsed.format {
-        Format::Any | Format::Text => Ok(Frame::from(text)),
+        Format::Any | Format::Bytes | Format::Text => Ok(Frame::from(text)),
         Format::Jsonp(_) => {
             let payload = jsonp::decode_form(&text).map_err(|_| BodyError::Malformed)?;
             Ok(Frame::from(payload.into_owned()))

@@ -172,7 +172,7 @@ fn admit(
     if let Some(admit) = &endpoint.admit {
         admit(&handshake).map_err(|message| Denied(RequestError::Forbidden, Some(message)))?;
     }
-    match query.eio.as_deref().and_then(Revision::from_query) {
+    match query.revision().flatten() {
         Some(Revision::V3) if !options.revision_3 => {
             Err(RequestError::UnsupportedProtocolVersion.into())
         }

@@ -46,6 +46,13 @@ export async function keepScreenshot(page, name) {
   return file;
 }
 
+/** The file of an old client that is in tests/browser/bundles.json. */
+export function bundleFile(name) {
+  const folder = process.env.DORMOUSE_BUNDLES;
+  if (!folder) throw new Error('DORMOUSE_BUNDLES is not set: npm test fetches the old clients');
+  return path.join(folder, `${name}.js`);
+}
+
 /** The file of an npm package that a page loads. */
 export function packageFile(name) {
   return path.join(root, 'node_modules', name);

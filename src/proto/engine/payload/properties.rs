@@ -20,6 +20,7 @@ fn format() -> impl Strategy<Value = Format> {
     prop_oneof![
         Just(Format::Any),
         Just(Format::Text),
+        Just(Format::Bytes),
         "[0-9]{1,9}".prop_map(|j| Format::Jsonp(JsonpIndex::from_query(&j))),
     ]
 }

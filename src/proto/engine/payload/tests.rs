@@ -237,19 +237,42 @@ fn message<'a>(data: impl Into<Data<'a>>) -> ServerPacket<'a> {
 #[test]
 fn text_is_answered_with_text() {
     let packets = [message("hello"), message("€😀"), ServerPacket::Noop];
+    let check = |revision, format, body| {
+        check_encode(
+            revision,
+            format,
+            &packets,
+            ContentType::Text,
+            Body::from(body),
+        );
+    };
     for format in [Format::Any, Format::Text] {
-        let check = |revision, body| {
-            check_encode(
-                revision,
-                format,
-                &packets,
-                ContentType::Text,
-                Body::from(body),
-            );
-        };
-        check(Revision::V3, "6:4hello4:4€😀1:6");
-        check(Revision::V4, "4hello\u{1e}4€😀\u{1e}6");
+        check(Revision::V3, format, "6:4hello4:4€😀1:6");
     }
+    for format in [Format::Any, Format::Bytes, Format::Text] {
+        check(Revision::V4, format, "4hello\u{1e}4€😀\u{1e}6");
+    }
+}
+
+#[test]
+fn text_is_answered_with_bytes_where_a_library_asks() {
+    let packets = [message("h"), message("€😀"), ServerPacket::Noop];
+    let bytes = [
+        &[0, 2, 255][..],
+        b"4h",
+        &[0, 8, 255],
+        "4€😀".as_bytes(),
+        &[0, 1, 255],
+        b"6",
+    ]
+    .concat();
+    check_encode(
+        Revision::V3,
+        Format::Bytes,
+        &packets,
+        ContentType::Binary,
+        Body::from(bytes),
+    );
 }
 
 #[test]
@@ -262,12 +285,10 @@ fn binary_is_answered_as_the_client_takes_it() {
         0, 4, 255, 0x34, 0xe2, 0x82, 0xac, 1, 5, 255, 4, 1, 2, 3, 4, 0, 1, 255, 0x32,
     ];
     let index = JsonpIndex::from_query("4");
-    check(
-        Revision::V3,
-        Format::Any,
-        ContentType::Binary,
-        Body::from(&bytes[..]),
-    );
+    for format in [Format::Any, Format::Bytes] {
+        let body = Body::from(&bytes[..]);
+        check(Revision::V3, format, ContentType::Binary, body);
+    }
     check(
         Revision::V3,
         Format::Text,
@@ -280,7 +301,7 @@ fn binary_is_answered_as_the_client_takes_it() {
         ContentType::Script,
         Body::from("___eio[4](\"2:4€10:b4AQIDBA==1:2\");"),
     );
-    for format in [Format::Any, Format::Text] {
+    for format in [Format::Any, Format::Bytes, Format::Text] {
         let body = Body::from("4€\u{1e}bAQIDBA==\u{1e}2");
         check(Revision::V4, format, ContentType::Text, body);
     }
@@ -341,6 +362,7 @@ fn formats_survive_a_snapshot() {
     for format in [
         Format::Any,
         Format::Text,
+        Format::Bytes,
         Format::Jsonp(JsonpIndex::from_query("999999999")),
     ] {
         let kept = postcard::to_allocvec(&format).unwrap();

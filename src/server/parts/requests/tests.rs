@@ -211,6 +211,14 @@ fn a_request_is_read_once_and_whole() {
     assert_eq!(handshake.revision, Some(Some(Revision::V3)));
     assert!(handshake.b64);
     assert!(matches!(handshake.format, Format::Jsonp(_)));
+    for (query, format) in [
+        ("EIO=3", Format::Any),
+        ("EIO=3&t=", Format::Bytes),
+        ("t=1&EIO=3&b64=1", Format::Bytes),
+        ("EIO=3&T=1", Format::Any),
+    ] {
+        assert_eq!(read(query).format, format, "{query}");
+    }
     let sid = "A".repeat(59);
     let poll = read(&format!("sid={sid}&EIO=9"));
     assert_eq!((poll.kind, poll.revision), (Kind::Poll, Some(None)));
