@@ -618,7 +618,10 @@ impl Session {
             (ClientPacket::Message(data), _) => return Ok(Some(data)),
             (ClientPacket::Ping(data), Revision::V3) => {
                 self.changed = true;
-                self.transmit(Buffered::Pong(data.into_owned()));
+                // Its text is the client's, as long as it likes.
+                if self.socket().is_none() || self.account(now, 1 + data.len()) {
+                    self.transmit(Buffered::Pong(data.into_owned()));
+                }
             }
             (ClientPacket::Pong(_), Revision::V4) => self.prove(now),
             // The revisions differ in the heartbeat's direction.

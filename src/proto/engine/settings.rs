@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::Timestamp;
+
 /// The time that an idle Durable Object stays in memory before the platform puts it
 /// to sleep. An object that has to be woken more often than this never sleeps.
 pub const SLEEP_AFTER: Duration = Duration::from_secs(10);
@@ -46,9 +48,14 @@ pub struct Settings {
     /// The maximum number of bytes kept for a polling client that does not fetch
     /// them. Beyond that the session is closed. Default: 4 MiB.
     pub max_buffered: usize,
-    /// The maximum number of bytes sent over a WebSocket since the client's last
-    /// sign of life. The platform does not report a stalled receiver and queues
-    /// without limit, so beyond that the session is closed. Default: 16 MiB.
+    /// The maximum number of bytes sent over a WebSocket of which the client has not
+    /// shown that it reads them. The platform does not report a stalled receiver and
+    /// queues without limit, so beyond that the session is closed. Default: 16 MiB.
+    ///
+    /// In revision 4 the answer to a ping shows it. In revision 3 nothing does: there
+    /// the client pings, and one that reads nothing can do so for ever. So its signs
+    /// of life make room in proportion to time, and this is also the maximum that it
+    /// is sent in each ping interval.
     pub max_unproven: usize,
 }
 
@@ -79,6 +86,19 @@ impl Settings {
     /// Returns how long a client may be silent before its session is over.
     pub(crate) fn patience(&self) -> Duration {
         self.ping_interval.saturating_add(self.ping_timeout)
+    }
+
+    /// Returns how many bytes a sign of life of revision 3 makes room for, where the
+    /// one before it was at `since`: all of [`max_unproven`](Self::max_unproven) after
+    /// a ping interval, and in proportion before.
+    ///
+    /// A client that pings as seldom as it has to may be sent as much between two
+    /// pings, and one that pings or talks all the time no more than that.
+    pub(crate) fn allowance(&self, since: Timestamp, at: Timestamp) -> usize {
+        let elapsed = u128::from(at.as_millis().saturating_sub(since.as_millis()));
+        let interval = self.ping_interval.as_millis().max(1);
+        let room = self.max_unproven as u128 * elapsed.min(interval) / interval;
+        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// Returns how much earlier than due a pulse sends a ping.

@@ -86,10 +86,18 @@ macro_rules! option_methods {
             self
         }
 
-        /// Sets how many bytes are sent over WebSocket to a client that gives no
-        /// sign of life, at least twice [`max_payload`](Self::max_payload). Default:
-        /// 16 MiB. Beyond that the session is closed, because the platform queues
-        /// without limit for a client that reads nothing.
+        /// Sets how many bytes are sent over WebSocket to a client that has not shown
+        /// that it reads them, at least twice [`max_payload`](Self::max_payload).
+        /// Default: 16 MiB. Beyond that the session is closed, because the platform
+        /// queues without limit for a client that reads nothing.
+        ///
+        /// A client of revision 4 shows it by its answer to a ping, for which it is
+        /// asked in time. Nothing that clients of revision 3 say shows it: they ping by
+        /// themselves, whether they read or not. So they may be sent this much in each
+        /// [`ping_interval`](Self::ping_interval), by default 16 MiB in 25 s or 5 Mbit/s
+        /// in the long run. What is queued for one that never reads grows for as long as
+        /// it is sent something, at no more than that rate; where such clients are not
+        /// needed, turn [`revision_3`](Self::revision_3) off.
         pub fn max_unproven(mut self, bytes: usize) -> Self {
             self.options.settings.max_unproven = bytes;
             self

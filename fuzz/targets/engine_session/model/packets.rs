@@ -21,7 +21,10 @@ impl Model {
         match (packet, self.revision) {
             (ClientPacket::Message(data), _) => messages.push(data.into_owned()),
             (ClientPacket::Ping(text), Revision::V3) => {
-                self.transmit(Received::Pong(text.into_owned()));
+                let pong = Received::Pong(text.into_owned());
+                if self.socket().is_none() || self.account(&pong) {
+                    self.transmit(pong);
+                }
             }
             (ClientPacket::Pong(_), Revision::V4) => self.prove(now),
             (ClientPacket::Ping(_), Revision::V4) | (ClientPacket::Pong(_), Revision::V3) => {
@@ -42,7 +45,11 @@ impl Model {
 
     pub(super) fn prove(&mut self, at: u64) {
         self.unproven = match self.revision {
-            Revision::V3 => 0,
+            Revision::V3 => {
+                let elapsed = at.saturating_sub(self.heard).min(self.interval());
+                let room = self.settings.max_unproven as u64 * elapsed / self.interval();
+                self.unproven.saturating_sub(room as usize)
+            }
             Revision::V4 => self.since_ping,
         };
         self.heard = at;
@@ -57,13 +64,21 @@ impl Model {
         if self.unproven > self.settings.max_unproven / 2 && self.revision == Revision::V4 {
             self.ping(now);
         }
-        let bytes = self.frame_len(&packet);
+        if self.account(&packet) {
+            self.transmit(packet);
+        }
+    }
+
+    /// What is sent over WebSocket is counted, until it is too much.
+    fn account(&mut self, packet: &Received) -> bool {
+        let bytes = self.frame_len(packet);
         self.unproven += bytes;
         self.since_ping += bytes;
-        match self.unproven > self.settings.max_unproven {
-            true => self.end(Reason::TransportError, Received::Close),
-            false => self.transmit(packet),
+        let fits = self.unproven <= self.settings.max_unproven;
+        if !fits {
+            self.end(Reason::TransportError, Received::Close);
         }
+        fits
     }
 
     /// By whichever transport there is.

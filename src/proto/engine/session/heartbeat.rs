@@ -147,7 +147,7 @@ impl Session {
                 self.changed = true;
             }
             (Revision::V3, _) if at > self.heartbeat.heard => {
-                socket.handle_sign();
+                socket.handle_sign(self.settings.allowance(self.heartbeat.heard, at));
                 self.heartbeat = Heartbeat::new(at);
             }
             (Revision::V3 | Revision::V4, _) => {}
@@ -249,7 +249,9 @@ impl Session {
     pub(super) fn prove(&mut self, now: Timestamp) {
         if let SessionState::WebSocket(socket) = &mut self.state {
             match self.revision {
-                Revision::V3 => socket.handle_sign(),
+                Revision::V3 => {
+                    socket.handle_sign(self.settings.allowance(self.heartbeat.heard, now));
+                }
                 Revision::V4 => socket.handle_pong(),
             }
         }

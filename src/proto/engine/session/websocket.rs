@@ -25,7 +25,7 @@ const PROBE: &str = "probe";
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WebSocket {
     pub(super) conn: ConnId,
-    /// The bytes sent since the last sign of life.
+    /// The bytes sent that no sign of life has accounted for.
     pub(super) unproven: usize,
     /// Those of them that were sent after the ping that has not been answered yet.
     since_ping: usize,
@@ -76,9 +76,10 @@ impl WebSocket {
         self.unproven = self.since_ping;
     }
 
-    /// Takes in a sign of life, which does not tell what has arrived.
-    pub(super) fn handle_sign(&mut self) {
-        self.unproven = 0;
+    /// Takes in a sign of life that does not tell what has arrived, and that makes
+    /// room for this many bytes.
+    pub(super) fn handle_sign(&mut self, allowance: usize) {
+        self.unproven = self.unproven.saturating_sub(allowance);
     }
 }
 
@@ -297,7 +298,8 @@ impl Session {
     /// much without a sign of life, ends the session and returns `false`.
     ///
     /// A client of revision 4 is pinged when half of the bound is used up, so that
-    /// only one that reads nothing reaches the bound.
+    /// only one that reads nothing reaches the bound. For revision 3, see
+    /// [`Settings::allowance`](crate::engine::Settings::allowance).
     pub(super) fn account(&mut self, now: Timestamp, bytes: usize) -> bool {
         if self.is_strained() && self.revision == Revision::V4 {
             self.ping_unless_pending(now);

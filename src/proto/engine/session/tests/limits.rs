@@ -205,12 +205,87 @@ fn a_pong_without_a_ping_proves_nothing() {
     assert!(rig.is_in_doubt());
 }
 
+/// The ping interval of [`SLEEPY`], in milliseconds.
+const INTERVAL: u64 = 25_000;
+
 #[test]
-fn revision_3_proves_by_any_packet_that_it_lives() {
-    let mut rig = Rig::websocket(Revision::V3, SLEEPY);
-    for _ in 0..5 {
-        assert_eq!(rig.send(&text(LIMIT - 1)), "#1 > 4(999 bytes)");
-        rig.frame(1, "4a");
+fn revision_3_makes_room_in_proportion_to_the_time_since_it_was_heard() {
+    for (silence, room) in [
+        (0, 0),
+        (24, 0),
+        (25, 1),
+        (INTERVAL / 2, LIMIT / 2),
+        (INTERVAL - 1, LIMIT - 1),
+        (INTERVAL, LIMIT),
+        (INTERVAL + 1, LIMIT),
+    ] {
+        for asleep in [false, true] {
+            for excess in [0, 1] {
+                let mut rig = Rig::websocket(Revision::V3, SLEEPY);
+                rig.send(&text(LIMIT - 1));
+                rig.wait(silence);
+                match asleep {
+                    true => rig.sign_of_life(),
+                    false => assert_ne!(rig.frame(1, "4a"), ""),
+                }
+                if room + excess == 0 {
+                    continue;
+                }
+                let said = rig.send(&text(room + excess - 1));
+                assert_eq!(
+                    said.ends_with("over: transport error"),
+                    excess == 1,
+                    "{said}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn revision_3_that_pings_but_does_not_read_is_sent_no_more_than_the_bound_in_an_interval() {
+    for pause in [0, 1, 50, 1_000, INTERVAL] {
+        let mut rig = Rig::websocket(Revision::V3, SLEEPY);
+        let opened = rig.now;
+        let mut sent = 0;
+        for _ in 0..1_000 {
+            rig.wait(pause);
+            rig.frame(1, "2");
+            if rig.session.transport().is_some() {
+                rig.send(&text(99));
+                sent += 100;
+            }
+        }
+        let elapsed = (rig.now.as_millis() - opened.as_millis()) as usize;
+        let bound = LIMIT + LIMIT * elapsed / INTERVAL as usize;
+        assert!(sent <= bound + 100, "{sent} bytes in {elapsed} ms");
+    }
+}
+
+#[test]
+fn the_answers_to_pings_count_as_well() {
+    for (length, fits) in [(LIMIT - 1, true), (LIMIT, false)] {
+        let mut rig = Rig::websocket(Revision::V3, SLEEPY);
+        let half = LIMIT / 2;
+        rig.send(&text(half - 1));
+        let ping = alloc::format!("2{}", text(length - half));
+        let said = rig.frame(1, &ping);
+        assert_eq!(said.starts_with("#1 > 3"), fits, "{said}");
+        assert_eq!(said.ends_with("over: transport error"), !fits, "{said}");
+    }
+}
+
+#[test]
+fn revision_3_that_is_sent_the_bound_in_every_interval_stays() {
+    for pings in [1, 2, 5, 100] {
+        let mut rig = Rig::websocket(Revision::V3, SLEEPY);
+        for _ in 0..10 * pings {
+            // Two bytes for the types of the message and of the answer to the ping.
+            let said = rig.send(&text(LIMIT / pings - 2));
+            assert!(!said.contains("over"), "{said}");
+            rig.wait(INTERVAL / pings as u64);
+            rig.frame(1, "2");
+        }
     }
 }
 
@@ -221,7 +296,10 @@ fn signs_of_life_while_asleep_make_room_as_well() {
         for _ in 0..5 {
             rig.send(&text(LIMIT / 2));
             rig.send("a");
-            rig.wait(10);
+            rig.wait(match revision {
+                Revision::V3 => INTERVAL,
+                Revision::V4 => 10,
+            });
             assert!(rig.is_in_doubt());
             rig.sign_of_life();
             assert!(!rig.is_in_doubt());
