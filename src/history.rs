@@ -1,11 +1,13 @@
-//! The last hundred messages of each room, in the SQLite of the object that holds
-//! the room.
+//! The last hundred messages of each room, and the last ten thousand of all rooms, in
+//! the SQLite of the object that holds them.
 
 use dormouse::Socket;
 use serde::{Deserialize, Serialize};
 use worker::{Date, Result, SqlStorage, SqlStorageValue};
 
 const KEPT: i32 = 100;
+/// Rooms cost nothing to make, so there is no end of them.
+const KEPT_OF_ALL: u32 = 10_000;
 
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Message {
@@ -24,7 +26,7 @@ impl History {
         Self(socket.storage().sql())
     }
 
-    /// Stores a message, and deletes the oldest one.
+    /// Stores a message, and deletes the oldest ones.
     pub(crate) fn add(&self, room: String, name: String, text: String) -> Result<Message> {
         self.prepare()?;
         let at = Date::now().as_millis() as f64;
@@ -35,10 +37,13 @@ impl History {
             at.into(),
         ];
         let insert = "INSERT INTO messages (room, name, text, at) VALUES (?, ?, ?, ?) RETURNING *";
-        let message = self.0.exec(insert, values)?.one()?;
+        let message: Message = self.0.exec(insert, values)?.one()?;
         let oldest = "DELETE FROM messages WHERE room = ?1 AND id <= (SELECT id FROM messages \
                       WHERE room = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
         self.0.exec(oldest, vec![room.into(), KEPT.into()])?;
+        let id = f64::from(message.id.saturating_sub(KEPT_OF_ALL));
+        let oldest = "DELETE FROM messages WHERE id <= ?";
+        self.0.exec(oldest, vec![id.into()])?;
         Ok(message)
     }
 

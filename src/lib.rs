@@ -5,10 +5,11 @@ mod history;
 
 use dormouse::engine::{Client, Engine, Message};
 use dormouse::{
-    App, DataError, EmitError, HandlerError, Io, Level, Namespace, Reason, Recovered, Recovery,
-    Server, Socket,
+    App, Expired, HandlerError, Io, Level, Namespace, Reason, Recovered, Recovery, Refusal, Server,
+    Socket,
 };
 use serde::{Deserialize, Serialize};
+use worker::js_sys::Math;
 
 use history::History;
 
@@ -23,11 +24,17 @@ fn echo() -> Engine {
         .on_message(async |client: Client, message: Message| client.send(message).await)
 }
 
+/// The rooms that somebody can be in at once, and the people in a room: what one of
+/// them does costs no more than they allow.
+const MOST_ROOMS: usize = 10;
+const MOST_PEOPLE: usize = 100;
+
 /// Serves a chat of rooms, with names, presence, typing notices and a history.
 fn chat() -> Server {
     Server::new()
         .log(Level::Info)
         .recovery(Recovery::default())
+        .max_rooms(MOST_ROOMS)
         .namespace("/", |namespace: Namespace| {
             namespace
                 .on_connect(welcome)
@@ -36,8 +43,20 @@ fn chat() -> Server {
                 .on("message", message)
                 .on("typing", typing)
                 .on("rename", rename)
-                .on_disconnect(async |socket: Socket, _reason: Reason| show_all(&socket).await)
+                .on_disconnect(async |socket: Socket, _reason: Reason| {
+                    tell(&socket, "gone", person(&socket)?.id).await
+                })
+                .on_expired(gone_for_good)
         })
+}
+
+/// Somebody, as the others know them. They are kept as their socket's data.
+#[derive(Deserialize, Serialize)]
+struct Person {
+    /// At random. The socket's own id is not for others: with protocol 4 it lets them
+    /// take over its session.
+    id: u64,
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -70,66 +89,101 @@ struct Rename {
     name: String,
 }
 
-#[derive(Serialize)]
-struct Person {
-    id: String,
-    name: String,
-}
-
-#[derive(Serialize)]
-struct Presence<'a> {
-    room: &'a str,
-    people: Vec<Person>,
-}
-
+/// What a client is told that has entered a room.
 #[derive(Serialize)]
 struct Entered {
+    /// The client's own id.
+    you: u64,
     history: Vec<history::Message>,
     people: Vec<Person>,
+}
+
+/// What the others are told.
+#[derive(Serialize)]
+struct Came<'a> {
+    room: &'a str,
+    person: &'a Person,
+}
+
+#[derive(Serialize)]
+struct Left<'a> {
+    room: &'a str,
+    id: u64,
 }
 
 /// An acknowledgement without a value.
 #[derive(Serialize)]
 struct Done {}
 
-/// Shows the others a client that has come back in time: it is in its rooms again.
-async fn welcome(socket: Socket, Recovered(recovered): Recovered) -> Result<(), EmitError> {
-    if recovered {
-        show_all(&socket).await?;
+/// Gives a new client an id, and shows the others one that has come back in time: it
+/// is in its rooms again.
+async fn welcome(socket: Socket, Recovered(recovered): Recovered) -> Result<(), Refusal> {
+    if !recovered {
+        let id = (Math::random() * 2_f64.powi(53)) as u64;
+        let name = String::new();
+        return Ok(socket.set_data(&Person { id, name })?);
+    }
+    let person = &person(&socket)?;
+    for room in &rooms(&socket) {
+        let came = Came { room, person };
+        socket.to(room).emit("entered", came).await?;
     }
     Ok(())
 }
 
 async fn enter(socket: Socket, (enter,): (Enter,)) -> Result<Entered, HandlerError> {
-    let name = checked("name", &enter.name, 30)?;
-    let room = checked("room", &enter.room, 40)?;
-    socket.set_data(&name)?;
-    socket.join(&room).await?;
-    show(&socket, &room).await?;
+    let room = &checked("room", &enter.room, 40)?;
+    let person = be_called(&socket, &enter.name).await?;
+    let you = person.id;
+    let mut people = people(&socket.io(), room).await?;
+    let rooms = rooms(&socket);
+    if !rooms.contains(room) {
+        if rooms.len() >= MOST_ROOMS {
+            return Err(HandlerError::new("leave another room first"));
+        }
+        if people.len() >= MOST_PEOPLE {
+            return Err(HandlerError::new("the room is full"));
+        }
+        socket.join(room).await?;
+        let came = Came {
+            room,
+            person: &person,
+        };
+        socket.to(room).emit("entered", came).await?;
+        people.push(person);
+    }
+    let history = History::of(&socket).last(room)?;
     Ok(Entered {
-        history: History::of(&socket).last(&room)?,
-        people: people(&socket.io(), &room).await?,
+        you,
+        history,
+        people,
     })
 }
 
-async fn leave(socket: Socket, (leave,): (Leave,)) -> Result<Done, EmitError> {
-    socket.leave(&leave.room).await?;
-    show(&socket, &leave.room).await?;
+async fn leave(socket: Socket, (leave,): (Leave,)) -> Result<Done, HandlerError> {
+    let room = &leave.room;
+    if rooms(&socket).contains(room) {
+        let id = person(&socket)?.id;
+        socket.leave(room).await?;
+        socket.to(room).emit("left", Left { room, id }).await?;
+    }
     Ok(Done {})
 }
 
 async fn message(socket: Socket, (say,): (Say,)) -> Result<history::Message, HandlerError> {
     let room = entered(&socket, say.room)?;
     let text = checked("text", &say.text, 2_000)?;
-    let message = History::of(&socket).add(room, name(&socket)?, text)?;
+    let message = History::of(&socket).add(room, person(&socket)?.name, text)?;
     socket.to(&message.room).emit("message", &message).await?;
     Ok(message)
 }
 
+/// Tells the others that somebody is typing. What is volatile is not stored for those
+/// who are away.
 async fn typing(socket: Socket, (typing,): (Typing,)) -> Result<(), HandlerError> {
     let room = entered(&socket, typing.room)?;
     let notice = Typing {
-        name: name(&socket)?,
+        name: person(&socket)?.name,
         typing: typing.typing,
         room: room.clone(),
     };
@@ -138,42 +192,68 @@ async fn typing(socket: Socket, (typing,): (Typing,)) -> Result<(), HandlerError
 }
 
 async fn rename(socket: Socket, (rename,): (Rename,)) -> Result<Done, HandlerError> {
-    socket.set_data(&checked("name", &rename.name, 30)?)?;
-    show_all(&socket).await?;
+    be_called(&socket, &rename.name).await?;
     Ok(Done {})
 }
 
-/// Tells the others in a room who is there now.
-async fn show(socket: &Socket, room: &str) -> Result<(), EmitError> {
-    let people = people(&socket.io(), room).await?;
-    socket
-        .to(room)
-        .emit("presence", Presence { room, people })
-        .await
+/// Gives somebody a name, and tells the others if it is another.
+async fn be_called(socket: &Socket, name: &str) -> Result<Person, HandlerError> {
+    let name = checked("name", name, 30)?;
+    let mut person = person(socket)?;
+    if person.name != name {
+        person.name = name;
+        socket.set_data(&person)?;
+        tell(socket, "renamed", &person).await?;
+    }
+    Ok(person)
 }
 
-async fn show_all(socket: &Socket) -> Result<(), EmitError> {
-    for room in socket.rooms().iter().filter(|room| *room != socket.id()) {
-        show(socket, room).await?;
+/// Tells the others that somebody has not come back, who may have been cut off
+/// without a word.
+async fn gone_for_good(io: Io, expired: Expired) -> Result<(), HandlerError> {
+    let others = expired.rooms().filter(|room| *room != expired.id());
+    let others: Vec<&str> = others.collect();
+    if let Some(Person { id, .. }) = expired.data()?
+        && !others.is_empty()
+    {
+        io.to(others).emit("gone", id).await?;
     }
     Ok(())
 }
 
-async fn people(io: &Io, room: &str) -> Result<Vec<Person>, EmitError> {
-    let sockets = io.to(room).fetch_sockets().await?;
-    let people = sockets.iter().map(|socket| Person {
-        id: socket.id().to_owned(),
-        name: socket.data().ok().flatten().unwrap_or_default(),
-    });
-    Ok(people.collect())
+/// Tells the others in all of a socket's rooms. It is one event, which is stored once,
+/// and nobody gets it twice.
+async fn tell(socket: &Socket, event: &str, news: impl Serialize) -> Result<(), HandlerError> {
+    let rooms = rooms(socket);
+    // To no rooms would be to everybody.
+    if !rooms.is_empty() {
+        socket.to(rooms).emit(event, (news,)).await?;
+    }
+    Ok(())
 }
 
-fn name(socket: &Socket) -> Result<String, DataError> {
-    Ok(socket.data()?.unwrap_or_default())
+/// Returns the rooms that a socket has entered. It is in that of its own id as well.
+fn rooms(socket: &Socket) -> Vec<String> {
+    let mut rooms = socket.rooms();
+    rooms.retain(|room| room != socket.id());
+    rooms
+}
+
+async fn people(io: &Io, room: &str) -> Result<Vec<Person>, HandlerError> {
+    let sockets = io.to(room).fetch_sockets().await?;
+    let people = sockets.iter().map(|socket| socket.data());
+    Ok(people
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?)
+}
+
+fn person(socket: &Socket) -> Result<Person, HandlerError> {
+    let person = socket.data()?;
+    person.ok_or_else(|| HandlerError::new("connect again"))
 }
 
 fn entered(socket: &Socket, room: String) -> Result<String, HandlerError> {
-    if socket.rooms().contains(&room) {
+    if rooms(socket).contains(&room) {
         Ok(room)
     } else {
         Err(HandlerError::new("enter the room first"))

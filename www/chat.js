@@ -14,6 +14,8 @@ const kept = {
   rooms: JSON.parse(localStorage.getItem('rooms') ?? '["lobby"]'),
 };
 let current = kept.rooms[0] ?? 'lobby';
+/** The id by which the others know us. */
+let you;
 
 const socket = io({ autoConnect: false });
 
@@ -40,23 +42,26 @@ socket.on('message', (message) => {
   if (message.room !== current || document.hidden) room.unread += 1;
   draw();
 });
-socket.on('presence', ({ room: name, people }) => {
+socket.on('entered', ({ room: name, person }) => {
   const room = rooms.get(name);
   if (!room) return;
-  room.people = people;
+  room.people = [...room.people.filter(({ id }) => id !== person.id), person];
   draw();
 });
+socket.on('left', ({ room, id }) => forget(id, [rooms.get(room)]));
+socket.on('gone', (id) => forget(id, [...rooms.values()]));
+socket.on('renamed', ({ id, name }) => renamed(id, name));
 socket.on('typing', ({ room: name, name: who, typing }) => {
   const room = rooms.get(name);
   if (!room) return;
   clearTimeout(room.typing.get(who));
   room.typing.delete(who);
   if (typing) {
-    const forget = () => {
+    const stop = () => {
       room.typing.delete(who);
       draw();
     };
-    room.typing.set(who, setTimeout(forget, TYPING_FOR + 1_000));
+    room.typing.set(who, setTimeout(stop, TYPING_FOR + 1_000));
   }
   draw();
 });
@@ -72,7 +77,8 @@ async function ask(event, data) {
 async function enter(name) {
   if (!rooms.has(name)) rooms.set(name, { messages: [], people: [], typing: new Map(), unread: 0 });
   try {
-    const { history, people } = await ask('enter', { name: kept.name, room: name });
+    const { you: id, history, people } = await ask('enter', { name: kept.name, room: name });
+    you = id;
     const room = rooms.get(name);
     if (!room) return;
     room.people = people;
@@ -112,6 +118,20 @@ async function rename(name) {
   kept.name = name;
   localStorage.setItem('name', name);
   await ask('rename', { name }).catch((error) => notice(error.message));
+  renamed(you, name);
+}
+
+function renamed(id, name) {
+  for (const { people } of rooms.values()) {
+    for (const person of people) if (person.id === id) person.name = name;
+  }
+  draw();
+}
+
+/** Somebody is no longer in these rooms. */
+function forget(gone, where) {
+  for (const room of where) if (room) room.people = room.people.filter(({ id }) => id !== gone);
+  draw();
 }
 
 /** A message in its place; one that is there already, as after a recovery, is there once. */
@@ -160,7 +180,7 @@ function roomItem([name, { unread }]) {
 
 function personItem({ id, name }) {
   const item = make('li', { textContent: name });
-  if (id === socket.id) item.append(make('span', { className: 'quiet', textContent: ' (you)' }));
+  if (id === you) item.append(make('span', { className: 'quiet', textContent: ' (you)' }));
   return item;
 }
 

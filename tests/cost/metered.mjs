@@ -1,31 +1,35 @@
-// The built test Worker on workerd, with a meter in front of it.
+// The built test Worker on workerd, or another one, with a meter in front of it.
 
 import path from 'node:path';
 import { root } from '../harness/root.mjs';
-import { OBJECT } from '../harness/runtime/built.mjs';
+import { OBJECT, builtFile } from '../harness/runtime/built.mjs';
 import { module, startMiniflare } from '../harness/runtime/miniflare.mjs';
 
 const tests = path.join(root, 'tests');
 const NAME = 'metered';
 // The first one is where the runtime begins.
 const METER = ['entry', 'clock', 'ledger'].map((name) => `cost/runtime/${name}.mjs`);
-const SCRIPT = 'worker/build/index.js';
-const WASM = 'worker/build/index_bg.wasm';
+// The meter imports the Worker from where the test Worker is.
+const BUILT = 'worker/build';
 
 /** Starts it; with `realTime`, nothing is simulated and nothing accelerated. */
-export async function startMetered({ realTime = false } = {}) {
+export async function startMetered({ build = `tests/${BUILT}`, realTime = false } = {}) {
   const { runtime, direct } = await startMiniflare({
     name: NAME,
     onLog: ({ level, message }) => level === 'error' && console.error(message),
     bindings: { REAL_TIME: realTime },
     modules: [
-      ...[...METER, SCRIPT].map((name) => module('ESModule', path.join(tests, name))),
-      module('CompiledWasm', path.join(tests, WASM)),
+      ...METER.map((name) => module('ESModule', path.join(tests, name))),
+      moved(module('ESModule', builtFile(build, 'index.js'))),
+      moved(module('CompiledWasm', builtFile(build, 'index_bg.wasm'))),
     ],
     modulesRoot: tests,
   });
   return new Metered(runtime, direct);
 }
+
+/** A module of the Worker, where the meter expects it. */
+const moved = (module) => ({ ...module, path: path.join(tests, BUILT, path.basename(module.path)) });
 
 class Metered {
   #runtime;
