@@ -44,7 +44,7 @@ fn chat() -> Server {
                 .on("typing", typing)
                 .on("rename", rename)
                 .on_disconnect(async |socket: Socket, _reason: Reason| {
-                    tell(&socket, "gone", person(&socket)?.id).await
+                    tell(&socket, "gone", None, &person(&socket)?).await
                 })
                 .on_expired(gone_for_good)
         })
@@ -98,17 +98,11 @@ struct Entered {
     people: Vec<Person>,
 }
 
-/// What the others are told.
+/// What the others are told of somebody: in one room, or in all that they share.
 #[derive(Serialize)]
-struct Came<'a> {
-    room: &'a str,
+struct News<'a> {
+    room: Option<&'a str>,
     person: &'a Person,
-}
-
-#[derive(Serialize)]
-struct Left<'a> {
-    room: &'a str,
-    id: u64,
 }
 
 /// An acknowledgement without a value.
@@ -123,10 +117,9 @@ async fn welcome(socket: Socket, Recovered(recovered): Recovered) -> Result<(), 
         let name = String::new();
         return Ok(socket.set_data(&Person { id, name })?);
     }
-    let person = &person(&socket)?;
+    let person = person(&socket)?;
     for room in &rooms(&socket) {
-        let came = Came { room, person };
-        socket.to(room).emit("entered", came).await?;
+        tell(&socket, "entered", Some(room), &person).await?;
     }
     Ok(())
 }
@@ -145,11 +138,7 @@ async fn enter(socket: Socket, (enter,): (Enter,)) -> Result<Entered, HandlerErr
             return Err(HandlerError::new("the room is full"));
         }
         socket.join(room).await?;
-        let came = Came {
-            room,
-            person: &person,
-        };
-        socket.to(room).emit("entered", came).await?;
+        tell(&socket, "entered", Some(room), &person).await?;
         people.push(person);
     }
     let history = History::of(&socket).last(room)?;
@@ -163,9 +152,8 @@ async fn enter(socket: Socket, (enter,): (Enter,)) -> Result<Entered, HandlerErr
 async fn leave(socket: Socket, (leave,): (Leave,)) -> Result<Done, HandlerError> {
     let room = &leave.room;
     if rooms(&socket).contains(room) {
-        let id = person(&socket)?.id;
         socket.leave(room).await?;
-        socket.to(room).emit("left", Left { room, id }).await?;
+        tell(&socket, "left", Some(room), &person(&socket)?).await?;
     }
     Ok(Done {})
 }
@@ -203,7 +191,7 @@ async fn be_called(socket: &Socket, name: &str) -> Result<Person, HandlerError> 
     if person.name != name {
         person.name = name;
         socket.set_data(&person)?;
-        tell(socket, "renamed", &person).await?;
+        tell(socket, "renamed", None, &person).await?;
     }
     Ok(person)
 }
@@ -213,21 +201,27 @@ async fn be_called(socket: &Socket, name: &str) -> Result<Person, HandlerError> 
 async fn gone_for_good(io: Io, expired: Expired) -> Result<(), HandlerError> {
     let others = expired.rooms().filter(|room| *room != expired.id());
     let others: Vec<&str> = others.collect();
-    if let Some(Person { id, .. }) = expired.data()?
+    if let Some(person) = &expired.data()?
         && !others.is_empty()
     {
-        io.to(others).emit("gone", id).await?;
+        let news = News { room: None, person };
+        io.to(others).emit("gone", news).await?;
     }
     Ok(())
 }
 
-/// Tells the others in all of a socket's rooms. It is one event, which is stored once,
-/// and nobody gets it twice.
-async fn tell(socket: &Socket, event: &str, news: impl Serialize) -> Result<(), HandlerError> {
-    let rooms = rooms(socket);
+/// Tells the others in a room, or in all of a socket's rooms. It is one event either
+/// way, which is stored once, and nobody gets it twice.
+async fn tell(
+    socket: &Socket,
+    event: &str,
+    room: Option<&str>,
+    person: &Person,
+) -> Result<(), HandlerError> {
+    let rooms = room.map_or_else(|| rooms(socket), |room| vec![room.to_owned()]);
     // To no rooms would be to everybody.
     if !rooms.is_empty() {
-        socket.to(rooms).emit(event, (news,)).await?;
+        socket.to(rooms).emit(event, News { room, person }).await?;
     }
     Ok(())
 }

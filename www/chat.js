@@ -48,9 +48,9 @@ socket.on('entered', ({ room: name, person }) => {
   room.people = [...room.people.filter(({ id }) => id !== person.id), person];
   draw();
 });
-socket.on('left', ({ room, id }) => forget(id, [rooms.get(room)]));
-socket.on('gone', (id) => forget(id, [...rooms.values()]));
-socket.on('renamed', ({ id, name }) => renamed(id, name));
+socket.on('left', ({ room, person }) => forget(person, [rooms.get(room)]));
+socket.on('gone', ({ person }) => forget(person, [...rooms.values()]));
+socket.on('renamed', ({ person }) => renamed(person));
 socket.on('typing', ({ room: name, name: who, typing }) => {
   const room = rooms.get(name);
   if (!room) return;
@@ -118,10 +118,10 @@ async function rename(name) {
   kept.name = name;
   localStorage.setItem('name', name);
   await ask('rename', { name }).catch((error) => notice(error.message));
-  renamed(you, name);
+  renamed({ id: you, name });
 }
 
-function renamed(id, name) {
+function renamed({ id, name }) {
   for (const { people } of rooms.values()) {
     for (const person of people) if (person.id === id) person.name = name;
   }
@@ -129,7 +129,7 @@ function renamed(id, name) {
 }
 
 /** Somebody is no longer in these rooms. */
-function forget(gone, where) {
+function forget({ id: gone }, where) {
   for (const room of where) if (room) room.people = room.people.filter(({ id }) => id !== gone);
   draw();
 }
