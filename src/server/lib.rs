@@ -113,7 +113,7 @@ pub use dormouse_proto::socket::{Parser, Reason};
 pub use log::Level;
 pub use options::{ConfigError, Cookie, Origins};
 pub use placement::Placement;
-pub use request::{Handshake, MAX_KEPT};
+pub use request::{Handshake, MAX_KEPT, MAX_KEPT_URL};
 pub use worker::front::handle;
 
 /// The examples of the README and the other documents, which `cargo test` runs.

@@ -1,6 +1,8 @@
 //! A small reader for the path and query of a URL: a URL parser would cost more wasm
 //! than the rest of the front together.
 
+use core::iter;
+
 use dormouse_proto::engine::Revision;
 
 /// Returns the path and the query of a URL, without scheme, host and fragment.
@@ -82,6 +84,38 @@ pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> 
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(key), decode(value))
         })
+}
+
+/// Drops the longest parameters of a URL, of equals the last, until it has at most
+/// `limit` bytes or no parameter. Returns the names of those dropped, in their order.
+pub(crate) fn shorten(url: &mut String, limit: usize) -> Vec<String> {
+    let Some((before, query)) = url.split_once('?').filter(|_| url.len() > limit) else {
+        return Vec::new();
+    };
+    let mut pairs: Vec<(usize, &str)> = query.split('&').enumerate().collect();
+    pairs.sort_by_key(|(place, pair)| (pair.len(), *place));
+    let mut len = url.len();
+    let mut dropped = Vec::new();
+    while len > limit
+        && let Some(longest) = pairs.pop()
+    {
+        len -= longest.1.len() + 1;
+        dropped.push(longest);
+    }
+    pairs.sort_unstable();
+    dropped.sort_unstable();
+    let mut shortened = before.to_owned();
+    for (separator, (_, pair)) in iter::once('?').chain(iter::repeat('&')).zip(pairs) {
+        shortened.push(separator);
+        shortened.push_str(pair);
+    }
+    let names = dropped
+        .iter()
+        .flat_map(|(_, pair)| parameters(pair))
+        .map(|(name, _)| name)
+        .collect();
+    *url = shortened;
+    names
 }
 
 /// Decodes `+` and `%XX`. Invalid escapes stay as they are, and invalid UTF-8 is
@@ -195,6 +229,48 @@ mod tests {
             let ours = serde_json::to_string(&ours).unwrap();
             assert_eq!(Some(ours), browsers.as_string(), "{query}");
         }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn long_urls_lose_their_longest_parameters() {
+        let url = "https://a.org/x?EIO=4&token=123456789&t=1&b%61r=12345678&z=12";
+        assert_eq!(url.len(), 61);
+        for (limit, expect, names) in [
+            (61, url, &[][..]),
+            (62, url, &[]),
+            (
+                60,
+                "https://a.org/x?EIO=4&t=1&b%61r=12345678&z=12",
+                &["token"],
+            ),
+            (
+                45,
+                "https://a.org/x?EIO=4&t=1&b%61r=12345678&z=12",
+                &["token"],
+            ),
+            (44, "https://a.org/x?EIO=4&t=1&z=12", &["token", "bar"]),
+            (29, "https://a.org/x?t=1&z=12", &["EIO", "token", "bar"]),
+            (23, "https://a.org/x?t=1", &["EIO", "token", "bar", "z"]),
+            (18, "https://a.org/x", &["EIO", "token", "t", "bar", "z"]),
+            (0, "https://a.org/x", &["EIO", "token", "t", "bar", "z"]),
+        ] {
+            let mut shortened = url.to_owned();
+            assert_eq!(shorten(&mut shortened, limit), names, "{limit}");
+            assert_eq!(shortened, expect, "{limit}");
+        }
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn of_equally_long_parameters_the_last_go() {
+        let mut url = "/?a=1&b=2&&c=3".to_owned();
+        assert_eq!(shorten(&mut url, 13), ["c"]);
+        assert_eq!(url, "/?a=1&b=2&");
+        let mut url = "/?".to_owned();
+        assert_eq!(shorten(&mut url, 1), [""; 0]);
+        assert_eq!(url, "/");
+        let mut url = "/long/path".to_owned();
+        assert_eq!(shorten(&mut url, 1), [""; 0]);
+        assert_eq!(url, "/long/path");
     }
 
     #[wasm_bindgen_test(unsupported = test)]

@@ -41,7 +41,9 @@ pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
 /// namespace, or its object has slept. If the headers have more than [`MAX_KEPT`]
 /// bytes, not all are kept after that: [`cf`](Self::cf) is the first to go, and then
 /// the longest headers, `Cookie` and `Authorization` after the others. Those named in
-/// [`Server::keep_headers`](crate::Server::keep_headers) go last.
+/// [`Server::keep_headers`](crate::Server::keep_headers) go last. Likewise a URL of more
+/// than [`MAX_KEPT_URL`] bytes loses its longest parameters. What has to be known later
+/// can be kept as data of the socket.
 pub struct Handshake {
     url: String,
     headers: Headers,
@@ -53,6 +55,10 @@ pub struct Handshake {
 
 /// The maximum number of bytes that are kept of a handshake's headers.
 pub const MAX_KEPT: usize = 6_000;
+
+/// The maximum number of bytes that are kept of a handshake's URL, as long as its
+/// origin and path are shorter. There is room for a token.
+pub const MAX_KEPT_URL: usize = 4_000;
 
 /// The most bytes of headers that are held until the client has joined a namespace:
 /// as many as other servers take in a request at most.
@@ -157,16 +163,26 @@ impl Handshake {
     }
 }
 
+/// The names of what is not kept of a handshake.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) headers: Vec<String>,
+    pub(crate) parameters: Vec<String>,
+}
+
 impl StoredHandshake {
     /// Whether not all of it is to outlive sleep.
     pub(crate) fn is_too_large(&self) -> bool {
         self.len() + self.cf.as_ref().map_or(0, String::len) > MAX_KEPT
+            || self.url.len() > MAX_KEPT_URL
     }
 
-    /// Leaves what is to outlive sleep. Returns the names of the headers that are
-    /// not.
-    pub(crate) fn reduce(&mut self, preferred: &[String]) -> Vec<String> {
-        self.trim(MAX_KEPT, preferred)
+    /// Leaves what is to outlive sleep.
+    pub(crate) fn reduce(&mut self, preferred: &[String]) -> Dropped {
+        Dropped {
+            headers: self.trim(MAX_KEPT, preferred),
+            parameters: query::shorten(&mut self.url, MAX_KEPT_URL),
+        }
     }
 
     /// Returns how large it is, in bytes.
@@ -261,7 +277,7 @@ mod tests {
         let preferred: Vec<String> = preferred.iter().map(|it| (*it).to_owned()).collect();
         let mut stored = stored(headers, 0);
         let is_too_large = stored.is_too_large();
-        assert_eq!(stored.reduce(&preferred), dropped, "{headers:?}");
+        assert_eq!(stored.reduce(&preferred).headers, dropped, "{headers:?}");
         assert_eq!(is_too_large, !dropped.is_empty());
         assert_eq!(stored.headers.len(), headers.len() - dropped.len());
         assert!(stored.len() <= MAX_KEPT && !stored.is_too_large());
@@ -305,8 +321,25 @@ mod tests {
         for (cf, stays) in [(1_999, true), (2_000, true), (2_001, false)] {
             let mut stored = stored(&[("cookie", 4_000)], cf);
             assert_eq!(stored.is_too_large(), !stays);
-            assert_eq!(stored.reduce(&[]), [""; 0]);
+            assert_eq!(stored.reduce(&[]), Dropped::default());
             assert_eq!(stored.cf.is_some(), stays, "{cf}");
+        }
+    }
+    #[wasm_bindgen_test(unsupported = test)]
+    fn urls_are_bounded() {
+        for (length, stays) in [
+            (MAX_KEPT_URL - 1, true),
+            (MAX_KEPT_URL, true),
+            (MAX_KEPT_URL + 1, false),
+        ] {
+            let mut stored = stored(&[], 0);
+            stored.url = "/?EIO=4&long=".to_owned();
+            stored.url += &"x".repeat(length - stored.url.len());
+            assert_eq!(stored.is_too_large(), !stays);
+            let dropped = stored.reduce(&[]).parameters;
+            assert_eq!(dropped.is_empty(), stays, "{length}");
+            assert_eq!(stored.url == "/?EIO=4", !stays, "{length}");
+            assert!(!stored.is_too_large());
         }
     }
 }

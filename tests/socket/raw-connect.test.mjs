@@ -213,6 +213,32 @@ describe('a request with many headers', { concurrency: true }, () => {
   }
 });
 
+describe('a request with a long URL', { concurrency: true }, () => {
+  const query = { long: 'x'.repeat(8_000), token: 't'.repeat(3_000), color: 'red' };
+
+  for (const transport of ['websocket', 'polling']) {
+    test(`${transport}: who decides on the connection sees it all`, async () => {
+      const client = await open({ transport, query });
+      await client.send('0/headers,');
+      await client.next();
+      const [, headers, seen] = (await client.packet()).data;
+      assert.equal(typeof headers, 'object');
+      assert.deepEqual({ ...seen, ...query }, seen);
+    });
+
+    test(`${transport}: the longest parameters are not kept`, differs('keeps all'), async () => {
+      const client = await open({ transport, query });
+      const player = await client.join('/chat');
+      const [{ query: kept }] = await player.ask('handshake');
+      assert.equal(kept.long, undefined);
+      assert.deepEqual([kept.token, kept.color, kept.EIO], [query.token, 'red', '4']);
+      const dropped = await logs.waitFor({ event: 'query dropped' });
+      assert.deepEqual([dropped.level, dropped.parameters], ['warn', 'long']);
+      assert.equal(logs.find({ event: 'query dropped' }).length, 1);
+    });
+  }
+});
+
 describe('a namespace that takes its time', { concurrency: true }, () => {
   for (const transport of ['websocket', 'polling']) {
     test(`${transport}: others are served meanwhile`, async () => {

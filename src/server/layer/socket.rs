@@ -36,15 +36,21 @@ use crate::api::engine::{Handshake, Message};
 use crate::log::Level;
 use crate::parts::{self, Layered, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
+use crate::request::Dropped;
 use crate::sid::Key;
 
 thread_local! {
     /// Whether this instance has logged that not all headers are kept.
     static DROPPED_HEADERS: Cell<bool> = const { Cell::new(false) };
+    /// The same for the parameters of a URL.
+    static DROPPED_PARAMETERS: Cell<bool> = const { Cell::new(false) };
 }
 
 const TOO_MANY_HEADERS: &str = "not kept once the client has joined a namespace; name in \
                                 `keep_headers` which to keep rather than others";
+
+const TOO_LONG_URL: &str = "not kept once the client has joined a namespace; what has to be known \
+                            later can be kept as data of the socket";
 
 /// The layer of a Socket.IO server.
 pub(super) struct Sockets(Rc<Context>);
@@ -179,14 +185,26 @@ impl Layer for Sockets {
     }
 }
 
-/// Logs, once for each instance, which headers of a handshake are not kept.
-fn warn_of_dropped(parts: &Parts, key: Key, headers: &[String]) {
+/// The bytes of names in one line of the log. Clients choose them.
+const MOST_NAMES: usize = 500;
+
+/// Logs, once for each instance, what of a handshake is not kept.
+fn warn_of_dropped(parts: &Parts, key: Key, dropped: &Dropped) {
+    let warn = |event, field, names: &[String], message| {
+        let mut names = names.join(", ");
+        names.truncate(names.floor_char_boundary(MOST_NAMES));
+        let fields = [(field, &*names), ("message", message)];
+        parts.log(Level::Warn, event, key, &fields);
+    };
+    let Dropped {
+        headers,
+        parameters,
+    } = dropped;
     if !headers.is_empty() && !DROPPED_HEADERS.replace(true) {
-        let fields = [
-            ("headers", &*headers.join(", ")),
-            ("message", TOO_MANY_HEADERS),
-        ];
-        parts.log(Level::Warn, "headers dropped", key, &fields);
+        warn("headers dropped", "headers", headers, TOO_MANY_HEADERS);
+    }
+    if !parameters.is_empty() && !DROPPED_PARAMETERS.replace(true) {
+        warn("query dropped", "parameters", parameters, TOO_LONG_URL);
     }
 }
 

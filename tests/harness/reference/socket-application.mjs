@@ -25,7 +25,7 @@ export function attachSocketApplication(io, logs, { recovers }) {
     .on('connection', connects());
   io.of('/headers').on('connection', (socket) => {
     connects()(socket);
-    socket.emit('headers', socket.handshake.headers);
+    socket.emit('headers', socket.handshake.headers, socket.handshake.query);
   });
   io.of(/^\/dynamic-[^/]+$/).on('connection', connects());
   io.of((name, auth, next) => next(null, isOwnTenant(name, auth)))

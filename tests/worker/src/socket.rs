@@ -60,7 +60,8 @@ fn server(path: &str) -> Server {
         .namespace("/headers", move |namespace| {
             common(namespace).on_connect(async |socket: Socket, handshake: Handshake| {
                 let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
-                socket.emit("headers", headers).await
+                let query: BTreeMap<_, _> = handshake.queries().into_iter().collect();
+                socket.emit("headers", (headers, query)).await
             })
         })
         .namespace("/dynamic-{id}", move |namespace| {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::Application;
 use crate::parts::{Layered, Work};
 use crate::port::{Address, Spot};
-use crate::request::StoredHandshake;
+use crate::request::{Dropped, StoredHandshake};
 use crate::sid::Key;
 use crate::table::Table;
 
@@ -44,13 +44,12 @@ struct Stored<'a> {
 }
 
 impl ClientEntry {
-    /// A new client with all of its handshake, and the names of the headers that are
-    /// not kept.
+    /// A new client with all of its handshake, and what is not kept of that.
     pub(super) fn open(
         connection: Connection,
         mut handshake: StoredHandshake,
         preferred: &[String],
-    ) -> (Self, Vec<String>) {
+    ) -> (Self, Dropped) {
         let whole = handshake.is_too_large().then(|| Rc::new(handshake.clone()));
         let dropped = handshake.reduce(preferred);
         let client = Self {
