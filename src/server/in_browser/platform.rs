@@ -30,7 +30,10 @@ const GLOBALS: &str = "
                 this.values.push(data);
                 this.done.push(typeof data === 'string' ? data : [...data].join());
             },
-            close(code) { this.done.push('close ' + code); },
+            close(code) {
+                this.readyState = 2;
+                this.done.push('close ' + code);
+            },
             addEventListener(type, listener) {
                 const known = listeners.some(([t, l]) => t === type && l === listener);
                 if (!known) listeners.push([type, listener]);
@@ -51,6 +54,7 @@ const GLOBALS: &str = "
             },
             deserializeAttachment: () => structuredClone(attachment),
             binaryType: 'blob',
+            readyState: 1,
         };
         const socket = Object.create(WebSocket.prototype);
         for (const [name, value] of Object.entries(own)) {

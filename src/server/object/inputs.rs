@@ -13,7 +13,7 @@ use crate::layer::Opening;
 use crate::parts::opening::accept;
 use crate::parts::{
     Kind, Listener, Parsed, Phase, Receiver, SessionEntry, forget_socket, full, has_room,
-    next_output, retire, run_output, run_outputs, whose,
+    is_closed, next_output, retire, run_output, run_outputs, whose,
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
@@ -260,7 +260,7 @@ impl Inner {
             let is_its = found && self.parts.sessions.of_conn(conn).is_some();
             is_its.then_some((key, conn))
         });
-        if whose.is_none() {
+        if whose.is_none() && !is_closed(socket) {
             // It is not ours, was written by another version, or belongs to a
             // session that is over: its client starts over.
             retire(socket, 1011);

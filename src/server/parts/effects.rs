@@ -48,8 +48,7 @@ pub(crate) fn run_output(parts: &Parts, key: Key, output: Output) {
             });
         }
         Output::CloseSocket { socket, code } => {
-            if let Some(socket) = parts.sessions.take_socket(key, socket) {
-                parts.websockets.forget(&socket, key);
+            if let Some(socket) = take_socket(parts, key, socket) {
                 retire(&socket, code);
             }
         }
@@ -230,9 +229,14 @@ pub(crate) fn transport(parts: &Parts, key: Key) -> Option<Transport> {
 
 /// Forgets a WebSocket that is gone.
 pub(crate) fn forget_socket(parts: &Parts, key: Key, conn: ConnId) {
-    if let Some(socket) = parts.sessions.take_socket(key, conn) {
-        parts.websockets.forget(&socket, key);
-    }
+    take_socket(parts, key, conn);
+}
+
+fn take_socket(parts: &Parts, key: Key, conn: ConnId) -> Option<WebSocket> {
+    let revision = revision(parts, key)?;
+    let socket = parts.sessions.take_socket(key, conn)?;
+    parts.websockets.forget(&socket, key, revision);
+    Some(socket)
 }
 
 #[cfg(all(test, target_arch = "wasm32"))]

@@ -39,4 +39,4 @@ pub(crate) use self::sessions::{Layered, Phase, Row, SessionEntry, Sessions, Sou
 pub(crate) use self::set::{Parts, ServerOptions};
 pub(crate) use self::tasks::{Job, Tasks};
 pub(crate) use self::turn::{Finish, Turn};
-pub(crate) use self::websockets::{Listener, WebSockets, retire};
+pub(crate) use self::websockets::{Listener, WebSockets, is_closed, retire};

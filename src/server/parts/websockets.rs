@@ -54,6 +54,24 @@ pub(crate) struct WebSockets {
     /// The revision whose heartbeats the runtime answers, as far as this instance
     /// knows.
     paired: Cell<Option<Revision>>,
+    /// The number of WebSockets of each revision, once this instance has had to know.
+    open: Cell<Option<Open>>,
+}
+
+/// The number of hibernating WebSockets that have not been closed, by revision.
+#[derive(Clone, Copy)]
+struct Open {
+    v3: usize,
+    v4: usize,
+}
+
+impl Open {
+    fn of(&mut self, revision: Revision) -> &mut usize {
+        match revision {
+            Revision::V3 => &mut self.v3,
+            Revision::V4 => &mut self.v4,
+        }
+    }
 }
 
 impl WebSockets {
@@ -77,6 +95,7 @@ impl WebSockets {
             listener,
             _handler: handler,
             paired: Cell::new(None),
+            open: Cell::new(None),
         };
         if let Some(before) = before {
             sockets.take_over(&before);
@@ -111,8 +130,33 @@ impl WebSockets {
     ) -> Result<(), JsValue> {
         let tags = [tag(key), revision_tag(revision).to_owned()];
         self.state.accept(socket, &tags)?;
+        self.count(revision, |open| open + 1);
         self.pair(revision);
         Ok(())
+    }
+
+    fn count(&self, revision: Revision, change: impl FnOnce(usize) -> usize) {
+        if let Some(mut open) = self.open.get() {
+            let count = open.of(revision);
+            *count = change(*count);
+            self.open.set(Some(open));
+        }
+    }
+
+    /// Returns how many WebSockets of each revision there are. The runtime is asked
+    /// once: its answer takes as long as it has WebSockets.
+    fn open(&self) -> Open {
+        let count = |revision| {
+            let sockets = self.state.sockets_tagged(revision_tag(revision));
+            // A client that ignores our close frame keeps its WebSocket here.
+            sockets.iter().filter(|socket| !is_closed(socket)).count()
+        };
+        let open = self.open.get().unwrap_or_else(|| Open {
+            v3: count(Revision::V3),
+            v4: count(Revision::V4),
+        });
+        self.open.set(Some(open));
+        open
     }
 
     /// Has the runtime answer the heartbeats of the revision that has more
@@ -126,9 +170,12 @@ impl WebSockets {
         let paired = known
             .into_iter()
             .find(|known| request.as_deref() == Some(known.auto_response().0));
-        let count = |revision| self.state.sockets_tagged(revision_tag(revision)).len();
+        let has_more = |one, other| {
+            let mut open = self.open();
+            *open.of(one) > *open.of(other)
+        };
         let chosen = match paired {
-            Some(other) if other != revision && count(other) >= count(revision) => other,
+            Some(other) if other != revision && !has_more(revision, other) => other,
             Some(_) | None => revision,
         };
         if paired != Some(chosen) {
@@ -189,9 +236,10 @@ impl WebSockets {
     }
 
     /// Forgets a WebSocket that is closed. The runtime itself forgets those that it
-    /// keeps.
-    pub(crate) fn forget(&self, socket: &WebSocket, key: Key) {
+    /// keeps, as soon as their clients have closed them too.
+    pub(crate) fn forget(&self, socket: &WebSocket, key: Key, revision: Revision) {
         forget_awake(&self.awake, socket, &tag(key));
+        self.count(revision, |open| open.saturating_sub(1));
     }
 
     pub(crate) fn all(&self) -> Vec<WebSocket> {
@@ -250,8 +298,14 @@ fn revision_tag(revision: Revision) -> &'static str {
     }
 }
 
+/// Returns whether a WebSocket has been closed from either side.
+pub(crate) fn is_closed(socket: &WebSocket) -> bool {
+    socket.ready_state() >= WebSocket::CLOSING
+}
+
 /// Closes a WebSocket that does not belong to a session any more, and ignores what
-/// it may still bring.
+/// it may still bring: the runtime has no way to let go of it before its client has
+/// closed it as well.
 pub(crate) fn retire(socket: &WebSocket, code: u16) {
     // An empty attachment cannot be read.
     let _ = socket.set_attachment(&[]);

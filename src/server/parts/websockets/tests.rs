@@ -5,8 +5,8 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use super::*;
 use crate::in_browser::object::{FakeObject, key, object, object_on};
 use crate::in_browser::platform::{bring, done, is_same, paired, socket};
-use crate::in_browser::settle;
 use crate::in_browser::time::Time;
+use crate::in_browser::{js, settle};
 use crate::options::Options;
 
 fn made() -> Rc<FakeObject> {
@@ -67,6 +67,64 @@ fn those_that_have_gone_have_no_say() {
 }
 
 #[wasm_bindgen_test]
+fn those_that_are_closed_have_no_say_though_their_clients_keep_them() {
+    let object = made();
+    let accept = |number, revision| {
+        let websockets = &object.parts.websockets;
+        let socket = socket();
+        websockets.accept(&socket, key(number), revision).unwrap();
+        socket
+    };
+    let closed = [accept(1, Revision::V4), accept(2, Revision::V4)];
+    for socket in &closed {
+        retire(socket, 1000);
+    }
+    accept(3, Revision::V3);
+    let [v4, v3] = [Revision::V4, Revision::V3].map(|it| it.auto_response().0);
+    assert_eq!(paired(&object.parts.state), format!("{v4},{v3}"));
+}
+
+#[wasm_bindgen_test]
+fn websockets_are_counted_once() {
+    let object = made();
+    let sockets = object.parts.state.own("sockets");
+    let count = "const { filter } = x;
+        x.asked = 0;
+        x.filter = (...args) => {
+            x.asked += 1;
+            return filter.apply(x, args);
+        };";
+    js(count, &sockets);
+    let asked = || js("return x.asked;", &sockets).as_f64();
+    let websockets = &object.parts.websockets;
+    let accept = |number, revision| {
+        let socket = socket();
+        websockets.accept(&socket, key(number), revision).unwrap();
+        socket
+    };
+    for number in 1..=20 {
+        accept(number, Revision::V4);
+    }
+    assert_eq!(asked(), Some(0.0));
+    let old: Vec<_> = (21..=30).map(|it| accept(it, Revision::V3)).collect();
+    for (number, socket) in (21..).zip(&old) {
+        websockets.forget(socket, key(number), Revision::V3);
+    }
+    // All but ten of revision 4 go, and those of revision 3 are more with the eleventh.
+    for number in 1..=10 {
+        websockets.forget(&socket(), key(number), Revision::V4);
+    }
+    let [v4, v3] = [Revision::V4, Revision::V3].map(|it| it.auto_response().0);
+    for number in 31..=40 {
+        accept(number, Revision::V3);
+        assert_eq!(paired(&object.parts.state), v4);
+    }
+    accept(41, Revision::V3);
+    assert_eq!(paired(&object.parts.state), format!("{v4},{v3}"));
+    assert_eq!(asked(), Some(2.0), "once for each revision");
+}
+
+#[wasm_bindgen_test]
 fn a_full_object_takes_no_more() {
     let object = made();
     object.parts.state.set_own("room", &1.into());
@@ -107,15 +165,15 @@ fn one_that_is_awake_is_forgotten_when_it_is_closed() {
     let [one, other] = [socket(), socket()];
     websockets.accept_awake(&one, key(1));
     websockets.accept_awake(&other, key(1));
-    websockets.forget(&one, key(2));
+    websockets.forget(&one, key(2), Revision::V4);
     assert_eq!(websockets.all().len(), 2, "it is not that session's");
-    websockets.forget(&one, key(1));
-    websockets.forget(&one, key(1));
+    websockets.forget(&one, key(1), Revision::V4);
+    websockets.forget(&one, key(1), Revision::V4);
     let [left] = &*websockets.of_session(key(1)) else {
         panic!("the other one is left");
     };
     assert!(is_same(left, &other));
-    websockets.forget(&other, key(1));
+    websockets.forget(&other, key(1), Revision::V4);
     assert!(websockets.all().is_empty());
     let kept: Map = object.parts.state.own(AWAKE).unchecked_into();
     assert_eq!(kept.size(), 0, "nothing is left of the session");
