@@ -5,7 +5,7 @@ use core::cell::Cell;
 use js_sys::{Error, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::log;
+use crate::log::{self, Level};
 
 thread_local! {
     static CHECKED: Cell<bool> = const { Cell::new(false) };
@@ -15,8 +15,18 @@ thread_local! {
 /// Logs, once for each instance, that a flag is missing.
 ///
 /// At the first request and not at the start, whose log the platform drops.
-pub(crate) fn check() {
-    if !CHECKED.replace(true) && flag("enable_request_signal") == Some(false) {
+pub(crate) fn check(limit: Level) {
+    if CHECKED.replace(true) {
+        return;
+    }
+    // Somebody may want it, and then it is not an error.
+    if flag("web_socket_compression") == Some(true) {
+        let message = "the runtime compresses WebSocket messages, so that 31 KiB from a client \
+                       can become 31 MiB in memory; to switch that off, add \
+                       `no_web_socket_compression` to `compatibility_flags` in wrangler.toml";
+        log::log(limit, Level::Warn, "compressed", &[("message", message)]);
+    }
+    if flag("enable_request_signal") == Some(false) {
         log::misconfigured(
             "add `enable_request_signal` to `compatibility_flags` in wrangler.toml, or set \
              `compatibility_date` to 2026-11-17 or later; without it, the session of a client \

@@ -30,7 +30,8 @@ pub enum Level {
     /// object held too much), `task dropped`, `connect handler dropped`, `full` (an
     /// object takes no more WebSockets, or nobody new for a while); and once for each instance,
     /// `origin refused` (for each origin), `headers dropped` and `query dropped` (what
-    /// is not kept of a handshake). The default.
+    /// is not kept of a handshake), and `compressed` (the runtime compresses WebSocket
+    /// messages). The default.
     Warn,
     /// Also who comes and goes, and why: `connect`, `upgrade`, `disconnect`, `join`
     /// and `leave` (a namespace), `refuse` (by the application), `violation` (of the

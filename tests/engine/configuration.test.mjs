@@ -33,10 +33,24 @@ describe('compatibility flags', workerOnly, () => {
     });
   });
 
+  test('without no_web_socket_compression it serves, and warns once', async () => {
+    const compatibilityFlags = COMPATIBILITY_FLAGS.filter((flag) => flag !== 'no_web_socket_compression');
+    await configured({ compatibilityFlags }, async (server) => {
+      await assertAlive(await openPolling(server));
+      const entry = await server.logs.waitFor({ event: 'compressed' });
+      await assertAlive(await openPolling(server));
+      assert.deepEqual(server.logs.find({ event: 'compressed' }), [entry]);
+      assert.match(entry.message, /`no_web_socket_compression`.*wrangler\.toml/);
+      assert.equal(entry.level, 'warn');
+      assert.deepEqual(server.logs.find(misconfigured), []);
+    });
+  });
+
   test('with those of wrangler.toml there is nothing to say', async () => {
     await configured({ compatibilityFlags: COMPATIBILITY_FLAGS }, async (server) => {
       await assertAlive(await openPolling(server));
       assert.deepEqual(server.logs.find(misconfigured), []);
+      assert.deepEqual(server.logs.find({ event: 'compressed' }), []);
     });
   });
 });

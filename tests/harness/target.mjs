@@ -8,6 +8,12 @@ if (target !== 'worker' && target !== 'reference') {
   throw new Error(`DORMOUSE_TEST_TARGET is "${target}": say "worker" or "reference"`);
 }
 
+/**
+ * Whether the runtime is left to negotiate permessage-deflate, as it does in a Worker
+ * without the compatibility flag that forbids it, and the raw clients offer it.
+ */
+export const isCompressed = process.env.DORMOUSE_TEST_COMPRESSION === 'on';
+
 /** Test options that skip a case on the reference server, saying where it differs. */
 export function differs(how) {
   return { skip: target === 'reference' ? `the reference server ${how}` : false };

@@ -90,8 +90,8 @@ fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
     let Some(endpoint) = app.endpoint_at(path) else {
         return Routed::Application;
     };
-    compatibility::check();
     let options = &endpoint.options;
+    compatibility::check(options.log);
     if request.method() == "OPTIONS" && http::is_cross_origin(options) {
         return Routed::Server(http::preflight(options, request).into());
     }

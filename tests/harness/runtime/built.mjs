@@ -4,10 +4,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../root.mjs';
+import { isCompressed } from '../target.mjs';
 
 // Those of wrangler.toml, which says why.
 export const COMPATIBILITY_DATE = '2026-08-15';
-export const COMPATIBILITY_FLAGS = ['enable_request_signal', 'no_web_socket_compression'];
+const UNCOMPRESSED = 'no_web_socket_compression';
+export const COMPATIBILITY_FLAGS = ['enable_request_signal', ...(isCompressed ? [] : [UNCOMPRESSED])];
 export const OBJECT = 'Dormouse';
 
 /** The path of a file of a build, which must exist. */

@@ -1,13 +1,18 @@
 // A WebSocket without a client library of the protocol: frames in, frames out.
 
 import WebSocket from 'ws';
+import { isCompressed } from '../target.mjs';
 import { Queue, within } from '../wait.mjs';
 
-/** Opens a WebSocket; fails with the HTTP answer where the server refuses. */
-export async function openWebSocket(server, { path = '/sleepy/', query = {}, headers, protocols = [] } = {}) {
+/**
+ * Opens a WebSocket; fails with the HTTP answer where the server refuses. `compresses`: it
+ * offers permessage-deflate.
+ */
+export async function openWebSocket(server, options = {}) {
+  const { path = '/sleepy/', query = {}, headers, protocols = [], compresses = isCompressed } = options;
   const given = Object.entries({ transport: 'websocket', ...query }).filter(([, v]) => v !== undefined);
   const url = `${server.wsUrl}${path}?${new URLSearchParams(given)}`;
-  const peer = new Peer(new WebSocket(url, protocols, { headers, perMessageDeflate: false }));
+  const peer = new Peer(new WebSocket(url, protocols, { headers, perMessageDeflate: compresses }));
   await within(peer.opened, 'opened WebSocket');
   return peer;
 }
