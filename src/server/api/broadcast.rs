@@ -404,7 +404,8 @@ pub struct RemoteSocket {
 }
 
 impl RemoteSocket {
-    /// Returns the socket's id.
+    /// Returns the socket's id, which is not for other clients: see
+    /// [`Socket::id`](crate::Socket::id).
     pub fn id(&self) -> &str {
         &self.remote.id
     }

@@ -341,7 +341,8 @@ impl Expired {
         Self { stored }
     }
 
-    /// Returns the socket's id.
+    /// Returns the socket's id, which is not for other clients: see
+    /// [`Socket::id`](crate::Socket::id).
     pub fn id(&self) -> &str {
         &self.stored.id
     }

@@ -238,7 +238,8 @@ impl Namespace {
     ///     .recovery(Recovery::default())
     ///     .namespace("/", |namespace| {
     ///         namespace.on_expired(async |expired: Expired, io: Io| {
-    ///             io.emit("has left for good", expired.id()).await
+    ///             let name: Option<String> = expired.data().ok().flatten();
+    ///             io.emit("has left for good", name).await
     ///         })
     ///     });
     /// # let _ = server;

@@ -29,14 +29,19 @@ use crate::request::Handshake;
 ///
 /// let server = Server::new().namespace("/", |namespace| {
 ///     namespace
+///         .on("log in", |socket: Socket, (name,): (String,)| socket.set_data(&name))
 ///         .on("join", async |socket: Socket, (room,): (String,)| {
 ///             socket.join(&room).await?;
-///             socket.to(&room).emit("joined", socket.id()).await
+///             socket.to(&room).emit("joined", name(&socket)).await
 ///         })
 ///         .on_disconnect(async |socket: Socket, reason: Reason| {
-///             socket.broadcast().emit("left", (socket.id(), reason.as_str())).await
+///             socket.broadcast().emit("left", (name(&socket), reason.as_str())).await
 ///         })
 /// });
+///
+/// fn name(socket: &Socket) -> Option<String> {
+///     socket.data().ok().flatten()
+/// }
 /// # let _ = server;
 /// ```
 #[derive(Clone)]
@@ -86,12 +91,14 @@ impl Socket {
         matches!(self.port.call(request).now(), Ok(Reply::Done))
     }
 
-    /// Returns the socket's id. It is also the name of a room that this socket is
-    /// in, and not a secret.
+    /// Returns the socket's id. It is also the name of a room that this socket is in.
     ///
-    /// Clients of protocol 5 are told it in the answer to their CONNECT. Clients of
-    /// protocol 4 compute it: it contains their session id, which then is not a
-    /// secret either.
+    /// **It is not for other clients**, unless [`revision_3`](crate::Server::revision_3)
+    /// is off. Clients of protocol 5 are told an id that is made for the purpose, in the
+    /// answer to their CONNECT. But those of protocol 4 compute theirs from the id of
+    /// their session, and whoever knows that can act for them: fetch what is meant for
+    /// them, send in their name, end the session. What others should know a client by
+    /// can be kept as [data](Self::set_data): the name of a user, or a number at random.
     pub fn id(&self) -> &str {
         &self.address.id
     }
