@@ -27,7 +27,7 @@ pub enum Data<'a> {
     /// A string.
     Text(Cow<'a, str>),
     /// Bytes.
-    Binary(Cow<'a, [u8]>),
+    Binary(#[serde(with = "crate::bytes")] Cow<'a, [u8]>),
 }
 
 impl Data<'_> {

@@ -25,6 +25,7 @@ use super::json::{number_end, string_end};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Args<'a> {
     json: Cow<'a, str>,
+    #[serde(with = "crate::bytes::each")]
     attachments: Vec<Vec<u8>>,
 }
 

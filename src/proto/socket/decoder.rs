@@ -51,6 +51,7 @@ pub struct Decoder {
 struct Pending {
     /// It has been validated already, and is decoded when all attachments are there.
     text: String,
+    #[serde(with = "crate::bytes::each")]
     attachments: Vec<Vec<u8>>,
     expected: usize,
     bytes: usize,

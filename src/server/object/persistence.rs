@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{ConnId, Session};
-use dormouse_proto::versioned;
+use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
@@ -31,7 +31,9 @@ struct StoredRow {
     /// The path of the server it belongs to.
     path: String,
     /// `None` if only the layer's content is here.
+    #[serde(with = "bytes::option")]
     session: Option<Vec<u8>>,
+    #[serde(with = "bytes")]
     content: Vec<u8>,
 }
 

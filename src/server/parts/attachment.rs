@@ -1,7 +1,7 @@
 //! The attachments of WebSockets, which they carry through sleep.
 
 use dormouse_proto::engine::ConnId;
-use dormouse_proto::versioned;
+use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 use web_sys::WebSocket;
 
@@ -30,6 +30,7 @@ pub(crate) struct Attachment {
 /// A session in an attachment.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Carried {
+    #[serde(with = "bytes")]
     pub(crate) session: Vec<u8>,
     pub(crate) content: Held,
 }
@@ -37,7 +38,7 @@ pub(crate) struct Carried {
 /// The place of a session's content, which its layer keeps.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Held {
-    Here(Vec<u8>),
+    Here(#[serde(with = "bytes")] Vec<u8>),
     /// In a row, because it is too large to be here.
     Row,
 }

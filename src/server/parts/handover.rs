@@ -11,7 +11,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Once;
 
 use dormouse_proto::engine::{ConnId, Data, Reason};
-use dormouse_proto::versioned;
+use dormouse_proto::{bytes, versioned};
 use js_sys::Uint8Array;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast as _, JsValue};
@@ -45,8 +45,10 @@ pub(crate) struct Handover {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct HandedOver {
     pub(crate) key: Key,
+    #[serde(with = "bytes")]
     pub(crate) session: Vec<u8>,
     /// The layer's content.
+    #[serde(with = "bytes")]
     pub(crate) content: Vec<u8>,
     /// The reason it has ended, if the application has not been told yet.
     pub(crate) ended: Option<Reason>,

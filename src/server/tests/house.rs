@@ -1,4 +1,5 @@
-//! Rules of the house that the compiler does not know: which modules may know which.
+//! Rules of the house that the compiler does not know: which modules may know which,
+//! and how bytes are stored.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +25,12 @@ const ORDER: &[&[&str]] = &[
 /// encoded for many, and the rows of recovery.
 const KNOWS_SOCKET_IO: &[&str] = &["parts/packet.rs", "parts/recovery_rows.rs"];
 
+/// The sources of the server.
 fn sources() -> Vec<(String, String)> {
+    sources_in(Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+fn sources_in(root: &Path) -> Vec<(String, String)> {
     fn visit(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -35,7 +41,6 @@ fn sources() -> Vec<(String, String)> {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     visit(root, &mut found);
     let named = found.into_iter().map(|path| {
@@ -119,4 +124,29 @@ fn the_object_and_its_parts_do_not_know_the_protocols() {
             assert!(!code.contains("proto::socket"), "{file} knows Socket.IO");
         }
     }
+}
+
+/// serde writes a `Vec<u8>` number by number, and some have millions of them.
+#[test]
+fn bytes_are_stored_as_bytes() {
+    let server = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    for (file, code) in [sources(), sources_in(&server.join("../proto"))].concat() {
+        // From each derive to the end of its type.
+        let derived = code.split("#[derive(").skip(1);
+        let types = derived.filter_map(|rest| rest.split("\n}").next());
+        for stored in types.filter(|it| it.split(")]").next().unwrap().contains("Serialize")) {
+            let mut before = "";
+            for line in stored.lines() {
+                let has_bytes = ["Vec<u8>", "[u8]>", "&'a [u8]"]
+                    .iter()
+                    .any(|it| line.contains(it));
+                if has_bytes && ![before, line].iter().any(|it| it.contains("with = \"")) {
+                    wrong.push(format!("{file}: {}", line.trim()));
+                }
+                before = line;
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
 }

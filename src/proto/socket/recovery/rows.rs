@@ -55,6 +55,7 @@ pub struct StoredSocket {
     #[serde(skip)]
     pub lost: Option<Timestamp>,
     /// The session it is or was part of, as the caller names sessions.
+    #[serde(with = "crate::bytes")]
     pub session: Vec<u8>,
     /// The socket's id, which it will have again.
     pub id: String,

@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use dormouse_proto::socket::{Connection, JoinId, Output};
-use dormouse_proto::versioned;
+use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 
 use crate::api::Application;
@@ -32,6 +32,7 @@ const VERSION: u8 = 1;
 /// The client as it is stored.
 #[derive(Serialize)]
 struct Storing<'a> {
+    #[serde(with = "bytes")]
     connection: Vec<u8>,
     handshake: &'a StoredHandshake,
 }
