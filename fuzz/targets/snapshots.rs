@@ -76,10 +76,11 @@ fn check_connection(snapshot: &[u8], mut steps: Bytes<'_>) {
     };
     let first = connection.sockets().next().map(|it| it.join_id());
     let join = first.unwrap_or(JoinId(0));
+    let now = Timestamp::from_millis(0);
     while !steps.is_empty() {
         match steps.below(13) {
-            0 => drop(connection.handle_message(Data::from(text(steps.piece()).into_owned()))),
-            1 => drop(connection.handle_message(Data::from(steps.piece().to_vec()))),
+            0 => drop(connection.handle_message(now, Data::from(text(steps.piece()).into_owned()))),
+            1 => drop(connection.handle_message(now, Data::from(steps.piece().to_vec()))),
             2 => connection.admit(join),
             3 => drop(connection.accept(join)),
             4 => connection.refuse(join, "no", None),

@@ -67,6 +67,8 @@ struct End {
     /// What was saved when it last said that it must be.
     saved: Vec<u8>,
     model: Model,
+    /// The time, which may jump.
+    now: Timestamp,
 }
 
 impl End {
@@ -80,6 +82,7 @@ impl End {
             asleep: open(),
             saved: Vec::new(),
             model: Model::new(settings, protocol),
+            now: Timestamp::from_millis(0),
         };
         end.drain(0, crowd);
         end
@@ -101,6 +104,9 @@ impl End {
         }
         assert!(self.asleep.take_unstored(|| self.model.newest()).is_none());
         self.model.all_are_stored();
+        let is_changed = self.awake.is_changed();
+        // Parts of a packet are saved later than anything else.
+        assert!(!self.awake.take_changed() || is_changed);
         let snapshot = self.awake.snapshot();
         assert_eq!(snapshot, self.asleep.snapshot(), "sleep loses nothing");
         if !self.model.has_undecided() {
@@ -108,7 +114,7 @@ impl End {
             assert!(self.asleep.poll_output().is_none());
         }
         assert_eq!(self.asleep.next_deadline(), self.awake.next_deadline());
-        if self.awake.take_changed() {
+        if is_changed {
             self.saved = snapshot;
         } else {
             assert_eq!(snapshot, self.saved, "what was saved is all there is");
@@ -288,6 +294,7 @@ impl End {
         crowd: &mut Crowd,
     ) {
         let now = Timestamp::from_millis(u64::from(bytes.byte()) * 1_000);
+        self.now = now;
         self.both(|it| it.handle_timeout(now));
         self.model.timeout(now);
         self.drain(0, crowd);
@@ -321,9 +328,9 @@ impl End {
 
     /// Returns what the application thinks of a request that this may be.
     fn message(&mut self, data: Data<'_>, bytes: &mut Bytes<'_>, crowd: &mut Crowd) -> u8 {
-        let heard = self.model.message(data.borrowed());
-        let awake = self.awake.handle_message(data.borrowed());
-        let asleep = self.asleep.handle_message(data.borrowed());
+        let heard = self.model.message(self.now, data.borrowed());
+        let awake = self.awake.handle_message(self.now, data.borrowed());
+        let asleep = self.asleep.handle_message(self.now, data.borrowed());
         trace(&(&data, &awake));
         assert_eq!(awake, asleep, "sleep changes nothing");
         match (awake, heard) {

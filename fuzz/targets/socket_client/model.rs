@@ -11,7 +11,8 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{self, Data};
 use dormouse_proto::socket::{
     Args, Auth, ClientPacket, ConnectRequest, Connection, Decoder, INTERNAL_ERROR, JoinId, Limits,
-    Offset, Protocol, Reason, Settings, Socket, TOO_MANY_NAMESPACES, Violation,
+    MAX_STALL, Offset, ParseError, Protocol, Reason, Settings, Socket, TOO_MANY_NAMESPACES,
+    Violation,
 };
 
 use super::told::{Said, Told};
@@ -89,6 +90,8 @@ pub(super) struct Model {
     settings: Settings,
     protocol: Protocol,
     decoder: Decoder,
+    /// The time of the last part of a packet.
+    last_part: Timestamp,
     sockets: Vec<Joined>,
     waiting: VecDeque<ConnectRequest<'static>>,
     ever_connected: bool,
@@ -109,6 +112,7 @@ impl Model {
             settings,
             protocol,
             decoder: Decoder::default(),
+            last_part: Timestamp::from_millis(0),
             sockets: Vec::new(),
             waiting: VecDeque::new(),
             ever_connected: false,
@@ -185,7 +189,7 @@ impl Model {
 
 /// Messages of the client.
 impl Model {
-    pub(super) fn message(&mut self, data: Data<'_>) -> Option<Heard> {
+    pub(super) fn message(&mut self, now: Timestamp, data: Data<'_>) -> Option<Heard> {
         if !self.is_open() {
             return None;
         }
@@ -193,22 +197,45 @@ impl Model {
             attachments: self.settings.max_attachments,
             bytes: self.settings.max_packet,
         };
-        let packet = self
-            .decoder
-            .decode(self.protocol, self.settings.parser, limits, data);
-        let heard = match packet {
-            Ok(Some(packet)) => self.packet(packet.into_owned()),
-            Ok(None) => Ok(None),
-            Err(error) => Err(Violation::Parse(error)),
+        let packet =
+            self.decoder
+                .decode(self.protocol, self.settings.parser, limits, data.borrowed());
+        self.last_part = now;
+        let heard = match (packet, &data) {
+            (Ok(Some(packet)), _) => self.packet(packet.into_owned()),
+            (Ok(None), Data::Text(text)) => self.announced(text),
+            (Ok(None), Data::Binary(_)) => Ok(None),
+            (Err(error), _) => Err(Violation::Parse(error)),
         };
         heard.unwrap_or_else(|violation| {
-            self.told.push_back(Told::Violation(violation));
-            self.shut(match violation {
-                Violation::Parse(_) => engine::Reason::ParseError.into(),
-                Violation::NotJoined | Violation::JoinedTwice => Reason::ForcedServerClose,
-            });
+            self.violate(violation);
             None
         })
+    }
+
+    fn violate(&mut self, violation: Violation) {
+        self.told.push_back(Told::Violation(violation));
+        self.shut(match violation {
+            Violation::Parse(_) => engine::Reason::ParseError.into(),
+            Violation::NotJoined | Violation::JoinedTwice => Reason::ForcedServerClose,
+        });
+    }
+
+    /// Nobody waits for attachments of a packet that is for nobody.
+    fn announced(&self, text: &str) -> Result<Option<Heard>, Violation> {
+        let (_, rest) = text.split_once('-').expect("the number of attachments");
+        let namespace = match rest.starts_with('/') {
+            true => rest.split(',').next().expect("the first"),
+            false => "/",
+        };
+        let end = namespace
+            .find('?')
+            .filter(|_| self.protocol == Protocol::V4);
+        let name = &namespace[..end.unwrap_or(namespace.len())];
+        let connected = self
+            .current_in(name)
+            .filter(|it| it.state == State::Connected);
+        connected.ok_or(Violation::NotJoined).map(|_| None)
     }
 
     fn packet(&mut self, packet: ClientPacket<'static>) -> Result<Option<Heard>, Violation> {
@@ -270,6 +297,10 @@ impl Model {
         let has_time = now < Timestamp::from_millis(0) + self.settings.connect_timeout;
         if !has_time && !self.ever_connected && self.sockets.is_empty() {
             self.shut(Reason::ForcedServerClose);
+        }
+        let is_stalled = self.decoder.is_pending() && now >= self.last_part + MAX_STALL;
+        if is_stalled && self.is_open() {
+            self.violate(Violation::Parse(ParseError::Incomplete));
         }
     }
 

@@ -7,6 +7,7 @@
 //! is left.
 
 mod decisions;
+mod incomplete;
 mod snapshot;
 pub(super) mod socket;
 
@@ -20,6 +21,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::incomplete::Progress;
 use self::socket::{SocketState, string_bytes};
 use super::{
     Args, ClientPacket, Decoder, Encoded, Limits, ParseError, Protocol, Reason, ServerPacket,
@@ -29,6 +31,7 @@ use crate::Timestamp;
 use crate::engine::{self, Data};
 
 pub use self::decisions::{Admission, JoinError, RecoveredSocket, Route};
+pub use self::incomplete::{KEEP_AFTER, MAX_STALL};
 pub use self::socket::{Definition, JoinId, MAX_HELD, Socket};
 
 /// The root namespace.
@@ -40,6 +43,15 @@ pub const INVALID_NAMESPACE: &str = "Invalid namespace";
 /// The message for a client that asks for more than
 /// [`max_namespaces`](Settings::max_namespaces).
 pub const TOO_MANY_NAMESPACES: &str = "Too many namespaces";
+
+/// The message for a client of protocol 4 whose requests take more than
+/// [`MAX_WAITING`].
+pub const REQUESTS_TOO_LARGE: &str = "Requests too large";
+
+/// The maximum number of bytes of the requests of a client of protocol 4 that wait
+/// until the root namespace is decided: names and queries, and 32 bytes more for each.
+/// It is enough for a hundred namespaces with a token for each.
+pub const MAX_WAITING: usize = 64 << 10;
 
 /// The message for a client if the decision about it was lost: the handler panicked,
 /// took too long, or went with the object's memory.
@@ -59,7 +71,7 @@ pub const INTERNAL_ERROR: &str = "Internal server error";
 /// let mut connection = Connection::open(now, Settings::default(), Protocol::V5);
 ///
 /// // The client asks for a namespace …
-/// assert_eq!(connection.handle_message(Data::from("0/chat,")), None);
+/// assert_eq!(connection.handle_message(now, Data::from("0/chat,")), None);
 /// let Some(Output::Connect(request)) = connection.poll_output() else {
 ///     panic!("this is a CONNECT");
 /// };
@@ -77,7 +89,7 @@ pub const INTERNAL_ERROR: &str = "Internal server error";
 ///
 /// // … and the client has something to say.
 /// let Some(Incoming::Event { join: by, name, args, .. }) =
-///     connection.handle_message(Data::from("2/chat,[\"hello\",1]"))
+///     connection.handle_message(now, Data::from("2/chat,[\"hello\",1]"))
 /// else {
 ///     panic!("this is an EVENT");
 /// };
@@ -88,6 +100,7 @@ pub struct Connection {
     settings: Settings,
     protocol: Protocol,
     decoder: Decoder,
+    progress: Progress,
     /// They are few, and searched one by one.
     sockets: Vec<Socket>,
     /// Requests of protocol 4 that wait until the root namespace is decided.
@@ -252,6 +265,7 @@ impl Connection {
             settings,
             protocol,
             decoder: Decoder::default(),
+            progress: Progress::default(),
             sockets: Vec::new(),
             waiting: VecDeque::new(),
             next_join: 0,
@@ -341,18 +355,27 @@ impl Connection {
 
     /// Returns whether anything that must survive sleep has changed since this was
     /// last called.
+    ///
+    /// The parts of a packet that is not complete do not count until
+    /// [`KEEP_AFTER`] has passed.
     pub fn take_changed(&mut self) -> bool {
         core::mem::take(&mut self.changed)
     }
 
-    /// Returns whether anything that must survive sleep is not in the last snapshot.
+    /// Returns whether anything that must survive sleep is not in the last snapshot,
+    /// the parts of a packet that is not complete included.
     pub fn is_changed(&self) -> bool {
-        self.changed
+        self.changed || self.has_unkept_parts()
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called, if
     /// nothing happens before. Calling it early or late is harmless.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.join_by().into_iter().chain(self.keep_by()).min()
+    }
+
+    /// Returns by when the client has to join a namespace.
+    fn join_by(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Open { join_by } => join_by.filter(|_| self.sockets.is_empty()),
             Phase::Closing(_) | Phase::Closed(_) => None,
@@ -373,12 +396,11 @@ impl Connection {
 impl Connection {
     /// Takes in a message of the client's session. Returns what it says to the
     /// application; everything else is among the outputs.
-    pub fn handle_message<'a>(&mut self, data: Data<'a>) -> Option<Incoming<'a>> {
+    pub fn handle_message<'a>(&mut self, now: Timestamp, data: Data<'a>) -> Option<Incoming<'a>> {
         // This came in one payload with the message that ended the session.
         if !self.is_open() {
             return None;
         }
-        let was_pending = self.decoder.is_pending();
         let limits = Limits {
             attachments: self.settings.max_attachments,
             bytes: self.settings.max_packet,
@@ -386,17 +408,21 @@ impl Connection {
         let decoded = self
             .decoder
             .decode(self.protocol, self.settings.parser, limits, data);
-        self.changed |= was_pending || self.decoder.is_pending();
+        self.note_progress(now);
         let handled = match decoded {
             Ok(Some(packet)) => self.handle_packet(packet),
-            Ok(None) => Ok(None),
+            Ok(None) => self.check_announced().map(|()| None),
             Err(error) => Err(Violation::Parse(error)),
         };
         handled.unwrap_or_else(|violation| {
-            self.outputs.push_back(Output::Violation(violation));
-            self.close_session(violation.reason());
+            self.end_for(violation);
             None
         })
+    }
+
+    fn end_for(&mut self, violation: Violation) {
+        self.outputs.push_back(Output::Violation(violation));
+        self.close_session(violation.reason());
     }
 
     fn handle_packet<'a>(
@@ -417,9 +443,7 @@ impl Connection {
             self.handle_connect(ConnectRequest { namespace, auth })?;
             return Ok(None);
         }
-        let socket = self.socket_in(packet.namespace());
-        let joined = socket.filter(|socket| socket.is_connected());
-        let join = joined.ok_or(Violation::NotJoined)?.join;
+        let join = self.connected_in(packet.namespace())?.join;
         Ok(match packet {
             ClientPacket::Event {
                 ack, name, args, ..
@@ -438,6 +462,13 @@ impl Connection {
         })
     }
 
+    /// Returns the socket that the client knows to be connected in a namespace.
+    fn connected_in(&self, namespace: &str) -> Result<&Socket, Violation> {
+        let socket = self.socket_in(namespace);
+        let connected = socket.filter(|socket| socket.is_connected());
+        connected.ok_or(Violation::NotJoined)
+    }
+
     fn handle_connect(&mut self, request: ConnectRequest<'_>) -> Result<(), Violation> {
         let asked = |other: &ConnectRequest<'_>| other.namespace == request.namespace;
         if self.socket_in(&request.namespace).is_some() || self.requests().any(asked) {
@@ -450,6 +481,11 @@ impl Connection {
         }
         // In protocol 4 the root namespace comes before any other.
         if self.protocol == Protocol::V4 && (self.root_is_undecided() || !self.waiting.is_empty()) {
+            let waiting = self.waiting.iter().map(ConnectRequest::held_bytes);
+            if waiting.sum::<usize>() + request.held_bytes() > MAX_WAITING {
+                self.refuse_request(&request.namespace, REQUESTS_TOO_LARGE, None);
+                return Ok(());
+            }
             self.waiting.push_back(request.into_owned());
             self.changed = true;
             return Ok(());
@@ -493,11 +529,16 @@ impl Connection {
         }
     }
 
-    /// Closes the session of a client that has joined nothing in time.
+    /// Closes the session of a client that has joined nothing in time, or that has not
+    /// completed a packet within [`MAX_STALL`].
+    ///
+    /// The latter alone is not a reason to wake an object, so
+    /// [`next_deadline`](Self::next_deadline) does not name it.
     pub fn handle_timeout(&mut self, now: Timestamp) {
-        if self.next_deadline().is_some_and(|deadline| now >= deadline) {
+        if self.join_by().is_some_and(|deadline| now >= deadline) {
             self.close_session(Reason::ForcedServerClose);
         }
+        self.check_progress(now);
     }
 
     /// Takes in that the session has ended, and with it every socket, connected or
@@ -509,8 +550,7 @@ impl Connection {
             Phase::Closed(_) => return,
         };
         self.phase = Phase::Closed(reason);
-        self.changed = true;
-        self.waiting.clear();
+        self.forget_requests();
         for socket in &mut self.sockets {
             let join = socket.join;
             match socket.state {
@@ -531,10 +571,17 @@ impl Connection {
     fn close_session(&mut self, reason: Reason) {
         if self.is_open() {
             self.phase = Phase::Closing(reason);
-            self.changed = true;
-            self.waiting.clear();
+            self.forget_requests();
             self.outputs.push_back(Output::Close);
         }
+    }
+
+    /// Forgets what nothing will come of, because the client is not heard any more.
+    fn forget_requests(&mut self) {
+        self.changed = true;
+        self.waiting.clear();
+        self.decoder = Decoder::default();
+        self.progress = Progress::default();
     }
 
     /// Disconnects a connected socket.

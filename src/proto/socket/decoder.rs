@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::args::each_placeholder;
 use super::connection::socket::ITEM_COST;
-use super::packet::{decode_complete, read_head};
+use super::packet::{decode_complete, namespace_of, read_head};
 use super::{ClientPacket, ParseError, Parser, Protocol};
 use crate::engine::Data;
 
@@ -61,6 +61,20 @@ impl Decoder {
     /// Returns whether attachments are still to come.
     pub fn is_pending(&self) -> bool {
         self.pending.is_some()
+    }
+
+    /// Returns how many parts have come of a packet whose attachments are still to come:
+    /// its text, and attachments.
+    pub(super) fn parts(&self) -> Option<usize> {
+        let pending = self.pending.as_ref();
+        pending.map(|pending| 1 + pending.attachments.len())
+    }
+
+    /// Returns the namespace of a packet of which only the text has come.
+    pub(super) fn announced(&self, protocol: Protocol) -> Option<&str> {
+        let pending = self.pending.as_ref();
+        let text = pending.filter(|pending| pending.attachments.is_empty());
+        namespace_of(protocol, &text?.text)
     }
 
     /// Returns the bytes of a packet whose attachments are still to come.

@@ -27,6 +27,8 @@ pub enum ParseError {
     UnexpectedBinary,
     /// Text where attachments are still missing.
     UnexpectedText,
+    /// The attachments of a packet did not come in time.
+    Incomplete,
     /// The bytes are not msgpack.
     MsgPack,
 }
@@ -46,6 +48,7 @@ impl fmt::Display for ParseError {
             Self::Placeholder => "placeholder without attachment",
             Self::UnexpectedBinary => "attachment that no packet announced",
             Self::UnexpectedText => "packet before the last attachment",
+            Self::Incomplete => "attachments did not come in time",
             Self::MsgPack => "not msgpack",
         })
     }

@@ -211,6 +211,12 @@ impl<'a> Head<'a> {
     }
 }
 
+/// Returns the namespace in the text of a packet with attachments.
+pub(super) fn namespace_of(protocol: Protocol, text: &str) -> Option<&str> {
+    let head = read_head(text, usize::MAX).ok()?;
+    Some(split_query(protocol, head.namespace).0)
+}
+
 /// Decodes a packet whose attachments have all come. Its text has been
 /// [validated](Head::into_packet) before them.
 pub(super) fn decode_complete(

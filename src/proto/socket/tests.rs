@@ -6,6 +6,7 @@ mod connection;
 mod disconnects;
 mod held;
 mod hibernation;
+mod incomplete;
 mod msgpack;
 mod properties;
 mod recovery;

@@ -187,7 +187,7 @@ impl Alarmed for FakeObject {
 
     fn handle_timeout(&self, key: Key) {
         self.hear(format!("timeout {}", key[0]));
-        self.parts.clock.arm(key, None);
+        self.parts.clock.arm(key, [None; 2]);
     }
 
     fn save_all(&self) {

@@ -8,8 +8,10 @@ use crate::parts::{Alarmed, Clock, tell_sign_of_life};
 use crate::sid::Key;
 
 impl Inner {
-    /// Returns when a session has to be checked again, and why.
-    pub(super) fn next_deadline(&self, key: Key) -> Option<Deadline> {
+    /// Returns when a session has to be checked again, and why: the session's own
+    /// deadline, and that of the layer above. The clock treats them differently, so
+    /// the later one is not hidden by the other.
+    pub(super) fn deadlines(&self, key: Key) -> [Option<Deadline>; 2] {
         let above = self.layer().and_then(|layer| layer.next_deadline(key));
         let deadlines = self.parts.sessions.with(key, |entry| {
             let above = above.filter(|_| entry.session.transport().is_some());
@@ -17,17 +19,19 @@ impl Inner {
                 at,
                 cause: Cause::Application,
             });
-            entry.session.next_deadline().into_iter().chain(above).min()
+            [entry.session.next_deadline(), above]
         });
-        deadlines.flatten()
+        deadlines.unwrap_or_default()
     }
 
     /// Sets the clock for everything in memory.
     pub(super) fn rearm(&self) {
+        let clock = &self.parts.clock;
         let keys = self.parts.sessions.keys().into_iter();
-        let deadlines = keys.filter_map(|key| self.next_deadline(key));
-        let first = deadlines.map(|deadline| deadline.at).min();
-        self.parts.clock.rearm(first);
+        let deadlines = keys.flat_map(|key| self.deadlines(key)).flatten();
+        // What has a timer of its own does not need the alarm.
+        let first = deadlines.filter(|deadline| !clock.is_soon(deadline)).min();
+        clock.rearm(first.map(|deadline| deadline.at));
         if let Some(at) = self.layer().and_then(Layer::handle_alarm) {
             self.parts.clock.arm_at(at);
         }

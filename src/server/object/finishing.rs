@@ -15,8 +15,7 @@ impl Finish for Inner {
         layer.finish(key);
         weigh(&self.parts, key, Some(layer.weigh(key)));
         persistence.save(key);
-        let deadline = self.next_deadline(key);
-        self.parts.clock.arm(key, deadline);
+        self.parts.clock.arm(key, self.deadlines(key));
         let is_over = self.parts.sessions.with(key, |entry| entry.is_over());
         if is_over != Some(false) && !layer.is_busy(key) {
             self.parts.sessions.remove(key);

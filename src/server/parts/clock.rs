@@ -122,38 +122,37 @@ impl Clock {
         self.held.set(true);
     }
 
-    /// Makes sure that a session is checked at its deadline, or before.
-    pub(crate) fn arm(&self, key: Key, deadline: Option<Deadline>) {
+    /// Makes sure that a session is checked at each of its deadlines, or before.
+    pub(crate) fn arm(&self, key: Key, deadlines: [Option<Deadline>; 2]) {
+        let deadlines = || deadlines.into_iter().flatten();
         if !self.sleeps() {
-            if let Some(deadline) = deadline {
-                self.arm_timer(Which::All, deadline.at);
+            if let Some(first) = deadlines().min() {
+                self.arm_timer(Which::All, first.at);
             }
             return;
         }
-        let soon = deadline.filter(|deadline| {
-            let is_short = match deadline.cause {
-                Cause::Upgrade | Cause::Application => true,
-                Cause::Heartbeat | Cause::Farewell => false,
-            };
-            is_short && deadline.at.since(platform::now()) <= SLEEP_AFTER
-        });
-        match (soon, deadline) {
-            (Some(soon), _) => {
-                self.forget_soon(key);
-                self.soon.borrow_mut().push((key, soon.at));
-            }
-            (None, Some(deadline)) => {
-                self.forget_soon(key);
-                if !self.held.get() {
-                    let interval = self.settings.get().ping_interval;
-                    self.arm_alarm(Wanted::for_session(interval, deadline));
-                }
-            }
-            (None, None) => {
-                self.forget_soon(key);
-            }
+        self.forget_soon(key);
+        let soon = deadlines().filter(|it| self.is_soon(it)).min();
+        if let Some(soon) = soon {
+            self.soon.borrow_mut().push((key, soon.at));
+        }
+        let later = deadlines().filter(|it| !self.is_soon(it)).min();
+        // Once the timer has gone off, the session is armed again.
+        let later = later.filter(|later| soon.is_none_or(|soon| later.at < soon.at));
+        if let Some(later) = later.filter(|_| !self.held.get()) {
+            let interval = self.settings.get().ping_interval;
+            self.arm_alarm(Wanted::for_session(interval, later));
         }
         self.arm_soon();
+    }
+
+    /// Returns whether a deadline has a timer, because an alarm would be too coarse.
+    pub(crate) fn is_soon(&self, deadline: &Deadline) -> bool {
+        let is_short = match deadline.cause {
+            Cause::Upgrade | Cause::Application => true,
+            Cause::Heartbeat | Cause::Farewell => false,
+        };
+        is_short && self.sleeps() && deadline.at.since(platform::now()) <= SLEEP_AFTER
     }
 
     fn forget_soon(&self, key: Key) {

@@ -4,22 +4,27 @@ use alloc::borrow::Cow;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use serde::{Deserialize, Serialize};
 
+use super::incomplete::Progress;
 use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
 use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
+use crate::Timestamp;
 use crate::socket::{Decoder, Offset, Protocol, Settings};
 use crate::versioned::{self, SnapshotError};
 
 /// The version of the layout below. A snapshot of another version is not read.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Everything that must survive sleep, borrowed from the connection.
 #[derive(Serialize)]
 struct Saving<'a> {
     protocol: Protocol,
     decoder: &'a Decoder,
+    /// The time of the last part of a packet that is not complete.
+    last_part: Option<Timestamp>,
     sockets: Vec<SavingSocket<'a>>,
     waiting: Vec<(&'a str, SavedAuth)>,
     next_join: u32,
@@ -31,6 +36,7 @@ struct Saving<'a> {
 struct Saved {
     protocol: Protocol,
     decoder: Decoder,
+    last_part: Option<Timestamp>,
     sockets: Vec<SavedSocket>,
     waiting: Vec<(String, SavedAuth)>,
     next_join: u32,
@@ -85,10 +91,13 @@ impl Connection {
             };
             (&*request.namespace, auth)
         });
+        let is_pending = self.decoder.is_pending();
+        self.progress.kept.set(self.decoder.parts());
         let current = self.sockets.iter().filter(|socket| socket.is_current());
         let saving = Saving {
             protocol: self.protocol,
             decoder: &self.decoder,
+            last_part: is_pending.then_some(self.progress.last),
             sockets: current.map(SavingSocket::from).collect(),
             waiting: waiting.collect(),
             next_join: self.next_join,
@@ -134,6 +143,10 @@ impl Connection {
         let mut connection = Self {
             settings,
             protocol: saved.protocol,
+            progress: Progress {
+                last: saved.last_part.unwrap_or_default(),
+                kept: Cell::new(saved.decoder.parts()),
+            },
             decoder: saved.decoder,
             sockets,
             waiting,

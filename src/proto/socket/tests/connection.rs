@@ -176,7 +176,10 @@ fn a_refusal_says_why() {
 fn in_protocol_4_the_root_comes_first() {
     let mut rig = Rig::new(Protocol::V4);
     // It asks before anybody has so much as heard of the root …
-    assert_eq!(rig.connection.handle_message("0/a?t=1,".into()), None);
+    assert_eq!(
+        rig.connection.handle_message(rig.now, "0/a?t=1,".into()),
+        None
+    );
     assert_eq!(rig.outputs(), "asks for /");
     let root = rig.begin("/");
     assert_eq!(rig.say("0/b,"), "");
@@ -199,7 +202,7 @@ fn in_protocol_4_others_are_heard_even_if_the_root_is_refused() {
 
     // The application has no root namespace.
     let mut rig = Rig::new(Protocol::V4);
-    rig.connection.handle_message("0/a,".into());
+    rig.connection.handle_message(rig.now, "0/a,".into());
     assert!(rig.connection.poll_output().is_some());
     rig.connection.refuse_request(ROOT, INVALID_NAMESPACE, None);
     assert_eq!(rig.outputs(), "> 4\"Invalid namespace\"; asks for /a");

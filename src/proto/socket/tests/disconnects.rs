@@ -166,7 +166,7 @@ fn whoever_is_let_in_while_the_session_is_being_closed_goes_with_it() {
 #[test]
 fn a_request_that_is_taken_up_after_the_end_is_abandoned() {
     let mut rig = Rig::new(Protocol::V5);
-    rig.connection.handle_message("0/a,".into());
+    rig.connection.handle_message(rig.now, "0/a,".into());
     rig.connection.handle_closed(LOST);
     let a = rig.begin("/a");
     assert_eq!(rig.connection.route(a), Route::Gone);

@@ -33,12 +33,15 @@ pub(super) fn settings() -> Settings {
 /// see [`describe`].
 pub(super) struct Rig {
     pub(super) connection: Connection,
+    /// The time at which the client says what it says.
+    pub(super) now: Timestamp,
 }
 
 impl Rig {
     pub(super) fn new(protocol: Protocol) -> Self {
         Self {
             connection: Connection::open(OPENED, settings(), protocol),
+            now: OPENED,
         }
     }
 
@@ -55,7 +58,7 @@ impl Rig {
     }
 
     pub(super) fn say_data(&mut self, data: Data<'_>) -> String {
-        let said = self.connection.handle_message(data);
+        let said = self.connection.handle_message(self.now, data);
         let mut all: Vec<String> = said.iter().map(describe_incoming).collect();
         all.extend(self.poll());
         all.join("; ")

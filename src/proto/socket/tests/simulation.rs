@@ -55,6 +55,9 @@ struct Asked {
     gone: usize,
 }
 
+/// The time at which clients speak: each of their packets is complete.
+const NOW: Timestamp = Timestamp::from_millis(0);
+
 struct Object {
     clients: Vec<Client>,
     rooms: Rooms<Name>,
@@ -131,7 +134,7 @@ impl Object {
     fn say(&mut self, who: usize, packet: &str) {
         let client = &mut self.clients[who];
         let was_closing = client.watch.is_closing();
-        let incoming = client.connection.handle_message(Data::from(packet));
+        let incoming = client.connection.handle_message(NOW, Data::from(packet));
         assert!(
             incoming.is_none() || !was_closing,
             "nobody listens any more"

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{Data, Reason};
 use dormouse_proto::socket::{Args, Incoming};
 
@@ -41,10 +42,10 @@ enum Handled<'a> {
 
 /// Handles a message from a session's client.
 pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
-    let bytes = data.len();
+    let (now, bytes) = (cx.parts.turn.now(), data.len());
     let handled = cx
         .clients
-        .with(key, |client| read(client, key, data, bytes));
+        .with(key, |client| read(client, key, now, data, bytes));
     match handled {
         Some(Handled::Event(event)) => handle_event(cx, event),
         Some(Handled::Ack(spot, id, args)) => cx.acks.handle_ack(spot, id, args),
@@ -54,8 +55,14 @@ pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
     }
 }
 
-fn read<'a>(client: &mut ClientEntry, key: Key, data: Data<'a>, bytes: usize) -> Handled<'a> {
-    match client.connection.handle_message(data) {
+fn read<'a>(
+    client: &mut ClientEntry,
+    key: Key,
+    now: Timestamp,
+    data: Data<'a>,
+    bytes: usize,
+) -> Handled<'a> {
+    match client.connection.handle_message(now, data) {
         None => Handled::Nothing,
         Some(Incoming::Ack { join, id, args }) => Handled::Ack(Spot::new(key, join), id, args),
         Some(Incoming::Event {

@@ -45,7 +45,7 @@ fn within(after: Duration, cause: Cause) -> Deadline {
 impl FakeObject {
     fn arm(&self, number: u8, after: Duration, cause: Cause) {
         let deadline = within(after, cause);
-        self.parts.clock.arm(key(number), Some(deadline));
+        self.parts.clock.arm(key(number), [Some(deadline), None]);
     }
 
     /// In how many seconds the alarm was set to go off, each time.
@@ -90,6 +90,31 @@ fn what_is_soon_has_a_timer_and_everything_else_the_alarm() {
     ] {
         check(&without_alarm(), deadline, expect);
     }
+}
+
+#[wasm_bindgen_test]
+fn neither_of_two_deadlines_hides_the_other() {
+    for (heartbeat, alarm) in [(3, Some(3)), (5, None), (20, None)] {
+        let time = Time::stop();
+        let object = without_alarm();
+        let heartbeat = within(heartbeat * SECOND, Cause::Heartbeat);
+        let above = within(5 * SECOND, Cause::Application);
+        object
+            .parts
+            .clock
+            .arm(key(1), [Some(heartbeat), Some(above)]);
+        let expect = (alarm.into_iter().collect(), vec![5]);
+        assert_eq!((object.alarms(), seconds(&time)), expect);
+        // The alarm is set when the timer has gone off, if it is not yet.
+        time.advance(5 * SECOND);
+        assert_eq!(object.take_heard(), "timeout 1");
+        assert_eq!(seconds(&time), NO_TIMER);
+    }
+    let time = Time::stop();
+    let object = awake();
+    let deadlines = [3, 5].map(|after| Some(within(after * SECOND, Cause::Application)));
+    object.parts.clock.arm(key(1), deadlines);
+    assert_eq!((object.alarms(), seconds(&time)), (vec![], vec![3]));
 }
 
 #[wasm_bindgen_test]
@@ -225,7 +250,7 @@ fn a_deadline_that_is_met_lets_go_of_its_timer() {
     let time = Time::stop();
     let object = without_alarm();
     object.arm(1, 3 * SECOND, Cause::Upgrade);
-    object.parts.clock.arm(key(1), None);
+    object.parts.clock.arm(key(1), [None; 2]);
     assert_eq!(seconds(&time), NO_TIMER);
     // What comes in its place has the alarm.
     object.arm(1, 3 * SECOND, Cause::Upgrade);
@@ -254,7 +279,7 @@ fn an_object_that_never_sleeps_looks_at_all_at_the_first_deadline() {
     let object = awake();
     object.arm(1, 5 * SECOND, Cause::Heartbeat);
     object.arm(2, 3 * SECOND, Cause::Upgrade);
-    object.parts.clock.arm(key(3), None);
+    object.parts.clock.arm(key(3), [None; 2]);
     assert_eq!(seconds(&time), [3]);
     time.advance(3 * SECOND);
     assert_eq!(object.take_heard(), "timeouts");
