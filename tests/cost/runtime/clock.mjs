@@ -55,7 +55,11 @@ export class Timers {
       const timer = { owner: owner(), due: time() + after, run: () => callback(...args) };
       this.#pending.set(id, timer);
       changed(timer.owner, +1);
-      timer.forget = () => this.#pending.delete(id) && changed(timer.owner, -1);
+      timer.forget = () => {
+        const isPending = this.#pending.delete(id);
+        if (isPending) changed(timer.owner, -1);
+        return isPending;
+      };
       if (isReal) timer.real = realTimeout(() => timer.forget() && timer.run(), after);
       return id;
     };
