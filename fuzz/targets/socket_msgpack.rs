@@ -15,7 +15,7 @@ const LIMITS: Limits = Limits {
     bytes: 1 << 20,
 };
 
-/// What is written more deeply than this is not read, and not written either.
+/// What is nested more deeply than this is not read.
 const DEEPEST: usize = 100;
 
 pub(super) fn run(data: &[u8]) {

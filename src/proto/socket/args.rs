@@ -1,13 +1,13 @@
 //! Arguments: JSON text, and the attachments that it names.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{number_end, string_end};
+use super::json::unquoted;
+use super::tokens::{Token, Tokens};
 
 /// The arguments of an event or an acknowledgement: a JSON array, as text, in which
 /// `{"_placeholder":true,"num":i}` stands for an attachment. The first item of an
@@ -91,35 +91,61 @@ pub struct Placeholder {
 }
 
 /// An object that is being read.
-struct Object {
-    start: usize,
+#[derive(Default)]
+pub(super) struct Object {
     /// It has `"_placeholder": true`.
     is_placeholder: bool,
     num: Option<usize>,
 }
 
 impl Object {
-    /// Forgets an earlier equal key: the later one counts, whatever its value is.
-    fn forget(&mut self, key: Key) {
+    /// Takes in a key. It forgets an earlier equal one, since the later one counts,
+    /// whatever its value is.
+    pub(super) fn handle_key(&mut self, key: Member) {
         match key {
-            Key::None => {}
-            Key::Placeholder => self.is_placeholder = false,
-            Key::Num => self.num = None,
+            Member::Placeholder => self.is_placeholder = false,
+            Member::Num => self.num = None,
+            Member::Other => {}
         }
+    }
+
+    /// Takes in the value behind a key, or the first token of it.
+    pub(super) fn handle_value(&mut self, key: Member, token: Token<'_>) {
+        match (key, token) {
+            (Member::Placeholder, Token::True) => self.is_placeholder = true,
+            (Member::Num, Token::Number(number)) => self.num = number.parse().ok(),
+            (Member::Placeholder | Member::Num | Member::Other, _) => {}
+        }
+    }
+
+    /// Returns the number of its attachment, if it is a placeholder, and if it has one.
+    pub(super) fn placeholder(&self) -> Option<Option<usize>> {
+        self.is_placeholder.then_some(self.num)
     }
 }
 
-/// The meaning of the next token.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    None,
+/// A member of an object, as far as placeholders are concerned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Member {
+    #[default]
+    Other,
     Placeholder,
     Num,
 }
 
+impl Member {
+    /// Reads a key in its quotes.
+    pub(super) fn of(quoted: &str) -> Self {
+        match &*unquoted(quoted) {
+            "_placeholder" => Self::Placeholder,
+            "num" => Self::Num,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Returns the placeholders in a JSON text, which must be valid, in the order in
-/// which they end. It does not recurse, because how deep a text is nested is up to
-/// its sender.
+/// which they end.
 pub fn placeholders(json: &str) -> Vec<Placeholder> {
     let mut found = Vec::new();
     each_placeholder(json, &mut |placeholder| found.push(placeholder));
@@ -128,84 +154,34 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
 
 /// Calls `found` with the placeholders, one after the other.
 pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
-    // For each open bracket, whether it is an object. Millions of brackets fit into
-    // a packet, so one takes no more room here than there.
-    let mut open: Vec<bool> = Vec::new();
-    let mut objects: Vec<Object> = Vec::new();
-    let mut key = Key::None;
-    let mut expects_key = false;
-    let bytes = json.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'{' => {
-                open.push(true);
-                objects.push(Object {
-                    start: at,
-                    is_placeholder: false,
-                    num: None,
-                });
-                (key, expects_key) = (Key::None, true);
-            }
-            b'[' => {
-                open.push(false);
-                (key, expects_key) = (Key::None, false);
-            }
-            b'}' | b']' => {
-                if open.pop() == Some(true)
-                    && let Some(object) = objects.pop()
-                    && object.is_placeholder
+    let mut tokens = Tokens::new(json);
+    // The objects that are open, with their positions.
+    let mut objects: Vec<(usize, Object)> = Vec::new();
+    let mut key = Member::Other;
+    while let Some((start, token)) = tokens.next() {
+        let of = core::mem::take(&mut key);
+        match token {
+            Token::OpenObject => objects.push((start, Object::default())),
+            Token::CloseObject => {
+                if let Some((start, object)) = objects.pop()
+                    && let Some(num) = object.placeholder()
                 {
-                    found(Placeholder {
-                        range: object.start..at + 1,
-                        num: object.num,
-                    });
+                    let range = start..tokens.position();
+                    found(Placeholder { range, num });
                 }
-                (key, expects_key) = (Key::None, false);
             }
-            b',' => (key, expects_key) = (Key::None, open.last() == Some(&true)),
-            b'"' => {
-                let end = string_end(bytes, at).unwrap_or(bytes.len());
-                if expects_key {
-                    key = json.get(at..end).map_or(Key::None, read_key);
-                    expects_key = false;
-                    if let Some(object) = objects.last_mut() {
-                        object.forget(key);
-                    }
+            Token::Key(quoted) => {
+                key = Member::of(quoted);
+                if let Some((_, object)) = objects.last_mut() {
+                    object.handle_key(key);
                 }
-                at = end;
-                continue;
             }
-            b't' | b'f' | b'n' => {
-                if let (Key::Placeholder, Some(object)) = (key, objects.last_mut()) {
-                    object.is_placeholder = *byte == b't';
+            Token::OpenArray | Token::CloseArray => {}
+            Token::String(_) | Token::Number(_) | Token::True | Token::False | Token::Null => {
+                if let Some((_, object)) = objects.last_mut() {
+                    object.handle_value(of, token);
                 }
-                key = Key::None;
             }
-            b'-' | b'0'..=b'9' => {
-                let end = number_end(bytes, at).unwrap_or(at + 1);
-                if let (Key::Num, Some(object)) = (key, objects.last_mut()) {
-                    object.num = json.get(at..end).and_then(|number| number.parse().ok());
-                }
-                key = Key::None;
-                at = end;
-                continue;
-            }
-            _ => {}
         }
-        at += 1;
-    }
-}
-
-fn read_key(quoted: &str) -> Key {
-    let name: Cow<'_, str> = if quoted.contains('\\') {
-        Cow::Owned(serde_json::from_str::<String>(quoted).unwrap_or_default())
-    } else {
-        Cow::Borrowed(quoted.trim_matches('"'))
-    };
-    match &*name {
-        "_placeholder" => Key::Placeholder,
-        "num" => Key::Num,
-        _ => Key::None,
     }
 }

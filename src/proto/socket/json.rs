@@ -4,7 +4,10 @@
 //! up to its sender. Strings are scanned many bytes at a time, since large messages
 //! consist mostly of strings.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 /// The outline of a valid JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +199,40 @@ fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
 
+/// Appends a string as JSON.
+pub(super) fn push_quoted(text: &str, json: &mut String) {
+    json.push('"');
+    let mut rest = text;
+    while let Some((plain, other)) = rest.split_at_checked(plain_len(rest.as_bytes())) {
+        json.push_str(plain);
+        let mut others = other.chars();
+        match others.next() {
+            None => break,
+            Some('"') => json.push_str("\\\""),
+            Some('\\') => json.push_str("\\\\"),
+            Some('\u{8}') => json.push_str("\\b"),
+            Some('\u{c}') => json.push_str("\\f"),
+            Some('\n') => json.push_str("\\n"),
+            Some('\r') => json.push_str("\\r"),
+            Some('\t') => json.push_str("\\t"),
+            // Writing to a string never fails.
+            Some(control) => drop(write!(json, "\\u{:04x}", u32::from(control))),
+        }
+        rest = others.as_str();
+    }
+    json.push('"');
+}
+
+/// Returns what a string in its quotes stands for. One that Rust's strings cannot hold,
+/// with half of a surrogate pair, is empty.
+pub(super) fn unquoted(quoted: &str) -> Cow<'_, str> {
+    let inside = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+    match inside.filter(|text| !text.contains('\\')) {
+        Some(plain) => Cow::Borrowed(plain),
+        None => Cow::Owned(serde_json::from_str(quoted).unwrap_or_default()),
+    }
+}
+
 /// The number of bytes in a word.
 const WORD: usize = 8;
 /// The number of bytes in several words.
@@ -228,7 +265,7 @@ fn special_bytes(word: &[u8; WORD]) -> u64 {
 /// The brackets that are open around a value, one bit each: arrays are 0 and objects
 /// 1.
 #[derive(Default)]
-struct Nesting {
+pub(super) struct Nesting {
     depth: usize,
     /// The innermost ones, the last of them lowest.
     bits: u64,
@@ -239,7 +276,11 @@ struct Nesting {
 impl Nesting {
     const BITS: usize = u64::BITS as usize;
 
-    fn push(&mut self, is_object: bool) {
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    pub(super) fn push(&mut self, is_object: bool) {
         if self.depth > 0 && self.depth.is_multiple_of(Self::BITS) {
             self.outer.push(self.bits);
         }
@@ -247,7 +288,7 @@ impl Nesting {
         self.depth += 1;
     }
 
-    fn pop(&mut self) {
+    pub(super) fn pop(&mut self) {
         self.depth -= 1;
         self.bits >>= 1;
         if self.depth > 0 && self.depth.is_multiple_of(Self::BITS) {
@@ -256,7 +297,7 @@ impl Nesting {
     }
 
     /// Returns whether the innermost is an object, or `None` if nothing is open.
-    fn innermost(&self) -> Option<bool> {
+    pub(super) fn innermost(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.bits & 1 == 1)
     }
 }

@@ -30,6 +30,7 @@ mod settings;
 mod sorted;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
+mod tokens;
 
 pub use acks::{AwaitedAcks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, placeholders};
