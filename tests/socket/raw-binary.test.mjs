@@ -91,8 +91,20 @@ const rules = ({ revision, transport, member }) => {
     const data = `{"_placeholder":true,"num":0},{"_placeholder":true,"num":9}`;
     await client.send(`2["message",${data}]`);
     await client.expect(`2["message-back",${data}]`);
-    await client.send(`51-["message",{"_placeholder":false,"num":9},{"_placeholder":"true"},${place(0)}]`, bytes(1));
-    await client.expect(`51-["message-back",{"_placeholder":false,"num":9},{"_placeholder":"true"},${place(0)}]`, bytes(1));
+    await client.send(`51-["message",{"_placeholder":false,"num":9},${place(0)}]`, bytes(1));
+    await client.expect(`51-["message-back",{"_placeholder":false,"num":9},${place(0)}]`, bytes(1));
+  });
+
+  test('what some clients take for a placeholder is not sent to them', differs('sends it on'), async () => {
+    const { client } = await member();
+    // Those of 1.x take whatever JavaScript takes for true.
+    await client.send(`51-["message",{"_placeholder":"true","num":0},${place(0)}]`, bytes(1));
+    await client.expect(`51-["message-back",{"_placeholder":false,"num":0},${place(0)}]`, bytes(1));
+    // A value beside bytes of the application's own.
+    await client.send(`21["beside-bytes",{"a":[${place(0)},${place(7)}]}]`);
+    const disarmed = `{"a":[{"_placeholder":false,"num":0},{"_placeholder":false,"num":7}]},${place(0)}`;
+    await client.expect(`51-["beside-bytes",${disarmed}]`, bytes(1, 2, 3));
+    await client.expect(`61-1[${disarmed}]`, bytes(1, 2, 3));
   });
 
   test('attachments may come one by one', async () => {

@@ -1,6 +1,7 @@
 //! Arguments: JSON text, and the attachments that it names.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -150,6 +151,59 @@ pub fn placeholders(json: &str) -> Vec<Placeholder> {
     let mut found = Vec::new();
     each_placeholder(json, &mut |placeholder| found.push(placeholder));
     found
+}
+
+/// Makes sure that clients take nothing in a JSON text for a placeholder but the
+/// objects at these positions, which are in order.
+///
+/// On the wire, a value that the application sends is not to be told from a
+/// placeholder if it looks like one: `{"_placeholder":true,"num":1}`. Clients of every
+/// generation would put an attachment in its place, or end their connection if there is
+/// none of that number; those of 1.x take every value of `_placeholder` for `true` that
+/// JavaScript does. So any member of that name is `false` in what this returns, unless
+/// it is `false` or `null` already. It matters only in packets with attachments.
+///
+/// The text must be valid, and is read once.
+///
+/// ```
+/// use dormouse_proto::socket::disarm;
+///
+/// let json = r#"["photo",{"_placeholder":true,"num":7},{"_placeholder":true,"num":0}]"#;
+/// let safe = r#"["photo",{"_placeholder":false,"num":7},{"_placeholder":true,"num":0}]"#;
+/// assert_eq!(disarm(json, &[39]), safe);
+/// ```
+pub fn disarm<'a>(json: &'a str, placeholders: &[usize]) -> Cow<'a, str> {
+    let mut disarmed = String::new();
+    let mut copied = 0;
+    let mut placeholders = placeholders.iter().copied().peekable();
+    let mut tokens = Tokens::new(json);
+    let mut key = Member::Other;
+    while let Some((start, token)) = tokens.next() {
+        let of = core::mem::replace(&mut key, Member::Other);
+        // Those within a value that is gone are gone too.
+        while placeholders.next_if(|position| *position < start).is_some() {}
+        match (of, token) {
+            (_, Token::Key(quoted)) => key = Member::of(quoted),
+            (_, Token::CloseObject | Token::CloseArray) => {}
+            (Member::Placeholder, Token::False | Token::Null) => {}
+            (Member::Placeholder, _) => {
+                tokens.skip_rest(token);
+                disarmed.push_str(json.get(copied..start).unwrap_or_default());
+                disarmed.push_str("false");
+                copied = tokens.position();
+            }
+            (Member::Num | Member::Other, _) => {
+                if placeholders.peek() == Some(&start) {
+                    tokens.skip_rest(token);
+                }
+            }
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    disarmed.push_str(json.get(copied..).unwrap_or_default());
+    Cow::Owned(disarmed)
 }
 
 /// Calls `found` with the placeholders, one after the other.

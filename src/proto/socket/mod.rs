@@ -33,7 +33,7 @@ mod tests;
 mod tokens;
 
 pub use acks::{AwaitedAcks, LAST_ACK, Waiting};
-pub use args::{Args, Placeholder, placeholders};
+pub use args::{Args, Placeholder, disarm, placeholders};
 pub use connection::{
     Admission, Auth, ConnectRequest, Connection, Definition, INTERNAL_ERROR, INVALID_NAMESPACE,
     Incoming, JoinError, JoinId, KEEP_AFTER, MAX_HELD, MAX_STALL, MAX_WAITING, Output,

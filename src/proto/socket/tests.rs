@@ -8,6 +8,7 @@ mod held;
 mod hibernation;
 mod incomplete;
 mod msgpack;
+mod placeholders;
 mod properties;
 mod recovery;
 mod rig;

@@ -7,7 +7,7 @@ use core::ops::Deref;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use dormouse_proto::socket::{Args as Raw, placeholders};
+use dormouse_proto::socket::{Args as Raw, disarm, placeholders};
 use serde::de::{
     self, DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
@@ -37,6 +37,11 @@ const MAX_REPEATED: usize = 1 << 20;
 /// ```
 ///
 /// Outside of events, as in a socket's data, it is an array of numbers.
+///
+/// On the wire, `{"_placeholder":true,"num":0}` stands for the first attachment. So in
+/// an event or an acknowledgement that has bytes in it, a member `_placeholder` of
+/// anything else is sent as `false`, whatever it is: no client could tell the two apart,
+/// and would put other bytes there or end its connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binary(pub Vec<u8>);
 
@@ -226,6 +231,11 @@ impl Args {
     /// The argument cannot be written as JSON.
     pub fn behind(&self, first: &impl Serialize) -> Result<Self, serde_json::Error> {
         let first = serde_json::to_string(first)?;
+        // None of the attachments is within it, whatever it looks like.
+        let first = match self.attachments().is_empty() {
+            true => Cow::Borrowed(&*first),
+            false => disarm(&first, &[]),
+        };
         let mut items = self.json();
         items.insert(0, &first);
         Ok(self.with_items(&items))

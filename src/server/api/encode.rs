@@ -1,12 +1,15 @@
 //! Writing arguments: serde's values as a JSON array, bytes as attachments.
 //!
-//! serde_json does the writing. Whether a value is one argument or several is found
+//! serde_json does the writing. What looks like an attachment's placeholder and is none
+//! is changed, since no client could tell: see [`disarm`]. Whether a value is one argument or several is found
 //! out first, by a serializer that writes nothing ([`Shape`]).
 
+use core::cell::Cell;
 use core::fmt;
+use std::borrow::Cow;
 use std::io;
 
-use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES};
+use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES, disarm, placeholders};
 use serde::ser::{Error as _, Impossible};
 use serde::{Serialize, Serializer};
 use serde_json::Error;
@@ -30,7 +33,7 @@ fn write<T: Serialize + ?Sized>(value: &T, name: Option<&str>) -> Result<Raw<'st
     writer.finish()
 }
 
-/// Writes arguments that are JSON already.
+/// Writes arguments that are JSON already, with the placeholders of these attachments.
 pub(super) fn raw(
     name: Option<&str>,
     items: &[&str],
@@ -43,6 +46,7 @@ pub(super) fn raw(
         writer.json.extend_from_slice(item.as_bytes());
     }
     writer.attachments = attachments.to_vec();
+    writer.find_placeholders();
     writer.finish().map_err(EmitError::Json)
 }
 
@@ -120,7 +124,7 @@ impl Failure {
     pub(crate) fn to_ack(&self) -> Raw<'static> {
         let mut writer = Writer {
             json: b"[{\"error\":".to_vec(),
-            attachments: Vec::new(),
+            ..Writer::default()
         };
         let written = writer.put(self.message()).and_then(|()| {
             if let Some(data) = self.data() {
@@ -136,9 +140,12 @@ impl Failure {
 }
 
 /// The text of an array that is being written, and the attachments found on the way.
+#[derive(Default)]
 struct Writer {
     json: Vec<u8>,
     attachments: Vec<Vec<u8>>,
+    /// Where the placeholders of attachments are, in order.
+    placeholders: Vec<usize>,
 }
 
 impl Writer {
@@ -150,7 +157,7 @@ impl Writer {
         }
         Ok(Self {
             json,
-            attachments: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -195,11 +202,30 @@ impl Writer {
     }
 
     fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let attach = Attach(&mut self.attachments);
-        value.serialize(&mut serde_json::Serializer::with_formatter(
-            &mut self.json,
-            attach,
-        ))
+        let position = Cell::new(self.json.len());
+        let text = Text {
+            json: &mut self.json,
+            position: &position,
+        };
+        let attach = Attach {
+            attachments: &mut self.attachments,
+            placeholders: &mut self.placeholders,
+            position: &position,
+        };
+        value.serialize(&mut serde_json::Serializer::with_formatter(text, attach))
+    }
+
+    /// Finds the placeholders in a text that has not been written here.
+    fn find_placeholders(&mut self) {
+        if self.attachments.is_empty() {
+            return;
+        }
+        let json = core::str::from_utf8(&self.json).unwrap_or_default();
+        let count = self.attachments.len();
+        let all = placeholders(json).into_iter();
+        let named = all.filter(|it| it.num.is_some_and(|num| num < count));
+        self.placeholders = named.map(|it| it.range.start).collect();
+        self.placeholders.sort_unstable();
     }
 
     /// Strips what a value begins and ends with.
@@ -214,6 +240,9 @@ impl Writer {
         let rest = self.json.get(start..).unwrap_or_default();
         if rest.starts_with(old.as_bytes()) {
             self.json.splice(start..start + old.len(), new.bytes());
+            for place in self.placeholders.iter_mut().filter(|it| **it > start) {
+                *place = *place + new.len() - old.len();
+            }
         }
     }
 
@@ -234,12 +263,41 @@ impl Writer {
     fn finish(mut self) -> Result<Raw<'static>, Error> {
         self.json.push(b']');
         let json = String::from_utf8(self.json).map_err(Error::custom)?;
-        Ok(Raw::new(json, self.attachments))
+        if self.attachments.is_empty() {
+            return Ok(Raw::new(json, Vec::new()));
+        }
+        let disarmed = match disarm(&json, &self.placeholders) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(disarmed) => Some(disarmed),
+        };
+        Ok(Raw::new(disarmed.unwrap_or(json), self.attachments))
+    }
+}
+
+/// A text that says how far it has come.
+struct Text<'a> {
+    json: &'a mut Vec<u8>,
+    position: &'a Cell<usize>,
+}
+
+impl io::Write for Text<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.json.extend_from_slice(bytes);
+        self.position.set(self.json.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// Writes JSON with placeholders for bytes.
-struct Attach<'a>(&'a mut Vec<Vec<u8>>);
+struct Attach<'a> {
+    attachments: &'a mut Vec<Vec<u8>>,
+    placeholders: &'a mut Vec<usize>,
+    position: &'a Cell<usize>,
+}
 
 impl Formatter for Attach<'_> {
     fn write_byte_array<W: io::Write + ?Sized>(
@@ -247,9 +305,10 @@ impl Formatter for Attach<'_> {
         writer: &mut W,
         bytes: &[u8],
     ) -> io::Result<()> {
-        let num = self.0.len();
+        let num = self.attachments.len();
+        self.placeholders.push(self.position.get());
         write!(writer, r#"{{"_placeholder":true,"num":{num}}}"#)?;
-        self.0.push(bytes.to_vec());
+        self.attachments.push(bytes.to_vec());
         Ok(())
     }
 }

@@ -36,6 +36,21 @@ export const scenarios = {
     }
   },
 
+  async 'values that look like the placeholder of an attachment'({ player, pause }) {
+    // npm's server sends them on, and its clients take them for attachments.
+    if (target === 'reference') return;
+    player.listen('message-back', 'beside-bytes');
+    for (const [placeholder, num] of [[true, 0], [true, 1], [true, -1], [1, 0], ['x', 0], [[], 0]]) {
+      const value = { a: [{ _placeholder: placeholder, num }], b: { _placeholder: placeholder } };
+      await pause();
+      player.emit('message', value);
+      assert.deepEqual(await player.next('message-back'), [value], 'alone it is data');
+      const expected = [{ a: [{ _placeholder: false, num }], b: { _placeholder: false } }, bytes(1, 2, 3)];
+      assert.deepEqual(await player.ask('beside-bytes', value), expected);
+      assert.deepEqual(await player.next('beside-bytes'), expected);
+    }
+  },
+
   async 'large texts and large binary'({ player, pause, misreads }) {
     player.listen('message-back', 'big', 'big-binary');
     const text = (misreads ? 'e' : 'é').repeat(300_000);

@@ -195,6 +195,10 @@ const handlers = {
   },
   big: (socket, [size]) => socket.emit('big', 'x'.repeat(size)),
   'big-binary': (socket, [size]) => socket.emit('big-binary', Buffer.alloc(size, 0x2a)),
+  'beside-bytes': (socket, [value], ack) => {
+    socket.emit('beside-bytes', value, Buffer.of(1, 2, 3));
+    ack(value, Buffer.of(1, 2, 3));
+  },
   'leave-me': (socket, [close]) => socket.disconnect(close === true),
 };
 

@@ -233,6 +233,14 @@ fn messages(namespace: Namespace) -> Namespace {
                 .emit("big-binary", dormouse::Binary(vec![0x2a; bytes]))
                 .await
         })
+        .on(
+            "beside-bytes",
+            async |socket: Socket, (value,): (Value,)| {
+                let bytes = dormouse::Binary(vec![1, 2, 3]);
+                socket.emit("beside-bytes", (&value, &bytes)).await?;
+                Ok::<_, HandlerError>((value, bytes))
+            },
+        )
         .on("later", async |socket: Socket, args: Args| {
             let (millis,): (u64,) = args.parse()?;
             let later = socket.clone();

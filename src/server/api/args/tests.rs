@@ -293,3 +293,33 @@ fn the_first_arguments_can_be_left_out_and_one_put_before() {
     assert_eq!(behind.json(), [r#""a \"name\"""#, &placeholder(0), "3"]);
     assert_eq!(behind.attachments(), [[1, 2]]);
 }
+
+/// Older clients take more for a placeholder than others do, and a value of the
+/// application's own has no attachments.
+#[wasm_bindgen_test(unsupported = test)]
+fn what_only_looks_like_a_placeholder_is_not_sent_on() {
+    let disarmed = r#"{"_placeholder":false,"num":0}"#;
+    let lookalike = r#"{"_placeholder":"true","num":0}"#;
+    let items = format!("{},{lookalike}", placeholder(0));
+    let args = Args::new(event(&items, &[&[1, 2]]), true);
+    let sent = |args: &Args| args.encode(Some("e")).unwrap().json().to_owned();
+    assert_eq!(
+        sent(&args),
+        format!(r#"["e",{},{disarmed}]"#, placeholder(0))
+    );
+    assert_eq!(sent(&args.skip(1)), format!(r#"["e",{disarmed}]"#));
+    let mine = json!({"_placeholder": true, "num": 0});
+    let behind = args.behind(&mine).unwrap();
+    assert_eq!(
+        sent(&behind),
+        format!(r#"["e",{disarmed},{},{disarmed}]"#, placeholder(0))
+    );
+    // Without attachments it is data.
+    let args = Args::new(event(&items, &[]), true);
+    assert_eq!(sent(&args), format!(r#"["e",{items}]"#));
+    let behind = args.behind(&mine).unwrap();
+    assert_eq!(
+        sent(&behind),
+        format!(r#"["e",{},{items}]"#, placeholder(0))
+    );
+}

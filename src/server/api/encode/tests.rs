@@ -174,6 +174,50 @@ fn bytes_are_attachments_wherever_they_stand() {
     check(vec![1_u8, 2], "[1,2]");
 }
 
+/// Values that clients would take for the placeholders of attachments.
+#[wasm_bindgen_test(unsupported = test)]
+fn what_only_looks_like_a_placeholder_is_sent_as_something_else() {
+    const DISARMED: &str = r#"{"_placeholder":false,"num":0}"#;
+    let raw = |json: &str| RawValue::from_string(json.into()).unwrap();
+    let bytes = || Binary(vec![1]);
+    // The bytes are where they are, whatever is before them.
+    let lookalike = || json!({"_placeholder": true, "num": 0});
+    let sent = |value: &dyn Fn() -> Result<Raw<'static>, EmitError>| {
+        let sent = value().unwrap();
+        assert_eq!(sent.attachments().len(), 1);
+        sent.json().to_owned()
+    };
+    let json = sent(&|| (lookalike(), bytes(), [lookalike()]).encode(Some("e")));
+    assert_eq!(json, format!(r#"["e",{DISARMED},{FIRST},[{DISARMED}]]"#));
+    let json = sent(&|| (raw(r#"{"\u005fplaceholder" : 1}"#), bytes()).encode(None));
+    assert_eq!(
+        json,
+        format!(r#"[{{"\u005fplaceholder" : false}},{FIRST}]"#)
+    );
+    // It is not possible to send bytes under that name.
+    let both = BTreeMap::from([("_placeholder", bytes()), ("a", bytes())]);
+    let json = both.encode(None).unwrap().json().to_owned();
+    assert_eq!(json, format!(r#"[{{"_placeholder":false,"a":{SECOND}}}]"#));
+    // In acknowledgements, too, where the text has been moved.
+    for replied in [
+        Ok::<_, HandlerError>((lookalike(), bytes())).into_replied(),
+        Ok::<_, String>((lookalike(), bytes())).into_replied(),
+        (lookalike(), bytes()).into_replied(),
+    ] {
+        assert_eq!(replied.args.json(), format!("[{DISARMED},{FIRST}]"));
+    }
+    let replied = Ok::<_, HandlerError>(vec![bytes()]).into_replied();
+    assert_eq!(replied.args.json(), format!("[[{FIRST}]]"));
+    let replied = Err::<(), _>((lookalike(), bytes())).into_replied();
+    assert_eq!(
+        replied.args.json(),
+        format!(r#"[{{"error":[{DISARMED},{FIRST}]}}]"#)
+    );
+    // Without attachments it is data.
+    check(lookalike(), FIRST);
+    replies(lookalike(), FIRST);
+}
+
 #[wasm_bindgen_test(unsupported = test)]
 fn what_came_can_be_read_again() {
     let value = ("a".to_owned(), vec![Binary(vec![1]), Binary(vec![2, 3])]);
