@@ -7,6 +7,9 @@
 // `npm run fuzz -- --keep` puts the best of them into fuzz/corpus, which
 // `cargo test -p dormouse-proto --test corpus` replays.
 //
+// A quarter of the time is for long inputs, beginning with those of
+// fuzz/targets/long.rs: costs that grow with the square of a length show there.
+//
 // The fuzzer is libFuzzer, which is built here; the instrumentation is the stable
 // compiler's own. So only a C++ compiler may be missing.
 
@@ -21,6 +24,7 @@ import { keepBest } from './corpus.mjs';
 const target = path.join(root, 'target', 'fuzz');
 const seeds = (name) => path.join(root, 'fuzz', 'corpus', name);
 const corpus = (name) => path.join(target, 'corpus', name);
+const long = (name) => path.join(target, 'long', name);
 const findings = (name) => path.join(target, 'findings', name);
 
 // Flags that make coverage visible to libFuzzer.
@@ -33,7 +37,11 @@ const instrumentation = [
 ];
 
 // An input that takes longer than this, or more memory, is a finding.
-const limits = ['-timeout=10', '-rss_limit_mb=1024', '-max_len=1000', '-len_control=20'];
+const limits = ['-timeout=10', '-rss_limit_mb=1024'];
+const SHORT = ['-max_len=1000', '-len_control=20'];
+const LONG = ['-max_len=400000', '-len_control=0'];
+/** The share of the time that long inputs have. */
+const LONG_SHARE = 1 / 4;
 
 const PROGRESS = 10_000;
 
@@ -97,19 +105,32 @@ function readProgress(line) {
   return { event: match[2], runs, coverage, inputs };
 }
 
-/** Runs one target for this long. */
+/** Runs one target for this long: with short inputs, and with long ones. */
 async function fuzz(fuzzer, name, seconds) {
-  for (const directory of [corpus(name), findings(name)]) mkdirSync(directory, { recursive: true });
-  const directories = [corpus(name), seeds(name)].filter(existsSync);
+  const share = Math.max(1, Math.round(seconds * LONG_SHARE));
+  for (const directory of [corpus(name), long(name), findings(name)]) mkdirSync(directory, { recursive: true });
+  const { code } = await start(fuzzer, name, [], { env: { DORMOUSE_FUZZ_LONG: long(name) } });
+  if (code !== 0) throw new Failure(`${name}: its long inputs could not be written`);
+  return [
+    await runKind(fuzzer, name, Math.max(1, seconds - share), SHORT, [corpus(name), seeds(name)]),
+    await runKind(fuzzer, name, share, LONG, [long(name)]),
+  ];
+}
+
+/** Runs one target on inputs of one kind. What is new goes into the first directory. */
+async function runKind(fuzzer, name, seconds, lengths, places) {
+  const directories = places.filter(existsSync);
   const args = [
     ...limits,
+    ...lengths,
     `-max_total_time=${seconds}`,
     `-dict=${path.join(root, 'fuzz', 'dictionary')}`,
     `-artifact_prefix=${findings(name)}${path.sep}`,
     '-print_final_stats=1',
     ...directories,
   ];
-  say(`${name}: ${seconds} s`);
+  const title = lengths === LONG ? `${name}, long` : name;
+  say(`${title}: ${seconds} s`);
   const began = Date.now();
   let [first, last] = [];
   const onLine = (line) => {
@@ -121,7 +142,7 @@ async function fuzz(fuzzer, name, seconds) {
     if (!last) return;
     const elapsed = Math.round((Date.now() - began) / 1000);
     const { runs, coverage, inputs } = last;
-    say(`${name}: ${elapsed} s, ${runs} runs and more, coverage ${coverage}, ${inputs} inputs`);
+    say(`${title}: ${elapsed} s, ${runs} runs and more, coverage ${coverage}, ${inputs} inputs`);
   }, PROGRESS);
   const { code, lines } = await start(fuzzer, name, args, { onLine }).finally(() => clearInterval(report));
   const total = /^stat::number_of_executed_units:\s*(\d+)/m.exec(lines.join('\n'))?.[1];
@@ -129,7 +150,7 @@ async function fuzz(fuzzer, name, seconds) {
   const elapsed = (Date.now() - began) / 1000;
   const news = lines.flatMap((line) => /Test unit written to (.+)$/.exec(line)?.[1] ?? []);
   if (code !== 0) console.error(tail(lines).join('\n'));
-  return { name, code, runs, perSecond: Math.round(runs / elapsed), first, last, news };
+  return { name, title, code, runs, perSecond: Math.round(runs / elapsed), first, last, news };
 }
 
 /** Returns what went wrong, without the progress before it and the dictionary behind it. */
@@ -141,7 +162,7 @@ function tail(lines) {
 function summary(results) {
   const growth = (result, key) => `${result.first?.[key] ?? 0} → ${result.last?.[key] ?? 0}`;
   const rows = results.map((result) => [
-    result.name,
+    result.title,
     result.runs,
     result.perSecond,
     growth(result, 'coverage'),
@@ -184,7 +205,7 @@ async function fuzzAll(options) {
   }
   const results = [];
   for (const name of names) {
-    results.push(await fuzz(fuzzer, name, Math.max(1, Math.floor(seconds / names.length))));
+    results.push(...(await fuzz(fuzzer, name, Math.max(2, Math.floor(seconds / names.length)))));
   }
   console.log(`\n${summary(results)}\n`);
   return complain(results.filter(({ code }) => code !== 0));

@@ -30,9 +30,13 @@ impl<'a> Bytes<'a> {
         usize::from(self.byte()) % end
     }
 
-    /// A piece with its length in front.
+    /// A piece with its length in front: one byte, or two more behind 255.
     pub(super) fn piece(&mut self) -> &'a [u8] {
-        let len = usize::from(self.byte()).min(self.0.len());
+        let len = match self.byte() {
+            255 => usize::from(self.byte()) << 8 | usize::from(self.byte()),
+            short => usize::from(short),
+        };
+        let len = len.min(self.0.len());
         let (piece, rest) = self.0.split_at(len);
         self.0 = rest;
         piece

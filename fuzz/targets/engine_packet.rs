@@ -2,9 +2,15 @@
 
 use dormouse_proto::engine::{ClientPacket, Data, Frame, Prepared, Revision, ServerPacket};
 
-use super::bounded;
 use super::bytes::{Bytes, text};
+use super::cost::{Allowed, bounded};
 use super::wire::{Received, read_frame, write_frame};
+
+const ALLOWED: Allowed = Allowed {
+    at_once: 3,
+    in_all: 8,
+    times: 0,
+};
 
 pub(super) fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
@@ -17,7 +23,7 @@ pub(super) fn run(data: &[u8]) {
         _ => Frame::from(content),
     };
 
-    let lent = bounded(frame.len(), 3, || {
+    let lent = bounded(frame.len(), ALLOWED, || {
         ClientPacket::decode(revision, frame.borrowed())
     });
     let owned = ClientPacket::decode(revision, frame.clone().into_owned());

@@ -7,10 +7,16 @@ use dormouse_proto::engine::{
     decode_payload, encode_payload,
 };
 
-use super::bounded;
 use super::bytes::{Bytes, text};
+use super::cost::{Allowed, bounded};
 use super::wire::{
     Received, read_answer, read_script, write_binary_payload, write_form, write_payload,
+};
+
+const ALLOWED: Allowed = Allowed {
+    at_once: 3,
+    in_all: 8,
+    times: 1,
 };
 
 pub(super) fn run(data: &[u8]) {
@@ -26,7 +32,7 @@ pub(super) fn run(data: &[u8]) {
 }
 
 fn check(revision: Revision, body: &Body<'_>) {
-    bounded(body.len(), 3, || {
+    bounded(body.len(), ALLOWED, || {
         decode_payload(revision, body).for_each(drop)
     });
     let decoded: Vec<_> = decode_payload(revision, body).collect();
@@ -167,7 +173,7 @@ fn check_form(revision: Revision, form: &str) {
     if !form.contains("\\\\") && !form.contains("\\\n") {
         assert_eq!(decode_form(&encoded).as_deref(), Ok(form));
     }
-    let Ok(payload) = bounded(form.len(), 3, || decode_form(form)) else {
+    let Ok(payload) = bounded(form.len(), ALLOWED, || decode_form(form)) else {
         return;
     };
     assert!(payload.len() <= form.len());

@@ -10,10 +10,12 @@ use std::fmt::Debug;
 use std::sync::OnceLock;
 
 mod bytes;
+mod cost;
 mod engine_packet;
 mod engine_payload;
 mod engine_session;
 mod json;
+pub mod long;
 mod snapshots;
 mod socket_client;
 mod socket_decoder;
@@ -35,24 +37,6 @@ pub const ALL: [Target; 8] = [
     ("socket_msgpack", socket_msgpack::run),
     ("socket_packet", socket_packet::run),
 ];
-
-/// Runs something and says how many bytes it has taken at most.
-pub type Measure = fn(&mut dyn FnMut()) -> usize;
-
-/// How that is found out, where somebody counts.
-pub static MEASURE: OnceLock<Measure> = OnceLock::new();
-
-/// Runs something that is to take no more memory than so many bytes for each that
-/// came in, and a few beside them.
-fn bounded<T>(len: usize, each: usize, run: impl FnOnce() -> T) -> T {
-    let Some(measure) = MEASURE.get() else {
-        return run();
-    };
-    let (mut run, mut result) = (Some(run), None);
-    let most = measure(&mut || result = run.take().map(|run| run()));
-    assert!(most <= len * each + 1_000, "{most} bytes for {len}");
-    result.expect("it was run")
-}
 
 /// Says what is done, where one input alone is run to be understood.
 fn trace(step: &dyn Debug) {

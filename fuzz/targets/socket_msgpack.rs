@@ -6,8 +6,8 @@ use dormouse_proto::socket::{
     ServerPacket, placeholders,
 };
 
-use super::bounded;
 use super::bytes::{Bytes, text};
+use super::cost::{Allowed, bounded};
 use super::json::{self, Json};
 
 const LIMITS: Limits = Limits {
@@ -17,6 +17,20 @@ const LIMITS: Limits = Limits {
 
 /// What is nested more deeply than this is not read.
 const DEEPEST: usize = 100;
+
+/// Of msgpack, for each byte of it.
+const READ: Allowed = Allowed {
+    at_once: 40,
+    in_all: 80,
+    times: 1,
+};
+
+/// Of what is written as msgpack, for each byte of its text and attachments.
+const WRITTEN: Allowed = Allowed {
+    at_once: 90,
+    in_all: 160,
+    times: 1,
+};
 
 pub(super) fn run(data: &[u8]) {
     let mut bytes = Bytes::new(data);
@@ -31,7 +45,7 @@ pub(super) fn run(data: &[u8]) {
 fn decode(protocol: Protocol, bytes: &[u8]) -> Result<ClientPacket<'static>, ParseError> {
     let mut decoder = Decoder::default();
     let data = Data::from(bytes.to_vec());
-    let packet = bounded(bytes.len(), 40, || {
+    let packet = bounded(bytes.len(), READ, || {
         decoder.decode(protocol, Parser::MSGPACK, LIMITS, data)
     });
     assert!(!decoder.is_pending(), "one message is one packet");
@@ -90,8 +104,20 @@ fn check_bytes(protocol: Protocol, bytes: &[u8]) {
     }
 }
 
+/// The bytes that a packet consists of.
+fn size(packet: &ServerPacket<'_>) -> usize {
+    match packet {
+        ServerPacket::Event { args, .. } | ServerPacket::Ack { args, .. } => args.bytes(),
+        ServerPacket::Connect { .. }
+        | ServerPacket::Disconnect { .. }
+        | ServerPacket::ConnectError { .. } => 0,
+    }
+}
+
 fn again(protocol: Protocol, packet: &ServerPacket<'_>) -> ClientPacket<'static> {
-    let encoded = packet.encode(protocol, Parser::MSGPACK);
+    let encoded = bounded(size(packet), WRITTEN, || {
+        packet.encode(protocol, Parser::MSGPACK)
+    });
     let [Prepared::Binary(bytes)] = *encoded.messages().collect::<Vec<_>>() else {
         panic!("{encoded:?} is not one binary message");
     };

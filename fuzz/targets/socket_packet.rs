@@ -3,16 +3,35 @@
 use dormouse_proto::engine::Data;
 use dormouse_proto::socket::{
     Args, ClientPacket, Decoder, Limits, Offset, ParseError, Parser, Protocol, RESERVED_NAMES,
-    ServerPacket, placeholders,
+    ServerPacket, disarm, placeholders,
 };
 
-use super::bounded;
 use super::bytes::{Bytes, text};
+use super::cost::{Allowed, bounded};
 use super::json::{self, Json};
 
 const LIMITS: Limits = Limits {
     attachments: 10,
     bytes: 1 << 20,
+};
+
+/// For a text.
+const ALLOWED: Allowed = Allowed {
+    at_once: 4,
+    in_all: 8,
+    times: 0,
+};
+/// For arguments without what looks like a placeholder. A key with escapes is copied.
+const DISARMED: Allowed = Allowed {
+    at_once: 4,
+    in_all: 8,
+    times: 1,
+};
+/// For the last attachment behind it.
+const COMPLETED: Allowed = Allowed {
+    at_once: 24,
+    in_all: 60,
+    times: 1,
 };
 
 pub(super) fn run(data: &[u8]) {
@@ -23,7 +42,7 @@ pub(super) fn run(data: &[u8]) {
         assert_eq!(offset.to_string(), text);
     }
 
-    let lent = bounded(text.len(), 4, || decode(protocol, Data::from(&*text)));
+    let lent = bounded(text.len(), ALLOWED, || decode(protocol, Data::from(&*text)));
     let owned = decode(protocol, Data::from(text.to_string()));
     assert_eq!(lent, owned, "who owns the text does not matter");
     let parts = split(&text);
@@ -146,6 +165,44 @@ fn check_packet(protocol: Protocol, parts: &Parts<'_>, packet: &ClientPacket<'_>
     }
 }
 
+/// Beside attachments, no client takes anything but a placeholder for one.
+fn check_disarmed(json: &str) {
+    let starts = |json: &str| {
+        let mut starts: Vec<_> = placeholders(json).iter().map(|it| it.range.start).collect();
+        starts.sort_unstable();
+        starts
+    };
+    let before = starts(json);
+    let safe = bounded(json.len(), DISARMED, || disarm(json, &before));
+    let after = starts(&safe);
+    assert_eq!(disarm(&safe, &after), safe, "once is enough");
+    let tree = json::parse(&safe).expect("valid JSON");
+    let taken = taken(&tree);
+    assert!(
+        taken <= after.len() && after.len() <= before.len(),
+        "{json:?}"
+    );
+}
+
+/// How many objects a client of 1.x takes for placeholders: those of later clients are
+/// among them.
+fn taken(tree: &Json) -> usize {
+    match tree {
+        Json::List(items) => items.iter().map(taken).sum(),
+        Json::Map(entries) => {
+            let last = entries.iter().rev().find(|(key, _)| key == "_placeholder");
+            match last {
+                Some((_, Json::Bool(true))) => 1,
+                Some((_, Json::Bool(false) | Json::Null)) | None => {
+                    entries.iter().map(|(_, value)| taken(value)).sum()
+                }
+                Some((_, value)) => panic!("{value:?} may be true"),
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Whole(_) | Json::Other(_) | Json::Text(_) => 0,
+    }
+}
+
 fn check_args(payload: &str, args: &Args<'_>, name: Option<&str>) {
     assert_eq!(args.json(), payload);
     let Some(tree) = json::parse(payload) else {
@@ -155,6 +212,7 @@ fn check_args(payload: &str, args: &Args<'_>, name: Option<&str>) {
     let Json::List(items) = &tree else {
         panic!("{payload:?} is no array");
     };
+    check_disarmed(payload);
     match (name, items.first()) {
         (None, _) => {}
         (Some(name), Some(Json::Text(text))) => assert_eq!(name, text),
@@ -267,7 +325,7 @@ fn check_attachments(protocol: Protocol, text: &str, parts: &Parts<'_>) {
         assert_eq!(decode(Data::from(bytes.clone())), Ok(None));
     }
     let last = Data::from(attachments[0].clone());
-    let last = bounded(text.len(), 24, || decode(last));
+    let last = bounded(text.len(), COMPLETED, || decode(last));
     let nums = placeholders(parts.payload);
     let fits = nums
         .iter()

@@ -1,5 +1,6 @@
 //! What the fuzzer has found worth keeping, once more: the corpus of every target
-//! in `fuzz`, on a stable compiler and without a fuzzer.
+//! in `fuzz`, on a stable compiler and without a fuzzer; and inputs that are too long
+//! to be kept.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)]
@@ -38,4 +39,23 @@ fn what_was_found_is_in_order() {
         [""; 0].map(PathBuf::from),
         "see above what is wrong with each"
     );
+}
+
+/// What they allocate is bounded, as for every input, and none of them takes long.
+#[test]
+fn long_inputs_are_in_order() {
+    let mut failed = Vec::new();
+    for long in targets::long::inputs() {
+        let (_, run) = targets::ALL
+            .iter()
+            .find(|(name, _)| *name == long.target)
+            .unwrap();
+        let result = catch_unwind(AssertUnwindSafe(|| run(&long.bytes)));
+        failed.extend(
+            result
+                .err()
+                .map(|_| format!("{}/{}", long.target, long.name)),
+        );
+    }
+    assert_eq!(failed, [""; 0], "see above what is wrong with each");
 }

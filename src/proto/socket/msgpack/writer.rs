@@ -32,82 +32,85 @@ enum Container {
 struct Open {
     /// Its index among all of them.
     index: usize,
-    count: usize,
     /// `None` if it is an array.
     object: Option<Object>,
+    /// The key of the value that comes next.
     key: Member,
 }
 
-/// Counts the items of all arrays and objects of a text, in the order in which they
-/// begin. Those that are too deep, or within a placeholder, are left out.
-fn count(json: &str, attachments: usize) -> Vec<Container> {
-    let mut all = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
-    let mut tokens = Tokens::new(json);
-    while let Some((_, token)) = tokens.next() {
-        match token {
-            Token::Key(quoted) => {
-                if let Some(Open {
-                    count, object, key, ..
-                }) = open.last_mut()
-                {
-                    *count += 1;
-                    *key = Member::of(quoted);
-                    object.iter_mut().for_each(|object| object.handle_key(*key));
-                }
-                continue;
-            }
-            Token::CloseObject | Token::CloseArray => {
-                let Some(closed) = open.pop() else { continue };
-                let num = closed
-                    .object
-                    .and_then(|object| object.placeholder())
-                    .flatten();
-                let container = match num.filter(|num| *num < attachments) {
-                    Some(num) => {
-                        all.truncate(closed.index + 1);
-                        Container::Attachment(num)
+/// The arrays and objects of a text, in the order in which they begin. Those that are
+/// too deep, or within a placeholder, are left out.
+#[derive(Default)]
+struct Count {
+    all: Vec<Container>,
+    open: Vec<Open>,
+}
+
+impl Count {
+    fn of(json: &str, attachments: usize) -> Vec<Container> {
+        let mut count = Self::default();
+        let mut tokens = Tokens::new(json);
+        while let Some((_, token)) = tokens.next() {
+            match token {
+                Token::Key(quoted) => count.key(Member::of(quoted)),
+                Token::CloseObject | Token::CloseArray => count.close(attachments),
+                Token::OpenObject | Token::OpenArray => {
+                    count.value(token);
+                    if count.open.len() > MAX_DEPTH {
+                        tokens.skip_rest(token);
+                    } else {
+                        count.begin(token == Token::OpenObject);
                     }
-                    None => Container::Items(closed.count),
-                };
-                all.get_mut(closed.index)
-                    .into_iter()
-                    .for_each(|it| *it = container);
-                continue;
-            }
-            Token::OpenObject
-            | Token::OpenArray
-            | Token::String(_)
-            | Token::Number(_)
-            | Token::True
-            | Token::False
-            | Token::Null => {}
-        }
-        if let Some(Open {
-            count, object, key, ..
-        }) = open.last_mut()
-        {
-            match object {
-                Some(object) => object.handle_value(core::mem::take(key), token),
-                None => *count += 1,
+                }
+                Token::String(_) | Token::Number(_) | Token::True | Token::False | Token::Null => {
+                    count.value(token)
+                }
             }
         }
-        if !matches!(token, Token::OpenObject | Token::OpenArray) {
-            continue;
-        }
-        if open.len() > MAX_DEPTH {
-            tokens.skip_rest(token);
-            continue;
-        }
-        open.push(Open {
-            index: all.len(),
-            count: 0,
-            object: (token == Token::OpenObject).then(Object::default),
+        count.all
+    }
+
+    fn begin(&mut self, is_object: bool) {
+        self.open.push(Open {
+            index: self.all.len(),
+            object: is_object.then(Object::default),
             key: Member::Other,
         });
-        all.push(Container::Items(0));
+        self.all.push(Container::Items(0));
     }
-    all
+
+    fn key(&mut self, name: Member) {
+        if let Some(Open { object, key, .. }) = self.open.last_mut() {
+            *key = name;
+            if let Some(object) = object {
+                object.handle_key(name);
+            }
+        }
+    }
+
+    /// Counts a value for whatever it is in.
+    fn value(&mut self, first: Token<'_>) {
+        let Some(Open { index, object, key }) = self.open.last_mut() else {
+            return;
+        };
+        if let Some(object) = object {
+            object.handle_value(core::mem::take(key), first);
+        }
+        if let Some(Container::Items(count)) = self.all.get_mut(*index) {
+            *count += 1;
+        }
+    }
+
+    fn close(&mut self, attachments: usize) {
+        let Some(Open { index, object, .. }) = self.open.pop() else {
+            return;
+        };
+        let num = object.and_then(|object| object.placeholder()).flatten();
+        if let Some(num) = num.filter(|num| *num < attachments) {
+            self.all.truncate(index);
+            self.all.push(Container::Attachment(num));
+        }
+    }
 }
 
 impl Writer {
@@ -118,7 +121,7 @@ impl Writer {
     /// Writes a JSON value, with bytes in the places of attachments. `last` is one more
     /// item if it is an array.
     pub(super) fn json(&mut self, json: &str, attachments: &[Vec<u8>], last: Option<&str>) {
-        let mut containers = count(json, attachments.len()).into_iter();
+        let mut containers = Count::of(json, attachments.len()).into_iter();
         let mut tokens = Tokens::new(json);
         let mut depth = 0;
         let last = last.filter(|_| json.trim_start().starts_with('['));
