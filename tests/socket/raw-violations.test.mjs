@@ -74,6 +74,14 @@ const violations = {
   'a binary event with too many digits': [PARSE, `5${'9'.repeat(400)}-["message"]`],
   'a binary event with one attachment more than allowed': [PARSE, '511-["message"]'],
 };
+// npm's server waits for the attachments.
+if (target === 'worker') {
+  Object.assign(violations, {
+    'an event with attachments for a namespace that was not joined': [STATE, '510-/custom,["message"]'],
+    'an event with attachments for a namespace that is not there': [STATE, '51-/random,["message"]'],
+    'an acknowledgement with attachments for a namespace that was not joined': [STATE, '61-/custom,0[]'],
+  });
+}
 for (const name of ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']) {
   violations[`the reserved event name ${name}`] = [PARSE, `2["${name}"]`];
   violations[`the reserved event name ${name} with an attachment`] = [
