@@ -6,8 +6,8 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{self, ConnId, Data, Revision, Session};
 use dormouse_proto::socket::recovery::StoredSocket;
 use dormouse_proto::socket::{
-    Admission, Args, Connection, Decoder, Filter, JoinId, Limits, Offset, Parser, Protocol,
-    Settings, placeholders,
+    Admission, Args, Connection, Decoder, Due, Filter, JoinId, Limits, Parser, Protocol, Settings,
+    placeholders,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,7 +91,7 @@ fn check_connection(snapshot: &[u8], mut steps: Bytes<'_>) {
             9 => connection.handle_timeout(Timestamp::from_millis(u64::MAX)),
             10 => connection.close(),
             11 => connection.handle_closed(engine::Reason::TransportClose),
-            _ => drop(connection.take_unstored(|| Offset(1))),
+            _ => drop(connection.poll_storing(Due::Unstored, true)),
         }
         while connection.poll_output().is_some() {}
         // Whoever is undecided is refused, which changes it.

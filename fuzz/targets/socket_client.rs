@@ -12,8 +12,8 @@ mod told;
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{self, Data};
 use dormouse_proto::socket::{
-    Admission, Args, Connection, Definition, Incoming, JoinId, Output, Parser, Protocol, Route,
-    ServerPacket, Settings,
+    Admission, Args, Connection, Definition, Due, Incoming, JoinId, Output, Parser, Protocol,
+    Route, ServerPacket, Settings, Socket, Storing,
 };
 use std::rc::Rc;
 
@@ -71,6 +71,14 @@ struct End {
     now: Timestamp,
 }
 
+/// Returns the next socket that is to be stored.
+fn to_store(connection: &mut Connection) -> Option<&Socket> {
+    match connection.poll_storing(Due::Unstored, true)? {
+        Storing::Write(socket) => Some(socket),
+        Storing::Delete(socket) => panic!("{socket:?} may be written"),
+    }
+}
+
 impl End {
     fn open(settings: Settings, protocol: Protocol, who: usize, crowd: &mut Crowd) -> Self {
         let open = || Connection::open(Timestamp::from_millis(0), settings, protocol);
@@ -95,14 +103,13 @@ impl End {
     }
 
     fn sleep(&mut self) {
-        while let Some(socket) = self.awake.take_unstored(|| self.model.newest()) {
-            let same = self.asleep.take_unstored(|| self.model.newest());
-            let same = same.expect("sleep changes nothing");
+        while let Some(socket) = to_store(&mut self.awake) {
+            let same = to_store(&mut self.asleep).expect("sleep changes nothing");
             assert_eq!(same.join_id(), socket.join_id());
             assert_eq!(same.since(), socket.since());
             self.model.store(socket);
         }
-        assert!(self.asleep.take_unstored(|| self.model.newest()).is_none());
+        assert!(to_store(&mut self.asleep).is_none());
         self.model.all_are_stored();
         let is_changed = self.awake.is_changed();
         // Parts of a packet are saved later than anything else.
@@ -186,6 +193,7 @@ impl End {
         }
         let admission = Admission {
             pid: (choice & 16 != 0).then(|| format!("pid of {namespace}")),
+            since: Some(self.model.newest()),
             definition: Definition {
                 index: u16::from(choice) + 1,
                 tag: u32::from(choice),

@@ -142,6 +142,8 @@ pub(crate) struct Options {
     /// The maximum number of bytes that an object holds for all of its clients, if it
     /// is not the default.
     pub(crate) max_memory: Option<usize>,
+    /// The rows that a client may make its object write in a minute.
+    pub(crate) max_rows: u32,
     pub(crate) placement: Placement,
     pub(crate) log: Level,
 }
@@ -163,6 +165,7 @@ impl Default for Options {
             in_order: false,
             task_limit: Duration::from_secs(60),
             max_memory: None,
+            max_rows: 60,
             placement: Placement::default(),
             log: Level::Warn,
         }
@@ -263,6 +266,12 @@ impl Options {
             return wrong(
                 "max_memory",
                 "must be at most 100 MiB, for the platform gives an isolate 128 MB",
+            );
+        }
+        if self.max_rows < 2 {
+            return wrong(
+                "max_rows",
+                "must be at least 2: one to write, and one for the end",
             );
         }
         if self.transports.is_empty() {

@@ -10,6 +10,7 @@ mod decisions;
 mod incomplete;
 mod snapshot;
 pub(super) mod socket;
+mod storing;
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -33,6 +34,7 @@ use crate::engine::{self, Data};
 pub use self::decisions::{Admission, JoinError, RecoveredSocket, Route};
 pub use self::incomplete::{KEEP_AFTER, MAX_STALL};
 pub use self::socket::{Definition, JoinId, MAX_HELD, Socket};
+pub use self::storing::{Due, Storing};
 
 /// The root namespace.
 pub const ROOT: &str = "/";
@@ -560,7 +562,6 @@ impl Connection {
                 }
                 SocketState::Connected => {
                     socket.state = SocketState::Leaving;
-                    socket.unstored = false;
                     self.outputs.push_back(Output::Disconnected(join, reason));
                 }
                 SocketState::Abandoned(_) | SocketState::Leaving => {}
@@ -588,7 +589,6 @@ impl Connection {
     fn lose(&mut self, join: JoinId, reason: Reason) {
         if let Some(socket) = self.socket_mut(join) {
             socket.state = SocketState::Leaving;
-            socket.unstored = false;
             self.changed = true;
             self.outputs.push_back(Output::Disconnected(join, reason));
         }

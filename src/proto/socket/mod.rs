@@ -35,9 +35,10 @@ mod tokens;
 pub use acks::{AwaitedAcks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, disarm, placeholders};
 pub use connection::{
-    Admission, Auth, ConnectRequest, Connection, Definition, INTERNAL_ERROR, INVALID_NAMESPACE,
-    Incoming, JoinError, JoinId, KEEP_AFTER, MAX_HELD, MAX_STALL, MAX_WAITING, Output,
-    REQUESTS_TOO_LARGE, ROOT, RecoveredSocket, Route, Socket, TOO_MANY_NAMESPACES, Violation,
+    Admission, Auth, ConnectRequest, Connection, Definition, Due, INTERNAL_ERROR,
+    INVALID_NAMESPACE, Incoming, JoinError, JoinId, KEEP_AFTER, MAX_HELD, MAX_STALL, MAX_WAITING,
+    Output, REQUESTS_TOO_LARGE, ROOT, RecoveredSocket, Route, Socket, Storing, TOO_MANY_NAMESPACES,
+    Violation,
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;

@@ -14,6 +14,7 @@ mod recovery;
 mod rig;
 mod simulation;
 mod sockets;
+mod storing;
 mod table;
 mod watch;
 

@@ -112,6 +112,10 @@ impl Layer for FakeLayer {
         self.hear(format!("finish {}", key[0]));
     }
 
+    fn save_all(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
     fn is_busy(&self, _key: Key) -> bool {
         self.is_busy.get()
     }

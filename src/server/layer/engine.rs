@@ -268,6 +268,10 @@ impl Layer for Messages {
 
     fn finish(&self, _key: Key) {}
 
+    fn save_all(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
     fn is_busy(&self, key: Key) -> bool {
         let is_busy = |entry: &mut ClientEntry| entry.work.is_running() || !entry.queue.is_empty();
         self.with(key, is_busy) == Some(true)

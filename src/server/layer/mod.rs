@@ -77,6 +77,10 @@ pub(crate) trait Layer: Content {
     /// Finishes a turn that has changed a session, before it is saved.
     fn finish(&self, key: Key);
 
+    /// Stores what has waited to be stored in rows of its own. Returns the sessions
+    /// whose content has changed by that.
+    fn save_all(&self) -> Vec<Key>;
+
     /// Returns whether handlers of the session are still running.
     fn is_busy(&self, key: Key) -> bool;
 

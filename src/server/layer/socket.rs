@@ -163,6 +163,10 @@ impl Layer for Sockets {
         recovering::save(&self.0, key);
     }
 
+    fn save_all(&self) -> Vec<Key> {
+        recovering::save_all(&self.0)
+    }
+
     fn is_busy(&self, key: Key) -> bool {
         let busy = |client: &mut ClientEntry| client.work.is_running();
         self.0.clients.with(key, busy) == Some(true)
@@ -170,6 +174,7 @@ impl Layer for Sockets {
 
     fn resume(&self, key: Key) {
         run_outputs(&self.0, key);
+        recovering::save(&self.0, key);
     }
 
     fn queued(&self) -> Vec<(Key, Message)> {

@@ -1,7 +1,6 @@
 //! The places of sessions while the object sleeps: the attachment of their WebSocket
 //! or, for those that poll, the object's SQLite.
 
-use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{ConnId, Session};
@@ -11,16 +10,11 @@ use web_sys::WebSocket;
 
 use crate::layer::Layer;
 use crate::parts::{
-    ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Row, SessionEntry, Stored,
-    attachment, read_attachment, retire, weigh,
+    ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Purpose, Row, SessionEntry,
+    Stored, attachment, read_attachment, retire, weigh,
 };
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
-
-/// The time that a polling session may be ahead of what is stored of it. A client
-/// that polls steadily needs no row: if its object were lost, so would be its poll,
-/// and it connects again.
-const SAVE_AFTER: Duration = Duration::from_millis(500);
 
 /// The layout of rows. Another number is another layout.
 const VERSION: u8 = 3;
@@ -83,15 +77,8 @@ impl Persistence<'_> {
     /// Saves a session that has changed: at once if it fits into its WebSocket's
     /// attachment, which costs nothing, otherwise soon.
     pub(super) fn save(&self, key: Key) {
-        let content_changed = self.layer.take_changed(key);
+        self.note_changes(key);
         let due = self.parts.sessions.with(key, |entry| {
-            if content_changed {
-                entry.stored.is_outdated = true;
-                if entry.stored.row == Row::Content {
-                    entry.stored.row = Row::Session;
-                }
-            }
-            entry.stored.is_outdated |= entry.session.take_changed();
             if entry.phase == Phase::Opening || !entry.stored.is_outdated {
                 return None;
             }
@@ -111,17 +98,38 @@ impl Persistence<'_> {
                 // messages that its client has already received, and without later
                 // ones.
                 self.drop_row(key);
-                self.parts.clock.save_soon(SAVE_AFTER);
+                self.parts.save_soon(key);
             }
-            Some((Some(_), _)) => self.parts.clock.save_soon(SAVE_AFTER),
+            Some((Some(_), _)) => self.parts.save_soon(key),
             None => {}
         }
     }
 
+    /// Takes in what has changed since a session was last saved.
+    fn note_changes(&self, key: Key) {
+        let content_changed = self.layer.take_changed(key);
+        self.parts.sessions.with(key, |entry| {
+            if content_changed {
+                entry.stored.is_outdated = true;
+                if entry.stored.row == Row::Content {
+                    entry.stored.row = Row::Session;
+                }
+            }
+            entry.stored.is_outdated |= entry.session.take_changed();
+        });
+    }
+
     /// Saves sessions in rows: polling ones whose poll is not being held, since a
     /// held poll keeps the object awake, and those that are too large for an
-    /// attachment.
+    /// attachment. One that has used up its budget of rows waits for it.
     pub(super) fn save_all(&self) {
+        for key in self.layer.save_all() {
+            let socket = |entry: &mut SessionEntry| entry.session.socket();
+            match self.parts.sessions.with(key, socket).flatten() {
+                Some(_) => self.save(key),
+                None => self.note_changes(key),
+            }
+        }
         let mut outdated = Vec::new();
         self.parts.sessions.try_for_each(|key, entry| {
             if entry.stored.is_outdated
@@ -132,6 +140,10 @@ impl Persistence<'_> {
             }
         });
         for key in outdated {
+            if !self.parts.may_write(key, Purpose::Change) {
+                self.parts.save_soon(key);
+                continue;
+            }
             let content = self.layer.content(key);
             let session = self.parts.sessions.with(key, |entry| {
                 let on_socket = entry.session.socket().is_some();
@@ -192,7 +204,9 @@ impl Persistence<'_> {
             content,
         };
         let bytes = versioned::encode(VERSION, &row);
-        self.parts.rows.put(key, &bytes);
+        for _ in 0..self.parts.rows.put(key, &bytes) {
+            self.parts.charge_row(key);
+        }
     }
 
     fn drop_row(&self, key: Key) {
@@ -200,6 +214,7 @@ impl Persistence<'_> {
         let row = self.parts.sessions.with(key, take);
         if row.is_some_and(|row| row != Row::None) {
             self.parts.rows.delete(key);
+            self.parts.charge_row(key);
         }
     }
 }

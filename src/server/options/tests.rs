@@ -97,6 +97,14 @@ fn ping_interval() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn max_rows() {
+    check(Engine::new().max_rows(0), "max_rows", "at least 2");
+    check(Engine::new().max_rows(1), "max_rows", "at least 2");
+    fine(Engine::new().max_rows(2));
+    fine(Engine::new().max_rows(u32::MAX));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn timeouts() {
     check(
         Engine::new().ping_timeout(Duration::ZERO),

@@ -40,7 +40,7 @@ pub(crate) struct Clock {
     soon: RefCell<Vec<(Key, Timestamp)>>,
     /// The timer for the first of them.
     soon_timer: RefCell<Option<(Timestamp, Timer)>>,
-    saving: RefCell<Option<Timer>>,
+    saving: RefCell<Option<(Timestamp, Timer)>>,
 }
 
 /// The object's alarm, as far as it is known. It outlives the object's memory.
@@ -231,21 +231,23 @@ impl Clock {
         self.arm_alarm(wanted);
     }
 
-    /// Saves what is not saved yet, this much later.
+    /// Saves what is not saved yet, this much later or earlier.
     pub(crate) fn save_soon(&self, after: Duration) {
+        let at = platform::now() + after;
         let mut saving = self.saving.borrow_mut();
-        if saving.is_some() {
+        if saving.as_ref().is_some_and(|(set, _)| *set <= at) {
             return;
         }
         let object = self.object.clone();
-        *saving = Some(Timer::new(after, move || {
+        let save = move || {
             if let Some(object) = object.upgrade() {
-                if let Some(timer) = object.clock().saving.take() {
+                if let Some((_, timer)) = object.clock().saving.take() {
                     timer.finish();
                 }
                 object.save_all();
             }
-        }));
+        };
+        *saving = Some((at, Timer::new(after, save)));
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod opening;
 mod packet;
 mod recovery_rows;
 mod requests;
+mod row_budget;
 mod rows;
 mod runner;
 mod sessions;
@@ -33,6 +34,9 @@ pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, runni
 pub(crate) use self::packet::Packet;
 pub(crate) use self::recovery_rows::RecoveryRows;
 pub(crate) use self::requests::{Kind, Parsed, Receiver, Requests};
+#[cfg(all(test, target_arch = "wasm32"))]
+pub(crate) use self::row_budget::SAVE_AFTER;
+pub(crate) use self::row_budget::{Purpose, RowBudget};
 pub(crate) use self::rows::Rows;
 pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn};
 pub(crate) use self::sessions::{Layered, Phase, Row, SessionEntry, Sessions, Source, Stored};

@@ -25,8 +25,9 @@ impl Rows {
         }
     }
 
-    /// Stores a session, in as many rows as it takes: usually one.
-    pub(crate) fn put(&self, key: Key, bytes: &[u8]) {
+    /// Stores a session, in as many rows as it takes: usually one. Returns their
+    /// number.
+    pub(crate) fn put(&self, key: Key, bytes: &[u8]) -> u32 {
         if !self.has_table.replace(true) {
             self.run(
                 "CREATE TABLE IF NOT EXISTS dormouse_saved \
@@ -48,6 +49,7 @@ impl Rows {
             "DELETE FROM dormouse_saved WHERE key = ? AND part >= ?",
             &[key, count.into()],
         );
+        count
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<Vec<u8>> {

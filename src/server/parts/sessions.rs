@@ -6,6 +6,7 @@ use std::rc::Weak;
 use dormouse_proto::engine::{ConnId, Reason, Session};
 use web_sys::WebSocket;
 
+use super::RowBudget;
 use crate::sid::Key;
 use crate::table::Table;
 
@@ -26,6 +27,7 @@ pub(crate) struct SessionEntry {
     pub(crate) phase: Phase,
     pub(crate) stored: Stored,
     weight: Weight,
+    pub(crate) row_budget: RowBudget,
 }
 
 /// The bytes that a layer has in memory of a session.
@@ -82,6 +84,7 @@ impl SessionEntry {
             phase,
             stored: Stored::default(),
             weight: Weight::default(),
+            row_budget: RowBudget::default(),
         }
     }
 

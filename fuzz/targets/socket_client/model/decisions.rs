@@ -17,13 +17,17 @@ impl Model {
             "each join has a number of its own"
         );
         let Admission {
-            id, pid, recovered, ..
+            id,
+            pid,
+            since,
+            recovered,
+            ..
         } = admission;
         let state = match self.phase {
             Phase::Open | Phase::Closing(_) => State::Asked,
             Phase::Over(reason) => State::Abandoned(reason),
         };
-        let since = recovered.as_ref().map(|it| it.since);
+        let since = recovered.as_ref().map(|it| it.since).or(since);
         let recovered = recovered.unwrap_or(RecoveredSocket {
             rooms: vec![id.clone()],
             ..RecoveredSocket::default()
@@ -218,11 +222,9 @@ impl Model {
     }
 
     pub(in super::super) fn store(&mut self, socket: &Socket) {
-        let newest = self.newest();
         let it = self.get(socket.join_id()).expect("it is there");
         assert!(std::mem::take(&mut it.unstored), "it was stored before");
-        let since = *it.since.get_or_insert(newest);
-        assert_eq!(socket.since(), Some(since));
+        assert_eq!(socket.since(), it.since);
         self.stored += 1;
     }
 

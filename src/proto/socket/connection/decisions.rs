@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
+use super::storing::Row;
 use super::{Connection, INTERNAL_ERROR, Output, Phase};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
@@ -18,6 +19,10 @@ pub struct Admission {
     pub id: String,
     /// The secret that its client can come back with, if recovery is on.
     pub pid: Option<String>,
+    /// The newest event, if recovery is on: what is sent from now on, its client may
+    /// miss. A socket whose client has come back has that of its
+    /// [stored state](RecoveredSocket::since).
+    pub since: Option<Offset>,
     /// The application's definition that it belongs to.
     pub definition: Definition,
     /// Its stored state, if its client has come back in time.
@@ -89,10 +94,14 @@ impl Connection {
         self.changed = true;
         let mut socket = Socket::new(join, namespace, admission.id, admission.definition);
         socket.pid = admission.pid;
+        socket.since = admission.since;
         if let Some(recovered) = admission.recovered {
             socket.rooms = RoomNames::new(recovered.rooms);
             socket.data = recovered.data;
             socket.since = Some(recovered.since);
+            // It names the session before, and the socket may be in other rooms when it
+            // is let in.
+            socket.row = Row::Outdated;
             socket.state = SocketState::Asked(Pending::new(recovered.missed));
         }
         // The client asked, and its session ended before this was called.
@@ -134,7 +143,6 @@ impl Connection {
             SocketState::Asked(_) | SocketState::Connected | SocketState::Leaving => return false,
         };
         socket.state = SocketState::Connected;
-        socket.unstored = socket.pid.is_some();
         self.changed = true;
         if let Phase::Open { join_by } = &mut self.phase {
             *join_by = None;
@@ -356,25 +364,7 @@ impl Connection {
     fn note_change(&mut self, join: JoinId) {
         self.changed = true;
         if let Some(socket) = self.socket_mut(join) {
-            socket.unstored = socket.is_connected() && socket.pid.is_some();
+            socket.outdate();
         }
-    }
-}
-
-/// Storing sockets for recovery.
-impl Connection {
-    /// Returns a socket whose stored form is out of date, and treats it as stored
-    /// from now on. It has to be called until there is none.
-    ///
-    /// `newest` is the offset of the newest event, which is the client's position if
-    /// the socket has only just been connected.
-    pub fn take_unstored(&mut self, newest: impl FnOnce() -> Offset) -> Option<&Socket> {
-        let socket = self.sockets.iter_mut().find(|socket| socket.unstored)?;
-        socket.unstored = false;
-        if socket.since.is_none() {
-            socket.since = Some(newest());
-            self.changed = true;
-        }
-        Some(socket)
     }
 }

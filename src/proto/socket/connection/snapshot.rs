@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::incomplete::Progress;
 use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
+use super::storing::Row;
 use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
 use crate::Timestamp;
 use crate::socket::{Decoder, Offset, Protocol, Settings};
@@ -53,6 +54,7 @@ struct SavingSocket<'a> {
     data: Option<&'a str>,
     since: Option<Offset>,
     tag: u32,
+    row: Row,
     is_connected: bool,
 }
 
@@ -66,6 +68,7 @@ struct SavedSocket {
     data: Option<String>,
     since: Option<Offset>,
     tag: u32,
+    row: Row,
     is_connected: bool,
 }
 
@@ -179,6 +182,7 @@ impl<'a> From<&'a Socket> for SavingSocket<'a> {
             data: socket.data.as_deref(),
             since: socket.since,
             tag: socket.definition.tag,
+            row: socket.row,
             is_connected: socket.is_connected(),
         }
     }
@@ -198,7 +202,7 @@ impl SavedSocket {
                 index,
                 tag: self.tag,
             },
-            unstored: false,
+            row: self.row,
             state: match self.is_connected {
                 true => SocketState::Connected,
                 false => SocketState::Asked(Pending::default()),

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::storing::Row;
 use crate::socket::{Args, Encoded, Offset, Reason};
 
 /// The maximum number of bytes held for a socket whose client does not know yet that
@@ -43,8 +44,7 @@ pub struct Socket {
     pub(in crate::socket) data: Option<String>,
     pub(in crate::socket) since: Option<Offset>,
     pub(in crate::socket) definition: Definition,
-    /// Its stored form is out of date.
-    pub(in crate::socket) unstored: bool,
+    pub(in crate::socket) row: Row,
     pub(in crate::socket) state: SocketState,
 }
 
@@ -185,7 +185,7 @@ impl Socket {
             data: None,
             since: None,
             definition,
-            unstored: false,
+            row: Row::None,
             state: SocketState::Asked(Pending::default()),
         }
     }
@@ -222,8 +222,8 @@ impl Socket {
         self.data.as_deref()
     }
 
-    /// Returns the last event before it was connected, if that is known: the
-    /// position of a client that has not received any event since.
+    /// Returns the last event before it was there, if recovery is on: the position of
+    /// a client that has not received any event since.
     pub fn since(&self) -> Option<Offset> {
         self.since
     }

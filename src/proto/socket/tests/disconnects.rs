@@ -6,7 +6,7 @@ use super::rig::{BOTH, OPENED, Rig, event};
 use super::*;
 use crate::engine;
 
-const LOST: engine::Reason = engine::Reason::TransportClose;
+pub(super) const LOST: engine::Reason = engine::Reason::TransportClose;
 
 /// The root is `#0`, connected, and `/a` is `#1`, which the application is still
 /// asked about.

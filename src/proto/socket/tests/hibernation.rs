@@ -28,10 +28,12 @@ enum Step {
     Enter(u32, &'static str),
     Leave(u32, &'static str),
     Data(u32, Option<&'static str>),
-    Store,
+    Store(Due, bool),
     Timeout(u64),
     End(engine::Reason),
 }
+
+const STORE: Step = Step::Store(Due::Unstored, true);
 
 const NAMESPACES: [&str; 3] = ["/", "/a", "/b"];
 const ROOMS: [&str; 3] = ["room", "zoo", "sid"];
@@ -51,6 +53,7 @@ const TEXTS: [&str; 10] = [
 fn step() -> impl Strategy<Value = Step> {
     let join = || 0..5_u32;
     let room = || prop::sample::select(&ROOMS[..]);
+    let due = || prop_oneof![Just(Due::Outdated), Just(Due::Unstored)];
     prop_oneof![
         8 => prop::sample::select(&TEXTS[..9]).prop_map(Step::Text),
         1 => prop::sample::select(&TEXTS[..]).prop_map(Step::Text),
@@ -63,7 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (join(), room()).prop_map(|(join, room)| Step::Enter(join, room)),
         2 => (join(), room()).prop_map(|(join, room)| Step::Leave(join, room)),
         2 => (join(), prop::option::of(Just("1"))).prop_map(|(join, data)| Step::Data(join, data)),
-        1 => Just(Step::Store),
+        1 => (due(), any::<bool>()).prop_map(|(due, may)| Step::Store(due, may)),
         1 => Just(Step::Supersede),
         1 => (0..90_000_u64).prop_map(Step::Timeout),
     ]
@@ -124,12 +127,15 @@ fn run(rig: &mut Rig, step: &Step) -> String {
                 connection.set_data(JoinId(join), data.map(Into::into))
             )
         }
-        Step::Store => {
+        Step::Store(due, may_write) => {
             let mut stored = Vec::new();
-            while let Some(socket) = connection.take_unstored(|| Offset(9)) {
-                stored.push((socket.join_id(), socket.since()));
+            while let Some(storing) = connection.poll_storing(due, may_write) {
+                stored.push(match storing {
+                    Storing::Write(socket) => (socket.join_id(), socket.since()),
+                    Storing::Delete(socket) => (socket.join_id(), None),
+                });
             }
-            format!("{stored:?}")
+            format!("{stored:?} {}", connection.is_unstored())
         }
         Step::Timeout(millis) => {
             rig.now = Timestamp::from_millis(millis);
@@ -177,12 +183,12 @@ proptest! {
         prop_assert_eq!(awake.outputs(), asleep.outputs());
         for step in &steps {
             // What is to be stored is stored before an object sleeps.
-            for step in [step, &Step::Store] {
+            for step in [step, &STORE] {
                 prop_assert_eq!(run(&mut awake, step), run(&mut asleep, step), "{:?}", step);
             }
             prop_assert_eq!(settle(&mut awake), settle(&mut asleep), "after {:?}", step);
-            run(&mut awake, &Step::Store);
-            run(&mut asleep, &Step::Store);
+            run(&mut awake, &STORE);
+            run(&mut asleep, &STORE);
             prop_assert_eq!(asleep.sleep(), "", "after {:?}", step);
             // Who stays awake is saved all the same.
             awake.connection.snapshot();
@@ -209,8 +215,8 @@ proptest! {
                 .collect();
             prop_assert_eq!(asleep.sleep(), refused.join("; "), "after {:?}", step);
             settle(&mut awake);
-            run(&mut awake, &Step::Store);
-            run(&mut asleep, &Step::Store);
+            run(&mut awake, &STORE);
+            run(&mut asleep, &STORE);
             // Who stays awake is saved all the same.
             awake.connection.snapshot();
             prop_assert_eq!(look(&awake), look(&asleep), "after {:?}", step);

@@ -103,69 +103,6 @@ fn offsets_are_for_those_who_understand_them() {
 }
 
 #[test]
-fn what_a_client_can_come_back_to_is_stored_whenever_it_changes() {
-    let take = |connection: &mut Connection| {
-        let unstored = connection.take_unstored(|| Offset(5));
-        unstored.map(|socket| (socket.join_id(), socket.since()))
-    };
-    let mut rig = Rig::joined(Protocol::V5);
-    assert_eq!(take(&mut rig.connection), None, "nobody can come back");
-    let admission = |id: &str| Admission {
-        pid: Some("pid".into()),
-        ..Admission::new(id)
-    };
-    let a = rig.connection.begin("/a", admission("a"));
-    rig.connection.enter(a, "room").unwrap();
-    rig.connection.set_data(a, Some("1".into()));
-    assert_eq!(take(&mut rig.connection), None, "it is not let in yet");
-    rig.accept(a);
-    rig.connection.take_changed();
-    let stored = Some((a, Some(Offset(5))));
-    assert_eq!(take(&mut rig.connection), stored);
-    assert!(
-        rig.connection.take_changed(),
-        "it knows now since when it is there"
-    );
-    assert_eq!(take(&mut rig.connection), None);
-    let changes: [fn(&mut Connection, JoinId); 3] = [
-        |it, a| assert_eq!(it.enter(a, "another"), Ok(true)),
-        |it, a| assert_eq!(it.leave(a, "another"), Some(true)),
-        |it, a| assert!(it.set_data(a, None)),
-    ];
-    for change in changes {
-        change(&mut rig.connection, a);
-        let unstored = rig
-            .connection
-            .take_unstored(|| panic!("that was asked before"));
-        assert_eq!(unstored.map(Socket::since), Some(Some(Offset(5))));
-        assert_eq!(take(&mut rig.connection), None);
-    }
-    assert_eq!(rig.connection.enter(a, "room"), Ok(false));
-    assert_eq!(take(&mut rig.connection), None, "nothing has changed");
-}
-
-/// Whoever is told that it has gone stores it for the last time, or forgets it.
-#[test]
-fn what_has_gone_is_not_stored_any_more() {
-    let goes: [fn(&mut Rig); 3] = [
-        |rig| drop(rig.say("1")),
-        |rig| drop(rig.disconnect(ROOT_JOIN)),
-        |rig| drop(rig.end(Ended::TransportClose)),
-    ];
-    for go in goes {
-        let mut rig = Rig::new(Protocol::V5);
-        let admission = Admission {
-            pid: Some("pid".into()),
-            ..Admission::new("sid")
-        };
-        rig.connection.begin("/", admission);
-        rig.accept(ROOT_JOIN);
-        go(&mut rig);
-        assert!(rig.connection.take_unstored(|| Offset(0)).is_none());
-    }
-}
-
-#[test]
 fn a_held_packet_is_the_one_that_others_are_sent() {
     let mut rig = Rig::new(Protocol::V5);
     let root = rig.begin("/");

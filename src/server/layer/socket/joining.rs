@@ -70,10 +70,13 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
         ),
     };
     let is_recovered = recovered.is_some();
+    // From now on, its client may miss something.
+    let since = pid.as_ref().and_then(|_| recovering::newest(cx));
     let begun = cx.clients.with(key, |client| {
         let admission = Admission {
             id,
             pid,
+            since,
             definition,
             recovered,
         };

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Args, Filter, JoinError, Route};
+use dormouse_proto::socket::{Args, Due, Filter, JoinError, Route};
 
 use super::acks::Expected;
 use super::clients::ClientEntry;
@@ -253,10 +253,11 @@ fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
     let encode = |client: &mut ClientEntry| client.connection.encode_ack(spot.join, id, args);
     let encoded = cx.clients.with(spot.session, encode);
     // Whoever is told that something is done may rely on it: what is kept for
-    // recovery is written before the acknowledgement goes out.
+    // recovery is written before the acknowledgement goes out, or its client starts
+    // over.
     if cx.recovery.is_on() {
         for key in cx.parts.turn.dirty() {
-            recovering::save(cx, key);
+            recovering::store(cx, key, Due::Unstored);
         }
     }
     encoded.flatten().is_some_and(|encoded| {

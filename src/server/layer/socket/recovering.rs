@@ -4,14 +4,14 @@
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{self, Flush};
 use dormouse_proto::socket::recovery::{Expired, RecoveryRequest, StoredSocket};
-use dormouse_proto::socket::{Args, Filter, Offset, Reason, RecoveredSocket};
+use dormouse_proto::socket::{Args, Due, Filter, Offset, Reason, RecoveredSocket, Storing};
 
 use super::clients::ClientEntry;
 use super::context::Context;
 use crate::api;
 use crate::api::ExpireContext;
 use crate::layer::called::finish;
-use crate::parts::{self, Job};
+use crate::parts::{self, Job, Purpose};
 use crate::platform;
 use crate::port::Spot;
 use crate::sid::Key;
@@ -28,7 +28,7 @@ pub(super) fn log(
 ) -> Option<Offset> {
     let now = platform::now();
     if volatile {
-        return cx.recovery.with(|rules, rows| rules.offset(rows, now));
+        return newest(cx);
     }
     let (offset, forgotten) = cx.recovery.with(|rules, rows| {
         let logged = rules.log(rows, now, namespace, filter, args);
@@ -40,63 +40,115 @@ pub(super) fn log(
     Some(offset)
 }
 
-/// Stores those of a client's sockets whose stored form is out of date.
+/// Returns the newest event, which is where a client begins to miss something.
+pub(super) fn newest(cx: &Context) -> Option<Offset> {
+    let now = platform::now();
+    cx.recovery.with(|rules, rows| rules.offset(rows, now))
+}
+
+/// Replaces rows of a client's sockets that are not true any more. Those that have
+/// no row yet are stored soon: most sockets stay, and one that does not never had a
+/// row.
 pub(super) fn save(cx: &Context, key: Key) {
     if !cx.recovery.is_on() {
         return;
     }
-    while let Some(Some((evicted, expiry))) =
-        cx.clients.with(key, |client| save_one(cx, key, client))
-    {
-        cx.parts.clock.arm_at(expiry);
-        evicted.into_iter().for_each(|socket| tell(cx, socket));
+    store(cx, key, Due::Outdated);
+    await_storing(cx, key);
+}
+
+/// Has a client's sockets stored soon that are not.
+fn await_storing(cx: &Context, key: Key) {
+    let is_unstored = |client: &mut ClientEntry| client.connection.is_unstored();
+    if cx.clients.with(key, is_unstored) == Some(true) {
+        cx.recovery.unstored.borrow_mut().insert(key, ());
+        cx.parts.save_soon(key);
     }
 }
 
-fn save_one(
-    cx: &Context,
-    key: Key,
-    client: &mut ClientEntry,
-) -> Option<(Vec<StoredSocket>, Timestamp)> {
-    // While it is connected, it does not miss anything.
-    let now = platform::now();
-    let newest = || cx.recovery.with(|rules, rows| rules.offset(rows, now));
-    let socket = client
-        .connection
-        .take_unstored(|| newest().unwrap_or_default())?;
-    let session = session(key, socket.definition().tag);
-    let since = socket.since().unwrap_or_default();
-    let stored = StoredSocket::of(&session, socket.namespace(), socket, since)?;
-    cx.recovery.with(|rules, rows| {
-        let evicted = rules.save(rows, now, &stored);
-        (evicted, rules.expiry(now))
-    })
+/// Stores the sockets that have waited for it. Returns their sessions.
+pub(super) fn save_all(cx: &Context) -> Vec<Key> {
+    let unstored = cx.recovery.unstored.take();
+    let keys: Vec<Key> = unstored.keys().collect();
+    for key in &keys {
+        store(cx, *key, Due::Unstored);
+        await_storing(cx, *key);
+    }
+    keys
+}
+
+/// Stores those of a client's sockets that are due.
+pub(super) fn store(cx: &Context, key: Key, due: Due) {
+    loop {
+        let may_write = cx.parts.may_write(key, Purpose::Change);
+        let next = |client: &mut ClientEntry| {
+            let storing = client.connection.poll_storing(due, may_write)?;
+            Some(carry_out(cx, key, storing, None))
+        };
+        match cx.clients.with(key, next).flatten() {
+            Some(stored) => settle(cx, key, stored),
+            None => return,
+        }
+    }
 }
 
 /// Stores a socket that has gone for its client to come back to, or deletes what is
 /// stored of it.
 pub(super) fn lose(cx: &Context, spot: Spot, reason: Reason) {
-    let (key, join) = (spot.session, spot.join);
+    if !cx.recovery.is_on() {
+        return;
+    }
+    let key = spot.session;
+    let may_write = cx.parts.may_write(key, Purpose::End);
+    let last = |client: &mut ClientEntry| {
+        let storing = client
+            .connection
+            .last_storing(spot.join, reason, may_write)?;
+        Some(carry_out(cx, key, storing, Some(platform::now())))
+    };
+    if let Some(stored) = cx.clients.with(key, last).flatten() {
+        settle(cx, key, stored);
+    }
+}
+
+/// The outcome of a row that was written or deleted.
+#[derive(Default)]
+struct Stored {
+    /// The sockets that gave way.
+    evicted: Vec<StoredSocket>,
+    /// When the row expires.
+    expiry: Option<Timestamp>,
+}
+
+/// Writes or deletes the row of a socket. It was `lost` at this time, if it was.
+fn carry_out(cx: &Context, key: Key, storing: Storing<'_>, lost: Option<Timestamp>) -> Stored {
     let now = platform::now();
-    let lost = cx.clients.with(key, |client| {
-        let socket = client.connection.socket(join)?;
-        let pid = socket.pid()?;
-        cx.recovery.with(|rules, rows| {
-            if !reason.is_recoverable() {
-                rules.forget(rows, pid);
-                return None;
-            }
-            let since = socket.since().unwrap_or_else(|| rules.offset(rows, now));
+    let stored = cx.recovery.with(|rules, rows| match storing {
+        Storing::Write(socket) => {
+            let since = socket.since().unwrap_or_default();
             let session = session(key, socket.definition().tag);
             let stored = StoredSocket::of(&session, socket.namespace(), socket, since)?;
-            let evicted = rules.save(rows, now, &stored.lost_at(now));
-            Some((evicted, rules.expiry(now)))
-        })?
+            let evicted = rules.save(rows, now, &StoredSocket { lost, ..stored });
+            let expiry = Some(rules.expiry(now));
+            Some(Stored { evicted, expiry })
+        }
+        Storing::Delete(socket) => {
+            rules.forget(rows, socket.pid()?);
+            None
+        }
     });
-    if let Some((evicted, expiry)) = lost.flatten() {
+    stored.flatten().unwrap_or_default()
+}
+
+fn settle(cx: &Context, key: Key, stored: Stored) {
+    cx.parts.charge_row(key);
+    if let Some(expiry) = stored.expiry {
         cx.parts.clock.arm_at(expiry);
-        evicted.into_iter().for_each(|socket| tell(cx, socket));
     }
+    stored
+        .evicted
+        .into_iter()
+        .for_each(|socket| tell(cx, socket));
 }
 
 /// A client that has come back in time.
@@ -118,14 +170,18 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
             .with(|rules, rows| rules.find(rows, now, namespace, &request))
             .flatten()
     };
-    let mut socket = find()?;
-    if socket.lost.is_none()
-        && let Some((before, _)) = read_session(&socket.session)
-        && before != key
-        && supersede(cx, before, namespace, &request.pid)
+    let mut found = find();
+    let holder = match &found {
+        Some(socket) if socket.lost.is_some() => None,
+        Some(socket) => read_session(&socket.session).map(|(key, _)| key),
+        None => unstored_holder(cx, namespace, &request.pid),
+    };
+    if let Some(holder) = holder.filter(|holder| *holder != key)
+        && supersede(cx, holder, namespace, &request.pid)
     {
-        socket = find()?;
+        found = find();
     }
+    let socket = found?;
     let now = platform::now();
     let missed = cx
         .recovery
@@ -140,6 +196,17 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
             missed,
         },
     })
+}
+
+/// Returns the session of a socket that has no row yet.
+fn unstored_holder(cx: &Context, namespace: &str, pid: &str) -> Option<Key> {
+    let has_it = |client: &mut ClientEntry| {
+        let socket = client.connection.socket_in(namespace);
+        socket.is_some_and(|socket| socket.pid() == Some(pid))
+    };
+    let unstored = cx.recovery.unstored.borrow();
+    let mut keys = unstored.keys();
+    keys.find(|key| cx.clients.with(*key, has_it) == Some(true))
 }
 
 /// Ends the session that still has the socket: its connection is dead, and nobody

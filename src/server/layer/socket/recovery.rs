@@ -12,6 +12,8 @@ use crate::api::Application;
 use crate::api::endpoint::Endpoint;
 use crate::parts::RecoveryRows;
 use crate::platform::ObjectState;
+use crate::sid::Key;
+use crate::table::Table;
 
 /// Recovery of this object's sockets, if the server has it turned on.
 pub(super) struct Recovery {
@@ -20,6 +22,8 @@ pub(super) struct Recovery {
     path: String,
     settings: Option<recovery::Settings>,
     skips_middlewares: bool,
+    /// The sessions with sockets that are not stored yet.
+    pub(super) unstored: RefCell<Table<Key, ()>>,
     /// Opened when it is first needed.
     opened: RefCell<Option<(recovery::Recovery, RecoveryRows)>>,
 }
@@ -39,6 +43,7 @@ impl Recovery {
             path: options.path.clone(),
             settings: recovery.map(|recovery| recovery.settings(max_missed)),
             skips_middlewares: recovery.is_some_and(|recovery| recovery.skip_middlewares),
+            unstored: RefCell::default(),
             opened: RefCell::default(),
         }
     }

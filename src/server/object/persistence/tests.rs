@@ -9,7 +9,7 @@ use crate::in_browser::object::{FakeObject, SERVER, key, object, object_on};
 use crate::in_browser::platform::{self, done, take_statements};
 use crate::in_browser::time::Time;
 use crate::options::Options;
-use crate::parts::Kind;
+use crate::parts::{Kind, SAVE_AFTER};
 use crate::platform::now;
 
 /// An object, and the layer of its sessions.
@@ -164,6 +164,30 @@ fn a_session_that_polls_is_saved_a_moment_later() {
     assert_eq!(rig.statements(), "", "nothing has changed");
     rig.keep(1, b"other".to_vec());
     assert_eq!(rig.statements(), "DELETE", "it is no longer true");
+}
+
+#[wasm_bindgen_test]
+fn a_client_that_has_used_up_its_rows_waits_for_more() {
+    let time = Time::stop();
+    let rig = Rig::new();
+    rig.add_in_row(1);
+    for _ in 0..28 {
+        rig.object.parts.charge_row(key(1));
+    }
+    time.advance(SAVE_AFTER);
+    rig.statements();
+    rig.keep(1, b"changed".to_vec());
+    assert_eq!(rig.statements(), "DELETE", "it is not true any more");
+    assert_eq!(time.timers(), [SAVE_AFTER], "that was the last but none");
+    time.advance(SAVE_AFTER / 5);
+    rig.persistence().save_all();
+    assert_eq!(rig.statements(), "");
+    assert!(rig.stored(1).is_outdated);
+    assert_eq!(time.timers().len(), 1, "it is looked at again");
+    time.advance(2 * SAVE_AFTER);
+    rig.persistence().save_all();
+    assert_eq!(rig.statements(), "INSERT,DELETE");
+    assert!(!rig.stored(1).is_outdated);
 }
 
 #[wasm_bindgen_test]

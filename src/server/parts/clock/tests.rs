@@ -298,12 +298,25 @@ fn what_is_unsaved_is_saved_once() {
     let object = sleeping();
     let clock = &object.parts.clock;
     clock.save_soon(SECOND);
-    clock.save_soon(SECOND / 2);
+    clock.save_soon(2 * SECOND);
     time.advance(SECOND / 2);
     assert_eq!(object.take_heard(), "");
-    time.advance(SECOND);
+    time.advance(SECOND / 2);
     assert_eq!(object.take_heard(), "save all");
     clock.save_soon(SECOND);
+    time.advance(SECOND);
+    assert_eq!(object.take_heard(), "save all");
+    assert_eq!(seconds(&time), NO_TIMER);
+}
+
+#[wasm_bindgen_test]
+fn what_must_not_wait_is_saved_before_what_must() {
+    let time = Time::stop();
+    let object = sleeping();
+    let clock = &object.parts.clock;
+    clock.save_soon(3 * SECOND);
+    clock.save_soon(SECOND);
+    assert_eq!(seconds(&time), [1], "one timer is enough");
     time.advance(SECOND);
     assert_eq!(object.take_heard(), "save all");
     assert_eq!(seconds(&time), NO_TIMER);
