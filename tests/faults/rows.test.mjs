@@ -22,8 +22,8 @@ const damages = {
 
 /** The rows of a table, as the application sees them. */
 class Table {
-  constructor(member, name, condition) {
-    Object.assign(this, { member, name, condition });
+  constructor(member, name, condition, column = 'bytes') {
+    Object.assign(this, { member, name, condition, column });
   }
 
   async #run(statement) {
@@ -38,10 +38,10 @@ class Table {
   }
 
   async damage(damage) {
-    const rows = await this.#run(`SELECT HEX(bytes) AS bytes FROM ${this.name} WHERE ${this.condition}`);
+    const rows = await this.#run(`SELECT HEX(${this.column}) AS bytes FROM ${this.name} WHERE ${this.condition}`);
     assert.equal(rows.length, 1);
     const [{ bytes }] = rows;
-    await this.#run(`UPDATE ${this.name} SET bytes = X'${damage(bytes)}' WHERE ${this.condition}`);
+    await this.#run(`UPDATE ${this.name} SET ${this.column} = X'${damage(bytes)}' WHERE ${this.condition}`);
   }
 }
 
@@ -63,19 +63,22 @@ describe('recovery', workerOnly, () => {
   for (const [what, damage] of Object.entries(damages)) {
     test(`a socket's row ${what}: its client starts over`, async () => {
       const { namespace, witness, old, auth } = await away();
-      const table = new Table(witness, 'dormouse_recovery_sockets', `pid = '${auth.pid}'`);
+      const table = new Table(witness, 'dormouse_kept_sockets', `pid = '${auth.pid}'`);
       await table.damage(damage);
       await assertFresh(server, old, await comeBack(open, namespace, auth));
       assert.equal(await table.count(), 0);
     });
 
-    test(`an event's row ${what}: who has missed it starts over`, async () => {
-      const { namespace, witness, old, auth } = await away();
-      assert.deepEqual(await witness.ask('cast', {}, 'news', 'missed'), ['ok']);
-      const table = new Table(witness, 'dormouse_recovery_events', `namespace = '${namespace}' AND offset = (SELECT MAX(offset) FROM dormouse_recovery_events)`);
-      await table.damage(damage);
-      await assertFresh(server, old, await comeBack(open, namespace, auth));
-    });
+    for (const column of ['head', 'content']) {
+      test(`an event's ${column} ${what}: who has missed it starts over`, async () => {
+        const { namespace, witness, old, auth } = await away();
+        assert.deepEqual(await witness.ask('cast', {}, 'news', 'missed'), ['ok']);
+        const newest = `namespace = '${namespace}' AND offset = (SELECT MAX(offset) FROM dormouse_logged_events)`;
+        const table = new Table(witness, 'dormouse_logged_events', newest, column);
+        await table.damage(damage);
+        await assertFresh(server, old, await comeBack(open, namespace, auth));
+      });
+    }
   }
 });
 

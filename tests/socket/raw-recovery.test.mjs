@@ -4,9 +4,9 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { freshNamespace } from '../harness/socket/client.mjs';
+import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
 import { encodePacket } from '../harness/socket/packet.mjs';
-import { comeBack, heard, lose, ticket } from '../harness/socket/recovery.mjs';
+import { assertFresh, comeBack, heard, lose, ticket } from '../harness/socket/recovery.mjs';
 import { emitFromElsewhere } from '../harness/socket/routes.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, target, workerOnly } from '../harness/target.mjs';
@@ -311,3 +311,49 @@ const recovering = ({ open, member }) => {
 
 describe('offsets', () => eachWay(server, offsets, { path }));
 describe('coming back', () => eachWay(server, recovering, { path }));
+
+// A row holds 2 MB on the platform, and half of `max_buffered` is 2 MiB.
+describe('an event larger than a row', workerOnly, () => {
+  const open = () => openClient(server, { path });
+  const photo = (number) => Buffer.alloc(990_000, number);
+
+  /** Two who are away, one of them in the room, and one who speaks. */
+  const away = async () => {
+    const namespace = freshNamespace();
+    const member = () => openMember(server, { path, namespace });
+    const [inside, outside, speaker] = [await member(), await member(), await member()];
+    await inside.ask('join', 'room');
+    const gone = [];
+    for (const member of [inside, outside]) {
+      gone.push({ member, holds: await ticket(member) });
+      await lose(server, member);
+    }
+    return { namespace, inside: gone[0], outside: gone[1], speaker };
+  };
+
+  const tell = async ({ namespace, speaker }, photos) => {
+    const data = ['cast', { to: ['room'] }, 'photos', ...photos];
+    await speaker.client.send(...encodePacket(2, { namespace, data, id: 7 }));
+    await speaker.client.packet();
+    await speaker.ask('cast', {}, 'after');
+  };
+
+  test('is recovered', async () => {
+    const all = await away();
+    await tell(all, [photo(1), photo(2)]);
+    const back = await comeBack(open, all.namespace, all.inside.holds);
+    assert.equal(back.sid, all.inside.member.id);
+    const [photos, after] = back.missed.map((data) => data.slice(0, -1));
+    assert.deepEqual(photos, ['photos', photo(1), photo(2)]);
+    assert.deepEqual(after, ['after']);
+  });
+
+  test('and than what a client can be sent at once: those it was for start over, nobody else', async () => {
+    const all = await away();
+    await tell(all, Array.from({ length: 9 }, (_, index) => photo(index)));
+    await assertFresh(server, all.inside.member, await comeBack(open, all.namespace, all.inside.holds));
+    const back = await comeBack(open, all.namespace, all.outside.holds);
+    assert.equal(back.sid, all.outside.member.id);
+    assert.deepEqual(back.missed.map((data) => data.slice(0, -1)), [['after']]);
+  });
+});

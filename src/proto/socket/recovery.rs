@@ -37,7 +37,9 @@ use crate::Timestamp;
 
 pub use self::offset::Offset;
 pub use self::rows::StoredSocket;
-pub use self::store::{EventRow, Failed, Number, SocketRow, Store, Usage};
+pub use self::store::{
+    EventHead, Failed, Holder, NewEvent, NewSocket, Number, SocketRow, Store, Usage,
+};
 
 /// The number of bytes of rows that are read at once.
 const PAGE: usize = 256 << 10;
@@ -49,7 +51,8 @@ pub struct Settings {
     /// minutes.
     pub max_disconnection: Duration,
     /// The maximum number of events. Past it the oldest go. It may be exceeded by a
-    /// hundred, since an instance does not count at once. Default: 10,000.
+    /// hundred, since an instance does not count at once. An event counts as often as
+    /// it takes rows. Default: 10,000.
     pub max_events: u64,
     /// The maximum size of all events. Past it the oldest go. Default: 64 MiB.
     pub max_bytes: u64,
@@ -60,12 +63,15 @@ pub struct Settings {
     /// The maximum size of all sockets. Default: 64 MiB.
     pub max_socket_bytes: u64,
     /// The maximum size of what a client can have missed, as it is sent all of that
-    /// at once. Default: 2 MiB.
+    /// at once. Of a single event that is larger, only whom it was for is stored, and
+    /// these start over. Default: 2 MiB.
     pub max_missed: usize,
-    /// The maximum size of a row with all its columns. A socket that is larger is
-    /// not stored. Of an event only whom it was for is, and these start over.
-    /// Default: 1,900,000 bytes.
+    /// The maximum size of a row with all its columns. An event that is larger takes
+    /// several; a socket that is larger is not stored. Default: 1,900,000 bytes.
     pub max_row: usize,
+    /// The application wants to be told of [expired](Expired::sockets) sockets.
+    /// Otherwise they are deleted without being read. Default: `true`.
+    pub tells_of_expired: bool,
 }
 
 impl Default for Settings {
@@ -78,6 +84,7 @@ impl Default for Settings {
             max_socket_bytes: 64 << 20,
             max_missed: 2 << 20,
             max_row: 1_900_000,
+            tells_of_expired: true,
         }
     }
 }
@@ -142,7 +149,8 @@ impl core::error::Error for NotStored {}
 /// The outcome of [`Recovery::expire`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expired {
-    /// The sockets whose clients can no longer come back.
+    /// The sockets whose clients can no longer come back, if the application is to be
+    /// told of them.
     pub sockets: Vec<StoredSocket>,
     /// The time to call it again at, if nothing is stored before. It may have passed:
     /// then there is more to delete at once.
@@ -182,8 +190,8 @@ impl Recovery {
 
     /// Stores an event before it is sent, and returns its offset.
     ///
-    /// An event that is larger than a row or than what a client can be sent at once
-    /// takes recovery away from those it was for, and from nobody else.
+    /// An event that is larger than what a client can be sent at once takes recovery
+    /// away from those it was for, and from nobody else.
     ///
     /// # Errors
     ///
@@ -280,7 +288,7 @@ impl Recovery {
         missed.ok().flatten()
     }
 
-    /// Deletes what has expired: events, and a page of sockets. Also marks sockets
+    /// Deletes what has expired: events and sockets. Also marks sockets
     /// as lost that were cut off without a word, which are those that no session has
     /// any more according to `is_held`.
     ///
@@ -289,7 +297,7 @@ impl Recovery {
         &mut self,
         store: &mut dyn Store,
         now: Timestamp,
-        is_held: &mut dyn FnMut(&StoredSocket) -> bool,
+        is_held: &mut dyn FnMut(&Holder) -> bool,
     ) -> Expired {
         let mut sockets = Vec::new();
         let next = self.try_expire(store, now, is_held, &mut sockets);
@@ -302,7 +310,7 @@ impl Recovery {
         &mut self,
         store: &mut dyn Store,
         now: Timestamp,
-        is_held: &mut dyn FnMut(&StoredSocket) -> bool,
+        is_held: &mut dyn FnMut(&Holder) -> bool,
         expired: &mut Vec<StoredSocket>,
     ) -> Result<Option<Timestamp>, Failed> {
         let (settings, sockets) = (&self.settings, &mut self.sockets);

@@ -19,6 +19,7 @@ mod extract;
 pub mod handler;
 mod namespace;
 mod pattern;
+mod recovery;
 mod server;
 mod socket;
 
@@ -28,7 +29,8 @@ pub use self::broadcast::{Acks, Broadcast, EmitError, Io, RemoteSocket, RoomName
 pub use self::event::Event;
 pub use self::extract::{Auth, EventName, Expired, Recovered, State};
 pub use self::namespace::{Group, Namespace};
-pub use self::server::{JoinRequest, Recovery, Server};
+pub use self::recovery::Recovery;
+pub use self::server::{JoinRequest, Server};
 pub use self::socket::{Socket, Timed};
 
 pub(crate) use self::context::{

@@ -6,12 +6,13 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::Transport;
-use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings, recovery};
+use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
 use serde::de::DeserializeOwned;
 
 use super::States;
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
+use super::recovery::Recovery;
 use crate::api::endpoint::{self, Admit, Endpoint};
 use crate::log::Level;
 use crate::options::{ConfigError, Cookie, Options, Origins, option_methods};
@@ -136,6 +137,12 @@ impl Application {
     pub(crate) fn handlers(&self, definition: u16) -> Option<Rc<NamespaceHandlers>> {
         let definition = self.definitions.get(usize::from(definition))?;
         Some(definition.handlers.clone())
+    }
+
+    /// Returns whether any namespace wants to know of sockets that have expired.
+    pub(crate) fn tells_of_expired(&self) -> bool {
+        let mut all = self.definitions.iter();
+        all.any(|definition| definition.handlers.on_expired.is_some())
     }
 
     /// Returns the value of a placeholder in a namespace's name.
@@ -496,115 +503,6 @@ impl fmt::Debug for Server {
         f.debug_struct("Server")
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// Connection state recovery: a client that was cut off and comes back in time gets
-/// its socket back, with id, rooms and data, and the events it has missed.
-///
-/// It survives sleep, crashes and deploys, and works any number of times. It costs a
-/// row in the object's storage for each event that is sent without an
-/// acknowledgement, and one whenever a socket connects, goes, or changes its rooms
-/// or data, but no more than [`max_rows`](Server::max_rows) of these. Volatile events, and those with an acknowledgement, are not recovered.
-///
-/// A client that left, that the application disconnected, or that sent a malformed
-/// packet starts over. So do clients of protocol 4, which do not support recovery,
-/// and clients that have missed an event that is not stored any more. What a version
-/// of Dormouse with another storage layout has stored is not read: after such a
-/// deploy, clients start over.
-///
-/// ```
-/// use core::time::Duration;
-/// use dormouse::{Recovered, Recovery, Server, Socket};
-///
-/// let server = Server::new()
-///     .recovery(Recovery::default().max_disconnection(Duration::from_secs(300)))
-///     .namespace("/", |namespace| {
-///         namespace.on_connect(async |socket: Socket, Recovered(recovered): Recovered| {
-///             if !recovered {
-///                 socket.join("news").await?;
-///             }
-///             Ok::<(), dormouse::EmitError>(())
-///         })
-///     });
-/// # let _ = server;
-/// ```
-#[derive(Clone, Debug)]
-pub struct Recovery {
-    pub(crate) max_disconnection: Duration,
-    pub(crate) skip_middlewares: bool,
-    pub(crate) max_events: u64,
-    pub(crate) max_bytes: u64,
-}
-
-impl Default for Recovery {
-    fn default() -> Self {
-        Self {
-            max_disconnection: Duration::from_secs(120),
-            skip_middlewares: true,
-            max_events: 10_000,
-            max_bytes: 64 << 20,
-        }
-    }
-}
-
-impl Recovery {
-    /// Sets how long a client may be away. Events are kept for as long. Default: 2
-    /// minutes.
-    pub fn max_disconnection(mut self, duration: Duration) -> Self {
-        self.max_disconnection = duration;
-        self
-    }
-
-    /// Sets whether a client that has come back skips the namespace's middlewares.
-    /// Default: `true`.
-    pub fn skip_middlewares(mut self, skip: bool) -> Self {
-        self.skip_middlewares = skip;
-        self
-    }
-
-    /// Sets how many events are kept in one object. Beyond that the oldest go, and a
-    /// client that has missed one of them starts over. Default: 10,000.
-    pub fn max_events(mut self, count: u64) -> Self {
-        self.max_events = count;
-        self
-    }
-
-    /// Sets how many bytes of events are kept in one object. Beyond that the oldest
-    /// go. A client that has missed more than half of what it can be sent at once
-    /// (`max_buffered` or `max_unproven`, whichever is smaller) starts over.
-    /// Default: 64 MiB.
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
-    /// Returns the core's settings. `max_missed` is how much a client can be sent at
-    /// once.
-    pub(crate) fn settings(&self, max_missed: usize) -> recovery::Settings {
-        recovery::Settings {
-            max_disconnection: self.max_disconnection,
-            max_events: self.max_events,
-            max_bytes: self.max_bytes,
-            max_missed,
-            ..recovery::Settings::default()
-        }
-    }
-
-    fn check(&self, options: &Options) -> Result<(), ConfigError> {
-        let too_little = self.max_disconnection.is_zero()
-            || self.max_events == 0
-            || self.max_bytes < options.settings.max_payload as u64;
-        if too_little {
-            return Err(ConfigError {
-                endpoint: options.path.clone(),
-                option: "recovery",
-                remedy: "max_disconnection and max_events must be over 0, and max_bytes at least \
-                         max_payload"
-                    .to_owned(),
-            });
-        }
-        Ok(())
     }
 }
 

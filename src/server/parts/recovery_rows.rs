@@ -12,22 +12,28 @@
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::socket::Offset;
-use dormouse_proto::socket::recovery::{EventRow, Failed, Number, SocketRow, Store, Usage};
+use dormouse_proto::socket::recovery::{
+    EventHead, Failed, Holder, NewEvent, NewSocket, Number, SocketRow, Store, Usage,
+};
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::platform::ObjectState;
 
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 7] = [
     // The rows of these had no version, and named namespaces by numbers.
     "DROP TABLE IF EXISTS dormouse_events",
     "DROP TABLE IF EXISTS dormouse_sockets",
-    "CREATE TABLE IF NOT EXISTS dormouse_recovery_events \
-     (offset INTEGER PRIMARY KEY, namespace TEXT, bytes BLOB)",
+    // An event of these had to fit into a row, and was read to learn whom it was for.
+    "DROP TABLE IF EXISTS dormouse_recovery_events",
+    "DROP TABLE IF EXISTS dormouse_recovery_sockets",
     // The columns that are searched come before the bytes, of which there may be
     // many.
-    "CREATE TABLE IF NOT EXISTS dormouse_recovery_sockets \
-     (pid TEXT PRIMARY KEY, namespace TEXT, lost INTEGER, bytes BLOB) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS dormouse_logged_events \
+     (offset INTEGER PRIMARY KEY, namespace TEXT, head BLOB, content BLOB)",
+    "CREATE TABLE IF NOT EXISTS dormouse_kept_sockets \
+     (pid TEXT PRIMARY KEY, namespace TEXT, lost INTEGER, session BLOB, bytes BLOB) \
+     WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS dormouse_numbers (name INTEGER PRIMARY KEY, value INTEGER)",
 ];
 
@@ -36,43 +42,43 @@ const PUT_NUMBER: &str = "INSERT OR REPLACE INTO dormouse_numbers VALUES (?, ?)"
 const KEEP_NUMBER: &str = "INSERT OR IGNORE INTO dormouse_numbers VALUES (?, ?)";
 const DELETE_NUMBER: &str = "DELETE FROM dormouse_numbers WHERE name = ?";
 
-const APPEND_EVENT: &str = "INSERT INTO dormouse_recovery_events VALUES (?, ?, ?)";
-const EVENTS: Page = Page {
-    sizes: "SELECT LENGTH(bytes) FROM dormouse_recovery_events \
+const APPEND_EVENT: &str = "INSERT INTO dormouse_logged_events VALUES (?, ?, ?, ?)";
+const EVENT_HEADS: Page = Page {
+    sizes: "SELECT LENGTH(head) FROM dormouse_logged_events \
             WHERE namespace = ? AND offset > ? ORDER BY offset LIMIT ?",
-    rows: "SELECT offset, bytes FROM dormouse_recovery_events \
+    rows: "SELECT offset, head FROM dormouse_logged_events \
            WHERE namespace = ? AND offset > ? ORDER BY offset LIMIT ?",
 };
-const EVENT_SIZES: &str = "SELECT offset, LENGTH(bytes) FROM dormouse_recovery_events \
-                           WHERE offset > ? ORDER BY offset LIMIT ?";
-const NEWEST_EVENT: &str = "SELECT MAX(offset) FROM dormouse_recovery_events";
-const NEWEST_EVENT_BEFORE: &str =
-    "SELECT MAX(offset) FROM dormouse_recovery_events WHERE offset < ?";
-const EVENT_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_recovery_events";
-const DELETE_EVENTS: &str = "DELETE FROM dormouse_recovery_events WHERE offset <= ?";
+const EVENT_CONTENTS: &str = "SELECT offset, content FROM dormouse_logged_events \
+                              WHERE offset IN (SELECT value FROM json_each(?)) \
+                              ORDER BY offset";
+const EVENT_SIZES: &str = "SELECT offset, LENGTH(head) + LENGTH(content) \
+                           FROM dormouse_logged_events WHERE offset > ? ORDER BY offset LIMIT ?";
+const NEWEST_EVENT: &str = "SELECT MAX(offset) FROM dormouse_logged_events";
+const NEWEST_EVENT_BEFORE: &str = "SELECT MAX(offset) FROM dormouse_logged_events WHERE offset < ?";
+const EVENT_USAGE: &str =
+    "SELECT COUNT(*), SUM(LENGTH(head) + LENGTH(content)) FROM dormouse_logged_events";
+const DELETE_EVENTS: &str = "DELETE FROM dormouse_logged_events WHERE offset <= ?";
 
-const PUT_SOCKET: &str = "INSERT OR REPLACE INTO dormouse_recovery_sockets VALUES (?, ?, ?, ?)";
-const SOCKET: &str = "SELECT pid, namespace, lost, bytes FROM dormouse_recovery_sockets \
+const PUT_SOCKET: &str = "INSERT OR REPLACE INTO dormouse_kept_sockets VALUES (?, ?, ?, ?, ?)";
+const SOCKET: &str = "SELECT pid, namespace, lost, session, bytes FROM dormouse_kept_sockets \
                       WHERE pid = ? AND namespace = ?";
-const LOSE_SOCKET: &str = "UPDATE dormouse_recovery_sockets SET lost = ? WHERE pid = ?";
-const DELETE_SOCKET: &str = "DELETE FROM dormouse_recovery_sockets WHERE pid = ?";
-const DELETE_SOCKETS: &str = "DELETE FROM dormouse_recovery_sockets";
+const LOSE_SOCKET: &str = "UPDATE dormouse_kept_sockets SET lost = ? WHERE pid = ?";
+const DELETE_SOCKET: &str = "DELETE FROM dormouse_kept_sockets WHERE pid = ?";
+const DELETE_SOCKETS: &str = "DELETE FROM dormouse_kept_sockets";
 const LOST_SOCKETS: Page = Page {
-    sizes: "SELECT LENGTH(bytes) FROM dormouse_recovery_sockets \
+    sizes: "SELECT LENGTH(bytes) FROM dormouse_kept_sockets \
             WHERE lost < ? ORDER BY lost, pid LIMIT ?",
-    rows: "SELECT pid, namespace, lost, bytes FROM dormouse_recovery_sockets \
+    rows: "SELECT pid, namespace, lost, session, bytes FROM dormouse_kept_sockets \
            WHERE lost < ? ORDER BY lost, pid LIMIT ?",
 };
+const DELETE_LOST_SOCKETS: &str = "DELETE FROM dormouse_kept_sockets WHERE lost < ?";
 const HAS_CONNECTED_SOCKETS: &str =
-    "SELECT 1 FROM dormouse_recovery_sockets WHERE lost IS NULL LIMIT 1";
-const CONNECTED_SOCKETS: Page = Page {
-    sizes: "SELECT LENGTH(bytes) FROM dormouse_recovery_sockets \
-            WHERE lost IS NULL AND pid > ? ORDER BY pid LIMIT ?",
-    rows: "SELECT pid, namespace, lost, bytes FROM dormouse_recovery_sockets \
-           WHERE lost IS NULL AND pid > ? ORDER BY pid LIMIT ?",
-};
-const EARLIEST_LOSS: &str = "SELECT MIN(lost) FROM dormouse_recovery_sockets";
-const SOCKET_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_recovery_sockets";
+    "SELECT 1 FROM dormouse_kept_sockets WHERE lost IS NULL LIMIT 1";
+const CONNECTED_SOCKETS: &str = "SELECT pid, namespace, session FROM dormouse_kept_sockets \
+                                 WHERE lost IS NULL AND pid > ? ORDER BY pid LIMIT ?";
+const EARLIEST_LOSS: &str = "SELECT MIN(lost) FROM dormouse_kept_sockets";
+const SOCKET_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_kept_sockets";
 
 /// The maximum number of rows in a page, however small they are.
 const PAGE: usize = 1_000;
@@ -177,16 +183,6 @@ impl RecoveryRows {
         }
         self.run(page.rows, &limited(count.max(1)))
     }
-
-    fn sockets(
-        &self,
-        page: &Page,
-        bindings: &[JsValue],
-        max_bytes: usize,
-    ) -> Result<Vec<SocketRow>, Failed> {
-        let rows = self.page(page, bindings, max_bytes)?;
-        Ok(rows.iter().map(socket).collect())
-    }
 }
 
 fn value(number: u64) -> JsValue {
@@ -218,7 +214,8 @@ fn socket(row: &Array) -> SocketRow {
         pid: text(row, 0),
         namespace: text(row, 1),
         lost: number(row, 2).map(Timestamp::from_millis),
-        bytes: bytes(row, 3),
+        session: bytes(row, 3),
+        bytes: bytes(row, 4),
     }
 }
 
@@ -235,28 +232,37 @@ impl Store for RecoveryRows {
         self.write(DELETE_NUMBER, &[name(number).into()])
     }
 
-    fn append_event(
-        &mut self,
-        offset: Offset,
-        namespace: &str,
-        bytes: &[u8],
-    ) -> Result<(), Failed> {
-        let row = [value(offset.0), namespace.into(), blob(bytes)];
+    fn append_event(&mut self, offset: Offset, row: NewEvent<'_>) -> Result<(), Failed> {
+        let row = [
+            value(offset.0),
+            row.namespace.into(),
+            blob(row.head),
+            blob(row.content),
+        ];
         self.write(APPEND_EVENT, &row)
     }
 
-    fn events(
+    fn event_heads(
         &self,
         namespace: &str,
         after: Offset,
         max_bytes: usize,
-    ) -> Result<Vec<EventRow>, Failed> {
-        let rows = self.page(&EVENTS, &[namespace.into(), value(after.0)], max_bytes)?;
-        let event = |row| EventRow {
+    ) -> Result<Vec<EventHead>, Failed> {
+        let bindings = [namespace.into(), value(after.0)];
+        let rows = self.page(&EVENT_HEADS, &bindings, max_bytes)?;
+        let head = |row| EventHead {
             offset: Offset(number(row, 0).unwrap_or_default()),
-            bytes: bytes(row, 1),
+            head: bytes(row, 1),
         };
-        Ok(rows.iter().map(event).collect())
+        Ok(rows.iter().map(head).collect())
+    }
+
+    fn event_contents(&self, offsets: &[Offset]) -> Result<Vec<(Offset, Vec<u8>)>, Failed> {
+        let offsets: Vec<String> = offsets.iter().map(ToString::to_string).collect();
+        let offsets = format!("[{}]", offsets.join(","));
+        let rows = self.run(EVENT_CONTENTS, &[offsets.into()])?;
+        let content = |row| (Offset(number(row, 0).unwrap_or_default()), bytes(row, 1));
+        Ok(rows.iter().map(content).collect())
     }
 
     fn event_sizes(&self, after: Offset, count: usize) -> Result<Vec<(Offset, u64)>, Failed> {
@@ -285,14 +291,14 @@ impl Store for RecoveryRows {
         self.write(DELETE_EVENTS, &[value(up_to.0)])
     }
 
-    fn put_socket(
-        &mut self,
-        pid: &str,
-        namespace: &str,
-        lost: Option<Timestamp>,
-        bytes: &[u8],
-    ) -> Result<(), Failed> {
-        let row = [pid.into(), namespace.into(), time(lost), blob(bytes)];
+    fn put_socket(&mut self, socket: NewSocket<'_>) -> Result<(), Failed> {
+        let row = [
+            socket.pid.into(),
+            socket.namespace.into(),
+            time(socket.lost),
+            blob(socket.session),
+            blob(socket.bytes),
+        ];
         self.write(PUT_SOCKET, &row)
     }
 
@@ -314,15 +320,26 @@ impl Store for RecoveryRows {
     }
 
     fn lost_sockets(&self, before: Timestamp, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
-        self.sockets(&LOST_SOCKETS, &[time(Some(before))], max_bytes)
+        let rows = self.page(&LOST_SOCKETS, &[time(Some(before))], max_bytes)?;
+        Ok(rows.iter().map(socket).collect())
+    }
+
+    fn delete_lost_sockets(&mut self, before: Timestamp) -> Result<(), Failed> {
+        self.write(DELETE_LOST_SOCKETS, &[time(Some(before))])
     }
 
     fn has_connected_sockets(&self) -> Result<bool, Failed> {
         Ok(!self.run(HAS_CONNECTED_SOCKETS, &[])?.is_empty())
     }
 
-    fn connected_sockets(&self, after: &str, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
-        self.sockets(&CONNECTED_SOCKETS, &[after.into()], max_bytes)
+    fn connected_sockets(&self, after: &str, count: usize) -> Result<Vec<Holder>, Failed> {
+        let rows = self.run(CONNECTED_SOCKETS, &[after.into(), value(count as u64)])?;
+        let holder = |row| Holder {
+            pid: text(row, 0),
+            namespace: text(row, 1),
+            session: bytes(row, 2),
+        };
+        Ok(rows.iter().map(holder).collect())
     }
 
     fn earliest_loss(&self) -> Result<Option<Timestamp>, Failed> {

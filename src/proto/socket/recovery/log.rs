@@ -16,9 +16,11 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::rows::LoggedEvent;
+use super::rows::{self, Content, Head};
 use super::store::Tally;
-use super::{Failed, Number, Offset, PAGE, Settings, Store, StoredSocket, Usage};
+use super::{
+    EventHead, Failed, NewEvent, Number, Offset, PAGE, Settings, Store, StoredSocket, Usage,
+};
 use crate::Timestamp;
 use crate::socket::{Args, Filter};
 
@@ -105,24 +107,50 @@ impl Log {
         (namespace, filter, args): (&str, &Filter, &Args<'_>),
     ) -> Result<Offset, Failed> {
         self.mend(store, now)?;
-        let Some(bytes) = encode(settings, namespace, filter, args) else {
+        // The size is checked before a copy is made.
+        let content = (args.bytes() <= settings.max_missed).then(|| rows::encode_args(args));
+        let content = content.as_deref().map(|bytes| (bytes, args.bytes()));
+        let Some(Layout { head, first, rest }) = lay_out(settings, namespace, filter, content)
+        else {
             return Ok(self.last());
         };
         let offset = self.next(now)?;
-        store.append_event(offset, namespace, &bytes)?;
-        self.last = offset.0;
-        let one = Usage {
-            count: 1,
-            bytes: bytes.len() as u64,
+        let row = NewEvent {
+            namespace,
+            head: &head,
+            content: first,
         };
-        self.tally.add(one);
-        self.since_prune += 1;
+        self.append_row(store, offset, row)?;
+        for content in rest.chunks(settings.max_row) {
+            let next = Offset(self.last.checked_add(1).ok_or(Failed)?);
+            let row = NewEvent {
+                content,
+                ..NewEvent::default()
+            };
+            self.append_row(store, next, row)?;
+        }
         let is_due = self.tally.is_due(Usage::default(), settings.events());
         if is_due || self.since_prune >= super::store::COUNT_EVERY {
             // The event is stored, even if this fails.
             let _ = self.prune(store, settings, now);
         }
         Ok(offset)
+    }
+
+    fn append_row(
+        &mut self,
+        store: &mut dyn Store,
+        offset: Offset,
+        row: NewEvent<'_>,
+    ) -> Result<(), Failed> {
+        store.append_event(offset, row)?;
+        self.last = offset.0;
+        self.tally.add(Usage {
+            count: 1,
+            bytes: (row.head.len() + row.content.len()) as u64,
+        });
+        self.since_prune += 1;
+        Ok(())
     }
 
     /// Deletes events that are too old, and the oldest where there are too many.
@@ -215,63 +243,172 @@ impl Log {
         if offset.0 < self.pruned || offset.0 > self.last {
             return Ok(None);
         }
-        let (mut missed, mut bytes, mut after) = (Vec::new(), 0, offset);
-        loop {
-            let page = store.events(&socket.namespace, after, PAGE)?;
-            if page.is_empty() {
-                return Ok(Some(missed));
+        let Some(wanted) = self.wanted(store, settings, socket, offset)? else {
+            return Ok(None);
+        };
+        let mut missed = Vec::with_capacity(wanted.len());
+        for batch in batches(&wanted) {
+            for (offset, args) in read(store, batch)? {
+                let Some(args) = args else {
+                    self.delete(store, offset)?;
+                    return Ok(None);
+                };
+                missed.push((offset, args));
             }
-            for row in page {
-                if row.offset <= after {
+        }
+        Ok(Some(missed))
+    }
+
+    /// Finds what a socket has missed, without reading it. Returns `None` if it is too
+    /// much.
+    fn wanted(
+        &mut self,
+        store: &mut dyn Store,
+        settings: &Settings,
+        socket: &StoredSocket,
+        mut after: Offset,
+    ) -> Result<Option<Vec<Wanted>>, Failed> {
+        let (mut wanted, mut bytes) = (Vec::new(), 0_u64);
+        loop {
+            let page = store.event_heads(&socket.namespace, after, PAGE)?;
+            if page.is_empty() {
+                return Ok(Some(wanted));
+            }
+            for EventHead { offset, head } in page {
+                if offset <= after {
                     return Err(Failed);
                 }
-                after = row.offset;
-                let Some(event) = LoggedEvent::decode(&row.bytes) else {
+                after = offset;
+                let Some(head) = Head::decode(&head) else {
                     // Nobody knows whom it was for.
-                    self.delete(store, row.offset)?;
+                    self.delete(store, offset)?;
                     return Ok(None);
                 };
-                if !socket.is_meant_by(&event.filter) {
+                if !socket.is_meant_by(&head.filter) {
                     continue;
                 }
-                let Some(args) = event.args.map(Cow::into_owned) else {
+                let Some(content) = head.content else {
                     return Ok(None);
                 };
-                bytes += args.bytes();
-                if bytes > settings.max_missed {
+                bytes = bytes.saturating_add(content.bytes);
+                if bytes > settings.max_missed as u64 {
                     return Ok(None);
                 }
-                missed.push((row.offset, args));
+                wanted.push(Wanted { offset, content });
             }
         }
     }
 }
 
-/// Encodes the row of an event. One that is too large is logged without what makes
-/// it so: its arguments, or even its filter, and then it counts as sent to everybody
-/// in the namespace. Returns `None` if nobody there can come back, because no row
-/// has room for the namespace's name.
-fn encode(
+/// An event that a client has missed, and that is still to be read.
+#[derive(Clone, Copy)]
+struct Wanted {
+    offset: Offset,
+    content: Content,
+}
+
+impl Wanted {
+    fn offsets(self) -> impl Iterator<Item = Offset> {
+        let Offset(first) = self.offset;
+        (first..first.saturating_add(self.content.rows.into())).map(Offset)
+    }
+}
+
+/// Splits events into batches that are read at once, each of a page or a single
+/// event.
+fn batches(wanted: &[Wanted]) -> impl Iterator<Item = &[Wanted]> {
+    let mut bytes = 0_u64;
+    wanted.chunk_by(move |one, next| {
+        bytes = bytes.saturating_add(one.content.bytes);
+        let fits = bytes.saturating_add(next.content.bytes) <= PAGE as u64;
+        if !fits {
+            bytes = 0;
+        }
+        fits
+    })
+}
+
+/// Reads a batch of events. Those of which something is missing or damaged have no
+/// arguments.
+fn read(
+    store: &dyn Store,
+    batch: &[Wanted],
+) -> Result<Vec<(Offset, Option<Args<'static>>)>, Failed> {
+    let offsets: Vec<Offset> = batch.iter().copied().flat_map(Wanted::offsets).collect();
+    let mut rows = store.event_contents(&offsets)?.into_iter().peekable();
+    let events = batch.iter().map(|wanted| {
+        let mut content = Vec::new();
+        for offset in wanted.offsets() {
+            let row = rows.next_if(|(found, _)| *found == offset);
+            let row = row.map(|(_, bytes)| bytes).unwrap_or_default();
+            match content.is_empty() {
+                true => content = row,
+                false => content.extend(row),
+            }
+        }
+        (wanted.offset, rows::decode_args(&content))
+    });
+    Ok(events.collect())
+}
+
+/// The rows of an event.
+struct Layout<'a> {
+    head: Vec<u8>,
+    /// The arguments, if they fit behind the head.
+    first: &'a [u8],
+    /// Otherwise they are in rows of their own.
+    rest: &'a [u8],
+}
+
+/// Lays out the rows of an event. One whose filter is larger than a row, or that takes
+/// more rows than can be counted, does without, and then counts as sent to everybody in
+/// the namespace, who start over. Returns
+/// `None` if nobody there can come back, because no row has room for the namespace's
+/// name.
+fn lay_out<'a>(
     settings: &Settings,
     namespace: &str,
     filter: &Filter,
-    args: &Args<'_>,
-) -> Option<Vec<u8>> {
+    content: Option<(&'a [u8], usize)>,
+) -> Option<Layout<'a>> {
     let fits = |bytes: usize| namespace.len().saturating_add(bytes) <= settings.max_row;
-    let event = |filter, args| LoggedEvent { filter, args };
-    // The size is checked before a copy is made.
-    if args.bytes() <= settings.max_missed && fits(args.bytes()) {
-        let bytes = event(Cow::Borrowed(filter), Some(Cow::Borrowed(args))).encode();
-        if fits(bytes.len()) {
-            return Some(bytes);
+    let bytes = content.map_or(&[][..], |(bytes, _)| bytes);
+    let head = |rows| {
+        let content = content.map(|(_, bytes)| Content {
+            bytes: bytes as u64,
+            rows,
+        });
+        let filter = Cow::Borrowed(filter);
+        Head { filter, content }.encode()
+    };
+    let alone = head(1);
+    if fits(alone.len().saturating_add(bytes.len())) {
+        return Some(Layout {
+            head: alone,
+            first: bytes,
+            rest: &[],
+        });
+    }
+    if let Ok(rows) = u8::try_from(1 + bytes.chunks(settings.max_row).len()) {
+        let head = head(rows);
+        if fits(head.len()) {
+            return Some(Layout {
+                head,
+                first: &[],
+                rest: bytes,
+            });
         }
     }
-    let bytes = event(Cow::Borrowed(filter), None).encode();
-    if fits(bytes.len()) {
-        return Some(bytes);
-    }
-    let bytes = event(Cow::Owned(Filter::default()), None).encode();
-    fits(bytes.len()).then_some(bytes)
+    let everybody = Head {
+        filter: Cow::Owned(Filter::default()),
+        content: None,
+    };
+    let head = everybody.encode();
+    fits(head.len()).then_some(Layout {
+        head,
+        first: &[],
+        rest: &[],
+    })
 }
 
 impl Settings {

@@ -9,34 +9,52 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Offset, SocketRow};
+use super::{NewSocket, Offset, SocketRow};
 use crate::Timestamp;
 use crate::socket::{Args, Filter, Socket};
 use crate::versioned;
 
-/// Changes with [`LoggedEvent`], and with whatever it consists of.
-pub(super) const EVENT_VERSION: u8 = 1;
+/// Changes with [`Head`], with [`Args`], and with whatever these consist of.
+pub(super) const EVENT_VERSION: u8 = 2;
 
 /// Changes with [`StoredSocket`].
-pub(super) const SOCKET_VERSION: u8 = 1;
+pub(super) const SOCKET_VERSION: u8 = 2;
 
-/// An event as it is logged, without its offset and namespace.
+/// What is stored of an event besides its arguments, its offset and its namespace.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LoggedEvent<'a> {
+pub(super) struct Head<'a> {
     /// The sockets it was for.
     pub(super) filter: Cow<'a, Filter>,
-    /// `None` if they are too large: a client that has missed the event starts over.
-    pub(super) args: Option<Cow<'a, Args<'a>>>,
+    /// `None` if its arguments are too large to be sent to a client that has missed
+    /// it.
+    pub(super) content: Option<Content>,
 }
 
-impl LoggedEvent<'_> {
+/// The stored arguments of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Content {
+    /// The bytes that they are for the bound of what a client can have missed.
+    pub(super) bytes: u64,
+    /// The rows that they take, counting from the one with the head.
+    pub(super) rows: u8,
+}
+
+impl Head<'_> {
     pub(super) fn encode(&self) -> Vec<u8> {
         versioned::encode(EVENT_VERSION, self)
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<LoggedEvent<'static>> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Head<'static>> {
         versioned::decode(EVENT_VERSION, bytes).ok()
     }
+}
+
+pub(super) fn encode_args(args: &Args<'_>) -> Vec<u8> {
+    versioned::encode(EVENT_VERSION, args)
+}
+
+pub(super) fn decode_args(bytes: &[u8]) -> Option<Args<'static>> {
+    versioned::decode(EVENT_VERSION, bytes).ok()
 }
 
 /// A socket as it is stored for its client to come back to.
@@ -55,7 +73,7 @@ pub struct StoredSocket {
     #[serde(skip)]
     pub lost: Option<Timestamp>,
     /// The session it is or was part of, as the caller names sessions.
-    #[serde(with = "crate::bytes")]
+    #[serde(skip)]
     pub session: Vec<u8>,
     /// The socket's id, which it will have again.
     pub id: String,
@@ -101,12 +119,23 @@ impl StoredSocket {
         versioned::encode(SOCKET_VERSION, self)
     }
 
+    pub(super) fn row<'a>(&'a self, bytes: &'a [u8]) -> NewSocket<'a> {
+        NewSocket {
+            pid: &self.pid,
+            namespace: &self.namespace,
+            lost: self.lost,
+            session: &self.session,
+            bytes,
+        }
+    }
+
     pub(super) fn decode(row: SocketRow) -> Option<Self> {
         let socket: Self = versioned::decode(SOCKET_VERSION, &row.bytes).ok()?;
         Some(Self {
             pid: row.pid,
             namespace: row.namespace,
             lost: row.lost,
+            session: row.session,
             ..socket
         })
     }

@@ -4,8 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::store::Tally;
-use super::{Failed, Number, PAGE, Settings, Store, StoredSocket, Usage};
+use super::{Failed, Holder, NewSocket, Number, PAGE, Settings, Store, StoredSocket, Usage};
 use crate::Timestamp;
+
+/// The number of sockets whose sessions are read at once.
+const HOLDERS: usize = 500;
 
 /// The stored sockets, as far as this instance knows them.
 #[derive(Debug, Default)]
@@ -26,8 +29,8 @@ impl Sockets {
         evicted: &mut Vec<StoredSocket>,
     ) -> Result<(), Failed> {
         let bytes = socket.encode();
-        let names = socket.pid.len().saturating_add(socket.namespace.len());
-        if names.saturating_add(bytes.len()) > settings.max_row {
+        let row = socket.row(&bytes);
+        if row.size() > settings.max_row {
             return Err(Failed);
         }
         let one = Usage {
@@ -45,7 +48,7 @@ impl Sockets {
             }
             self.make_room(store, settings, one, evicted)?;
         }
-        store.put_socket(&socket.pid, &socket.namespace, socket.lost, &bytes)?;
+        store.put_socket(row)?;
         self.tally.add(one);
         Ok(())
     }
@@ -127,7 +130,7 @@ impl Sockets {
         store: &mut dyn Store,
         settings: &Settings,
         now: Timestamp,
-        is_held: &mut dyn FnMut(&StoredSocket) -> bool,
+        is_held: &mut dyn FnMut(&Holder) -> bool,
     ) -> Result<Option<Timestamp>, Failed> {
         if !store.has_connected_sockets()? {
             return Ok(None);
@@ -142,24 +145,22 @@ impl Sockets {
         store.put_number(Number::Searched, now.as_millis())?;
         let mut after = String::new();
         loop {
-            let page = store.connected_sockets(&after, PAGE)?;
+            let page = store.connected_sockets(&after, HOLDERS)?;
             let Some(last) = page.last().filter(|last| last.pid > after) else {
                 return Ok(Some(now + every));
             };
             after.clone_from(&last.pid);
-            for row in page {
-                let pid = row.pid.clone();
-                match StoredSocket::decode(row) {
-                    None => self.delete(store, &pid),
-                    Some(socket) if is_held(&socket) => {}
-                    Some(_) => store.lose_socket(&pid, now)?,
+            for holder in page {
+                if !is_held(&holder) {
+                    store.lose_socket(&holder.pid, now)?;
                 }
             }
         }
     }
 
-    /// Deletes a page of the sockets whose clients have not come back in time, and
-    /// returns when the next ones will have expired.
+    /// Deletes the sockets whose clients have not come back in time, or a page of them
+    /// if the application is to be told, and returns when the next ones will have
+    /// expired.
     pub(super) fn expire(
         &mut self,
         store: &mut dyn Store,
@@ -167,12 +168,30 @@ impl Sockets {
         now: Timestamp,
         expired: &mut Vec<StoredSocket>,
     ) -> Result<Option<Timestamp>, Failed> {
-        for row in store.lost_sockets(now - settings.max_disconnection, PAGE)? {
-            store.delete_socket(&row.pid)?;
-            expired.extend(StoredSocket::decode(row));
+        let before = now - settings.max_disconnection;
+        if settings.tells_of_expired {
+            for row in store.lost_sockets(before, PAGE)? {
+                store.delete_socket(&row.pid)?;
+                expired.extend(StoredSocket::decode(row));
+            }
+        } else {
+            store.delete_lost_sockets(before)?;
         }
         let earliest = store.earliest_loss()?;
         Ok(earliest.map(|lost| settings.expiry(lost)))
+    }
+}
+
+impl NewSocket<'_> {
+    fn size(&self) -> usize {
+        [
+            self.pid.len(),
+            self.namespace.len(),
+            self.session.len(),
+            self.bytes.len(),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 }
 

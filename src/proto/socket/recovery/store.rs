@@ -21,37 +21,33 @@ pub trait Store {
     /// Deletes a number. This must be possible in a storage that is full.
     fn delete_number(&mut self, number: Number) -> Result<(), Failed>;
 
-    /// Adds an event, whose offset is higher than any other.
-    fn append_event(&mut self, offset: Offset, namespace: &str, bytes: &[u8])
-    -> Result<(), Failed>;
-    /// Reads a page of a namespace's events after an offset, in order.
-    fn events(
+    /// Adds a row of an event, whose offset is higher than any other.
+    fn append_event(&mut self, offset: Offset, row: NewEvent<'_>) -> Result<(), Failed>;
+    /// Reads a page of the heads of a namespace's events after an offset, in order.
+    fn event_heads(
         &self,
         namespace: &str,
         after: Offset,
         max_bytes: usize,
-    ) -> Result<Vec<EventRow>, Failed>;
-    /// Returns offset and size of at most `count` events of all namespaces after an
-    /// offset, in order.
+    ) -> Result<Vec<EventHead>, Failed>;
+    /// Reads the contents of rows of events, in the order of their offsets. Those that
+    /// are not there are left out.
+    fn event_contents(&self, offsets: &[Offset]) -> Result<Vec<(Offset, Vec<u8>)>, Failed>;
+    /// Returns offset and size of at most `count` rows of all events after an offset,
+    /// in order.
     fn event_sizes(&self, after: Offset, count: usize) -> Result<Vec<(Offset, u64)>, Failed>;
     /// Returns the highest offset.
     fn newest_event(&self) -> Result<Option<Offset>, Failed>;
     /// Returns the highest offset below `offset`.
     fn newest_event_before(&self, offset: Offset) -> Result<Option<Offset>, Failed>;
-    /// Counts all events, and their bytes.
+    /// Counts the rows of all events, and their bytes: heads and contents.
     fn event_usage(&self) -> Result<Usage, Failed>;
     /// Deletes all events up to an offset, that one included. This must be possible
     /// in a storage that is full.
     fn delete_events(&mut self, up_to: Offset) -> Result<(), Failed>;
 
     /// Puts or replaces the socket with this `pid`.
-    fn put_socket(
-        &mut self,
-        pid: &str,
-        namespace: &str,
-        lost: Option<Timestamp>,
-        bytes: &[u8],
-    ) -> Result<(), Failed>;
+    fn put_socket(&mut self, socket: NewSocket<'_>) -> Result<(), Failed>;
     /// Reads the socket with this `pid` if it is in this namespace.
     fn socket(&self, pid: &str, namespace: &str) -> Result<Option<SocketRow>, Failed>;
     /// Marks a socket as lost at this time.
@@ -64,11 +60,13 @@ pub trait Store {
     /// Reads a page of the sockets that were lost before a time, first those that
     /// were lost first.
     fn lost_sockets(&self, before: Timestamp, max_bytes: usize) -> Result<Vec<SocketRow>, Failed>;
+    /// Deletes the sockets that were lost before a time.
+    fn delete_lost_sockets(&mut self, before: Timestamp) -> Result<(), Failed>;
     /// Returns whether any socket is not lost.
     fn has_connected_sockets(&self) -> Result<bool, Failed>;
-    /// Reads a page of the sockets that are not lost, in the order of their `pid`s,
-    /// of which all are higher than `after`.
-    fn connected_sockets(&self, after: &str, max_bytes: usize) -> Result<Vec<SocketRow>, Failed>;
+    /// Reads whose at most `count` sockets are that are not lost, in the order of their
+    /// `pid`s, of which all are higher than `after`.
+    fn connected_sockets(&self, after: &str, count: usize) -> Result<Vec<Holder>, Failed>;
     /// Returns when the first of all lost sockets was lost.
     fn earliest_loss(&self) -> Result<Option<Timestamp>, Failed>;
     /// Counts all sockets, and their bytes.
@@ -100,13 +98,52 @@ pub enum Number {
     Searched,
 }
 
-/// A stored event.
+/// A row of an event that is to be stored. One that does not fit into a row has
+/// several, with successive offsets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewEvent<'a> {
+    /// Its namespace; empty in all rows but the first.
+    pub namespace: &'a str,
+    /// Whom it was for, and how many rows it has; empty in all rows but the first.
+    pub head: &'a [u8],
+    /// As much of its arguments as there is room for.
+    pub content: &'a [u8],
+}
+
+/// The head of a stored event, which is all that has to be read of one that was for
+/// others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRow {
+pub struct EventHead {
     /// Its offset.
     pub offset: Offset,
     /// The stored bytes.
-    pub bytes: Vec<u8>,
+    pub head: Vec<u8>,
+}
+
+/// A socket that is to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewSocket<'a> {
+    /// The secret that its client comes back with.
+    pub pid: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// The time it was lost at; `None` while it is connected.
+    pub lost: Option<Timestamp>,
+    /// The session that holds it, as the caller names sessions.
+    pub session: &'a [u8],
+    /// The other bytes to store.
+    pub bytes: &'a [u8],
+}
+
+/// The session that holds a stored socket, if it was not cut off without a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The secret that the socket's client comes back with.
+    pub pid: String,
+    /// The socket's namespace.
+    pub namespace: String,
+    /// The session, as the caller names sessions.
+    pub session: Vec<u8>,
 }
 
 /// A stored socket.
@@ -118,7 +155,9 @@ pub struct SocketRow {
     pub namespace: String,
     /// The time it was lost at; `None` while it is connected.
     pub lost: Option<Timestamp>,
-    /// The stored bytes.
+    /// The session that holds or held it, as the caller names sessions.
+    pub session: Vec<u8>,
+    /// The other stored bytes.
     pub bytes: Vec<u8>,
 }
 

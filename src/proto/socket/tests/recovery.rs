@@ -16,8 +16,8 @@ use self::rows::Rows;
 use super::*;
 use crate::Timestamp;
 use crate::socket::recovery::{
-    EventRow, Expired, Failed, NotStored, Number, Recovery, RecoveryRequest, Settings, SocketRow,
-    Store, StoredSocket, Usage,
+    EventHead, Expired, Failed, Holder, NewEvent, NewSocket, NotStored, Number, Recovery,
+    RecoveryRequest, Settings, SocketRow, Store, StoredSocket, Usage,
 };
 
 /// The time at which everything begins.
@@ -140,7 +140,10 @@ impl Rig {
 
     /// Deletes what has expired; no session holds any socket but `held`.
     fn expire(&mut self, held: &[&str]) -> (Vec<String>, Option<Timestamp>) {
-        let is_held = &mut |socket: &StoredSocket| held.contains(&&*socket.id);
+        let is_held = &mut |holder: &Holder| {
+            let name = holder.pid.strip_prefix("pid of ");
+            name.is_some_and(|name| held.contains(&name))
+        };
         let Expired { sockets, next } = self.recovery.expire(&mut self.rows, self.now, is_held);
         (sockets.into_iter().map(|it| it.id).collect(), next)
     }

@@ -98,3 +98,29 @@ fn an_event_has_one_handler() {
         check(twice, method, "in \"/\", it has two handlers");
     }
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn recovery_keeps_something() {
+    let with = |change: fn(Recovery) -> Recovery| {
+        root(|namespace| namespace).recovery(change(Recovery::default()))
+    };
+    assert_eq!(wrong(with(|it| it)), None);
+    let least: fn(Recovery) -> Recovery = |it| {
+        it.max_disconnection(Duration::from_millis(1))
+            .max_events(1)
+            .max_bytes(1_000_000)
+            .max_sockets(1)
+            .max_socket_bytes(1)
+    };
+    assert_eq!(wrong(with(least)), None);
+    let too_little: [fn(Recovery) -> Recovery; 5] = [
+        |it| it.max_disconnection(Duration::ZERO),
+        |it| it.max_events(0),
+        |it| it.max_bytes(999_999),
+        |it| it.max_sockets(0),
+        |it| it.max_socket_bytes(0),
+    ];
+    for change in too_little {
+        check(with(change), "recovery", "must be over 0");
+    }
+}

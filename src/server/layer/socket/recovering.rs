@@ -3,7 +3,7 @@
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{self, Flush};
-use dormouse_proto::socket::recovery::{Expired, RecoveryRequest, StoredSocket};
+use dormouse_proto::socket::recovery::{Expired, Holder, RecoveryRequest, StoredSocket};
 use dormouse_proto::socket::{Args, Due, Filter, Offset, Reason, RecoveredSocket, Storing};
 
 use super::clients::ClientEntry;
@@ -200,13 +200,9 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
 
 /// Returns the session of a socket that has no row yet.
 fn unstored_holder(cx: &Context, namespace: &str, pid: &str) -> Option<Key> {
-    let has_it = |client: &mut ClientEntry| {
-        let socket = client.connection.socket_in(namespace);
-        socket.is_some_and(|socket| socket.pid() == Some(pid))
-    };
     let unstored = cx.recovery.unstored.borrow();
     let mut keys = unstored.keys();
-    keys.find(|key| cx.clients.with(*key, has_it) == Some(true))
+    keys.find(|key| has_socket(cx, *key, namespace, pid))
 }
 
 /// Ends the session that still has the socket: its connection is dead, and nobody
@@ -232,7 +228,7 @@ fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
 /// Deletes what has expired, and returns when to call this again.
 pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
     let now = platform::now();
-    let mut is_held = |stored: &StoredSocket| is_held(cx, stored);
+    let mut is_held = |holder: &Holder| is_held(cx, holder);
     let Expired { sockets, next } = cx
         .recovery
         .with(|rules, rows| rules.expire(rows, now, &mut is_held))?;
@@ -241,12 +237,17 @@ pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
 }
 
 /// Returns whether a session still has a stored socket. All sessions are in memory.
-fn is_held(cx: &Context, stored: &StoredSocket) -> bool {
+fn is_held(cx: &Context, holder: &Holder) -> bool {
+    let session = read_session(&holder.session);
+    session.is_some_and(|(key, _)| has_socket(cx, key, &holder.namespace, &holder.pid))
+}
+
+fn has_socket(cx: &Context, key: Key, namespace: &str, pid: &str) -> bool {
     let has_it = |client: &mut ClientEntry| {
-        let socket = client.connection.socket_in(&stored.namespace);
-        socket.is_some_and(|socket| socket.pid() == Some(&stored.pid))
+        let socket = client.connection.socket_in(namespace);
+        socket.is_some_and(|socket| socket.pid() == Some(pid))
     };
-    read_session(&stored.session).is_some_and(|(key, _)| cx.clients.with(key, has_it) == Some(true))
+    cx.clients.with(key, has_it) == Some(true)
 }
 
 /// Returns the name that a stored socket has for its session, followed by the tag of

@@ -41,7 +41,10 @@ impl Recovery {
         Self {
             state: state.clone(),
             path: options.path.clone(),
-            settings: recovery.map(|recovery| recovery.settings(max_missed)),
+            settings: recovery.map(|recovery| recovery::Settings {
+                tells_of_expired: application.tells_of_expired(),
+                ..recovery.settings(max_missed)
+            }),
             skips_middlewares: recovery.is_some_and(|recovery| recovery.skip_middlewares),
             unstored: RefCell::default(),
             opened: RefCell::default(),

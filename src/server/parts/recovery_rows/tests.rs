@@ -48,7 +48,7 @@ fn a_page_has_as_many_rows_as_fit() {
         (300, 3),
         (usize::MAX, 3),
     ] {
-        let page = rows(EVENTS_OF_100).events("/", Offset(0), max_bytes);
+        let page = rows(EVENTS_OF_100).event_heads("/", Offset(0), max_bytes);
         let offsets: Vec<u64> = page.unwrap().iter().map(|row| row.offset.0).collect();
         assert!(offsets.iter().copied().eq(1..=count), "{max_bytes}");
     }
@@ -57,7 +57,8 @@ fn a_page_has_as_many_rows_as_fit() {
 #[wasm_bindgen_test]
 fn an_empty_table_has_an_empty_page() {
     let rows = rows("return [];");
-    assert_eq!(rows.events("/", Offset(0), 100), Ok(vec![]));
+    assert_eq!(rows.event_heads("/", Offset(0), 100), Ok(vec![]));
+    assert_eq!(rows.event_contents(&[Offset(1), Offset(2)]), Ok(vec![]));
     assert_eq!(rows.connected_sockets("", 100), Ok(vec![]));
     assert_eq!(rows.socket("pid", "/"), Ok(None));
     assert_eq!(rows.number(Number::Intact), Ok(None));
@@ -76,12 +77,14 @@ fn null_is_no_number() {
 fn a_socket_is_lost_or_not() {
     for (column, lost) in [("null", None), ("5", Some(Timestamp::from_millis(5)))] {
         let rows = rows(&format!(
-            "return [['pid', '/', {column}, new Uint8Array([1, 2]).buffer]];"
+            "const bytes = (...bytes) => new Uint8Array(bytes).buffer;
+             return [['pid', '/', {column}, bytes(3), bytes(1, 2)]];"
         ));
         let expect = SocketRow {
             pid: "pid".into(),
             namespace: "/".into(),
             lost,
+            session: vec![3],
             bytes: vec![1, 2],
         };
         assert_eq!(rows.socket("pid", "/"), Ok(Some(expect)));
@@ -91,9 +94,10 @@ fn a_socket_is_lost_or_not() {
 #[wasm_bindgen_test]
 fn a_statement_that_throws_has_failed() {
     let mut rows = rows("throw new Error('database or disk is full');");
-    assert_eq!(rows.append_event(Offset(1), "/", b"bytes"), Err(Failed));
+    let event = NewEvent::default();
+    assert_eq!(rows.append_event(Offset(1), event), Err(Failed));
     assert_eq!(rows.newest_event(), Err(Failed));
-    assert_eq!(rows.events("/", Offset(0), 100), Err(Failed));
+    assert_eq!(rows.event_heads("/", Offset(0), 100), Err(Failed));
     assert_eq!(RecoveryRows::server(&rows.state), None);
 }
 
@@ -109,7 +113,12 @@ fn tables_of_before_are_dropped() {
     let rows = RecoveryRows::open(&state("return [];"), "/socket.io/");
     let asked = js("return JSON.stringify(x);", rows.state.own("asked"));
     let asked = asked.as_string().unwrap();
-    for table in ["dormouse_events", "dormouse_sockets"] {
+    for table in [
+        "dormouse_events",
+        "dormouse_sockets",
+        "dormouse_recovery_events",
+        "dormouse_recovery_sockets",
+    ] {
         assert!(asked.contains(&format!("[\"DROP TABLE IF EXISTS {table}\"]")));
     }
     assert!(!asked.contains("DROP TABLE IF EXISTS dormouse_numbers"));

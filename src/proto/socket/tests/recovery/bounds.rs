@@ -161,21 +161,6 @@ fn max_missed_bounds_what_is_sent_at_once() {
 }
 
 #[test]
-fn no_more_is_read_than_that_and_a_page() {
-    let mut rig = Rig::new(Settings {
-        max_missed: 1_000_000,
-        ..settings()
-    });
-    let ada = rig.connect("ada");
-    for _ in 0..50 {
-        rig.log(&to("ada"), &"x".repeat(100_000)).unwrap();
-    }
-    assert_eq!(rig.come_back(&ada, None), None);
-    let read = rig.rows.bytes_read.get();
-    assert!(read < 1_000_000 + (256 << 10), "{read}");
-}
-
-#[test]
 fn a_large_event_is_a_gap_for_those_it_was_for() {
     let size = args("").bytes();
     for (bytes, fits) in [(9_999, true), (10_000, true), (10_001, false)] {
@@ -191,51 +176,145 @@ fn a_large_event_is_a_gap_for_those_it_was_for() {
     }
 }
 
+/// What a photo album is: ten attachments, of which the platform takes two in a row.
 #[test]
-fn an_event_larger_than_a_row_is_one_as_well() {
-    let settings = Settings {
-        max_missed: usize::MAX,
+fn an_event_larger_than_a_row_takes_several() {
+    let mut rig = Rig::new(Settings {
+        max_missed: 10_000_000,
         ..settings()
-    };
-    let attachments = vec![vec![7; 990_000]; 9];
-    let large = Args::new("[\"photos\"]", attachments);
-    let many_rooms = Filter {
-        rooms: vec!["a long name of a room".into(); 100_000],
-        except: Vec::new(),
-    };
-    for (namespace, filter, args, for_bob, for_ada) in [
-        ("/", to("bob"), &large, true, false),
-        ("/", many_rooms.clone(), &args("small"), true, true),
-        ("/other", many_rooms, &args("small"), false, false),
-        ("/other", Filter::default(), &large, false, false),
-    ] {
-        let mut rig = Rig::new(settings);
-        let (ada, bob) = (rig.connect("ada"), rig.connect("bob"));
-        rig.log_in(namespace, &filter, args).unwrap();
-        assert_eq!(rig.rows.events.len(), 1);
-        assert_eq!(rig.come_back(&bob, None).is_none(), for_bob);
-        assert_eq!(rig.come_back(&ada, None).is_none(), for_ada);
+    });
+    let (ada, bob) = (rig.connect("ada"), rig.connect("bob"));
+    let large = Args::new("[\"e\",\"photos\"]", vec![vec![7; 990_000]; 9]);
+    let first = rig.log(&Filter::default(), "before").unwrap();
+    let photos = rig.log_in("/", &to("bob"), &large).unwrap();
+    assert_eq!(rig.rows.events.len(), 1 + 1 + 5);
+    let after = rig.log(&Filter::default(), "after").unwrap();
+    for reload in [false, true] {
+        if reload {
+            rig.reload();
+        }
+        assert_eq!(rig.come_back(&ada, Some(first)), texts(["after"]));
+        assert_eq!(rig.come_back(&bob, Some(first)), texts(["photos", "after"]));
+        assert_eq!(rig.come_back(&bob, Some(photos)), texts(["after"]));
+        assert_eq!(rig.come_back(&bob, Some(after)), texts([]));
     }
+    let request = RecoveryRequest {
+        pid: bob.pid.clone(),
+        offset: Some(first),
+    };
+    let (rows, now) = (&mut rig.rows, rig.now);
+    let missed = rig.recovery.missed(rows, now, &bob, &request).unwrap();
+    assert_eq!(missed[0], (photos, large));
+    assert_eq!(rig.recovery.offset(&mut rig.rows, rig.now), after);
 }
 
 #[test]
 fn a_row_is_as_large_as_it_may_be() {
-    let overhead = {
-        let mut rig = Rig::new(settings());
-        rig.log(&Filter::default(), &"x".repeat(1_000)).unwrap();
-        let usage = rig.rows.event_usage().unwrap();
-        usage.bytes as usize + "/".len() - 1_000
-    };
-    for (bytes, fits) in [(4_999, true), (5_000, true), (5_001, false)] {
+    let rows_of = |bytes: usize| {
         let mut rig = Rig::new(Settings {
-            max_row: 5_000,
+            max_row: 1_000,
             ..settings()
         });
         let ada = rig.connect("ada");
-        let text = "x".repeat(bytes - overhead);
-        rig.log(&Filter::default(), &text).unwrap();
+        let text = "x".repeat(bytes);
+        rig.log(&to("ada"), &text).unwrap();
+        assert_eq!(rig.come_back(&ada, None), Some(vec![text]));
+        let rows = rig.rows.events.values();
+        let size = |row: &rows::Event| row.namespace.len() + row.head.len() + row.content.len();
+        assert!(rows.clone().all(|row| size(row) <= 1_000));
+        (rows.len(), rows.map(size).max().unwrap())
+    };
+    let alone = (900..1_000)
+        .filter(|bytes| rows_of(*bytes).0 == 1)
+        .max()
+        .unwrap();
+    assert_eq!(rows_of(alone), (1, 1_000));
+    assert_eq!(rows_of(alone + 1).0, 2);
+    let two = (950..1_000)
+        .filter(|bytes| rows_of(*bytes).0 == 2)
+        .max()
+        .unwrap();
+    assert_eq!(rows_of(two), (2, 1_000));
+    assert_eq!(rows_of(two + 1), (3, 1_000));
+}
+
+#[test]
+fn an_event_that_takes_too_many_rows_is_a_gap() {
+    for (bytes, fits) in [(25_300, true), (25_400, true), (25_500, false)] {
+        let mut rig = Rig::new(Settings {
+            max_row: 100,
+            max_missed: 1_000_000,
+            ..settings()
+        });
+        let (ada, bob) = (rig.connect("ada"), rig.connect("bob"));
+        rig.log(&to("bob"), &"x".repeat(bytes - 20)).unwrap();
+        assert_eq!(rig.come_back(&bob, None).is_some(), fits, "{bytes}");
         assert_eq!(rig.come_back(&ada, None).is_some(), fits, "{bytes}");
     }
+}
+
+#[test]
+fn a_filter_larger_than_a_row_is_everybody() {
+    let many_rooms = Filter {
+        rooms: vec!["a long name of a room".into(); 100_000],
+        except: Vec::new(),
+    };
+    for (namespace, starts_over) in [("/", true), ("/other", false)] {
+        let mut rig = Rig::new(settings());
+        let ada = rig.connect("ada");
+        rig.log_in(namespace, &many_rooms, &args("small")).unwrap();
+        assert_eq!(rig.rows.events.len(), 1);
+        assert_eq!(rig.come_back(&ada, None).is_none(), starts_over);
+    }
+}
+
+#[test]
+fn what_was_for_others_is_not_read() {
+    let mut rig = Rig::new(Settings {
+        max_missed: 1_000_000,
+        ..settings()
+    });
+    let ada = rig.connect("ada");
+    for _ in 0..60 {
+        rig.log(&to("bob"), &"x".repeat(900_000)).unwrap();
+    }
+    rig.log(&to("ada"), "small").unwrap();
+    assert_eq!(rig.come_back(&ada, None), texts(["small"]));
+    let read = rig.rows.bytes_read.get();
+    assert!(read < 5_000, "{read} bytes");
+}
+
+#[test]
+fn what_is_too_much_is_not_read() {
+    let mut rig = Rig::new(Settings {
+        max_missed: 1_000_000,
+        ..settings()
+    });
+    let ada = rig.connect("ada");
+    for _ in 0..50 {
+        rig.log(&to("ada"), &"x".repeat(100_000)).unwrap();
+    }
+    assert_eq!(rig.come_back(&ada, None), None);
+    let read = rig.rows.bytes_read.get();
+    assert!(read < 5_000, "{read} bytes");
+}
+
+#[test]
+fn what_was_missed_is_read_in_pages() {
+    let mut rig = Rig::new(Settings {
+        max_missed: 10_000_000,
+        ..settings()
+    });
+    let ada = rig.connect("ada");
+    for size in [10, 100_000, 200_000, 60_000, 1_000_000, 10, 20, 250_000] {
+        rig.log(&Filter::default(), &"x".repeat(size)).unwrap();
+    }
+    assert_eq!(
+        rig.come_back(&ada, None).map(|missed| missed.len()),
+        Some(8)
+    );
+    let page = rig.rows.largest_page.get();
+    assert!((1_000_000..1_000_100).contains(&page), "{page} bytes");
 }
 
 #[test]
@@ -263,7 +342,7 @@ fn a_socket_larger_than_a_row_is_not_stored() {
         let mut ada = rig.connect("ada");
         ada.data = Some("x".repeat(1_000));
         rig.save(&ada);
-        let names = ada.pid.len() + ada.namespace.len();
+        let names = ada.pid.len() + ada.namespace.len() + ada.session.len();
         rig.rows.socket_usage().unwrap().bytes as usize + names - 1_000
     };
     for (bytes, fits) in [(4_999, true), (5_000, true), (5_001, false)] {
@@ -276,6 +355,32 @@ fn a_socket_larger_than_a_row_is_not_stored() {
         rig.save(&ada);
         assert_eq!(rig.come_back(&ada, None).is_some(), fits, "{bytes}");
         assert_eq!(rig.rows.sockets.len(), usize::from(fits));
+    }
+}
+
+#[test]
+fn sockets_expire_unread_where_nobody_is_told() {
+    for tells_of_expired in [true, false] {
+        let mut rig = Rig::new(Settings {
+            tells_of_expired,
+            ..settings()
+        });
+        for number in 0..100 {
+            let mut socket = rig.connect(&alloc::format!("{number}"));
+            socket.data = Some("x".repeat(100_000));
+            rig.lose(&socket);
+        }
+        rig.now = rig.now + AWAY + MILLI;
+        let (told, next) = rig.expire(&[]);
+        assert_eq!(next.is_some(), tells_of_expired, "a page at a time");
+        assert_eq!(told.len(), if tells_of_expired { 2 } else { 0 });
+        assert_eq!(
+            rig.rows.sockets.len(),
+            if tells_of_expired { 98 } else { 0 }
+        );
+        let read = rig.rows.socket_bytes_read.get();
+        assert_eq!(read > 0, tells_of_expired);
+        assert!(read < 256 << 10, "{read} bytes");
     }
 }
 

@@ -335,10 +335,10 @@ impl World {
 
     fn expire(&mut self) {
         let clients = self.clients.clone();
-        let is_held = &mut |socket: &StoredSocket| {
+        let is_held = &mut |holder: &Holder| {
             let mut all = clients.iter();
             all.any(|client| {
-                client.socket.session == socket.session
+                client.socket.session == holder.session
                     && matches!(client.state, State::Connected | State::Cut)
             })
         };

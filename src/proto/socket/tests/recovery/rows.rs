@@ -12,7 +12,7 @@ const LARGEST_ROW: usize = 2_000_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows {
     pub(super) numbers: BTreeMap<Number, u64>,
-    pub(super) events: BTreeMap<Offset, (String, Vec<u8>)>,
+    pub(super) events: BTreeMap<Offset, Event>,
     pub(super) sockets: BTreeMap<String, SocketRow>,
     /// It takes nothing, but can be read and deleted from.
     pub(super) is_full: bool,
@@ -24,6 +24,24 @@ pub(super) struct Rows {
     pub(super) writes: u32,
     /// The bytes of events that were read.
     pub(super) bytes_read: Cell<usize>,
+    /// The bytes of sockets that were read.
+    pub(super) socket_bytes_read: Cell<usize>,
+    /// The bytes of the largest page so far.
+    pub(super) largest_page: Cell<usize>,
+}
+
+/// A row of an event.
+#[derive(Clone, Debug)]
+pub(super) struct Event {
+    pub(super) namespace: String,
+    pub(super) head: Vec<u8>,
+    pub(super) content: Vec<u8>,
+}
+
+impl Event {
+    fn size(&self) -> usize {
+        self.head.len() + self.content.len()
+    }
 }
 
 impl Rows {
@@ -35,11 +53,17 @@ impl Rows {
 
     fn put(&mut self, bytes: usize) -> Result<(), Failed> {
         self.call()?;
-        if self.is_full || bytes > LARGEST_ROW {
+        assert!(bytes <= LARGEST_ROW, "the platform takes no such row");
+        if self.is_full {
             return Err(Failed);
         }
         self.writes += 1;
         Ok(())
+    }
+
+    fn note_read(&self, counter: &Cell<usize>, bytes: usize) {
+        counter.set(counter.get() + bytes);
+        self.largest_page.set(self.largest_page.get().max(bytes));
     }
 
     fn delete(&mut self) -> Result<(), Failed> {
@@ -64,10 +88,10 @@ fn page<T>(rows: impl Iterator<Item = T>, size: impl Fn(&T) -> usize, max_bytes:
     page
 }
 
-fn usage<'a>(rows: impl Iterator<Item = &'a Vec<u8>>) -> Usage {
-    rows.fold(Usage::default(), |usage, bytes| Usage {
+fn usage(sizes: impl Iterator<Item = usize>) -> Usage {
+    sizes.fold(Usage::default(), |usage, bytes| Usage {
         count: usage.count + 1,
-        bytes: usage.bytes + bytes.len() as u64,
+        bytes: usage.bytes + bytes as u64,
     })
 }
 
@@ -89,42 +113,56 @@ impl Store for Rows {
         Ok(())
     }
 
-    fn append_event(
-        &mut self,
-        offset: Offset,
-        namespace: &str,
-        bytes: &[u8],
-    ) -> Result<(), Failed> {
-        self.put(namespace.len() + bytes.len())?;
+    fn append_event(&mut self, offset: Offset, row: NewEvent<'_>) -> Result<(), Failed> {
+        self.put(row.namespace.len() + row.head.len() + row.content.len())?;
         let newest = self.events.last_key_value();
         assert!(newest.is_none_or(|(newest, _)| *newest < offset));
-        self.events.insert(offset, (namespace.into(), bytes.into()));
+        let event = Event {
+            namespace: row.namespace.into(),
+            head: row.head.into(),
+            content: row.content.into(),
+        };
+        self.events.insert(offset, event);
         Ok(())
     }
 
-    fn events(
+    fn event_heads(
         &self,
         namespace: &str,
         after: Offset,
         max_bytes: usize,
-    ) -> Result<Vec<EventRow>, Failed> {
+    ) -> Result<Vec<EventHead>, Failed> {
         self.call()?;
         let after = self.events.range(Offset(after.0 + 1)..);
-        let rows = after.filter(|(_, (other, _))| other == namespace);
-        let rows = rows.map(|(offset, (_, bytes))| EventRow {
+        let rows = after.filter(|(_, event)| event.namespace == namespace);
+        let rows = rows.map(|(offset, event)| EventHead {
             offset: *offset,
-            bytes: bytes.clone(),
+            head: event.head.clone(),
         });
-        let page = page(rows, |row| row.bytes.len(), max_bytes);
-        let bytes = page.iter().map(|row| row.bytes.len()).sum::<usize>();
-        self.bytes_read.set(self.bytes_read.get() + bytes);
+        let page = page(rows, |row| row.head.len(), max_bytes);
+        self.note_read(
+            &self.bytes_read,
+            page.iter().map(|row| row.head.len()).sum(),
+        );
         Ok(page)
+    }
+
+    fn event_contents(&self, offsets: &[Offset]) -> Result<Vec<(Offset, Vec<u8>)>, Failed> {
+        self.call()?;
+        assert!(offsets.is_sorted());
+        let find = |offset: &Offset| Some((*offset, self.events.get(offset)?.content.clone()));
+        let rows: Vec<_> = offsets.iter().filter_map(find).collect();
+        self.note_read(
+            &self.bytes_read,
+            rows.iter().map(|(_, row)| row.len()).sum(),
+        );
+        Ok(rows)
     }
 
     fn event_sizes(&self, after: Offset, count: usize) -> Result<Vec<(Offset, u64)>, Failed> {
         self.call()?;
         let after = self.events.range(Offset(after.0 + 1)..);
-        let sizes = after.map(|(offset, (_, bytes))| (*offset, bytes.len() as u64));
+        let sizes = after.map(|(offset, event)| (*offset, event.size() as u64));
         Ok(sizes.take(count).collect())
     }
 
@@ -140,7 +178,7 @@ impl Store for Rows {
 
     fn event_usage(&self) -> Result<Usage, Failed> {
         self.call()?;
-        Ok(usage(self.events.values().map(|(_, bytes)| bytes)))
+        Ok(usage(self.events.values().map(Event::size)))
     }
 
     fn delete_events(&mut self, up_to: Offset) -> Result<(), Failed> {
@@ -149,21 +187,17 @@ impl Store for Rows {
         Ok(())
     }
 
-    fn put_socket(
-        &mut self,
-        pid: &str,
-        namespace: &str,
-        lost: Option<Timestamp>,
-        bytes: &[u8],
-    ) -> Result<(), Failed> {
-        self.put(pid.len() + namespace.len() + bytes.len())?;
+    fn put_socket(&mut self, socket: NewSocket<'_>) -> Result<(), Failed> {
+        let names = socket.pid.len() + socket.namespace.len();
+        self.put(names + socket.session.len() + socket.bytes.len())?;
         let row = SocketRow {
-            pid: pid.into(),
-            namespace: namespace.into(),
-            lost,
-            bytes: bytes.into(),
+            pid: socket.pid.into(),
+            namespace: socket.namespace.into(),
+            lost: socket.lost,
+            session: socket.session.into(),
+            bytes: socket.bytes.into(),
         };
-        self.sockets.insert(pid.into(), row);
+        self.sockets.insert(socket.pid.into(), row);
         Ok(())
     }
 
@@ -197,7 +231,17 @@ impl Store for Rows {
         let is_before = |row: &&SocketRow| row.lost.is_some_and(|lost| lost < before);
         let mut lost: Vec<_> = rows.filter(is_before).cloned().collect();
         lost.sort_by_key(|row| row.lost);
-        Ok(page(lost.into_iter(), |row| row.bytes.len(), max_bytes))
+        let page = page(lost.into_iter(), |row| row.bytes.len(), max_bytes);
+        let bytes = page.iter().map(|row| row.bytes.len()).sum();
+        self.note_read(&self.socket_bytes_read, bytes);
+        Ok(page)
+    }
+
+    fn delete_lost_sockets(&mut self, before: Timestamp) -> Result<(), Failed> {
+        self.delete()?;
+        let is_before = |row: &SocketRow| row.lost.is_some_and(|lost| lost < before);
+        self.sockets.retain(|_, row| !is_before(row));
+        Ok(())
     }
 
     fn has_connected_sockets(&self) -> Result<bool, Failed> {
@@ -205,11 +249,16 @@ impl Store for Rows {
         Ok(self.sockets.values().any(|row| row.lost.is_none()))
     }
 
-    fn connected_sockets(&self, after: &str, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
+    fn connected_sockets(&self, after: &str, count: usize) -> Result<Vec<Holder>, Failed> {
         self.call()?;
         let rows = self.sockets.values();
         let rows = rows.filter(|row| row.lost.is_none() && *row.pid > *after);
-        Ok(page(rows.cloned(), |row| row.bytes.len(), max_bytes))
+        let holder = |row: &SocketRow| Holder {
+            pid: row.pid.clone(),
+            namespace: row.namespace.clone(),
+            session: row.session.clone(),
+        };
+        Ok(rows.take(count).map(holder).collect())
     }
 
     fn earliest_loss(&self) -> Result<Option<Timestamp>, Failed> {
@@ -219,6 +268,6 @@ impl Store for Rows {
 
     fn socket_usage(&self) -> Result<Usage, Failed> {
         self.call()?;
-        Ok(usage(self.sockets.values().map(|row| &row.bytes)))
+        Ok(usage(self.sockets.values().map(|row| row.bytes.len())))
     }
 }
