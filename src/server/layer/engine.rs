@@ -322,7 +322,9 @@ impl Layer for Messages {
                 data.map(Reply::Json).ok_or(PortError::Gone)
             }
             Request::SetUserSession(key, data) if found(key) => {
-                let data = Cow::into_owned(data);
+                let mut data = Cow::into_owned(data);
+                // Whoever has written it may have left as much room again, and it stays.
+                data.shrink_to_fit();
                 let set = self.with(key, |entry| {
                     entry.data = Some(data);
                     entry.changed = true;

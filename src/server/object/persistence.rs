@@ -20,7 +20,7 @@ use crate::sid::Key;
 const VERSION: u8 = 3;
 
 /// A session in the object's storage.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct StoredRow {
     /// The path of the server it belongs to.
     path: String,
@@ -31,10 +31,26 @@ struct StoredRow {
     content: Vec<u8>,
 }
 
+/// The same, read where its bytes are: a row may have a megabyte.
+#[derive(Deserialize)]
+struct ReadRow<'a> {
+    path: &'a str,
+    session: Option<&'a [u8]>,
+    content: &'a [u8],
+}
+
+impl<'a> ReadRow<'a> {
+    /// Reads a row. Returns `None` for one of another version, or damaged.
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        versioned::decode(VERSION, bytes).ok()
+    }
+}
+
 /// The pieces that are found of a session that is not in memory.
 #[derive(Default)]
 struct Asleep {
     server: Option<u8>,
+    /// The session and its content, as far as a WebSocket carries them.
     session: Option<Vec<u8>>,
     content: Option<Vec<u8>>,
     sockets: Vec<(ConnId, WebSocket)>,
@@ -58,11 +74,6 @@ impl Asleep {
             }
         }
         self.sockets.push((ConnId(attachment.conn), socket));
-    }
-
-    fn add_row(&mut self, row: StoredRow) {
-        self.session = self.session.take().or(row.session);
-        self.content = self.content.take().or(Some(row.content));
     }
 }
 
@@ -221,10 +232,24 @@ impl Persistence<'_> {
 
 /// A session that was found asleep.
 pub(super) struct Found {
-    session: Vec<u8>,
-    content: Option<Vec<u8>>,
-    sockets: Vec<(ConnId, WebSocket)>,
-    has_row: bool,
+    asleep: Asleep,
+    /// The bytes of its row, if they are needed.
+    row: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// Returns the session and its content: those that a WebSocket carries, or those
+    /// in the row.
+    fn pieces(&self) -> Option<(&[u8], Option<&[u8]>)> {
+        let row = self.row.as_deref().and_then(ReadRow::read);
+        let (session, content) = (
+            self.asleep.session.as_deref(),
+            self.asleep.content.as_deref(),
+        );
+        let in_row = row.as_ref().and_then(|row| row.session);
+        let content = content.or_else(|| row.as_ref().map(|row| row.content));
+        Some((session.or(in_row)?, content))
+    }
 }
 
 /// Restoring.
@@ -232,15 +257,13 @@ impl Persistence<'_> {
     /// Restores a session. If that is impossible, deletes what is left of it and
     /// returns `false`.
     pub(super) fn revive(&self, key: Key, found: Found) -> bool {
-        let Found {
-            session,
-            content,
-            sockets,
-            has_row,
-        } = found;
-        let revived = self
-            .restore_session(&session, &sockets)
-            .filter(|_| self.layer.restore(key, content.as_deref()));
+        let revived = found.pieces().and_then(|(session, content)| {
+            let session = self.restore_session(session, &found.asleep.sockets)?;
+            self.layer.restore(key, content).then_some(session)
+        });
+        let Asleep {
+            sockets, has_row, ..
+        } = found.asleep;
         let Some(session) = revived else {
             abandon(self.parts, key, has_row, &sockets);
             return false;
@@ -325,33 +348,19 @@ fn complete(parts: &Parts, key: Key, mut asleep: Asleep, adopt: impl Fn(Server))
     if let Some(number) = asleep.server {
         adopt(Server::Number(number));
     }
-    if (asleep.session.is_none() || asleep.has_row)
-        && let Some(bytes) = parts.rows.get(key)
-    {
-        // One that cannot be read goes with its session.
-        asleep.has_row = true;
-        if let Some(row) = read_row(&bytes) {
-            adopt(Server::Path(row.path.clone()));
-            asleep.add_row(row);
-        }
+    let needs_row = asleep.session.is_none() || asleep.has_row;
+    let row = needs_row.then(|| parts.rows.get(key)).flatten();
+    // One that cannot be read goes with its session.
+    asleep.has_row |= row.is_some();
+    if let Some(row) = row.as_deref().and_then(ReadRow::read) {
+        adopt(Server::Path(row.path.to_owned()));
     }
-    let Asleep {
-        session,
-        content,
-        sockets,
-        has_row,
-        ..
-    } = asleep;
-    let Some(session) = session else {
-        abandon(parts, key, has_row, &sockets);
+    let found = Found { asleep, row };
+    if found.pieces().is_none() {
+        abandon(parts, key, found.asleep.has_row, &found.asleep.sockets);
         return None;
-    };
-    Some(Found {
-        session,
-        content,
-        sockets,
-        has_row,
-    })
+    }
+    Some(found)
 }
 
 /// Looks for every session of the object, and calls `found` with each that is not in
@@ -399,11 +408,6 @@ fn sockets_of(parts: &Parts, key: Key) -> Vec<(ConnId, WebSocket)> {
         asleep.add_socket(socket);
     }
     asleep.sockets
-}
-
-/// Reads a row. Returns `None` for one of another version, or damaged.
-fn read_row(bytes: &[u8]) -> Option<StoredRow> {
-    versioned::decode(VERSION, bytes).ok()
 }
 
 #[cfg(all(test, target_arch = "wasm32"))]

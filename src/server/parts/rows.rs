@@ -57,11 +57,18 @@ impl Rows {
             "SELECT bytes FROM dormouse_saved WHERE key = ? ORDER BY part",
             &[tag(key).into()],
         )?;
-        let parts = rows.iter().map(|row| {
-            let row: Array = row.unchecked_into();
-            Uint8Array::new(&row.get(0)).to_vec()
-        });
-        let bytes: Vec<u8> = parts.flatten().collect();
+        let parts: Vec<Uint8Array> = rows
+            .iter()
+            .map(|row| Uint8Array::new(&row.unchecked_into::<Array>().get(0)))
+            .collect();
+        let length: u32 = parts.iter().map(Uint8Array::length).sum();
+        let mut bytes = vec![0; length as usize];
+        let mut rest = &mut *bytes;
+        for part in parts {
+            let (here, after) = rest.split_at_mut_checked(part.length() as usize)?;
+            part.copy_to(here);
+            rest = after;
+        }
         (!bytes.is_empty()).then_some(bytes)
     }
 

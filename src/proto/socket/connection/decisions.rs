@@ -348,10 +348,14 @@ impl Connection {
 
     /// Replaces the data that the application has attached to a socket. Returns
     /// `false` if the socket has gone.
-    pub fn set_data(&mut self, join: JoinId, data: Option<String>) -> bool {
+    pub fn set_data(&mut self, join: JoinId, mut data: Option<String>) -> bool {
         let Some(socket) = self.current_mut(join) else {
             return false;
         };
+        // Whoever has written it may have left as much room again, and it stays.
+        if let Some(data) = &mut data {
+            data.shrink_to_fit();
+        }
         socket.data = data;
         self.note_change(join);
         true

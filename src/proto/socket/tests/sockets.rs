@@ -103,6 +103,16 @@ fn offsets_are_for_those_who_understand_them() {
 }
 
 #[test]
+fn data_takes_no_more_room_than_it_needs() {
+    let mut rig = Rig::joined(Protocol::V5);
+    let mut data = String::with_capacity(1_000);
+    data.push_str("[1]");
+    assert!(rig.connection.set_data(ROOT_JOIN, Some(data)));
+    let socket = rig.connection.socket(ROOT_JOIN).unwrap();
+    assert_eq!(socket.data.as_ref().map(String::capacity), Some(3));
+}
+
+#[test]
 fn a_held_packet_is_the_one_that_others_are_sent() {
     let mut rig = Rig::new(Protocol::V5);
     let root = rig.begin("/");
