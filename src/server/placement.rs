@@ -38,7 +38,8 @@ pub enum Placement {
     /// their requests, make sure that they cannot choose just any key.
     Key(Rc<dyn Fn(&Handshake) -> String>),
     /// A separate object for every session: the quickest to create and the most
-    /// expensive to keep.
+    /// expensive to keep. Its storage is deleted with the session, unless the
+    /// application has stored something there.
     PerSession,
 }
 
@@ -50,6 +51,14 @@ impl Placement {
 
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Shards(0))
+    }
+
+    /// Returns whether an object is of no use any more when its session is over.
+    pub(crate) fn is_for_once(&self) -> bool {
+        match self {
+            Self::PerSession => true,
+            Self::Shards(_) | Self::Key(_) => false,
+        }
     }
 
     /// Returns the name of the object for a new session, or `None` for a new object

@@ -71,6 +71,10 @@ extern "C" {
     fn get_alarm(this: &Storage) -> Promise;
     #[wasm_bindgen(method, js_name = setAlarm)]
     fn set_alarm(this: &Storage, at: f64) -> Promise;
+    #[wasm_bindgen(method, js_name = deleteAlarm)]
+    fn delete_alarm(this: &Storage) -> Promise;
+    #[wasm_bindgen(method, js_name = deleteAll)]
+    fn delete_all(this: &Storage) -> Promise;
     #[wasm_bindgen(method, getter)]
     fn sql(this: &Storage) -> Sql;
 
@@ -373,6 +377,14 @@ impl ObjectState {
     pub(crate) fn set_alarm(&self, at: Timestamp) {
         // A failed write breaks the object, and the platform reports it.
         let _ = self.raw().storage().set_alarm(at.as_millis() as f64);
+    }
+
+    /// Deletes the alarm and everything that is stored, at once.
+    pub(crate) fn delete_all(&self) {
+        let storage = self.raw().storage();
+        // With compatibility dates before 2026-02-24 the alarm is not part of the rest.
+        let _ = storage.delete_alarm();
+        let _ = storage.delete_all();
     }
 
     /// Runs one SQL statement, and returns its rows as arrays of values.

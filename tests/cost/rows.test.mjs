@@ -63,6 +63,13 @@ describe('the rows of a client', workerOnly, () => {
       return answers;
     }
 
+    /** Closes the session, which nothing is left to be fetched of. */
+    async close() {
+      const { response } = await this.session.hold({ query: { object: this.object } });
+      await this.session.post('1');
+      await response;
+    }
+
     /** Lets time pass, with all that comes due. */
     async pass(ms) {
       let { now } = await metered.state(this.object);
@@ -127,6 +134,58 @@ describe('the rows of a client', workerOnly, () => {
       await client.pass(SECOND);
     });
   }
+
+  // An empty database is billed as 12 kB, in each of these objects for ever.
+  describe('whose object is its own', () => {
+    const open = async (revision) => {
+      const object = `rows-${(objects += 1)}`;
+      const session = await openPolling(metered, { path: '/alone/', revision, query: { object } });
+      return new Client(session, object);
+    };
+
+    for (const revision of [3, 4]) {
+      test(`revision ${revision}: storage and alarm go with it`, async () => {
+        const client = await open(revision);
+        await client.session.send('4message');
+        await client.pass(SECOND);
+        assert.ok((await client.counts()).rowsWritten > 0);
+        assert.equal((await client.counts()).deletions, 0);
+        await client.session.poll();
+        await client.close();
+        const { alarm, counts } = await metered.state(client.object);
+        assert.deepEqual([alarm, counts.deletions], [null, 1]);
+        await client.pass(MINUTE);
+        const after = await metered.state(client.object);
+        assert.deepEqual([after.counts.alarms, after.counts.rowsWritten], [counts.alarms, counts.rowsWritten]);
+      });
+    }
+
+    test('they go when it has timed out, as well', async () => {
+      const client = await open(4);
+      await client.pass(2 * MINUTE);
+      const { alarm, counts } = await metered.state(client.object);
+      assert.deepEqual([alarm, counts.deletions], [null, 1]);
+    });
+
+    test('what the application has stored there stays', async () => {
+      const client = await open(4);
+      await client.session.send('4cmd:store');
+      assert.deepEqual(await client.session.poll(), ['4stored']);
+      await client.close();
+      await client.pass(MINUTE);
+      assert.equal((await client.counts()).deletions, 0);
+    });
+  });
+
+  test('storage of an object that others will come to stays', async () => {
+    const client = await Client.open('/sleepy/');
+    await client.session.send('4message');
+    await client.pass(SECOND);
+    await client.session.poll();
+    await client.close();
+    await client.pass(MINUTE);
+    assert.equal((await client.counts()).deletions, 0);
+  });
 
   test('posting without an open GET, as often as possible: no more than allowed', async () => {
     const client = await Client.open('/sleepy/');

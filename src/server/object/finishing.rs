@@ -1,6 +1,7 @@
 //! The end of a turn, for each session that it has changed.
 
 use super::Inner;
+use crate::api::app::app;
 use crate::parts::{Finish, Phase, run_outputs, weigh};
 use crate::sid::Key;
 
@@ -20,11 +21,40 @@ impl Finish for Inner {
         if is_over != Some(false) && !layer.is_busy(key) {
             self.parts.sessions.remove(key);
             layer.forget(key);
+            // Of a session that was not in memory, nobody knows whether it is over.
+            if is_over == Some(true) {
+                self.give_back();
+            }
         }
     }
 }
 
 impl Inner {
+    /// Deletes what is stored in an object that nobody will ever come to again: its
+    /// only session is over.
+    ///
+    /// Where others may come, the database stays. It costs as much in a month as two
+    /// or three rows, and what is deleted has to be written again.
+    fn give_back(&self) {
+        let options = self.parts.options();
+        let is_for_once = options.is_some_and(|options| options.placement.is_for_once());
+        if is_for_once && self.parts.sessions.is_empty() && self.parts.rows.give_back() {
+            self.parts.clock.forget_alarm();
+        }
+    }
+
+    /// The same where the alarm has found nothing, not even whose sessions there were:
+    /// those of WebSockets that a deploy has closed. Where no server has objects for
+    /// one session each, this is one for which others will come.
+    pub(super) fn give_back_unknown(&self) {
+        let app = app();
+        let mut servers = app.endpoints.iter();
+        let may_be_for_once = servers.any(|it| it.options.placement.is_for_once());
+        if may_be_for_once && self.layer().is_none() && self.parts.rows.give_back() {
+            self.parts.clock.forget_alarm();
+        }
+    }
+
     /// Tells the application that a session has ended, if it has, and everything
     /// before has been handled.
     fn notify_closed(&self, key: Key) {

@@ -134,6 +134,7 @@ impl Object {
             self.0.adopt(endpoint_at(&path).as_ref());
         }
         self.0.handle_timeouts();
+        self.0.give_back_unknown();
     }
 }
 

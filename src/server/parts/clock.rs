@@ -117,6 +117,11 @@ impl Clock {
         self.alarm.set(Alarm::None);
     }
 
+    /// Takes in that the alarm was deleted.
+    pub(crate) fn forget_alarm(&self) {
+        self.alarm.set(Alarm::None);
+    }
+
     /// Keeps single sessions from setting the alarm until [`Clock::rearm`].
     pub(crate) fn hold(&self) {
         self.held.set(true);

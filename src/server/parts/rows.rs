@@ -11,6 +11,9 @@ use crate::sid::{Key, key_from_tag, tag};
 /// The maximum number of bytes of a session in one row. A row may have 2 MB.
 const PART: usize = 1_900_000;
 
+/// The platform's own table, which the alarm is in.
+const ALARMS: &str = "_cf_METADATA";
+
 pub(crate) struct Rows {
     state: ObjectState,
     /// The table is known to exist.
@@ -85,6 +88,26 @@ impl Rows {
         let keys = rows.unwrap_or_default().into_iter();
         keys.filter_map(|row| key_from_tag(&row.unchecked_into::<Array>().get(0).as_string()?))
             .collect()
+    }
+
+    /// Deletes the whole storage, alarm included, and with it the database, which is
+    /// billed even if it is empty. What the application has stored stays, and then so
+    /// does the database. Returns whether anything was deleted.
+    pub(crate) fn give_back(&self) -> bool {
+        let tables = self.run("SELECT name FROM sqlite_master WHERE type = 'table'", &[]);
+        let names = tables.unwrap_or_default().into_iter();
+        let mut names = names.filter_map(|row| row.unchecked_into::<Array>().get(0).as_string());
+        // Where nothing was ever written there is no database.
+        let Some(first) = names.next() else {
+            return false;
+        };
+        let is_ours = |name: &String| name == ALARMS || name.starts_with("dormouse_");
+        let all = is_ours(&first) && names.all(|name| is_ours(&name));
+        if all {
+            self.has_table.set(false);
+            self.state.delete_all();
+        }
+        all
     }
 
     fn run(&self, statement: &str, bindings: &[JsValue]) -> Option<Array> {

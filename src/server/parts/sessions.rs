@@ -206,6 +206,10 @@ impl Sessions {
     }
 
     /// Returns the keys of the sessions in memory.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.borrow().keys().next().is_none()
+    }
+
     pub(crate) fn keys(&self) -> Vec<Key> {
         self.entries.borrow().keys().collect()
     }

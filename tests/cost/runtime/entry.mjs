@@ -61,7 +61,11 @@ function placing(env, object) {
     DORMOUSE: {
       idFromName,
       idFromString: (id) => objects.idFromString(id),
-      newUniqueId: () => objects.newUniqueId(),
+      newUniqueId: () => {
+        const id = objects.newUniqueId();
+        named.set(object, ledgerOf(id));
+        return id;
+      },
       get: (id) => objects.get(id),
     },
   };
@@ -169,7 +173,16 @@ function watch(state, ledger) {
     ledger.cursors.push(cursor);
     return cursor;
   });
-  for (const name of ['get', 'put', 'delete', 'list', 'deleteAlarm', 'deleteAll']) {
+  replace(storage, 'deleteAlarm', (original) => {
+    ledger.alarm = null;
+    return ledger.call(original());
+  });
+  replace(storage, 'deleteAll', (original) => {
+    ledger.alarm = null;
+    ledger.counts.deletions += 1;
+    return ledger.call(original());
+  });
+  for (const name of ['get', 'put', 'delete', 'list']) {
     replace(storage, name, () => {
       throw new Error(`${name} is not counted yet`);
     });

@@ -31,6 +31,8 @@ export class Ledger {
       alarmsSet: 0,
       rowsWritten: 0,
       rowsRead: 0,
+      // The whole storage was deleted.
+      deletions: 0,
       // SQL statements, whatever they found: each takes its time.
       statements: 0,
       // Messages that went out, which are free.

@@ -3,6 +3,8 @@
 
 import { DatabaseSync } from 'node:sqlite';
 
+const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
+
 export class Storage {
   #database;
   #statements = new Map();
@@ -64,6 +66,14 @@ export class Storage {
     this.#alarm = at;
   }
 
+  /** With the present compatibility dates, the alarm is part of it. */
+  deleteAll() {
+    this.#begin();
+    for (const { name } of this.#open.prepare(TABLES).all()) this.#open.exec(`DROP TABLE "${name}"`);
+    this.#statements.clear();
+    this.#alarm = null;
+  }
+
   /** The alarm is being delivered: it is set no longer. */
   takeAlarm() {
     this.#alarm = null;
@@ -100,6 +110,11 @@ export class Storage {
           return { raw: () => ({ toArray: () => rows }) };
         },
       },
+      deleteAlarm: async () => {
+        this.#begin();
+        this.#alarm = null;
+      },
+      deleteAll: async () => this.deleteAll(),
       getAlarm: () => Promise.resolve(this.#alarm),
       setAlarm: (at) => {
         try {

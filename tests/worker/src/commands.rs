@@ -85,6 +85,11 @@ pub(crate) async fn run(client: &Client, text: &str) -> Result<(), HandlerError>
                 clients.disconnect_all().await?;
             }
         }
+        "cmd:store" => {
+            let sql = client.storage().sql();
+            sql.exec("CREATE TABLE own (text TEXT)", None)?;
+            client.send("stored").await?;
+        }
         "cmd:panic" => panic!("asked to"),
         "cmd:panic-later" => {
             sleep(Duration::from_millis(10)).await;

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use dormouse::App;
 use dormouse::engine::{
-    Client, Cookie, Data, Engine, Handshake, Level, Message, Reason, Refusal, Transport,
+    Client, Cookie, Data, Engine, Handshake, Level, Message, Placement, Reason, Refusal, Transport,
 };
 use serde_json::json;
 
@@ -104,6 +104,7 @@ fn engines() -> App {
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
         .engine(echo("/noupgrade/").allow_upgrades(false).jsonp(true))
         .engine(echo("/ordered/").in_order(true))
+        .engine(echo("/alone/").placement(Placement::PerSession))
         .engine(
             echo("/proxied/")
                 .trust_proxy(true)
