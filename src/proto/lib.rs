@@ -10,8 +10,9 @@
 //! - [`socket`]: Socket.IO, protocols 4 and 5. Packets with attachments,
 //!   namespaces, rooms, acknowledgements, and the
 //!   [`Connection`](socket::Connection): one client's sockets above its session.
+//! - [`rate`]: how much of what a client sends is taken in, and when.
 //!
-//! Both are driven in the same way: `handle_*` takes in what has happened, and
+//! Both protocols are driven in the same way: `handle_*` takes in what has happened, and
 //! `poll_output` returns what is to be done until nothing is left. A session knows
 //! nothing of Socket.IO, and a connection knows nothing of transports: their driver
 //! passes the messages on.
@@ -28,6 +29,7 @@ extern crate std;
 
 pub mod bytes;
 pub mod engine;
+pub mod rate;
 pub mod socket;
 mod time;
 pub mod versioned;
