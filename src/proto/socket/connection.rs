@@ -30,6 +30,7 @@ use super::{
 };
 use crate::Timestamp;
 use crate::engine::{self, Data};
+use crate::rate::Class;
 
 pub use self::decisions::{Admission, JoinError, RecoveredSocket, Route};
 pub use self::incomplete::{KEEP_AFTER, MAX_STALL};
@@ -54,6 +55,9 @@ pub const REQUESTS_TOO_LARGE: &str = "Requests too large";
 /// until the root namespace is decided: names and queries, and 32 bytes more for each.
 /// It is enough for a hundred namespaces with a token for each.
 pub const MAX_WAITING: usize = 64 << 10;
+
+/// The message for a client that asks for namespaces faster than it may.
+pub const TOO_MANY_REQUESTS: &str = "Too many requests";
 
 /// The message for a client if the decision about it was lost: the handler panicked,
 /// took too long, or went with the object's memory.
@@ -355,6 +359,30 @@ impl Connection {
         self.decoder.held_bytes() + sockets.chain(waiting).sum::<usize>()
     }
 
+    /// Returns the class of a message that the client has sent: whether it asks to join
+    /// a namespace, or is an attachment of the packet before.
+    pub fn classify(&self, data: &Data<'_>) -> Class {
+        if self.decoder.is_pending() {
+            return Class::Part;
+        }
+        match (self.settings.parser.is_connect)(self.protocol, self.limits(), data) {
+            true => Class::Join,
+            false => Class::Whole,
+        }
+    }
+
+    /// Returns whether attachments of a packet are still to come.
+    pub fn is_pending(&self) -> bool {
+        self.decoder.is_pending()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            attachments: self.settings.max_attachments,
+            bytes: self.settings.max_packet,
+        }
+    }
+
     /// Returns whether anything that must survive sleep has changed since this was
     /// last called.
     ///
@@ -403,10 +431,7 @@ impl Connection {
         if !self.is_open() {
             return None;
         }
-        let limits = Limits {
-            attachments: self.settings.max_attachments,
-            bytes: self.settings.max_packet,
-        };
+        let limits = self.limits();
         let decoded = self
             .decoder
             .decode(self.protocol, self.settings.parser, limits, data);

@@ -180,6 +180,15 @@ pub(super) fn decode_json<'a>(
     }
 }
 
+/// Returns whether a message is a CONNECT, for [`Parser::JSON`]: its first character
+/// tells.
+pub(super) fn is_connect_json(_protocol: Protocol, _limits: Limits, data: &Data<'_>) -> bool {
+    match data {
+        Data::Text(text) => text.starts_with('0'),
+        Data::Binary(_) => false,
+    }
+}
+
 fn args_of<'p, 'a>(packet: &'p ClientPacket<'a>) -> Option<&'p super::Args<'a>> {
     match packet {
         ClientPacket::Event { args, .. } | ClientPacket::Ack { args, .. } => Some(args),

@@ -38,6 +38,23 @@ pub(super) fn encode_message(packet: &ServerPacket<'_>, protocol: Protocol) -> E
     Encoded::alone(Prepared::Binary(encode(packet, protocol)))
 }
 
+/// Returns whether a message is a CONNECT, for [`Parser::MSGPACK`](super::Parser::MSGPACK).
+///
+/// Clients write the type first, so that no other packet is read twice.
+pub(super) fn is_connect(protocol: Protocol, limits: Limits, data: &Data<'_>) -> bool {
+    let bytes = match data {
+        Data::Binary(bytes) => &**bytes,
+        Data::Text(_) => return false,
+    };
+    match bytes {
+        [0x80..=0x8f, 0xa4, b't', b'y', b'p', b'e', 1..=0x7f, ..] => false,
+        _ => matches!(
+            decode(protocol, bytes, limits),
+            Ok(ClientPacket::Connect { .. })
+        ),
+    }
+}
+
 /// Reads a packet.
 fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket<'static>> {
     let mut reader = Reader::new(bytes, limits);
@@ -45,6 +62,8 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
     let (mut kind, mut namespace, mut id, mut data) = (None, None, None, None);
     for _ in 0..fields {
         match reader.string()? {
+            // Whether it is a CONNECT must not depend on which of them is looked at.
+            "type" if kind.is_some() => return Err(ParseError::MsgPack),
             "type" => kind = Some(reader.json()?),
             "nsp" => namespace = Some(reader.string()?),
             "id" => id = Some(reader.json()?).filter(|id| id != "null"),

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::decoder::{Decoder, Limits, decode_json};
+use super::decoder::{Decoder, Limits, decode_json, is_connect_json};
 use super::packet::Encoded;
 use super::{ClientPacket, ParseError, Protocol, ServerPacket, msgpack};
 use crate::engine::Data;
@@ -15,6 +15,8 @@ pub struct Parser {
     name: &'static str,
     pub(super) decode: Decode,
     pub(super) encode: fn(&ServerPacket<'_>, Protocol) -> Encoded,
+    /// Returns whether a message that is a whole packet is a CONNECT, if it is valid.
+    pub(super) is_connect: fn(Protocol, Limits, &Data<'_>) -> bool,
 }
 
 type Decode = for<'a> fn(
@@ -30,6 +32,7 @@ impl Parser {
         name: "json",
         decode: decode_json,
         encode: |packet, protocol| packet.encode_text(protocol),
+        is_connect: is_connect_json,
     };
 
     /// Msgpack, for clients with `socket.io-msgpack-parser`.
@@ -37,6 +40,7 @@ impl Parser {
         name: "msgpack",
         decode: msgpack::decode_message,
         encode: msgpack::encode_message,
+        is_connect: msgpack::is_connect,
     };
 }
 

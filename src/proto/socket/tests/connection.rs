@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::rig::{BOTH, OPENED, Rig, event};
 use super::*;
+use crate::rate::Class;
 
 #[test]
 fn a_client_joins_what_it_asks_for() {
@@ -275,4 +276,30 @@ fn a_client_is_in_so_many_namespaces() {
         told, "> 4/c,\"Too many namespaces\"",
         "those that wait count"
     );
+}
+
+#[test]
+fn a_message_is_of_a_class() {
+    for protocol in BOTH {
+        let mut rig = Rig::joined(protocol);
+        let classify = |rig: &Rig, data: Data<'_>| rig.connection.classify(&data);
+        for (text, class) in [
+            ("0/a,", Class::Join),
+            ("0", Class::Join),
+            ("1", Class::Whole),
+            (r#"2["0"]"#, Class::Whole),
+            (r#"51-["a",{"_placeholder":true,"num":0}]"#, Class::Whole),
+            ("", Class::Whole),
+            ("é", Class::Whole),
+        ] {
+            assert_eq!(classify(&rig, Data::from(text)), class, "{text}");
+        }
+        assert_eq!(classify(&rig, Data::from(&[0][..])), Class::Whole);
+        rig.say(r#"52-["a",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#);
+        for _ in 0..2 {
+            assert_eq!(classify(&rig, Data::from(&[1][..])), Class::Part);
+            rig.say_data(Data::from(&[1][..]));
+        }
+        assert_eq!(classify(&rig, Data::from(&[1][..])), Class::Whole);
+    }
 }

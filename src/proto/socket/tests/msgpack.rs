@@ -238,3 +238,37 @@ fn writing_takes_as_many_steps_as_there_are_tokens() {
         assert_eq!(steps, 2 * (225_000 + 2 * depth), "{depth}");
     }
 }
+
+#[test]
+fn a_connect_is_told_from_other_packets() {
+    let nsp = "a36e7370 a12f";
+    for (packet, is_connect) in [
+        // `{type: 0, nsp: "/"}`, the same the other way round, and in other numbers.
+        ("82 a474797065 00 NSP", true),
+        ("82 NSP a474797065 00", true),
+        ("82 a474797065 cc00 NSP", true),
+        ("82 a474797065 d100 00 NSP", true),
+        ("de0002 a474797065 00 NSP", true),
+        ("82 a474797065 01 NSP", false),
+        ("82 NSP a474797065 01", false),
+        ("83 a474797065 02 NSP a464617461 91a161", false),
+        // What is not a packet is not one that asks for anything.
+        ("82 a474797065 00 NSP 00", false),
+        ("81 a474797065 00", false),
+        ("80", false),
+        ("", false),
+        // Which of two types is meant is not for the sender to choose.
+        ("83 a474797065 01 NSP a474797065 00", false),
+        ("83 a474797065 00 NSP a474797065 00", false),
+    ] {
+        let bytes = bytes(&packet.replace("NSP", nsp));
+        let data = Data::from(&*bytes);
+        let said = (Parser::MSGPACK.is_connect)(Protocol::V5, LIMITS, &data);
+        assert_eq!(said, is_connect, "{packet}");
+        let decoded = decode(bytes.clone());
+        let is_one = matches!(decoded, Ok(Some(ClientPacket::Connect { .. })));
+        assert_eq!(is_one, is_connect, "{packet}: {decoded:?}");
+    }
+    let text = Data::from("0");
+    assert!(!(Parser::MSGPACK.is_connect)(Protocol::V5, LIMITS, &text));
+}
