@@ -45,4 +45,6 @@ pub use payload::{
 };
 pub use prepared::{MESSAGE, Prepared};
 pub use session::{BodyError, Cause, Deadline, Flush, Open, Session, Transport};
-pub use settings::{FAREWELL, LATE_POLL, MAX_PACKETS, MAX_POSTS, SLEEP_AFTER, Settings};
+pub use settings::{
+    FAREWELL, LATE_POLL, MAX_PACKETS, MAX_PAYLOAD_PACKETS, MAX_POSTS, SLEEP_AFTER, Settings,
+};

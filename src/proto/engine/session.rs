@@ -27,6 +27,7 @@ use super::settings::{FAREWELL, MAX_PACKETS, Settings};
 use super::{ClientPacket, Data, Frame, Prepared, ServerPacket};
 use super::{Format, Handshake, Revision, encode_payload};
 use crate::Timestamp;
+use crate::rate::Network;
 
 pub use self::heartbeat::{Cause, Deadline};
 pub use self::polling::BodyError;
@@ -72,6 +73,10 @@ pub struct Session {
     /// A `GET` that the upgrade has overtaken, and when to refuse it.
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
+    /// The number of packets to be [told](Self::take_others) that were not messages.
+    others: usize,
+    /// Where its client connects from, if that is to be remembered.
+    network: Option<Network>,
     outputs: Outputs,
     /// Something that must survive sleep differs from the last snapshot.
     changed: bool,
@@ -207,6 +212,8 @@ impl Session {
             posts: VecDeque::new(),
             overtaken: None,
             heartbeat: Heartbeat::new(now),
+            others: 0,
+            network: None,
             outputs: Outputs::default(),
             changed: true,
         }
@@ -225,6 +232,24 @@ impl Session {
     /// Returns the revision that the client speaks.
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Returns the network that the client connects from, if the session was told.
+    pub fn network(&self) -> Option<Network> {
+        self.network
+    }
+
+    /// Returns how many packets have come since this was last called that are neither
+    /// messages nor answers to pings: those that nobody has asked for, and the
+    /// application does not hear of.
+    pub fn take_others(&mut self) -> usize {
+        core::mem::take(&mut self.others)
+    }
+
+    /// Remembers the network that the client connects from.
+    pub fn set_network(&mut self, network: Network) {
+        self.network = Some(network);
+        self.changed = true;
     }
 
     /// Returns the transport that carries packets, or `None` once the session is
@@ -608,6 +633,11 @@ impl Session {
         now: Timestamp,
         packet: ClientPacket<'a>,
     ) -> Result<Option<Data<'a>>, Violation> {
+        let is_message = matches!(packet, ClientPacket::Message(_));
+        let is_pong = matches!(packet, ClientPacket::Pong(_)) && self.heartbeat.is_pending();
+        if !is_message && !is_pong {
+            self.others += 1;
+        }
         if self.transport().is_none() {
             return Ok(None);
         }

@@ -15,6 +15,13 @@ pub const FAREWELL: Duration = Duration::from_secs(30);
 /// The Python client accepts no more, and closes over a longer payload.
 pub const MAX_PACKETS: usize = 16;
 
+/// The maximum number of packets in the body of one `POST`. A session whose client
+/// sends more ends before any of them is handled.
+///
+/// A client that polls sends all it has in one payload, as far as the limit for its
+/// size allows. This is what it may send at once by default.
+pub const MAX_PAYLOAD_PACKETS: usize = 20_000;
+
 /// The maximum number of `POST`s of a session that are on their way at once. The bodies
 /// of all but the first wait to be read.
 ///

@@ -14,7 +14,7 @@ use super::{
     ServerPacket, Session, SessionState, Violation,
 };
 use crate::Timestamp;
-use crate::engine::{Body, LATE_POLL, MAX_PACKETS, MAX_POSTS, decode_payload};
+use crate::engine::{Body, LATE_POLL, MAX_PACKETS, MAX_PAYLOAD_PACKETS, MAX_POSTS, decode_payload};
 
 /// The assumed cost of a buffered packet besides its content, so that empty messages
 /// count too.
@@ -233,7 +233,8 @@ impl Session {
     }
 
     /// Takes in the body of the `POST`, or why there is none. Returns the
-    /// application's messages, in order; those before a malformed packet count.
+    /// application's messages, in order; those before a malformed packet count, but
+    /// of more than [`MAX_PAYLOAD_PACKETS`] none does.
     ///
     /// A body is [`Body::Binary`] if it came as `application/octet-stream`, which
     /// only revision 3 may use.
@@ -276,7 +277,12 @@ impl Session {
         if self.revision == Revision::V4 && matches!(body, Body::Binary(_)) {
             return Err(Violation(Reason::TransportError));
         }
-        for packet in decode_payload(self.revision, body) {
+        let packets = decode_payload(self.revision, body).take(MAX_PAYLOAD_PACKETS + 1);
+        let packets: Vec<_> = packets.collect();
+        if packets.len() > MAX_PAYLOAD_PACKETS {
+            return Err(Violation(Reason::Overrun));
+        }
+        for packet in packets {
             let packet: ClientPacket<'a> = packet.map_err(|_| Violation(Reason::ParseError))?;
             messages.extend(self.handle_packet(now, packet)?);
         }

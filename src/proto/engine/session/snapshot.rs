@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{ConnId, Heartbeat, Outputs, Poll, Revision, Session, SessionState};
 use crate::Timestamp;
 use crate::engine::settings::Settings;
+use crate::rate::Network;
 use crate::versioned::{self, SnapshotError};
 
 /// The version of the layout below. A snapshot of another version is not read.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Everything that must survive sleep, borrowed from the session.
 #[derive(Serialize)]
@@ -22,6 +23,7 @@ struct Saving<'a> {
     posts: &'a VecDeque<ConnId>,
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
+    network: Option<Network>,
 }
 
 /// The same, read back.
@@ -33,6 +35,7 @@ struct Saved {
     posts: VecDeque<ConnId>,
     overtaken: Option<(ConnId, Timestamp)>,
     heartbeat: Heartbeat,
+    network: Option<Network>,
 }
 
 /// Falling asleep and waking up.
@@ -48,6 +51,7 @@ impl Session {
             posts: &self.posts,
             overtaken: self.overtaken,
             heartbeat: self.heartbeat,
+            network: self.network,
         };
         versioned::encode(VERSION, &saving)
     }
@@ -75,6 +79,8 @@ impl Session {
             posts: saved.posts,
             overtaken: saved.overtaken.filter(|(request, _)| is_there(*request)),
             heartbeat: saved.heartbeat,
+            others: 0,
+            network: saved.network,
             outputs: Outputs::default(),
             changed: false,
         };

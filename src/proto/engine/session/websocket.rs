@@ -144,6 +144,7 @@ impl Session {
                 }
             };
         }
+        self.others += 1;
         // Any other WebSocket has been closed, and its frame was still on its way.
         if self.probe().is_some_and(|probe| probe.conn == socket) {
             self.handle_probe_frame(now, &frame);

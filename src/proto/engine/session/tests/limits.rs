@@ -1,7 +1,9 @@
 //! Every bound, just below it, at it, and just above.
 
 use super::rig::{BOTH, Rig, SLEEPY};
-use crate::engine::{ConnId, Data, Frame, MAX_PACKETS, Open, Revision, Session};
+use crate::engine::{
+    ConnId, Data, Frame, MAX_PACKETS, MAX_PAYLOAD_PACKETS, Open, Revision, Session, Settings,
+};
 
 /// All limits of these settings, in bytes.
 const LIMIT: usize = 1_000;
@@ -349,5 +351,64 @@ fn max_packets_counts_the_news_that_the_session_is_closed() {
                 assert_eq!(news.count(), 1, "{answers:?}");
             }
         }
+    }
+}
+
+#[test]
+fn max_payload_packets_bounds_what_one_post_brings() {
+    let settings = Settings {
+        max_payload: usize::MAX,
+        ..SLEEPY
+    };
+    for revision in BOTH {
+        for packet in ["4a", "6"] {
+            for count in [
+                MAX_PAYLOAD_PACKETS - 1,
+                MAX_PAYLOAD_PACKETS,
+                MAX_PAYLOAD_PACKETS + 1,
+            ] {
+                let mut rig = Rig::polling(revision, settings);
+                rig.get(2);
+                rig.post_head(3);
+                let said = rig.body(3, &alloc::vec![packet; count]);
+                let is_message = packet == "4a";
+                if count > MAX_PAYLOAD_PACKETS {
+                    // Not one of them is handled.
+                    let end = "#3 400 Bad request, #2 200 1, over: overrun";
+                    assert_eq!(said, end, "{revision:?}");
+                } else {
+                    assert_eq!(said.matches("message a").count() == count, is_message);
+                    assert!(said.ends_with("#3 200 ok"), "{revision:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn packets_that_nobody_asked_for_are_counted() {
+    for (revision, packets, others) in [
+        (Revision::V4, &["4a", "6", "4b", "3"][..], 2),
+        (Revision::V4, &["6", "9", "6"], 1),
+        (Revision::V4, &["1", "4a", "6"], 2),
+        (Revision::V3, &["2", "4a", "6"], 2),
+    ] {
+        let mut rig = Rig::polling(revision, SLEEPY);
+        rig.post(3, packets);
+        assert_eq!(rig.session.take_others(), others, "{packets:?}");
+        assert_eq!(rig.session.take_others(), 0);
+    }
+    let mut rig = Rig::websocket(Revision::V4, SLEEPY);
+    rig.wait(25_000).timeout();
+    for (frame, others) in [("3", 0), ("3", 1), ("4a", 0), ("6", 1)] {
+        rig.frame(1, frame);
+        assert_eq!(rig.session.take_others(), others, "{frame}");
+    }
+    // A WebSocket that is not the session's, and one that is to become it.
+    let mut rig = Rig::polling(Revision::V4, SLEEPY);
+    rig.upgrade(5);
+    for (socket, frame, others) in [(5, "2probe", 1), (9, "4a", 1), (5, "5", 1)] {
+        rig.frame(socket, frame);
+        assert_eq!(rig.session.take_others(), others, "{frame}");
     }
 }
