@@ -39,7 +39,7 @@ pub(crate) struct Reply {
     pub(crate) body: Body<'static>,
     /// The value of a `Set-Cookie` header.
     pub(crate) cookie: Option<String>,
-    /// The value of a `Retry-After` header.
+    /// How long the client is to wait before it tries again: a `Retry-After` header.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -55,6 +55,15 @@ impl Reply {
             body: body.into(),
             cookie: None,
             retry_after: None,
+        }
+    }
+
+    /// Returns the answer to a client that connects too often: RFC 6585, section 4.
+    pub(crate) fn too_many(wait: Duration) -> Self {
+        let body = r#"{"message":"Too many requests"}"#;
+        Self {
+            retry_after: Some(wait),
+            ..Self::new(429, JSON, body)
         }
     }
 
@@ -98,8 +107,10 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
     if let Some(cookie) = &reply.cookie {
         set_cookie(&headers, options, request, cookie);
     }
-    if let Some(after) = reply.retry_after {
-        set(&headers, "retry-after", &after.as_secs().to_string());
+    if let Some(wait) = reply.retry_after {
+        // Whole seconds, and not too few.
+        let seconds = wait.as_millis().div_ceil(1_000);
+        set(&headers, "retry-after", &seconds.to_string());
     }
     let init = ResponseInit::new();
     init.set_status(reply.status);

@@ -17,6 +17,10 @@ extern "C" {
 /// Each event is one line of JSON on the console, so that Workers Logs can be
 /// queried by its fields:
 /// `{"level":"info","event":"disconnect","sid":"…", "reason":"transport close"}`.
+///
+/// Of the lines at `Error` and `Warn`, a client cannot bring about more than one a
+/// minute of each kind. The next one, or one at the end of its session, says by
+/// `left_out` how many were not logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Level {
@@ -26,7 +30,8 @@ pub enum Level {
     /// Errors of the application: `handler panicked`, `handler failed`.
     Error,
     /// Also limits of the server that were exceeded: `overrun` (a client sends
-    /// faster than its handlers work), `memory exceeded` (a session ended because the
+    /// faster than its handlers work, or than a rate limit allows), `rate limited` (the
+    /// same, where that is not its end), `memory exceeded` (a session ended because the
     /// object held too much), `task dropped`, `connect handler dropped`, `full` (an
     /// object takes no more WebSockets, or nobody new for a while); and once for each instance,
     /// `origin refused` (for each origin), `headers dropped` and `query dropped` (what
@@ -54,6 +59,10 @@ impl Level {
     }
 }
 
+/// The maximum number of characters of a field: some are chosen by clients, and the
+/// platform drops lines that are too long.
+const MAX_FIELD: usize = 4_096;
+
 /// Logs a mistake in the deployment of the Worker, whatever the level.
 pub(crate) fn misconfigured(message: &str) {
     let fields = [("message", message)];
@@ -70,6 +79,13 @@ pub(crate) fn log(limit: Level, level: Level, event: &str, fields: &[(&str, &str
         line.push_str(",\"");
         line.push_str(name);
         line.push_str("\":");
+        let value = value
+            .char_indices()
+            .nth(MAX_FIELD)
+            .map_or(*value, |(end, _)| {
+                // Always within the text.
+                value.get(..end).unwrap_or_default()
+            });
         line.push_str(&serde_json::to_string(value).unwrap_or_default());
     }
     line.push('}');

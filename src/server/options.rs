@@ -1,6 +1,7 @@
 //! The options of a server, and their check.
 
 mod methods;
+mod rate_limit;
 mod subprotocol;
 
 use core::fmt;
@@ -13,6 +14,8 @@ use crate::origin::Origin;
 use crate::placement::Placement;
 
 pub(crate) use self::methods::option_methods;
+pub(crate) use self::rate_limit::Decision;
+pub use self::rate_limit::{OnOverrun, Overrun, RateLimit};
 pub(crate) use self::subprotocol::Subprotocol;
 
 /// The pages that may connect from a browser.
@@ -145,6 +148,9 @@ pub(crate) struct Options {
     /// The rows that a client may make its object write in a minute.
     pub(crate) max_rows: u32,
     pub(crate) placement: Placement,
+    pub(crate) rate_limit: RateLimit,
+    pub(crate) address_rate_limit: RateLimit,
+    pub(crate) on_overrun: Decision,
     pub(crate) log: Level,
 }
 
@@ -167,6 +173,9 @@ impl Default for Options {
             max_memory: None,
             max_rows: 60,
             placement: Placement::default(),
+            rate_limit: RateLimit::default(),
+            address_rate_limit: RateLimit::none(),
+            on_overrun: Decision::default(),
             log: Level::Warn,
         }
     }
@@ -309,6 +318,9 @@ impl Options {
                 return wrong("cookie", "its attributes may hold printable ASCII only");
             }
         }
+        if let Err((option, remedy)) = rate_limit::check(self) {
+            return wrong(option, &remedy);
+        }
         if self.placement.is_empty() {
             return wrong("placement", "Placement::Shards takes a number over 0");
         }
@@ -319,6 +331,11 @@ impl Options {
     pub(crate) fn max_memory(&self) -> usize {
         let least = 2 * self.settings.max_payload;
         self.max_memory.unwrap_or(MEMORY.max(least))
+    }
+
+    /// Whether anybody asks where a client connects from.
+    pub(crate) fn needs_networks(&self) -> bool {
+        !self.address_rate_limit.0.is_unlimited() || self.on_overrun.0.is_some()
     }
 
     /// Whether some pages may connect and others may not.

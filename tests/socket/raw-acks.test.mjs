@@ -3,7 +3,7 @@
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
-import { freshNamespace } from '../harness/socket/client.mjs';
+import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, workerOnly } from '../harness/target.mjs';
 
@@ -113,6 +113,18 @@ const askedByClient = ({ member }) => {
     assert.deepEqual(await player.ask('decline', 'no', [1]), [{ error: 'no', data: [1] }]);
     assert.deepEqual(await player.ask('who'), [player.id, '/']);
     await logs.waitFor({ event: 'event rejected', socket: player.id, message: 'no "luck"', level: 'info' });
+  });
+
+  test('a handler that fails again and again: one line, and at the end how many more', workerOnly, async () => {
+    const player = await openMember(server, { namespace: '/plain' });
+    for (let count = 0; count < 20; count += 1) {
+      assert.deepEqual(await player.ask('fail', 'again'), [{ error: 'internal error' }]);
+    }
+    const { sid } = player.client;
+    await player.client.close();
+    const last = await logs.waitFor({ event: 'handler failed', sid, left_out: '19' });
+    assert.equal(last.level, 'warn');
+    assert.equal(logs.find({ event: 'handler failed', sid }).length, 2);
   });
 
   test('a handler that fails: an internal error, and its words are in the log', workerOnly, async () => {

@@ -143,17 +143,15 @@ const rules = ({ revision, transport, open, member }) => {
     await others.leave();
   });
 
-  test('ten thousand namespaces asked for: each is answered, within the bound', async () => {
+  // As many as the rate limit lets a client ask for at once.
+  test('a hundred and fifty namespaces asked for: each is answered, within the bound', async () => {
     const others = await socketBystanders(server, { revision });
     const { client } = await member();
-    const count = 10_000;
     const stem = freshNamespace();
-    for (let from = 0; from < count; from += 1_000) {
-      const names = Array.from({ length: 1_000 }, (_, index) => `${stem}-${from + index}`);
-      const asked = client.try(...names.map((name) => `0${name},`));
-      for (let answered = 0; answered < names.length; answered += 1) assert.match(await client.next(), /^[04]\/dynamic-/);
-      await asked;
-    }
+    const names = Array.from({ length: 150 }, (_, index) => `${stem}-${index}`);
+    const asked = client.try(...names.map((name) => `0${name},`));
+    for (let answered = 0; answered < names.length; answered += 1) assert.match(await client.next(), /^[04]\/dynamic-/);
+    await asked;
     await others.check();
     await client.close();
     await others.leave();

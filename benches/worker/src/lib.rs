@@ -5,7 +5,7 @@
 use core::time::Duration;
 
 use dormouse::engine::{Client, Engine, Message};
-use dormouse::{App, Binary, EmitError, Namespace, Server, Socket};
+use dormouse::{App, Binary, EmitError, Namespace, RateLimit, Server, Socket};
 
 fn app() -> App {
     let crowds = ["/socket.io/", "/few/", "/many/", "/most/"];
@@ -14,7 +14,9 @@ fn app() -> App {
 }
 
 fn echo() -> Engine {
-    Engine::new().on_message(async |client: Client, message: Message| client.send(message).await)
+    Engine::new()
+        .rate_limit(RateLimit::none())
+        .on_message(async |client: Client, message: Message| client.send(message).await)
 }
 
 fn server(path: &str) -> Server {
@@ -23,6 +25,8 @@ fn server(path: &str) -> Server {
         .path(path)
         .ping_interval(Duration::from_secs(85))
         .ping_timeout(Duration::from_secs(60))
+        // One client sends as fast as it can.
+        .rate_limit(RateLimit::none())
         .namespace("/", handlers)
 }
 

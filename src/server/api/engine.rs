@@ -12,11 +12,12 @@ use std::rc::Rc;
 use serde::Serialize;
 
 pub use dormouse_proto::engine::{Data, Reason, Revision, Transport};
+pub use dormouse_proto::rate::{Limit, Scope};
 
 pub use crate::api::client::{Client, Clients, MAX_SESSION, SendError, SessionError};
 pub use crate::api::error::{HandlerError, Rejection};
 pub use crate::log::Level;
-pub use crate::options::{ConfigError, Cookie, Origins};
+pub use crate::options::{ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use crate::placement::Placement;
 pub use crate::request::Handshake;
 pub use crate::sid::Sid;

@@ -15,7 +15,9 @@ use super::pattern::Pattern;
 use super::recovery::Recovery;
 use crate::api::endpoint::{self, Admit, Endpoint};
 use crate::log::Level;
-use crate::options::{ConfigError, Cookie, Options, Origins, option_methods};
+use crate::options::{
+    ConfigError, Cookie, OnOverrun, Options, Origins, Overrun, RateLimit, option_methods,
+};
 use crate::placement::Placement;
 use crate::request::{Handshake, StoredHandshake};
 

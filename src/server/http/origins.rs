@@ -1,9 +1,10 @@
-//! Which page a request comes from, and whether it may.
+//! Where a request comes from: from which page, and whether it may; from which network.
 
 use core::cell::RefCell;
 use std::borrow::Cow;
 
 use dormouse_proto::engine::RequestError;
+use dormouse_proto::rate::Network;
 use web_sys::Request;
 
 use super::header;
@@ -32,6 +33,19 @@ pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow
     let scheme = proto.as_deref().unwrap_or(scheme);
     let host = host.as_deref().unwrap_or(rest);
     format!("{scheme}://{host}").into()
+}
+
+/// Returns the network that a client connects from, if the platform says.
+pub(crate) fn network(options: &Options, request: &Request) -> Option<Network> {
+    let address = header(request, "cf-connecting-ip");
+    let forwarded = header(request, "x-forwarded-for").filter(|_| options.trust_proxy);
+    // Each proxy adds the address that it is connected from, the platform last. What
+    // is before the trusted proxy's own entry, a client could have written.
+    let forwarded = forwarded.as_deref().and_then(|list| {
+        let mut entries = list.rsplit(',').map(str::trim);
+        entries.find(|entry| address.as_deref() != Some(*entry))
+    });
+    Network::parse(forwarded.or(address.as_deref())?)
 }
 
 /// Returns whether the client reaches the server over TLS.

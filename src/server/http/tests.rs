@@ -466,3 +466,11 @@ mod in_browser {
         assert_eq!(headers.get("vary"), Ok(None));
     }
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn whoever_connects_too_often_is_told_when_to_come_back() {
+    let reply = Reply::too_many(Duration::from_millis(1_001));
+    let body = r#"{"message":"Too many requests"}"#;
+    assert_eq!(text(&reply), (429, JSON, body));
+    assert_eq!(reply.retry_after, Some(Duration::from_millis(1_001)));
+}

@@ -1,14 +1,17 @@
 //! A layer that decides what tests want it to decide, and writes down what it is told.
 
 use core::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{Data, Reason};
+use dormouse_proto::rate::Class;
 
 use crate::api::engine::Message;
 use crate::layer::{Content, Layer, Opening};
 use crate::parts::Layered;
 use crate::port::{Called, PortError, Request};
+use crate::request::StoredHandshake;
 use crate::sid::Key;
 
 pub(crate) struct FakeLayer {
@@ -86,6 +89,18 @@ impl Content for FakeLayer {
 impl Layer for FakeLayer {
     fn open(&self, opening: Opening) {
         self.hear(format!("open {}", opening.key[0]));
+    }
+
+    fn classify(&self, _key: Key, _data: &Data<'_>) -> Class {
+        Class::Whole
+    }
+
+    fn drop_message(&self, key: Key, _data: Data<'_>) {
+        self.hear(format!("drop {}", key[0]));
+    }
+
+    fn handshake(&self, _key: Key) -> Option<Rc<StoredHandshake>> {
+        None
     }
 
     fn handle_message(&self, key: Key, data: Data<'_>) {

@@ -16,8 +16,9 @@ use super::request;
 use crate::layer::Layer;
 use crate::options::Options;
 use crate::parts::{
-    Alarmed, Budget, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Requests, Rows,
-    ServerOptions, SessionEntry, Sessions, Source, Tasks, Turn, WebSockets, run_outputs,
+    Alarmed, Budget, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Repeats,
+    Requests, Rows, ServerOptions, SessionEntry, Sessions, Source, Tasks, Turn, WebSockets,
+    run_outputs,
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
 use crate::port::{Called, LocalPort, Port, PortError, Request};
@@ -67,6 +68,8 @@ pub(crate) fn object_on(state: &ObjectState, options: Options) -> Rc<FakeObject>
             rows: Rows::new(state),
             tasks: Tasks::default(),
             budget: Budget::default(),
+            networks: RefCell::default(),
+            repeats: Repeats::default(),
             state: state.clone(),
         };
         FakeObject {

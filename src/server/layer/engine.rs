@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Flush, Reason};
+use dormouse_proto::rate::Class;
 use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use crate::api::{Call, CloseContext, MessageContext, OpenContext};
 use crate::log::Level;
 use crate::parts::{self, CONNECT_LIMIT, Job, Layered, Parts, Work, opening};
 use crate::port::{Called, LocalPort, PortError, Reply, Request};
+use crate::request::StoredHandshake;
 use crate::sid::Key;
 use crate::table::Table;
 
@@ -210,6 +212,16 @@ impl Layer for Messages {
                 me.parts.turn.run(|| me.decide(job, conn, decided));
             }
         });
+    }
+
+    fn classify(&self, _key: Key, _data: &Data<'_>) -> Class {
+        Class::Whole
+    }
+
+    fn drop_message(&self, _key: Key, _data: Data<'_>) {}
+
+    fn handshake(&self, _key: Key) -> Option<Rc<StoredHandshake>> {
+        None
     }
 
     fn handle_message(&self, key: Key, data: Data<'_>) {

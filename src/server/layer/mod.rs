@@ -13,11 +13,13 @@ use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Reason};
+use dormouse_proto::rate::Class;
 
 use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Message;
 use crate::parts::{Layered, Parts};
 use crate::port::{Called, LocalPort, Request};
+use crate::request::StoredHandshake;
 use crate::sid::Key;
 
 /// A session that waits for the application to admit or deny its client.
@@ -57,8 +59,18 @@ pub(crate) trait Layer: Content {
     /// or denied: see [`crate::parts::opening`].
     fn open(&self, opening: Opening);
 
+    /// Returns the class of a message of a session's client.
+    fn classify(&self, key: Key, data: &Data<'_>) -> Class;
+
     /// Handles a message of a session's client.
     fn handle_message(&self, key: Key, data: Data<'_>);
+
+    /// Takes in a message that the application is not to hear of, since it exceeds a
+    /// limit.
+    fn drop_message(&self, key: Key, data: Data<'_>);
+
+    /// Returns the request by which a session began, if that is kept.
+    fn handshake(&self, key: Key) -> Option<Rc<StoredHandshake>>;
 
     /// Returns whether the application can be told now that a session has ended:
     /// everything before has been handled.

@@ -21,6 +21,7 @@ use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{Data, Reason};
+use dormouse_proto::rate::Class;
 use dormouse_proto::socket::{Connection, Protocol};
 
 use self::acks::PendingAcks;
@@ -36,7 +37,7 @@ use crate::api::engine::{Handshake, Message};
 use crate::log::Level;
 use crate::parts::{self, Layered, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
-use crate::request::Dropped;
+use crate::request::{Dropped, StoredHandshake};
 use crate::sid::Key;
 
 thread_local! {
@@ -128,6 +129,23 @@ impl Layer for Sockets {
         warn_of_dropped(&cx.parts, key, &dropped);
         opening::admit(&cx.parts, key, opening.conn);
         run_outputs(cx, key);
+    }
+
+    fn classify(&self, key: Key, data: &Data<'_>) -> Class {
+        let classify = |client: &mut ClientEntry| match client.is_dropping {
+            true => Class::Dropped,
+            false => client.connection.classify(data),
+        };
+        self.0.clients.with(key, classify).unwrap_or(Class::Whole)
+    }
+
+    fn drop_message(&self, key: Key, data: Data<'_>) {
+        events::drop_message(&self.0, key, data);
+    }
+
+    fn handshake(&self, key: Key) -> Option<Rc<StoredHandshake>> {
+        let handshake = |client: &mut ClientEntry| client.handshake().clone();
+        self.0.clients.with(key, handshake)
     }
 
     fn handle_message(&self, key: Key, data: Data<'_>) {

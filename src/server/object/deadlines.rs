@@ -1,6 +1,6 @@
 //! The times at which sessions have to be checked, and checking them.
 
-use dormouse_proto::engine::{Cause, Deadline};
+use dormouse_proto::engine::{Cause, Deadline, SLEEP_AFTER};
 
 use super::Inner;
 use crate::layer::Layer;
@@ -13,12 +13,19 @@ impl Inner {
     /// the later one is not hidden by the other.
     pub(super) fn deadlines(&self, key: Key) -> [Option<Deadline>; 2] {
         let above = self.layer().and_then(|layer| layer.next_deadline(key));
+        let latest = self.parts.turn.now() + SLEEP_AFTER / 2;
         let deadlines = self.parts.sessions.with(key, |entry| {
             let above = above.filter(|_| entry.session.transport().is_some());
             let above = above.map(|at| Deadline {
                 at,
                 cause: Cause::Application,
             });
+            // What waits would be lost in sleep, and an alarm may be late.
+            let release = entry.intake.next_release().map(|at| Deadline {
+                at: at.min(latest),
+                cause: Cause::Application,
+            });
+            let above = above.into_iter().chain(release).min();
             [entry.session.next_deadline(), above]
         });
         deadlines.unwrap_or_default()
@@ -59,6 +66,7 @@ impl Alarmed for Inner {
             if let Some(layer) = self.layer() {
                 layer.handle_timeout(key);
             }
+            self.release(key);
             self.parts.turn.mark_dirty(key);
         });
     }

@@ -21,6 +21,7 @@ impl Finish for Inner {
         if is_over != Some(false) && !layer.is_busy(key) {
             self.parts.sessions.remove(key);
             layer.forget(key);
+            self.parts.end_log(key);
             // Of a session that was not in memory, nobody knows whether it is over.
             if is_over == Some(true) {
                 self.give_back();
@@ -62,7 +63,10 @@ impl Inner {
             return;
         };
         let ended = self.parts.sessions.with(key, |entry| match entry.phase {
-            Phase::Ended(reason) => Some(reason),
+            Phase::Ended(reason) => {
+                entry.intake.shut();
+                Some(reason)
+            }
             Phase::Opening | Phase::Open | Phase::Told => None,
         });
         let Some(reason) = ended.flatten().filter(|_| layer.is_ready_to_close(key)) else {

@@ -41,7 +41,16 @@ impl HandsOver for Inner {
         if looked.is_none() {
             return;
         }
+        // What waits for a handler came before what waits for its client's limits, and
+        // that before what has not been looked at.
         let mut messages = layer.queued();
+        let looked = self.parts.sessions.try_for_each(|key, entry| {
+            let held = entry.intake.held().cloned();
+            messages.extend(held.map(|message| (key, message)));
+        });
+        if looked.is_none() {
+            return;
+        }
         messages.extend(undelivered.iter().cloned());
         let handover = Handover {
             path: self.path(),

@@ -2,18 +2,19 @@
 //! its session.
 
 use dormouse_proto::engine::{BodyError, ConnId, Data, Frame, Open, RequestError, Session};
+use dormouse_proto::rate::Network;
 use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
 use super::{Inner, endpoint_of};
 use crate::api::app::app;
-use crate::api::engine::Message;
-use crate::http;
+use crate::http::{self, Reply, origins};
 use crate::layer::Opening;
+use crate::log::Level;
 use crate::parts::opening::accept;
 use crate::parts::{
-    Kind, Listener, Parsed, Phase, Receiver, SessionEntry, forget_socket, full, has_room,
-    is_closed, next_output, retire, run_output, run_outputs, whose,
+    Kind, Listener, Parsed, Phase, Receiver, SessionEntry, admit_handshake, forget_socket, full,
+    has_room, is_closed, next_output, retire, run_output, run_outputs, whose,
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
@@ -64,6 +65,10 @@ impl Inner {
         if !has_room(&self.parts) {
             return self.parts.requests.answer(conn, full());
         }
+        let network = match self.admit_network(conn, parsed) {
+            Ok(network) => network,
+            Err(()) => return,
+        };
         let text = sid.to_string();
         let open = Open {
             sid: &text,
@@ -72,11 +77,14 @@ impl Inner {
         };
         let now = self.parts.turn.now();
         let settings = parsed.options.session_settings();
-        let session = if http::is_upgrade(&parsed.request) {
+        let mut session = if http::is_upgrade(&parsed.request) {
             Session::open_websocket(now, settings, open, conn)
         } else {
             Session::open_polling(now, settings, open, conn, parsed.format)
         };
+        if let Some(network) = network {
+            session.set_network(network);
+        }
         let key = sid.key();
         let entry = SessionEntry::new(session, Phase::Opening);
         self.parts.sessions.insert(key, entry);
@@ -86,6 +94,28 @@ impl Inner {
                 conn,
                 request: Clone::clone(&parsed.request),
             });
+        }
+    }
+
+    /// Returns the network that a new client connects from, if that matters to anyone.
+    /// An error has been answered: too many sessions begin there.
+    fn admit_network(&self, conn: ConnId, parsed: &Parsed) -> Result<Option<Network>, ()> {
+        let options = &parsed.options;
+        if !options.needs_networks() {
+            return Ok(None);
+        }
+        let Some(network) = origins::network(options, &parsed.request) else {
+            return Ok(None);
+        };
+        match admit_handshake(&self.parts, network) {
+            Ok(()) => Ok(Some(network)),
+            Err(wait) => {
+                let fields = [("limit", "handshakes"), ("address", &*network.to_string())];
+                let what = "rate limited";
+                self.parts.log_for_all(Level::Warn, what, &fields);
+                self.parts.requests.answer(conn, Reply::too_many(wait));
+                Err(())
+            }
         }
     }
 
@@ -133,13 +163,18 @@ impl Receiver for Inner {
         self.parts.turn.run(|| {
             let now = self.parts.turn.now();
             self.parts.sessions.find(key);
-            let messages = self.parts.sessions.with(key, |entry| {
+            let bytes = body.as_ref().map_or(0, Frame::len);
+            let handled = self.parts.sessions.with(key, |entry| {
                 let body = body.as_ref().map_err(|error| *error);
                 let messages = entry.session.handle_body(now, conn, body);
-                messages.into_iter().map(Data::into_owned).collect()
+                let messages = messages.into_iter().map(Data::into_owned);
+                (messages.collect::<Vec<_>>(), entry.session.take_others())
             });
+            let (messages, others) = handled.unwrap_or_default();
             run_outputs(&self.parts, key);
-            self.deliver(key, messages.unwrap_or_default());
+            let of_messages = messages.iter().map(Data::len).sum();
+            self.take_others(key, others, bytes.saturating_sub(of_messages));
+            self.deliver(key, messages);
             self.parts.turn.mark_dirty(key);
         });
     }
@@ -155,36 +190,6 @@ impl Receiver for Inner {
     }
 }
 
-/// The messages of one payload.
-impl Inner {
-    /// Delivers messages, one after the other. If a handler panics, the messages
-    /// behind its own are handed over.
-    fn deliver(&self, key: Key, messages: Vec<Message>) {
-        let messages = messages.into_iter().map(|message| (key, message));
-        self.undelivered.borrow_mut().extend(messages);
-        self.deliver_rest();
-    }
-
-    /// Delivers the messages that have not been delivered yet.
-    pub(super) fn deliver_rest(&self) {
-        let Some(layer) = self.layer() else {
-            return;
-        };
-        loop {
-            let next = self.undelivered.borrow_mut().pop_front();
-            let Some((key, message)) = next else {
-                return;
-            };
-            // A message may have ended the session, and what came behind it is
-            // ignored.
-            if self.parts.sessions.contains(key) {
-                layer.handle_message(key, message);
-                self.parts.turn.mark_dirty(key);
-            }
-        }
-    }
-}
-
 impl Listener for Inner {
     fn handle_message(&self, socket: &WebSocket, message: &JsValue) {
         let Some((key, conn)) = self.whose(socket) else {
@@ -192,6 +197,7 @@ impl Listener for Inner {
         };
         let limit = self.parts.options().map_or(0, |it| it.settings.max_payload);
         let frame = platform::frame_of(message, limit);
+        let bytes = frame.as_ref().map_or(limit, Frame::len);
         self.parts.turn.run(|| {
             let now = self.parts.turn.now();
             let handled = self.parts.sessions.with(key, |entry| {
@@ -202,16 +208,17 @@ impl Listener for Inner {
                         None
                     }
                 };
-                (message, next_output(entry))
+                (message, entry.session.take_others(), next_output(entry))
             });
-            let (message, output) = handled.unwrap_or_default();
+            let (message, others, output) = handled.unwrap_or_default();
             if let Some(output) = output {
                 run_output(&self.parts, key, output);
                 run_outputs(&self.parts, key);
             }
-            if let Some((message, layer)) = message.zip(self.layer()) {
-                layer.handle_message(key, message);
+            if let Some(message) = message {
+                self.take_in(key, message);
             }
+            self.take_others(key, others, bytes);
             self.parts.turn.mark_dirty(key);
         });
     }

@@ -13,6 +13,7 @@ mod deadlines;
 mod finishing;
 mod inheritance;
 mod inputs;
+mod intake;
 mod local_port;
 mod persistence;
 mod restoring;
@@ -33,8 +34,8 @@ use crate::api::engine::Message;
 use crate::layer::{self, Layer};
 use crate::options::Options;
 use crate::parts::{
-    Alarmed as _, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Requests, Rows,
-    ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
+    Alarmed as _, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests,
+    Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::ObjectState;
 use crate::port::wire;
@@ -74,6 +75,8 @@ impl Object {
                 rows: Rows::new(&state),
                 tasks: Tasks::default(),
                 budget: Budget::default(),
+                networks: RefCell::default(),
+                repeats: Repeats::default(),
                 state,
             };
             Inner {

@@ -203,7 +203,8 @@ macro_rules! option_methods {
 
         /// Sets whether to trust a proxy in front of the Worker that says, by
         /// `X-Forwarded-Proto` and `X-Forwarded-Host`, how its clients reach it: these
-        /// are the server's own origin then. Default: `false`. Clients can send these
+        /// are the server's own origin then. `X-Forwarded-For` tells their addresses to
+        /// [`address_rate_limit`](Self::address_rate_limit). Default: `false`. Clients can send these
         /// headers too, so turn it on only where no request bypasses the proxy.
         pub fn trust_proxy(mut self, trust: bool) -> Self {
             self.options.trust_proxy = trust;
@@ -220,6 +221,50 @@ macro_rules! option_methods {
         /// socket.io-client up to 2). Default: `true`.
         pub fn revision_3(mut self, serve: bool) -> Self {
             self.options.revision_3 = serve;
+            self
+        }
+
+        /// Sets how much each client may send. Default: that of [`RateLimit`], which no
+        /// honest client should notice; [`RateLimit::none`] limits nothing. What is
+        /// beyond it ends the session, unless [`on_overrun`](Self::on_overrun) decides
+        /// otherwise.
+        pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+            self.options.rate_limit = limit;
+            self
+        }
+
+        /// Sets how much all clients of one address may send together, as far as they
+        /// share an object, and how many sessions they may begin. Default: no limit. It
+        /// is the address from Cloudflare's header `CF-Connecting-IP`, or where
+        /// [`trust_proxy`](Self::trust_proxy) is set, the last one in `X-Forwarded-For`
+        /// besides that. Addresses of IPv6 count as one if their first 64 bits are the
+        /// same. Many people may share an address of IPv4, so be generous.
+        pub fn address_rate_limit(mut self, limit: RateLimit) -> Self {
+            self.options.address_rate_limit = limit;
+            self
+        }
+
+        /// Registers a function that decides about each message beyond a rate limit.
+        /// Default: [`OnOverrun::Close`]. Packets that are not messages, such as
+        /// heartbeats, are handled in any case, unless it says `Close`.
+        ///
+        /// ```
+        /// use dormouse::{Limit, OnOverrun, Overrun, RateLimit, Server};
+        ///
+        /// let server = Server::new()
+        ///     .rate_limit(RateLimit::default().packets(50, 200).joins(1, 10))
+        ///     .on_overrun(|overrun: &Overrun| match overrun.limit() {
+        ///         // Whoever sends too many events is served more slowly.
+        ///         Limit::Packets => OnOverrun::Delay,
+        ///         _ => OnOverrun::Close,
+        ///     });
+        /// # let _ = server;
+        /// ```
+        pub fn on_overrun(
+            mut self,
+            decide: impl Fn(&Overrun) -> OnOverrun + 'static,
+        ) -> Self {
+            self.options.on_overrun = crate::options::Decision(Some(Rc::new(decide)));
             self
         }
 

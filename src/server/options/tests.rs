@@ -324,3 +324,45 @@ fn two_servers_cannot_share_a_path() {
         "dormouse: /engine.io/: option `path`: two servers share it; give each its own"
     );
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn rate_limits() {
+    let none = RateLimit::none();
+    fine(Engine::new().rate_limit(none).address_rate_limit(none));
+    fine(Engine::new().rate_limit(none.packets(1, 1).joins(1, 1)));
+    fine(Engine::new().address_rate_limit(none.handshakes(1, 1).bytes(1, 1_000_000)));
+    for limit in [
+        none.packets(0, 1),
+        none.packets(1, 0),
+        none.bytes(0, 1_000_000),
+        none.joins(0, 0),
+    ] {
+        let remedy = "must be over 0, per second and at once";
+        check(Engine::new().rate_limit(limit), "rate_limit", remedy);
+        let engine = Engine::new().address_rate_limit(limit);
+        check(engine, "address_rate_limit", remedy);
+    }
+    let remedy = "at least max_payload at once";
+    let engine = |burst| {
+        Engine::new()
+            .max_payload(1_000)
+            .rate_limit(none.bytes(1, burst))
+    };
+    check(engine(999), "rate_limit", remedy);
+    fine(engine(1_000));
+    check(
+        Engine::new().rate_limit(none.handshakes(1, 1)),
+        "rate_limit",
+        "limit `handshakes` in address_rate_limit",
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn where_a_client_connects_from_is_asked_only_if_it_matters() {
+    let none = RateLimit::none();
+    assert!(!Engine::new().options.needs_networks());
+    let limited = Engine::new().address_rate_limit(none.packets(1, 1));
+    assert!(limited.options.needs_networks());
+    let decided = Engine::new().on_overrun(|_| OnOverrun::Drop);
+    assert!(decided.options.needs_networks());
+}

@@ -199,6 +199,8 @@ pub(crate) fn expel(parts: &Parts, key: Key, reason: Reason) {
 
 /// Does the same, and says more in the log.
 pub(crate) fn expel_with(parts: &Parts, key: Key, reason: Reason, fields: &[(&str, &str)]) {
+    let shut = |entry: &mut SessionEntry| entry.intake.shut();
+    parts.sessions.with(key, shut);
     if transport(parts, key).is_none() {
         return;
     }

@@ -8,9 +8,11 @@ mod budget;
 mod clock;
 mod effects;
 mod handover;
+mod intake;
 pub(crate) mod opening;
 mod packet;
 mod recovery_rows;
+mod repeats;
 mod requests;
 mod row_budget;
 mod rows;
@@ -27,12 +29,14 @@ pub(crate) use self::attachment::{
 pub(crate) use self::budget::{Budget, full, has_room, weigh};
 pub(crate) use self::clock::{Alarmed, Clock};
 pub(crate) use self::effects::{
-    close, close_now, expel, forget_socket, next_output, revision, run_output, run_outputs, send,
-    tell_sign_of_life, transmit, transport,
+    close, close_now, expel, expel_with, forget_socket, next_output, revision, run_output,
+    run_outputs, send, tell_sign_of_life, transmit, transport,
 };
 pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_fetch};
+pub(crate) use self::intake::{admit_handshake, charge, hold, release, take};
 pub(crate) use self::packet::Packet;
 pub(crate) use self::recovery_rows::RecoveryRows;
+pub(crate) use self::repeats::Repeats;
 pub(crate) use self::requests::{Kind, Parsed, Receiver, Requests};
 #[cfg(all(test, target_arch = "wasm32"))]
 pub(crate) use self::row_budget::SAVE_AFTER;

@@ -58,7 +58,7 @@ pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<Strin
     };
     server.set_number(conn);
     if !take_into_use(parts, key, revision, &server) {
-        parts.log(Level::Warn, "full", key, &[]);
+        parts.log_for_all(Level::Warn, "full", &[]);
         handle_no_socket(parts, key, conn);
         return parts.requests.answer(conn, budget::full());
     }

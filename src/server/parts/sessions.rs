@@ -4,6 +4,7 @@ use core::cell::{Cell, RefCell};
 use std::rc::Weak;
 
 use dormouse_proto::engine::{ConnId, Reason, Session};
+use dormouse_proto::rate::Intake;
 use web_sys::WebSocket;
 
 use super::RowBudget;
@@ -28,6 +29,8 @@ pub(crate) struct SessionEntry {
     pub(crate) stored: Stored,
     weight: Weight,
     pub(crate) row_budget: RowBudget,
+    /// What of its client's messages is taken in.
+    pub(crate) intake: Intake,
 }
 
 /// The bytes that a layer has in memory of a session.
@@ -85,6 +88,7 @@ impl SessionEntry {
             stored: Stored::default(),
             weight: Weight::default(),
             row_budget: RowBudget::default(),
+            intake: Intake::default(),
         }
     }
 
@@ -254,7 +258,9 @@ impl Sessions {
             let before = entry.weight;
             if !before.is_void {
                 let above = above.unwrap_or(before.above);
-                let held = entry.session.held_bytes().saturating_add(above.held);
+                let waiting = entry.intake.held_bytes();
+                let held = entry.session.held_bytes().saturating_add(waiting);
+                let held = held.saturating_add(above.held);
                 entry.weight = Weight {
                     above,
                     held,

@@ -1,13 +1,15 @@
 //! The set of an object's parts. Each of them knows only what it is given of the
 //! others.
 
-use core::cell::OnceCell;
+use core::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use dormouse_proto::rate::Networks;
 use worker::Env;
 
 use super::budget::Budget;
 use super::clock::Clock;
+use super::repeats::{OBJECT, Repeats};
 use super::requests::Requests;
 use super::rows::Rows;
 use super::sessions::Sessions;
@@ -26,6 +28,9 @@ pub(crate) struct ServerOptions {
     pub(crate) options: Rc<Options>,
 }
 
+/// The field for the number of lines that were left out.
+const LEFT_OUT: &str = "left_out";
+
 /// The parts of an object, which a layer builds on.
 pub(crate) struct Parts {
     /// The object's id in hexadecimal.
@@ -42,6 +47,10 @@ pub(crate) struct Parts {
     pub(crate) rows: Rows,
     pub(crate) tasks: Tasks,
     pub(crate) budget: Budget,
+    /// What is left to the networks that clients connect from.
+    pub(crate) networks: RefCell<Networks>,
+    /// What was logged already.
+    pub(crate) repeats: Repeats,
 }
 
 impl Parts {
@@ -60,22 +69,52 @@ impl Parts {
     }
 
     /// Logs an event of a session.
-    pub(crate) fn log(&self, level: Level, event: &str, key: Key, fields: &[(&str, &str)]) {
-        let limit = self.options().map_or(Level::Warn, |options| options.log);
+    pub(crate) fn log(&self, level: Level, event: &'static str, key: Key, fields: &[(&str, &str)]) {
+        let limit = self.log_level();
         if level > limit {
             return;
         }
         let sid = self.sid(key).map(|sid| sid.to_string()).unwrap_or_default();
-        let fields: Vec<_> = [("sid", &*sid)]
-            .into_iter()
-            .chain(fields.iter().copied())
-            .collect();
-        log(limit, level, event, &fields);
+        self.log_once(level, event, key, &[&[("sid", &*sid)], fields].concat());
     }
 
     /// Logs an event of the object, which is not one session's.
-    pub(crate) fn log_for_all(&self, level: Level, event: &str, fields: &[(&str, &str)]) {
-        let limit = self.options().map_or(Level::Warn, |options| options.log);
-        log(limit, level, event, fields);
+    pub(crate) fn log_for_all(&self, level: Level, event: &'static str, fields: &[(&str, &str)]) {
+        if level <= self.log_level() {
+            self.log_once(level, event, OBJECT, fields);
+        }
+    }
+
+    /// Logs how many lines of a session were left out, as it is forgotten.
+    pub(crate) fn end_log(&self, key: Key) {
+        for line in self.repeats.end(key) {
+            let sid = self.sid(key).map(|sid| sid.to_string()).unwrap_or_default();
+            let count = line.left_out.to_string();
+            let fields = [("sid", &*sid), (LEFT_OUT, &*count)];
+            log(self.log_level(), Level::Warn, line.event, &fields);
+        }
+    }
+
+    fn log_level(&self) -> Level {
+        self.options().map_or(Level::Warn, |options| options.log)
+    }
+
+    /// Logs an event. Of those that are logged by default, a client cannot have more
+    /// than one a minute logged of each kind: the others are counted.
+    fn log_once(&self, level: Level, event: &'static str, key: Key, fields: &[(&str, &str)]) {
+        let mut fields = fields.to_vec();
+        let count;
+        if level <= Level::Warn {
+            let now = self.turn.now();
+            match self.repeats.note(now, key, event, &fields) {
+                Some(0) => {}
+                Some(left_out) => {
+                    count = left_out.to_string();
+                    fields.push((LEFT_OUT, &count));
+                }
+                None => return,
+            }
+        }
+        log(self.log_level(), level, event, &fields);
     }
 }

@@ -3,6 +3,7 @@
 
 mod commands;
 mod deploy;
+mod rates;
 mod routes;
 mod rows;
 mod socket;
@@ -17,7 +18,7 @@ use dormouse::engine::{
 use serde_json::json;
 
 /// The application under test, on `path`.
-fn echo(path: &str) -> Engine {
+pub(crate) fn echo(path: &str) -> Engine {
     Engine::new()
         .path(path)
         .log(Level::Info)
@@ -90,13 +91,13 @@ fn app() -> App {
     let engines = engines();
     socket::servers()
         .into_iter()
-        .chain([deploy::server()])
+        .chain([deploy::server(), rates::server()])
         .fold(engines, App::server)
         .fetch(routes::routes)
 }
 
 fn engines() -> App {
-    App::new()
+    rates::engines(App::new())
         .engine(conformance())
         .engine(echo("/sleepy/"))
         .engine(strict())

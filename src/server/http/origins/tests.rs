@@ -190,3 +190,59 @@ mod in_browser {
         }
     }
 }
+
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test]
+fn clients_are_known_by_the_address_that_they_cannot_choose() {
+    let direct = Options::default();
+    let proxied = Options {
+        trust_proxy: true,
+        ..Options::default()
+    };
+    for (connecting, forwarded, by_default, behind_a_proxy) in [
+        (None, None, None, None),
+        (None, Some("192.0.2.1"), None, Some("192.0.2.1")),
+        (
+            Some("192.0.2.9"),
+            None,
+            Some("192.0.2.9"),
+            Some("192.0.2.9"),
+        ),
+        // The platform has added the proxy's address, or has not.
+        (
+            Some("192.0.2.9"),
+            Some("192.0.2.1, 192.0.2.9"),
+            Some("192.0.2.9"),
+            Some("192.0.2.1"),
+        ),
+        (
+            Some("192.0.2.9"),
+            Some("192.0.2.1"),
+            Some("192.0.2.9"),
+            Some("192.0.2.1"),
+        ),
+        // The client had written one.
+        (
+            Some("192.0.2.9"),
+            Some("10.0.0.1,192.0.2.1,192.0.2.9"),
+            Some("192.0.2.9"),
+            Some("192.0.2.1"),
+        ),
+        (Some("unknown"), Some("unknown"), None, None),
+    ] {
+        let request = Request::new_with_str("https://example.com/").unwrap();
+        let headers = request.headers();
+        for (name, value) in [
+            ("cf-connecting-ip", connecting),
+            ("x-forwarded-for", forwarded),
+        ] {
+            if let Some(value) = value {
+                headers.set(name, value).unwrap();
+            }
+        }
+        for (options, expect) in [(&direct, by_default), (&proxied, behind_a_proxy)] {
+            let network = network(options, &request).map(|network| network.to_string());
+            assert_eq!(network.as_deref(), expect, "{connecting:?} {forwarded:?}");
+        }
+    }
+}

@@ -22,6 +22,8 @@ pub(super) struct ClientEntry {
     /// All of it, if not all is stored, until the client has joined a namespace.
     whole: Option<Rc<StoredHandshake>>,
     pub(super) work: Work,
+    /// The packet whose attachments are to come is not for the application.
+    pub(super) is_dropping: bool,
     /// The addresses of its sockets, as handles have them: created once for each.
     addresses: Vec<Rc<Address>>,
 }
@@ -66,6 +68,7 @@ impl ClientEntry {
             stored: Rc::new(handshake),
             whole: None,
             work: Work::default(),
+            is_dropping: false,
             addresses: Vec::new(),
         }
     }

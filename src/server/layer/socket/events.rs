@@ -9,6 +9,7 @@ use dormouse_proto::socket::{Args, Incoming};
 
 use super::clients::ClientEntry;
 use super::context::Context;
+use super::outputs::refuse_joins;
 use crate::api::error::{Failure, Rejection};
 use crate::api::{
     Ack, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied, Socket,
@@ -55,6 +56,20 @@ pub(super) fn handle_message(cx: &Context, key: Key, data: Data<'_>) {
     }
 }
 
+/// Takes in a message that the application is not to hear of. The connection reads it
+/// all the same, so that it knows which message is the next packet, and which
+/// namespaces its client has left. To join one is refused.
+pub(super) fn drop_message(cx: &Context, key: Key, data: Data<'_>) {
+    let now = cx.parts.turn.now();
+    cx.clients.with(key, |client| discard(client, now, data));
+    refuse_joins(cx, key);
+}
+
+fn discard(client: &mut ClientEntry, now: Timestamp, data: Data<'_>) {
+    client.connection.handle_message(now, data);
+    client.is_dropping = client.connection.is_pending();
+}
+
 fn read<'a>(
     client: &mut ClientEntry,
     key: Key,
@@ -62,6 +77,10 @@ fn read<'a>(
     data: Data<'a>,
     bytes: usize,
 ) -> Handled<'a> {
+    if client.is_dropping {
+        discard(client, now, data);
+        return Handled::Nothing;
+    }
     match client.connection.handle_message(now, data) {
         None => Handled::Nothing,
         Some(Incoming::Ack { join, id, args }) => Handled::Ack(Spot::new(key, join), id, args),
