@@ -15,7 +15,7 @@ async function cost({ quick }) {
   const count = await import('../tests/cost/scenarios.mjs');
   const rules = await import('../tests/cost/rules.mjs');
   const report = await import('../tests/cost/report.mjs');
-  const { startMetered } = await import('../tests/cost/metered.mjs');
+  const { startMetered } = await import('../tests/harness/meter/metered.mjs');
 
   const scenarios = quick ? count.quickScenarios() : count.allScenarios(await clientsWithin(LARGEST));
   const broken = [];

@@ -4,7 +4,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { startMetered } from '../cost/metered.mjs';
+import { startMetered } from '../harness/meter/metered.mjs';
 import { openClient } from '../harness/socket/client.mjs';
 
 const MOST_ROOMS = 10;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { openClient } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { startMetered } from './metered.mjs';
+import { startMetered } from '../harness/meter/metered.mjs';
 
 const NAMESPACE = '/chat';
 const COUNT = 10;

@@ -4,7 +4,7 @@
 
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { startMetered } from './metered.mjs';
+import { startMetered } from '../harness/meter/metered.mjs';
 import { MONTH, month } from './prices.mjs';
 import { title } from './report.mjs';
 import { broken, brokenByMessages, missed } from './rules.mjs';

@@ -4,7 +4,7 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { startMetered } from '../cost/metered.mjs';
+import { startMetered } from '../harness/meter/metered.mjs';
 import { openSession } from '../harness/engine/session.mjs';
 import { openClient } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';

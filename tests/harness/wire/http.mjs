@@ -7,8 +7,9 @@ import { within } from '../wait.mjs';
 /**
  * One request on a connection of its own.
  * `query` is an object or a ready query string; `url` overrides path and query.
+ * `isUnfinished`: more of the body is to come.
  */
-export function send(server, { method = 'GET', url, path, query, headers = {}, body }) {
+export function send(server, { method = 'GET', url, path, query, headers = {}, body, isUnfinished = false }) {
   const settled = Promise.withResolvers();
   const request = http.request(
     {
@@ -31,7 +32,8 @@ export function send(server, { method = 'GET', url, path, query, headers = {}, b
     socket.destroy();
     settled.resolve(answer(response, Buffer.alloc(0)));
   });
-  request.end(body);
+  if (isUnfinished) request.write(body);
+  else request.end(body);
   const response = within(settled.promise, `answer to ${method} ${path ?? url}`);
   // A request that a test abandons must not become an unhandled rejection.
   response.catch(() => {});

@@ -1,22 +1,36 @@
-// The built test Worker on workerd, or another one, with a meter in front of it.
+// The built test Worker on workerd, or another one, with a meter in front of it: what the
+// tests of costs (tests/cost) and of attacks (tests/attack) read.
 
 import path from 'node:path';
-import { root } from '../harness/root.mjs';
-import { OBJECT, builtFile } from '../harness/runtime/built.mjs';
-import { module, startMiniflare } from '../harness/runtime/miniflare.mjs';
+import { root } from '../root.mjs';
+import { COMPATIBILITY_FLAGS, OBJECT, builtFile } from '../runtime/built.mjs';
+import { Logs } from '../runtime/logs.mjs';
+import { module, startMiniflare } from '../runtime/miniflare.mjs';
 
 const tests = path.join(root, 'tests');
 const NAME = 'metered';
 // The first one is where the runtime begins.
-const METER = ['entry', 'clock', 'ledger'].map((name) => `cost/runtime/${name}.mjs`);
+const METER = ['entry', 'instances', 'clock', 'ledger'].map((name) => `harness/meter/${name}.mjs`);
 // The meter imports the Worker from where the test Worker is.
 const BUILT = 'worker/build';
 
-/** Starts it; with `realTime`, nothing is simulated and nothing accelerated. */
-export async function startMetered({ build = `tests/${BUILT}`, realTime = false } = {}) {
+const UNCOMPRESSED = 'no_web_socket_compression';
+
+/**
+ * Starts it; with `realTime`, nothing is simulated and nothing accelerated. `compresses`:
+ * WebSockets compress, as they do where nobody has set the flag. `quiet`: errors that
+ * are logged are not shown.
+ */
+export async function startMetered(options = {}) {
+  const { build = `tests/${BUILT}`, realTime = false, compresses = false, quiet = false } = options;
+  const logs = new Logs();
   const { runtime, direct } = await startMiniflare({
     name: NAME,
-    onLog: ({ level, message }) => level === 'error' && console.error(message),
+    onLog: ({ level, message }) => {
+      logs.write(message);
+      if (level === 'error' && !quiet) console.error(message);
+    },
+    compatibilityFlags: COMPATIBILITY_FLAGS.filter((flag) => !compresses || flag !== UNCOMPRESSED),
     bindings: { REAL_TIME: realTime },
     modules: [
       ...METER.map((name) => module('ESModule', path.join(tests, name))),
@@ -25,7 +39,7 @@ export async function startMetered({ build = `tests/${BUILT}`, realTime = false 
     ],
     modulesRoot: tests,
   });
-  return new Metered(runtime, direct);
+  return new Metered(runtime, direct, logs);
 }
 
 /** A module of the Worker, where the meter expects it. */
@@ -34,8 +48,9 @@ const moved = (module) => ({ ...module, path: path.join(tests, BUILT, path.basen
 class Metered {
   #runtime;
 
-  constructor(runtime, { origin, hostname, port }) {
+  constructor(runtime, { origin, hostname, port }, logs) {
     this.#runtime = runtime;
+    this.logs = logs;
     this.host = hostname;
     this.port = Number(port);
     this.url = origin;
@@ -51,6 +66,11 @@ class Metered {
   /** What the meter of an object shows. The object sleeps on. */
   state(object) {
     return this.#ask('state', object);
+  }
+
+  /** What is not of one object: wasm memory, lines that were logged, calls of all objects. */
+  whole() {
+    return this.#ask('whole', '');
   }
 
   /** Moves the time on. */

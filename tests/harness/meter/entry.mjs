@@ -5,6 +5,7 @@
 // Requests below /meter/ are the harness's: they move the time and read the meter.
 // A client's request names the object it wants to be in by the query `object`.
 
+import { instances } from './instances.mjs';
 import Built, { Dormouse as BuiltObject } from '../../worker/build/index.js';
 import { Timers, isReal, jump, never, time, translate, wallTime } from './clock.mjs';
 import { Ledger } from './ledger.mjs';
@@ -16,6 +17,11 @@ const ledgers = new Map();
 const named = new Map();
 /** Requests to the Worker, and the time it took to pass them on. */
 const front = { requests: 0, cpu: 0 };
+/** Lines that were logged, by their level, whoever did. */
+const lines = { log: 0, warn: 0, error: 0 };
+
+/** The platform's bound for a row of SQLite, beyond which the local one goes. */
+const LARGEST_ROW = 2_000_000;
 
 /** The object that was called last: what is asked of the platform now, it asks. */
 let current;
@@ -29,9 +35,20 @@ const timers = new Timers(
 
 const send = WebSocket.prototype.send;
 WebSocket.prototype.send = function (...message) {
-  if (current) current.counts.sent += 1;
+  if (current) {
+    current.counts.sent += 1;
+    current.counts.bytesSent += sizeOf(message[0]);
+  }
   return send.apply(this, message);
 };
+
+for (const level of Object.keys(lines)) {
+  const write = console[level].bind(console);
+  console[level] = (...values) => {
+    lines[level] += 1;
+    write(...values);
+  };
+}
 
 export default {
   async fetch(request, env, context) {
@@ -80,6 +97,8 @@ function ledgerOf(id) {
 async function meter(url, env) {
   const ledger = named.get(url.searchParams.get('object'));
   switch (url.pathname.slice(METER.length)) {
+    case 'whole':
+      return whole();
     case 'jump': {
       const by = jump(Number(url.searchParams.get('to')));
       for (const each of ledgers.values()) each.pass(by);
@@ -91,8 +110,14 @@ async function meter(url, env) {
       return undefined;
     }
     default:
-      return { now: time(), timer: timers.next(ledger), front, ...ledger.report() };
+      return { ...whole(), timer: timers.next(ledger), ...ledger.report() };
   }
+}
+
+/** What is not of one object, and how often any of them was called. */
+function whole() {
+  const woken = [...ledgers.values()].reduce((sum, { counts }) => sum + counts.wakes + counts.fetches, 0);
+  return { now: time(), front, lines, woken, wasm: instances() };
 }
 
 /** The Durable Object, with everything that comes in and goes out counted. */
@@ -100,13 +125,18 @@ export class Dormouse {
   constructor(state, env) {
     this.ledger = ledgerOf(state.id);
     watch(state, this.ledger);
+    this.sql = state.storage.sql;
     this.ledger.counts.wakes += 1;
     this.inner = this.#enter(() => new BuiltObject(state, env));
   }
 
   #enter(run) {
     current = this.ledger;
-    return this.ledger.measure(run);
+    try {
+      return this.ledger.measure(run);
+    } finally {
+      this.ledger.database = this.sql.databaseSize;
+    }
   }
 
   async fetch(request) {
@@ -169,6 +199,9 @@ function watch(state, ledger) {
   });
   replace(sql, 'exec', (original, ...args) => {
     ledger.counts.statements += 1;
+    const bytes = args.slice(1).reduce((sum, value) => sum + sizeOf(value), 0);
+    if (bytes > LARGEST_ROW) throw new Error('string or blob too big: SQLITE_TOOBIG');
+    ledger.counts.bytesBound += bytes;
     const cursor = original(...args);
     ledger.cursors.push(cursor);
     return cursor;
@@ -177,10 +210,12 @@ function watch(state, ledger) {
     ledger.alarm = null;
     return ledger.call(original());
   });
-  replace(storage, 'deleteAll', (original) => {
+  replace(storage, 'deleteAll', async (original) => {
+    // The alarm goes with it since compatibility date 2026-02-24.
     ledger.alarm = null;
     ledger.counts.deletions += 1;
-    return ledger.call(original());
+    await ledger.call(original());
+    ledger.database = sql.databaseSize;
   });
   for (const name of ['get', 'put', 'delete', 'list']) {
     replace(storage, name, () => {
@@ -192,4 +227,9 @@ function watch(state, ledger) {
 function replace(target, name, replacement) {
   const original = target[name].bind(target);
   Object.defineProperty(target, name, { value: (...args) => replacement(original, ...args) });
+}
+
+/** Bytes of a binary value, characters of a text. */
+function sizeOf(value) {
+  return value?.byteLength ?? value?.length ?? 0;
 }

@@ -17,6 +17,8 @@ export class Ledger {
     this.timers = 0;
     /** Calls to storage that have not returned yet. */
     this.storage = 0;
+    /** Bytes of its database, when it was last called. */
+    this.database = 0;
     /** Cursors whose rows are not counted yet. */
     this.cursors = [];
     this.counts = {
@@ -31,12 +33,15 @@ export class Ledger {
       alarmsSet: 0,
       rowsWritten: 0,
       rowsRead: 0,
+      // SQL statements, whatever they found: each takes its time; and the bytes that
+      // they were given.
+      statements: 0,
+      bytesBound: 0,
       // The whole storage was deleted.
       deletions: 0,
-      // SQL statements, whatever they found: each takes its time.
-      statements: 0,
-      // Messages that went out, which are free.
+      // Messages that went out, which are free, and their bytes.
       sent: 0,
+      bytesSent: 0,
       // Milliseconds of wall time in which it was running.
       running: 0,
       // Milliseconds of simulated time in which it could not sleep.
@@ -78,8 +83,8 @@ export class Ledger {
 
   report() {
     this.#countRows();
-    const { id, alarm, paired, requests, storage, isBusy, counts } = this;
-    return { id, alarm, paired, requests, storage, isBusy, counts };
+    const { id, alarm, paired, requests, storage, database, isBusy, counts } = this;
+    return { id, alarm, paired, requests, storage, database, isBusy, counts };
   }
 
   // A cursor knows its rows once they have been taken from it.

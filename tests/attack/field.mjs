@@ -1,0 +1,194 @@
+// An attack on an object that others are in, on the real runtime with a meter around
+// the object. Each says what it may cost, and checks afterwards that the others are
+// served as if nothing had happened. Counted are bytes, rows, statements and calls, and
+// never time: the clock of the runtime stands still unless an attack moves it on.
+
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { setImmediate as breathe } from 'node:timers/promises';
+import { bystanders } from '../harness/engine/bystanders.mjs';
+import { openPolling, openSession } from '../harness/engine/session.mjs';
+import { startMetered } from '../harness/meter/metered.mjs';
+import { socketBystanders } from '../harness/socket/bystanders.mjs';
+import { openClient, openMember } from '../harness/socket/client.mjs';
+import { workerOnly } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
+
+export const MiB = 1 << 20;
+/** About as much as a message, or the body of a `POST`, may have by default. */
+export const LARGE = 990_000;
+export const SEPARATOR = '\x1e';
+
+/** What any attack may cost, unless it says otherwise. */
+const USUAL = {
+  /** Of linear memory, which never shrinks; the budget for clients is 32 MiB by default. */
+  wasm: 64 * MiB,
+  /** A panic makes another instance. */
+  panics: 0,
+  /** Lines of the log at its default level. */
+  warnings: 4,
+  errors: 0,
+};
+/** Readings that are taken as they are; of the others, what has been added counts. */
+const ABSOLUTE = ['wasm', 'database'];
+/** A condition that is not met after so many milliseconds never will be. */
+const PATIENCE = 60_000;
+
+/** Servers of Engine.IO alone; those of Socket.IO are the others. */
+const ENGINES = ['/sleepy/', '/strict/', '/polling/', '/websocket/', '/noupgrade/'];
+
+let fields = 0;
+
+/**
+ * Returns a function that defines a test: `attack(name, { path, may, todo }, act)`. `may`
+ * has bounds by the names of what is read (`Field.reading`). Where wasm memory is what
+ * counts, each attack has a runtime of its own (`isFresh`): that memory never shrinks.
+ */
+export function attacks({ isFresh = false } = {}) {
+  let shared;
+  if (!isFresh) {
+    before(async () => (shared = await startMetered({ quiet: true })));
+    after(() => shared?.stop());
+  }
+  return (name, { path = '/io/', may = {}, todo, ...how }, act) => {
+    test(name, { ...workerOnly, todo }, async () => {
+      const server = shared ?? (await startMetered({ quiet: true, ...how }));
+      try {
+        await suffer(new Field(server, path), may, act);
+      } finally {
+        if (!shared) await server.stop();
+      }
+    });
+  };
+}
+
+async function suffer(field, may, act) {
+  const others = await field.others();
+  await field.begin();
+  await act(field);
+  await others.check();
+  const spent = await field.spent();
+  for (const [what, bound] of Object.entries({ ...USUAL, ...may })) {
+    assert.ok(spent[what] <= bound, `${what}: ${spent[what]}, and no more than ${bound} is allowed`);
+  }
+}
+
+class Field {
+  #before;
+
+  constructor(server, path) {
+    this.server = server;
+    this.path = path;
+    /** The object, as its sessions name it. */
+    this.object = `attacked-${(fields += 1)}`;
+    this.query = { object: this.object };
+  }
+
+  /** Whoever is in the object and does no harm. */
+  others() {
+    const open = ENGINES.includes(this.path) ? bystanders : socketBystanders;
+    return open(this.server, this.#options());
+  }
+
+  #options({ query, ...more } = {}) {
+    return { path: this.path, ...more, query: { ...this.query, ...query } };
+  }
+
+  /** Opens a session of Engine.IO over WebSocket. */
+  session(more) {
+    return openSession(this.server, this.#options(more));
+  }
+
+  /** Opens a session of Engine.IO via polling. */
+  polling(more) {
+    return openPolling(this.server, this.#options(more));
+  }
+
+  /** Opens a session of Socket.IO, in no namespace. */
+  client(more) {
+    return openClient(this.server, this.#options(more));
+  }
+
+  /** Opens a session of Socket.IO and joins a namespace. */
+  member(more) {
+    return openMember(this.server, this.#options(more));
+  }
+
+  many(count, open) {
+    return Promise.all(Array.from({ length: count }, (_, index) => open(index)));
+  }
+
+  /** A request that may be anything. */
+  request(options) {
+    return fetchRaw(this.server, this.#options(options));
+  }
+
+  // The meter.
+
+  async begin() {
+    this.#before = await this.reading();
+  }
+
+  async reading() {
+    const { counts, wasm, lines, database, woken } = await this.server.state(this.object);
+    return {
+      ...counts,
+      wasm: wasm.bytes,
+      panics: wasm.count,
+      warnings: lines.warn,
+      errors: lines.error,
+      database,
+      woken,
+    };
+  }
+
+  /** What the attack has spent until now. */
+  async spent() {
+    const now = await this.reading();
+    const added = ([name, value]) => [name, ABSOLUTE.includes(name) ? value : value - this.#before[name]];
+    return Object.fromEntries(Object.entries(now).map(added));
+  }
+
+  /** Waits until what was spent meets a condition. */
+  async until(condition) {
+    const deadline = performance.now() + PATIENCE;
+    for (;;) {
+      const spent = await this.spent();
+      if (condition(spent)) return;
+      if (performance.now() > deadline) assert.fail(`it never came to ${condition}: ${JSON.stringify(spent)}`);
+      await breathe();
+    }
+  }
+
+  /** Waits until so many frames have arrived, or the sessions that sent them are over. */
+  arrived(frames, sids) {
+    return this.until(({ messages }) => messages >= frames || sids.every((sid) => this.isOver(sid)));
+  }
+
+  // The log.
+
+  isOver(sid) {
+    return this.server.logs.find({ event: 'disconnect', sid }).length > 0;
+  }
+
+  /** The session is over, or will be soon, and for this reason. */
+  async endsWith(sid, reason) {
+    assert.equal(await this.server.logs.reason(sid), reason);
+  }
+
+  // Time, which stands still otherwise.
+
+  /** Time passes, and what is due by then happens. */
+  async pass(ms) {
+    const { now } = await this.server.state(this.object);
+    await this.server.jump(now + ms);
+    await this.server.fire(this.object);
+  }
+
+  /** The object falls asleep, with all that it had to save. */
+  async sleep() {
+    await this.pass(1_000);
+    const { id } = await this.server.state(this.object);
+    await this.server.sleep(id);
+  }
+}
