@@ -23,6 +23,8 @@ export const SEPARATOR = '\x1e';
 const USUAL = {
   /** Of linear memory, which never shrinks; the budget for clients is 32 MiB by default. */
   wasm: 64 * MiB,
+  /** Of the rows that one statement brings into memory. */
+  largestRead: 4 * MiB,
   /** A panic makes another instance. */
   panics: 0,
   /** Lines of the log at its default level. */
@@ -30,7 +32,7 @@ const USUAL = {
   errors: 0,
 };
 /** Readings that are taken as they are; of the others, what has been added counts. */
-const ABSOLUTE = ['wasm', 'database'];
+const ABSOLUTE = ['wasm', 'database', 'largestRead'];
 /** A condition that is not met after so many milliseconds never will be. */
 const PATIENCE = 60_000;
 
@@ -51,10 +53,12 @@ export function attacks({ isFresh = false } = {}) {
     after(() => shared?.stop());
   }
   return (name, { path = '/io/', may = {}, todo, ...how }, act) => {
-    test(name, { ...workerOnly, todo }, async () => {
+    test(name, { ...workerOnly, todo }, async (context) => {
       const server = shared ?? (await startMetered({ quiet: true, ...how }));
       try {
-        await suffer(new Field(server, path), may, act);
+        const spent = await suffer(new Field(server, path), act);
+        context.diagnostic(describe(spent));
+        check(spent, { ...USUAL, ...may });
       } finally {
         if (!shared) await server.stop();
       }
@@ -62,15 +66,25 @@ export function attacks({ isFresh = false } = {}) {
   };
 }
 
-async function suffer(field, may, act) {
+/** What an attack has spent, once the others were served as if nothing had happened. */
+async function suffer(field, act) {
   const others = await field.others();
   await field.begin();
   await act(field);
   await others.check();
-  const spent = await field.spent();
-  for (const [what, bound] of Object.entries({ ...USUAL, ...may })) {
+  return field.spent();
+}
+
+function check(spent, may) {
+  for (const [what, bound] of Object.entries(may)) {
     assert.ok(spent[what] <= bound, `${what}: ${spent[what]}, and no more than ${bound} is allowed`);
   }
+}
+
+/** Everything that was spent, for the report. */
+function describe(spent) {
+  const some = Object.entries(spent).filter(([, value]) => value > 0);
+  return some.map(([what, value]) => `${what} ${Math.round(value)}`).join(', ');
 }
 
 class Field {
@@ -130,7 +144,7 @@ class Field {
   }
 
   async reading() {
-    const { counts, wasm, lines, database, woken } = await this.server.state(this.object);
+    const { counts, wasm, lines, database, largestRead, woken } = await this.server.state(this.object);
     return {
       ...counts,
       wasm: wasm.bytes,
@@ -138,6 +152,7 @@ class Field {
       warnings: lines.warn,
       errors: lines.error,
       database,
+      largestRead,
       woken,
     };
   }

@@ -204,6 +204,7 @@ function watch(state, ledger) {
     ledger.counts.bytesBound += bytes;
     const cursor = original(...args);
     ledger.cursors.push(cursor);
+    replace(cursor, 'raw', (raw) => weigh(raw(), ledger));
     return cursor;
   });
   replace(storage, 'deleteAlarm', (original) => {
@@ -222,6 +223,17 @@ function watch(state, ledger) {
       throw new Error(`${name} is not counted yet`);
     });
   }
+}
+
+/** Rows that are taken all at once are in memory all at once. */
+function weigh(rows, ledger) {
+  replace(rows, 'toArray', (original) => {
+    const taken = original();
+    const bytes = taken.flat().reduce((sum, value) => sum + sizeOf(value), 0);
+    ledger.largestRead = Math.max(ledger.largestRead, bytes);
+    return taken;
+  });
+  return rows;
 }
 
 function replace(target, name, replacement) {

@@ -19,6 +19,8 @@ export class Ledger {
     this.storage = 0;
     /** Bytes of its database, when it was last called. */
     this.database = 0;
+    /** The most bytes that a statement has had in its rows, taken all at once. */
+    this.largestRead = 0;
     /** Cursors whose rows are not counted yet. */
     this.cursors = [];
     this.counts = {
@@ -83,8 +85,8 @@ export class Ledger {
 
   report() {
     this.#countRows();
-    const { id, alarm, paired, requests, storage, database, isBusy, counts } = this;
-    return { id, alarm, paired, requests, storage, database, isBusy, counts };
+    const { id, alarm, paired, requests, storage, database, largestRead, isBusy, counts } = this;
+    return { id, alarm, paired, requests, storage, database, largestRead, isBusy, counts };
   }
 
   // A cursor knows its rows once they have been taken from it.
