@@ -21,8 +21,6 @@ export const SEPARATOR = '\x1e';
 
 /** What any attack may cost, unless it says otherwise. */
 const USUAL = {
-  /** Of linear memory, which never shrinks; the budget for clients is 32 MiB by default. */
-  wasm: 64 * MiB,
   /** Of the rows that one statement brings into memory. */
   largestRead: 4 * MiB,
   /** A panic makes another instance. */
@@ -31,6 +29,8 @@ const USUAL = {
   warnings: 4,
   errors: 0,
 };
+/** Bytes of linear memory; the budget for clients is 32 MiB by default. */
+const LINEAR = { wasm: 64 * MiB };
 /** Readings that are taken as they are; of the others, what has been added counts. */
 const ABSOLUTE = ['wasm', 'database', 'largestRead'];
 /** A condition that is not met after so many milliseconds never will be. */
@@ -43,8 +43,10 @@ let fields = 0;
 
 /**
  * Returns a function that defines a test: `attack(name, { path, may, todo }, act)`. `may`
- * has bounds by the names of what is read (`Field.reading`). Where wasm memory is what
- * counts, each attack has a runtime of its own (`isFresh`): that memory never shrinks.
+ * has bounds by the names of what is read (`Field.reading`), `todo` the reason why it may
+ * fail yet. Where wasm memory is what counts, each attack has a runtime of its own
+ * (`isFresh`): that memory never shrinks. `othersAt`: the server that the others are
+ * clients of, in the same isolate.
  */
 export function attacks({ isFresh = false } = {}) {
   let shared;
@@ -52,13 +54,13 @@ export function attacks({ isFresh = false } = {}) {
     before(async () => (shared = await startMetered({ quiet: true })));
     after(() => shared?.stop());
   }
-  return (name, { path = '/io/', may = {}, todo, ...how }, act) => {
+  return (name, { path = '/io/', othersAt = path, may = {}, todo, ...how }, act) => {
     test(name, { ...workerOnly, todo }, async (context) => {
       const server = shared ?? (await startMetered({ quiet: true, ...how }));
       try {
-        const spent = await suffer(new Field(server, path), act);
+        const spent = await suffer(new Field(server, path, othersAt), act);
         context.diagnostic(describe(spent));
-        check(spent, { ...USUAL, ...may });
+        check(spent, { ...USUAL, ...(isFresh && LINEAR), ...may });
       } finally {
         if (!shared) await server.stop();
       }
@@ -68,10 +70,10 @@ export function attacks({ isFresh = false } = {}) {
 
 /** What an attack has spent, once the others were served as if nothing had happened. */
 async function suffer(field, act) {
-  const others = await field.others();
+  await field.open();
   await field.begin();
   await act(field);
-  await others.check();
+  await field.others?.check();
   return field.spent();
 }
 
@@ -90,18 +92,25 @@ function describe(spent) {
 class Field {
   #before;
 
-  constructor(server, path) {
-    this.server = server;
-    this.path = path;
+  constructor(server, path, othersAt) {
+    Object.assign(this, { server, path, othersAt });
     /** The object, as its sessions name it. */
     this.object = `attacked-${(fields += 1)}`;
     this.query = { object: this.object };
   }
 
-  /** Whoever is in the object and does no harm. */
-  others() {
-    const open = ENGINES.includes(this.path) ? bystanders : socketBystanders;
-    return open(this.server, this.#options());
+  /** Lets those in who do no harm. */
+  async open() {
+    const open = ENGINES.includes(this.othersAt) ? bystanders : socketBystanders;
+    this.others = await open(this.server, this.#options({ path: this.othersAt }));
+    // They are saved: the runtime's own clock may put the object to sleep meanwhile.
+    await this.pass(1_000);
+  }
+
+  /** Nobody but the attacker is there any more. */
+  async desert() {
+    await this.others.leave();
+    this.others = undefined;
   }
 
   #options({ query, ...more } = {}) {

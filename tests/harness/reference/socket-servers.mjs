@@ -62,6 +62,7 @@
 //   handshake ()                 → { query, url, secure, has_address, headers, time, auth }
 //   typed (string, integer)      → "string:integer"
 //   fail (text)                  the handler fails
+//   with-bytes (value)           → value, and the bytes 1, 2, 3 (ours only)
 //   decline (text, data)         the handler fails with an error for the client (ours only)
 //   ack-and-fail (…args)         → the same args, twice, and the handler fails (ours only)
 //   emit (name)                  emits an event of this name, with "hello" (ours only)

@@ -5,9 +5,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dormouse::{
-    Ack, Args, Auth, Broadcast, DataError, EmitError, EventName, Expired, HandlerError, Handshake,
-    Io, JoinRequest, Level, Namespace, Parser, Placement, Reason, Recovered, Recovery, Refusal,
-    RemoteSocket, Server, Socket, sleep,
+    Ack, Args, Auth, Binary, Broadcast, DataError, EmitError, EventName, Expired, HandlerError,
+    Handshake, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason, Recovered, Recovery,
+    Refusal, RemoteSocket, Server, Socket, sleep,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -229,9 +229,7 @@ fn messages(namespace: Namespace) -> Namespace {
             socket.emit("big", "x".repeat(bytes)).await
         })
         .on("big-binary", async |socket: Socket, (bytes,): (usize,)| {
-            socket
-                .emit("big-binary", dormouse::Binary(vec![0x2a; bytes]))
-                .await
+            socket.emit("big-binary", Binary(vec![0x2a; bytes])).await
         })
         .on(
             "beside-bytes",
@@ -310,6 +308,9 @@ fn acks(namespace: Namespace) -> Namespace {
             Ok::<(), HandlerError>(())
         })
         .on("echo-nothing", || ())
+        .on("with-bytes", |(value,): (Value,)| {
+            (value, Binary(vec![1, 2, 3]))
+        })
         .on("typed", |(text, number): (String, i64)| {
             format!("{text}:{number}")
         })
