@@ -1,12 +1,13 @@
 // `npm test`: everything, from the inside out; or `npm test -- native wasm
-// clients browser` for some of it. Every part runs even if an earlier one failed.
+// clients attack browser` for some of it. Every part runs even if an earlier one failed.
 //
 //   native    cargo's tests and the examples in the documentation, on this machine
 //   wasm      the same crates' tests in a headless browser
 //   clients   tests/**/*.test.mjs: real clients against the built test Worker
+//   attack    tests/attack/*.test.mjs: clients that try to sink the same Worker's objects
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
 //
-// Besides node_modules, the last two parts get from here: tests/worker/build (and
+// Besides node_modules, the last three parts get from here: tests/worker/build (and
 // build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a folder with the files of
 // tests/browser/bundles.json, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD, each a
 // Python with the packages of a tests/python/requirements*.txt, and
@@ -27,7 +28,7 @@ import {
   setUpBuild,
 } from './setup.mjs';
 
-const parts = { native, wasm, clients, browser };
+const parts = { native, wasm, clients, attack, browser };
 const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
 
 // Nothing here takes this long, unless it would never end.
@@ -70,12 +71,18 @@ async function clients() {
   const python = await ensurePython();
   const pythonOld = await ensurePython('requirements-old.txt', '.venv-old');
   const rustClient = await ensureRustClient();
-  const files = testFiles('tests').filter((file) => !file.startsWith('tests/browser/'));
+  const others = ['tests/attack/', 'tests/browser/'];
+  const files = testFiles('tests').filter((file) => !others.some((other) => file.startsWith(other)));
   return node(files, {
     DORMOUSE_PYTHON: python,
     DORMOUSE_PYTHON_OLD: pythonOld,
     DORMOUSE_RUST_CLIENT: rustClient,
   });
+}
+
+async function attack() {
+  await build(testWorker);
+  return node(testFiles('tests/attack'), {});
 }
 
 async function browser() {

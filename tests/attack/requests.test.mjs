@@ -99,10 +99,10 @@ describe("an object's own paths", { concurrency: 1 }, () => {
   });
 
   attack('nor by bytes that are not quite HTTP', {}, async (field) => {
+    // None has a `Host` that is no host: on the platform it would not find the Worker.
     const requests = [
       'GET /!call HTTP/1.0\r\n\r\n',
       'GET http://object/!call HTTP/1.1\r\nhost: object\r\nconnection: close\r\n\r\n',
-      'GET /io/?EIO=4&transport=polling HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n',
       'POST /io/?EIO=4&transport=polling HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\n',
       `GET /io/?EIO=4&transport=polling HTTP/1.1\r\nhost: a\r\nx: ${'\u0080'.repeat(100)}\r\nconnection: close\r\n\r\n`,
     ];
@@ -155,7 +155,7 @@ describe('lines of the log', { concurrency: 1 }, () => {
     client.peer.send(`42/dynamic-1,${JSON.stringify([line, 1])}`);
     await client.next();
     client.peer.send('49');
-    await field.endsWith(client.sid, 'parse error');
+    await field.server.logs.waitFor({ event: 'disconnect', sid: client.sid });
     assert.deepEqual(field.server.logs.find({ event: 'forged' }), []);
   });
 });
