@@ -3,6 +3,8 @@
 
 const INTERVAL = 25_000;
 const ANSWERED_AFTER = 3_000;
+/** Of wasm, which begins with 1.5 MB: the clients of a simulation hold less than 2 MB. */
+const LARGEST_MEMORY = 8 << 20;
 
 /** Nothing went wrong for a while: everybody is connected and has got everything. */
 export function checkSettled(world) {
@@ -12,6 +14,15 @@ export function checkSettled(world) {
     oracle.violation(`${spec.method ?? 'GET'} ${spec.path} was never answered`);
   }
   for (const player of players) checkPlayer(world, player);
+  for (const hostile of world.hostiles) hostile.checkGone();
+  checkMemory(world);
+}
+
+/** Linear memory never shrinks: this is the most that there ever was. */
+function checkMemory({ oracle, platform }) {
+  for (const { bytes } of platform.isolates) {
+    if (bytes > LARGEST_MEMORY) oracle.violation(`an isolate has ${bytes} bytes of linear memory`);
+  }
 }
 
 function checkPlayer({ oracle }, player) {
@@ -51,7 +62,10 @@ export function checkIdle(world, before, duration) {
 function unanswered({ oracle, loop }) {
   const isOld = ({ arrivedAt }) => arrivedAt < loop.now - ANSWERED_AFTER;
   const isLost = ({ spec }) => spec.isRoute && oracle.excuses.panicked;
-  return oracle.unansweredRequests.filter((exchange) => isOld(exchange) && !isLost(exchange));
+  const isCheated = ({ spec }) => spec.isHostile === true;
+  return oracle.unansweredRequests.filter(
+    (exchange) => isOld(exchange) && !isLost(exchange) && !isCheated(exchange),
+  );
 }
 
 /** All of ours but the one that has no rows of anybody's. */

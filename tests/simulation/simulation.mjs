@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { Faults, chooseFaults } from './faults.mjs';
 import { checkIdle, checkNothingLeft, checkSettled } from './checks.mjs';
+import { Hostile } from './hostile.mjs';
 import { Loop } from './platform/loop.mjs';
 import { Oracle } from './oracle.mjs';
 import { Platform } from './platform/platform.mjs';
@@ -97,6 +98,7 @@ class World {
       `seed ${seed}, faults: ${[...this.faults.kinds].join(', ') || 'none'}${sleep ? `, sleep ${sleep}` : ''}`,
     );
     this.#makePlayers();
+    this.#makeHostiles();
   }
 
   #makePlayers() {
@@ -125,6 +127,16 @@ class World {
           player.client.place(namespace).wanted = true;
       }
       return player;
+    });
+  }
+
+  /** In some worlds, somebody wants to sink the objects that the players are in. */
+  #makeHostiles() {
+    const isThere = !this.sleep && this.random.chance('villains', 0.3);
+    const count = isThere ? this.random.integer('villains', 1, 2) : 0;
+    this.hostiles = Array.from({ length: count }, (_, index) => {
+      const { path } = this.random.pick('villains', this.players).options;
+      return new Hostile(this, `h${index}`, path);
     });
   }
 
@@ -197,6 +209,7 @@ class World {
       this.loop.after(this.random.between('players', 0, 4 * SECOND), () => this.#connect(player));
       this.#keepBusy(player, end);
     }
+    for (const hostile of this.hostiles) hostile.start(end);
     this.faults.plan(busy);
     await this.#pass(busy);
     this.trace('from here on, nothing goes wrong');
@@ -224,6 +237,7 @@ class World {
   #leave() {
     this.trace('everybody leaves');
     this.#isLeaving = true;
+    for (const hostile of this.hostiles) hostile.leave();
     for (const player of this.players) {
       player.excuse('leaving');
       if (this.random.chance('players', 0.5)) player.client.session?.close();
@@ -238,7 +252,7 @@ class World {
       violations,
       hash: this.#hash.digest('hex'),
       steps: this.loop.steps,
-      faults: [...this.faults.kinds],
+      faults: [...this.faults.kinds, ...(this.hostiles.length > 0 ? ['hostile clients'] : [])],
       transcripts: this.players.map(({ name, transcript }) => transcript.lines(name, this.players)),
       ...counts,
     };

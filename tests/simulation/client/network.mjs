@@ -61,7 +61,8 @@ export class Network {
     headers['content-type'] = contentType ?? 'text/plain;charset=UTF-8';
     if (!chunked) headers['content-length'] = String(bytes.length);
     exchange.body = new Body(this.world.platform);
-    this.#deliverBody(exchange, bytes);
+    if (exchange.spec.isUnfinished) exchange.body.push(bytes.subarray(1));
+    else this.#deliverBody(exchange, bytes);
     return new FakeRequest(`${ORIGIN}${path}`, {
       method,
       headers,

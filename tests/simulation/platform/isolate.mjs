@@ -32,6 +32,7 @@ const GLOBALS = [
   'WebSocket',
   'WebSocketPair',
   'WebSocketRequestResponsePair',
+  'WebAssembly',
 ];
 
 /** The build, compiled once for all isolates. */
@@ -48,6 +49,7 @@ export function load(build) {
 export class Isolate {
   #listeners = [];
   #finalizers = new Map();
+  #memory;
 
   constructor(program, platform) {
     this.platform = platform;
@@ -63,6 +65,17 @@ export class Isolate {
     Object.assign(world, fakes);
     program.run(...GLOBALS.map((name) => fakes[name]));
     this.exports = module.exports;
+  }
+
+  /** Of the linear memory of its wasm instance, which never shrinks. */
+  get bytes() {
+    return this.#memory.buffer.byteLength;
+  }
+
+  #instantiate(module, imports) {
+    const instance = new WebAssembly.Instance(module, imports);
+    this.#memory = instance.exports.memory;
+    return instance;
   }
 
   #require(name, program) {
@@ -120,6 +133,11 @@ export class Isolate {
         return socketPair(platform);
       },
       WebSocketRequestResponsePair: Pair,
+      WebAssembly: Object.assign(Object.create(WebAssembly), {
+        Instance: function Instance(module, imports) {
+          return isolate.#instantiate(module, imports);
+        },
+      }),
     };
   }
 

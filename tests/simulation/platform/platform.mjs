@@ -105,6 +105,10 @@ export class Platform {
     return [...this.#objects.values()];
   }
 
+  get isolates() {
+    return this.#isolates;
+  }
+
   #object(id) {
     let host = this.#objects.get(id);
     if (!host) {
