@@ -42,16 +42,20 @@ describe('one message over max_payload is refused before it is copied', { concur
     assert.equal((await peer.end()).code, 1009);
   });
 
-  attack('20 `POST`s of 31 MiB, with and without a length: 16 MiB of wasm', { may: { wasm: 16 * MiB } }, async (field) => {
-    const body = Buffer.alloc(LARGEST_FRAME, '4');
-    const headers = [{ 'content-length': body.length }, { 'transfer-encoding': 'chunked' }];
-    await field.many(20, async (index) => {
-      const session = await field.polling();
-      // The connection may be reset before the client has read the answer.
-      const answer = await session.post(body, { headers: headers[index % 2] }).catch(() => undefined);
-      assert.ok(answer === undefined || answer.status === 413, `status ${answer?.status}`);
-    });
-  });
+  attack(
+    '20 `POST`s of 31 MiB, with and without a length: 16 MiB of wasm',
+    { may: { wasm: 16 * MiB } },
+    async (field) => {
+      const body = Buffer.alloc(LARGEST_FRAME, '4');
+      const headers = [{ 'content-length': body.length }, { 'transfer-encoding': 'chunked' }];
+      await field.many(20, async (index) => {
+        const session = await field.polling();
+        // The connection may be reset before the client has read the answer.
+        const answer = await session.post(body, { headers: headers[index % 2] }).catch(() => undefined);
+        assert.ok(answer === undefined || answer.status === 413, `status ${answer?.status}`);
+      });
+    },
+  );
 });
 
 describe('a payload of 1 MB with as many packets as fit: 16 MiB of wasm', { concurrency: 1 }, () => {
@@ -107,63 +111,83 @@ describe('what is not complete', { concurrency: 1 }, () => {
 });
 
 describe('what waits for the application', { concurrency: 1 }, () => {
-  attack('1 MB of `auth` from each of 99 clients whose `on_connect` waits', { may: { wasm: 96 * MiB } }, async (field) => {
-    const auth = JSON.stringify({ delay: 3_600_000, name: TEXT });
-    const clients = await field.many(99, () => field.client());
-    for (const { peer } of clients) peer.send(`40/slow,${auth}`);
-    await field.arrived(
-      99,
-      clients.map(({ sid }) => sid),
-    );
-  });
+  attack(
+    '1 MB of `auth` from each of 99 clients whose `on_connect` waits',
+    { may: { wasm: 96 * MiB } },
+    async (field) => {
+      const auth = JSON.stringify({ delay: 3_600_000, name: TEXT });
+      const clients = await field.many(99, () => field.client());
+      for (const { peer } of clients) peer.send(`40/slow,${auth}`);
+      await field.arrived(
+        99,
+        clients.map(({ sid }) => sid),
+      );
+    },
+  );
 
-  attack('16 MB of events from each of ten clients whose handlers never return', { may: { wasm: 96 * MiB } }, async (field) => {
-    const members = await field.many(10, (index) => field.member({ namespace: `/dynamic-${index}` }));
-    await field.begin();
-    for (const { client, prefix } of members) {
-      for (let sent = 0; sent < 17; sent += 1) client.peer.send(`42${prefix}["hang","${TEXT}"]`);
-    }
-    await field.arrived(
-      170,
-      members.map(({ client }) => client.sid),
-    );
-  });
+  attack(
+    '16 MB of events from each of ten clients whose handlers never return',
+    { may: { wasm: 96 * MiB } },
+    async (field) => {
+      const members = await field.many(10, (index) => field.member({ namespace: `/dynamic-${index}` }));
+      await field.begin();
+      for (const { client, prefix } of members) {
+        for (let sent = 0; sent < 17; sent += 1) client.peer.send(`42${prefix}["hang","${TEXT}"]`);
+      }
+      await field.arrived(
+        170,
+        members.map(({ client }) => client.sid),
+      );
+    },
+  );
 
-  attack('999 questions of the server to each of ten clients that answer none', { may: { wasm: 96 * MiB } }, async (field) => {
-    const members = await field.many(10, (index) => field.member({ namespace: `/dynamic-${index}` }));
-    await field.begin();
-    for (const { client, prefix } of members) {
-      for (let id = 0; id < 999; id += 1) client.peer.send(`42${prefix}${id}["ask",60000,"${'x'.repeat(900)}"]`);
-    }
-    await field.arrived(
-      9_990,
-      members.map(({ client }) => client.sid),
-    );
-  });
+  attack(
+    '999 questions of the server to each of ten clients that answer none',
+    { may: { wasm: 96 * MiB } },
+    async (field) => {
+      const members = await field.many(10, (index) => field.member({ namespace: `/dynamic-${index}` }));
+      await field.begin();
+      for (const { client, prefix } of members) {
+        for (let id = 0; id < 999; id += 1) client.peer.send(`42${prefix}${id}["ask",60000,"${'x'.repeat(900)}"]`);
+      }
+      await field.arrived(
+        9_990,
+        members.map(({ client }) => client.sid),
+      );
+    },
+  );
 });
 
 describe('what is kept', { concurrency: 1 }, () => {
-  attack('20 rooms with names of 900 kB from each of five clients', { todo: 'bytes of rooms', may: { wasm: 96 * MiB } }, async (field) => {
-    const members = await field.many(5, (index) => field.member({ namespace: `/dynamic-${index}` }));
-    await field.begin();
-    for (const { client, prefix } of members) {
-      for (let room = 0; room < 20; room += 1) {
-        client.peer.send(`42${prefix}["join","${room}${'r'.repeat(900_000)}"]`);
+  attack(
+    '20 rooms with names of 900 kB from each of five clients',
+    { todo: 'bytes of rooms', may: { wasm: 96 * MiB } },
+    async (field) => {
+      const members = await field.many(5, (index) => field.member({ namespace: `/dynamic-${index}` }));
+      await field.begin();
+      for (const { client, prefix } of members) {
+        for (let room = 0; room < 20; room += 1) {
+          client.peer.send(`42${prefix}["join","${room}${'r'.repeat(900_000)}"]`);
+        }
       }
-    }
-    await field.arrived(
-      100,
-      members.map(({ client }) => client.sid),
-    );
-  });
+      await field.arrived(
+        100,
+        members.map(({ client }) => client.sid),
+      );
+    },
+  );
 
-  attack('1 MB of data of each of 60 clients, and a broadcast after sleep', { may: { wasm: 112 * MiB } }, async (field) => {
-    const members = await field.many(60, () => field.member({ namespace: '/dynamic-1' }));
-    for (const member of members) await member.ask('set-data', TEXT).catch(() => {});
-    await field.sleep();
-    const speaker = await field.member({ namespace: '/dynamic-1' });
-    assert.deepEqual(await speaker.ask('cast', { from: 'server', to: ['nobody'] }, 'news'), ['ok']);
-  });
+  attack(
+    '1 MB of data of each of 60 clients, and a broadcast after sleep',
+    { may: { wasm: 112 * MiB } },
+    async (field) => {
+      const members = await field.many(60, () => field.member({ namespace: '/dynamic-1' }));
+      for (const member of members) await member.ask('set-data', TEXT).catch(() => {});
+      await field.sleep();
+      const speaker = await field.member({ namespace: '/dynamic-1' });
+      assert.deepEqual(await speaker.ask('cast', { from: 'server', to: ['nobody'] }, 'news'), ['ok']);
+    },
+  );
 
   const path = '/recovery/';
   attack('59 MB of events that one client has missed: it starts over', { path }, async (field) => {
@@ -182,14 +206,18 @@ describe('what is kept', { concurrency: 1 }, () => {
   });
 
   const short = '/recovery-short/';
-  attack('1 MB of data of each of 60 clients that were lost, when their time is over', { path: short, may: { wasm: 96 * MiB } }, async (field) => {
-    const members = await field.many(60, () => field.member({ namespace: '/dynamic-1' }));
-    for (const member of members) await member.ask('set-data', TEXT).catch(() => {});
-    await Promise.all(members.map(({ client }) => client.lose()));
-    await field.until(({ closes }) => closes >= members.length);
-    await field.sleep();
-    await field.pass(10_000);
-  });
+  attack(
+    '1 MB of data of each of 60 clients that were lost, when their time is over',
+    { path: short, may: { wasm: 96 * MiB } },
+    async (field) => {
+      const members = await field.many(60, () => field.member({ namespace: '/dynamic-1' }));
+      for (const member of members) await member.ask('set-data', TEXT).catch(() => {});
+      await Promise.all(members.map(({ client }) => client.lose()));
+      await field.until(({ closes }) => closes >= members.length);
+      await field.sleep();
+      await field.pass(10_000);
+    },
+  );
 });
 
 describe('what nobody fetches', { concurrency: 1 }, () => {
@@ -201,17 +229,21 @@ describe('what nobody fetches', { concurrency: 1 }, () => {
   });
 
   const todo = 'platform';
-  attack('40 MB for a client of revision 3 that reads nothing but sends pings: 17 MiB are sent', { todo, may: { bytesSent: 17 * MiB } }, async (field) => {
-    const { peer, sid } = await field.member({ revision: 3 }).then(({ client }) => client);
-    peer.socket.pause();
-    await field.begin();
-    for (let asked = 0; asked < 40; asked += 1) {
-      peer.send(`42["big",${LARGE}]`);
-      peer.send('2');
-    }
-    await field.arrived(80, [sid]);
-    peer.destroy();
-  });
+  attack(
+    '40 MB for a client of revision 3 that reads nothing but sends pings: 17 MiB are sent',
+    { todo, may: { bytesSent: 17 * MiB } },
+    async (field) => {
+      const { peer, sid } = await field.member({ revision: 3 }).then(({ client }) => client);
+      peer.socket.pause();
+      await field.begin();
+      for (let asked = 0; asked < 40; asked += 1) {
+        peer.send(`42["big",${LARGE}]`);
+        peer.send('2');
+      }
+      await field.arrived(80, [sid]);
+      peer.destroy();
+    },
+  );
 });
 
 describe('an object that is full', { concurrency: 1 }, () => {

@@ -14,11 +14,15 @@ const NOTHING = { woken: 2 };
 
 describe('a page of another origin', { concurrency: 1 }, () => {
   for (const site of ['cross-site', 'same-site']) {
-    attack(`loads JSONP by a script, without \`Origin\`, ${site}: 400, and no session`, { may: NOTHING }, async (field) => {
-      const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' };
-      const answer = await field.request({ query: { ...POLLING, j: 0 }, headers });
-      assert.equal(answer.status, 400);
-    });
+    attack(
+      `loads JSONP by a script, without \`Origin\`, ${site}: 400, and no session`,
+      { may: NOTHING },
+      async (field) => {
+        const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'script' };
+        const answer = await field.request({ query: { ...POLLING, j: 0 }, headers });
+        assert.equal(answer.status, 400);
+      },
+    );
   }
 
   const origins = [
@@ -34,20 +38,28 @@ describe('a page of another origin', { concurrency: 1 }, () => {
     'http://GOOD.example.',
     'file://',
   ];
-  attack('says that it is nearly an allowed one: 400, and no header for it', { path: '/strict/', othersAt: '/io/', may: NOTHING }, async (field) => {
-    for (const origin of origins) {
-      const { status, headers } = await field.request({ query: POLLING, headers: { origin } });
-      assert.equal(status, 400, origin);
-      assert.equal(headers['access-control-allow-origin'], undefined, origin);
-      assert.equal(headers['access-control-allow-credentials'], undefined, origin);
-    }
-  });
+  attack(
+    'says that it is nearly an allowed one: 400, and no header for it',
+    { path: '/strict/', othersAt: '/io/', may: NOTHING },
+    async (field) => {
+      for (const origin of origins) {
+        const { status, headers } = await field.request({ query: POLLING, headers: { origin } });
+        assert.equal(status, 400, origin);
+        assert.equal(headers['access-control-allow-origin'], undefined, origin);
+        assert.equal(headers['access-control-allow-credentials'], undefined, origin);
+      }
+    },
+  );
 
-  attack('asks with OPTIONS first: no header for it', { path: '/strict/', othersAt: '/io/', may: NOTHING }, async (field) => {
-    const asks = { origin: 'http://evil.example', 'access-control-request-method': 'POST' };
-    const { headers } = await field.request({ method: 'OPTIONS', query: POLLING, headers: asks });
-    assert.equal(headers['access-control-allow-origin'], undefined);
-  });
+  attack(
+    'asks with OPTIONS first: no header for it',
+    { path: '/strict/', othersAt: '/io/', may: NOTHING },
+    async (field) => {
+      const asks = { origin: 'http://evil.example', 'access-control-request-method': 'POST' };
+      const { headers } = await field.request({ method: 'OPTIONS', query: POLLING, headers: asks });
+      assert.equal(headers['access-control-allow-origin'], undefined);
+    },
+  );
 });
 
 describe('answers', { concurrency: 1 }, () => {
@@ -162,24 +174,32 @@ describe('lines of the log', { concurrency: 1 }, () => {
 
 describe('values that look like something else', { concurrency: 1 }, () => {
   for (const num of [0, 1, 1e9]) {
-    attack(`a placeholder for attachment ${num}, passed on beside bytes: no client takes it for one`, { todo: 'codec' }, async (field) => {
-      const { client } = await field.member({ namespace: '/dynamic-1' });
-      const value = JSON.stringify({ _placeholder: true, num });
-      client.peer.send(`42/dynamic-1,1["with-bytes",${value}]`);
-      const { attachments, json } = decodeText(await client.next());
-      // The application has refused to send it, or it is one of so many no more.
-      assert.equal(json.split('"_placeholder":true').length - 1, attachments, json);
-    });
+    attack(
+      `a placeholder for attachment ${num}, passed on beside bytes: no client takes it for one`,
+      { todo: 'codec' },
+      async (field) => {
+        const { client } = await field.member({ namespace: '/dynamic-1' });
+        const value = JSON.stringify({ _placeholder: true, num });
+        client.peer.send(`42/dynamic-1,1["with-bytes",${value}]`);
+        const { attachments, json } = decodeText(await client.next());
+        // The application has refused to send it, or it is one of so many no more.
+        assert.equal(json.split('"_placeholder":true').length - 1, attachments, json);
+      },
+    );
   }
 
   const reserved = ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'];
   for (const event of reserved) {
-    attack(`\`${event}\` as the name of an event that the server sends: the sender is told`, { may: { errors: 1 } }, async (field) => {
-      const victim = await field.member({ namespace: '/dynamic-1' });
-      const member = await field.member({ namespace: '/dynamic-1' });
-      const [answer] = await member.ask('cast', { from: 'server' }, event);
-      assert.ok(answer.error, `no error but ${JSON.stringify(answer)}`);
-      await victim.nothing();
-    });
+    attack(
+      `\`${event}\` as the name of an event that the server sends: the sender is told`,
+      { may: { errors: 1 } },
+      async (field) => {
+        const victim = await field.member({ namespace: '/dynamic-1' });
+        const member = await field.member({ namespace: '/dynamic-1' });
+        const [answer] = await member.ask('cast', { from: 'server' }, event);
+        assert.ok(answer.error, `no error but ${JSON.stringify(answer)}`);
+        await victim.nothing();
+      },
+    );
   }
 });

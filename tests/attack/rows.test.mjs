@@ -83,11 +83,15 @@ describe('sessions', { concurrency: 1 }, () => {
     });
   }
 
-  attack('200 `POST`s of a client that has nothing to say: two rows at most', { may: { rowsWritten: 2 } }, async (field) => {
-    const session = await field.polling();
-    for (let sent = 0; sent < 200; sent += 1) await session.send('3');
-    await field.pass(1_000);
-  });
+  attack(
+    '200 `POST`s of a client that has nothing to say: two rows at most',
+    { may: { rowsWritten: 2 } },
+    async (field) => {
+      const session = await field.polling();
+      for (let sent = 0; sent < 200; sent += 1) await session.send('3');
+      await field.pass(1_000);
+    },
+  );
 
   attack('100 handshakes that are closed at once: a row each', { may: { rowsWritten: 101 } }, async (field) => {
     await field.many(100, async () => (await field.polling()).send('1'));

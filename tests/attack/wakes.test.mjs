@@ -55,13 +55,17 @@ describe('requests that wake no object', { concurrency: 1 }, () => {
 
 describe('requests that find their object, and nobody in it', { concurrency: 1 }, () => {
   const may = { rowsWritten: 1, statements: 210 };
-  attack('200 sids of which the object is real, but not the rest: a look into storage each', { may }, async (field) => {
-    const { sid } = await field.polling();
-    await field.many(200, async () => {
-      const forged = sid.slice(0, 43) + forgedSid().slice(43);
-      assert.equal((await field.request({ query: { ...POLLING, sid: forged } })).status, 400);
-    });
-  });
+  attack(
+    '200 sids of which the object is real, but not the rest: a look into storage each',
+    { may },
+    async (field) => {
+      const { sid } = await field.polling();
+      await field.many(200, async () => {
+        const forged = sid.slice(0, 43) + forgedSid().slice(43);
+        assert.equal((await field.request({ query: { ...POLLING, sid: forged } })).status, 400);
+      });
+    },
+  );
 });
 
 describe('clients that stay for no reason', { concurrency: 1 }, () => {
@@ -82,19 +86,27 @@ describe('clients that stay for no reason', { concurrency: 1 }, () => {
     peer.destroy();
   });
 
-  attack('50 clients that are silent, by WebSocket and polling: four alarms, and they are gone', { may: { alarms: 5 } }, async (field) => {
-    const sessions = await field.many(50, (index) => (index % 2 === 0 ? field.session() : field.polling()));
-    await field.desert();
-    for (let seconds = 0; seconds < 90; seconds += 15) await field.pass(15_000);
-    for (const { sid } of sessions) await field.endsWith(sid, 'ping timeout');
-  });
+  attack(
+    '50 clients that are silent, by WebSocket and polling: four alarms, and they are gone',
+    { may: { alarms: 5 } },
+    async (field) => {
+      const sessions = await field.many(50, (index) => (index % 2 === 0 ? field.session() : field.polling()));
+      await field.desert();
+      for (let seconds = 0; seconds < 90; seconds += 15) await field.pass(15_000);
+      for (const { sid } of sessions) await field.endsWith(sid, 'ping timeout');
+    },
+  );
 
-  attack('100 clients that drop their polls: each is gone, and leaves no row', { may: { rowsWritten: 1 } }, async (field) => {
-    await field.many(100, async () => {
-      const session = await field.polling();
-      drop(await session.hold());
-      await field.server.logs.waitFor({ event: 'disconnect', sid: session.sid });
-    });
-    await field.pass(1_000);
-  });
+  attack(
+    '100 clients that drop their polls: each is gone, and leaves no row',
+    { may: { rowsWritten: 1 } },
+    async (field) => {
+      await field.many(100, async () => {
+        const session = await field.polling();
+        drop(await session.hold());
+        await field.server.logs.waitFor({ event: 'disconnect', sid: session.sid });
+      });
+      await field.pass(1_000);
+    },
+  );
 });

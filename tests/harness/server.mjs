@@ -12,6 +12,7 @@
 // Around it, by folder:
 //
 //   runtime/          workerd, through Miniflare or on its own, with the built Worker
+//   meter/            the built Worker with a meter around its object, on a clock of its own
 //   reference/        npm's servers with the same application, to test the tests
 //   wire/             HTTP and WebSocket without a client library
 //   engine/           Engine.IO without a client library: sessions, payloads, assertions
