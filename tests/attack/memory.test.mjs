@@ -160,18 +160,18 @@ describe('what waits for the application', { concurrency: 1 }, () => {
 
 describe('what is kept', { concurrency: 1 }, () => {
   attack(
-    '20 rooms with names of 900 kB from each of five clients',
+    '8 rooms with names of 900 kB from each of 12 clients',
     { todo: 'bytes of rooms', may: { wasm: 96 * MiB } },
     async (field) => {
-      const members = await field.many(5, (index) => field.member({ namespace: `/dynamic-${index}` }));
+      const members = await field.many(12, (index) => field.member({ namespace: `/dynamic-${index}` }));
       await field.begin();
       for (const { client, prefix } of members) {
-        for (let room = 0; room < 20; room += 1) {
+        for (let room = 0; room < 8; room += 1) {
           client.peer.send(`42${prefix}["join","${room}${'r'.repeat(900_000)}"]`);
         }
       }
       await field.arrived(
-        100,
+        96,
         members.map(({ client }) => client.sid),
       );
     },
