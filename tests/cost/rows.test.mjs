@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { openPolling } from '../harness/engine/session.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { startMetered } from './metered.mjs';
+import { startMetered } from '../harness/meter/metered.mjs';
 
 const SEPARATOR = '\x1e';
 /** The option `max_rows`: in a minute, and at once after a time without any. */
