@@ -45,9 +45,8 @@ const ENGINES = ['/sleepy/', '/strict/', '/polling/', '/websocket/', '/noupgrade
 let fields = 0;
 
 /**
- * Returns a function that defines a test: `attack(name, { path, may, todo }, act)`. `may`
- * has bounds by the names of what is read (`Field.reading`), `todo` the reason why it may
- * fail yet. Where wasm memory is what counts, each attack has a runtime of its own
+ * Returns a function that defines a test: `attack(name, { path, may }, act)`. `may` has
+ * bounds by the names of what is read (`Field.reading`). Where wasm memory is what counts, each attack has a runtime of its own
  * (`isFresh`): that memory never shrinks. `othersAt`: the server that the others are
  * clients of, in the same isolate.
  */
@@ -57,8 +56,8 @@ export function attacks({ isFresh = false } = {}) {
     before(async () => (shared = await startMetered({ quiet: true })));
     after(() => shared?.stop());
   }
-  return (name, { path = '/io/', othersAt = path, may = {}, todo, ...how }, act) => {
-    test(name, { ...workerOnly, todo }, async (context) => {
+  return (name, { path = '/io/', othersAt = path, may = {}, ...how }, act) => {
+    test(name, workerOnly, async (context) => {
       const server = shared ?? (await startMetered({ quiet: true, ...how }));
       try {
         const spent = await suffer(new Field(server, path, othersAt), act);
