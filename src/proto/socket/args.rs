@@ -188,8 +188,8 @@ pub fn disarm<'a>(json: &'a str, placeholders: &[usize]) -> Cow<'a, str> {
             (Member::Placeholder, Token::False | Token::Null) => {}
             (Member::Placeholder, _) => {
                 tokens.skip_rest(token);
-                // Nothing becomes longer, but for `1` and `{}`.
-                disarmed.reserve(json.len() - disarmed.len().min(json.len()));
+                // Hardly any text becomes longer.
+                disarmed.reserve(json.len().saturating_sub(disarmed.len()));
                 disarmed.push_str(json.get(copied..start).unwrap_or_default());
                 disarmed.push_str("false");
                 copied = tokens.position();
