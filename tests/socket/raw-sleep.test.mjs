@@ -140,12 +140,25 @@ describe('recovery, asleep and cut', one, () => {
     const { namespace, player, holds } = await company();
     const other = await openMember(server, { path, namespace });
     const otherHolds = await ticket(other);
+    // What an acknowledgement tells of is stored.
+    await other.ask('set-data', 1);
     await server.cut(player.client.sid);
     assert.deepEqual(await player.client.ended(), []);
     await assertBack(player, await comeBack(open, namespace, holds), []);
     const back = await comeBack(open, namespace, otherHolds);
     assert.deepEqual([back.sid, await back.member.ask('rooms')], [other.id, [[]]]);
     assert.deepEqual(await back.member.ask('cast', { to: ['room'] }, 'again'), ['ok']);
+  });
+
+  test('cut before it was stored: a client starts over, and nothing is lost silently', async () => {
+    const namespace = freshNamespace();
+    const player = await openMember(server, { path, namespace });
+    const holds = await ticket(player);
+    await server.cut(player.client.sid);
+    await player.client.ended();
+    const back = await comeBack(open, namespace, holds);
+    assert.notEqual(back.sid, player.id);
+    assert.deepEqual([back.missed, await back.member.ask('rooms')], [[], [[]]]);
   });
 
   test('cut, again and again, with something missed each time', async () => {
