@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use super::rig::{BOTH, Rig, SLEEPY};
 use crate::engine::{ConnId, Data, Revision, Session};
+use crate::rate::Network;
 use crate::versioned::SnapshotError;
 
 /// Returns whether a session has to be saved after `act`.
@@ -276,5 +277,18 @@ fn farewells_survive() {
         rig.post(2, &["1"]);
         evict(&mut rig, &[]);
         assert_eq!(rig.get(3), "#3 200 6");
+    }
+}
+
+#[test]
+fn where_a_client_connects_from_is_saved() {
+    let network = Network::parse("2001:db8::1").unwrap();
+    for revision in BOTH {
+        let mut rig = Rig::websocket(revision, SLEEPY);
+        assert_eq!(rig.session.network(), None);
+        assert!(saved(&mut rig, |rig| rig.session.set_network(network)));
+        let snapshot = rig.session.snapshot();
+        let again = Session::restore(&snapshot, SLEEPY, |_| true).unwrap();
+        assert_eq!(again.network(), Some(network));
     }
 }
