@@ -1,5 +1,4 @@
 use alloc::string::ToString as _;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -480,7 +479,7 @@ mod properties {
         ) {
             let rates = packets(per_second, burst);
             let mut buckets = Buckets::default();
-            let (mut time, mut taken) = (0, vec![]);
+            let (mut time, mut taken) = (0, Vec::new());
             for (passed, wanted) in steps {
                 time += passed;
                 for _ in 0..wanted {

@@ -148,7 +148,7 @@ fn count_step() {
 }
 
 /// Returns how many tokens are looked at while something is done.
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 pub(super) fn steps<T>(run: impl FnOnce() -> T) -> (T, usize) {
     let before = STEPS.get();
     let result = run();
