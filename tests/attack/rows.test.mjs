@@ -26,15 +26,16 @@ describe('recovery', { concurrency: 1 }, () => {
     assert.equal(back.sid, victim.id);
   });
 
-  const joins = { path, may: { rowsWritten: 100, statements: 600 } };
-  attack('10 kB of `POST` that join a namespace and leave it, over and over: 100 rows, a statement for each', joins, async (field) => {
+  const joins = { path, may: { rowsWritten: 20, statements: 40 } };
+  attack('10 kB of `POST` that join a namespace and leave it, over and over: 20 rows', joins, async (field) => {
     const session = await field.polling();
     const packets = Array.from({ length: 1_100 }, (_, index) => (index % 2 === 0 ? '40/chat,' : '41/chat,'));
     await session.post(packets.join(SEPARATOR));
+    await field.pass(1_000);
   });
 
-  const rooms = { path, may: { rowsWritten: 100 } };
-  attack('500 joins of a room, each left again, on a WebSocket: 100 rows', rooms, async (field) => {
+  const rooms = { path, may: { rowsWritten: 20 } };
+  attack('500 joins of a room, each left again, on a WebSocket: 20 rows', rooms, async (field) => {
     const { client } = await field.member({ namespace: '/dynamic-1' });
     await field.begin();
     for (let sent = 0; sent < 500; sent += 1) {
@@ -42,13 +43,15 @@ describe('recovery', { concurrency: 1 }, () => {
       client.peer.send('42/dynamic-1,["leave","a"]');
     }
     await field.arrived(1_000, [client.sid]);
+    await field.pass(1_000);
   });
 
-  attack('1,000 changes of the data that is kept of a client: 100 rows', rooms, async (field) => {
+  attack('1,000 changes of the data that is kept of a client: 20 rows', rooms, async (field) => {
     const { client } = await field.member({ namespace: '/dynamic-1' });
     await field.begin();
     for (let sent = 0; sent < 1_000; sent += 1) client.peer.send(`42/dynamic-1,["set-data",${sent}]`);
     await field.arrived(1_000, [client.sid]);
+    await field.pass(1_000);
   });
 
   const events = { path, may: { rowsWritten: 5_010 } };
