@@ -307,6 +307,12 @@ impl Session {
         waiting.saturating_add(self.outputs.bytes())
     }
 
+    /// Returns whether requests of the session wait: a `GET` for packets, or `POST`s for
+    /// their answers.
+    pub fn has_requests(&self) -> bool {
+        self.waiting_poll().is_some() || self.overtaken.is_some() || !self.posts.is_empty()
+    }
+
     /// Returns whether the session is over and has no more outputs, so that it can
     /// be forgotten.
     pub fn is_over(&self) -> bool {

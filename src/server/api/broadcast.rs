@@ -505,7 +505,8 @@ pub enum EmitError {
     Timeout,
     /// The acknowledgement cannot be read as the expected type.
     Args(ArgsError),
-    /// The socket would be in more than [`max_rooms`](crate::Server::max_rooms).
+    /// The socket would be in more than [`max_rooms`](crate::Server::max_rooms), or
+    /// their names would have more than 256 KiB.
     TooManyRooms,
     /// It is not known which object holds the sockets: they are placed by a key, and
     /// none was given. See [`Io::key`].

@@ -243,8 +243,9 @@ impl Socket {
     /// # Errors
     ///
     /// [`EmitError::Gone`] if the socket is disconnected,
-    /// [`EmitError::TooManyRooms`] beyond [`max_rooms`](crate::Server::max_rooms):
-    /// the rooms before that are entered.
+    /// [`EmitError::TooManyRooms`] beyond [`max_rooms`](crate::Server::max_rooms), or if
+    /// the names of all its rooms have more than 256 KiB: the rooms before that are
+    /// entered.
     pub async fn join(&self, rooms: impl super::RoomNames) -> Result<(), EmitError> {
         self.operate(Operation::Join(rooms.names())).await.map(drop)
     }

@@ -6,7 +6,7 @@ use worker::Env;
 use super::{Inner, endpoint_at};
 use crate::api::app::app;
 use crate::api::engine::Refusal;
-use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase, run_outputs};
+use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase, Row, run_outputs};
 use crate::port::{locate, wire};
 
 impl HandsOver for Inner {
@@ -23,9 +23,13 @@ impl HandsOver for Inner {
         }
         let mut sessions = Vec::new();
         let looked = self.parts.sessions.try_for_each(|key, entry| {
-            let is_nowhere_else = entry.stored.is_outdated
-                || entry.session.socket().is_none()
-                || layer.must_be_handed_over(key);
+            // A row is true where it is there, but the requests that wait are not in it.
+            let is_in_row = entry.stored.row == Row::Session
+                && entry.phase == Phase::Open
+                && !entry.session.has_requests();
+            let is_saved = entry.session.socket().is_some() || is_in_row;
+            let is_nowhere_else =
+                entry.stored.is_outdated || !is_saved || layer.must_be_handed_over(key);
             if entry.phase != Phase::Opening && is_nowhere_else {
                 sessions.push(HandedOver {
                     key,

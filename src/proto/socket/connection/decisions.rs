@@ -327,7 +327,7 @@ impl Connection {
         }
         let is_own = room == socket.id;
         let others = socket.rooms.len() - usize::from(socket.is_in(&socket.id));
-        if !is_own && others >= limit {
+        if !is_own && (others >= limit || !socket.rooms.has_room(room)) {
             return Err(JoinError::TooManyRooms);
         }
         socket.rooms.insert(room);

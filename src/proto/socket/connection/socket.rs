@@ -86,6 +86,11 @@ pub(in crate::socket) enum SocketState {
     Leaving,
 }
 
+/// The maximum number of bytes of the names of a socket's rooms, where each counts 32
+/// bytes more than it has. They are saved whenever one of them changes. It is enough for
+/// a thousand names of 200 bytes.
+pub const MAX_ROOM_NAMES: usize = 256 << 10;
+
 /// The names of the rooms that a socket is in, sorted, and what they take.
 #[derive(Debug, Default)]
 pub(super) struct RoomNames {
@@ -110,6 +115,11 @@ impl RoomNames {
 
     pub(super) fn contains(&self, room: &str) -> bool {
         self.position(room).is_ok()
+    }
+
+    /// Returns whether there is room for this name besides the others.
+    pub(super) fn has_room(&self, room: &str) -> bool {
+        self.bytes.saturating_add(string_bytes(room)) <= MAX_ROOM_NAMES
     }
 
     /// Returns whether it was not there before.

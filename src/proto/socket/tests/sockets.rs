@@ -47,6 +47,22 @@ fn the_room_of_its_own_id_is_not_counted() {
 }
 
 #[test]
+fn the_names_of_rooms_take_so_many_bytes() {
+    // Each counts 32 bytes more than it has.
+    let own = "sid".len() + 32;
+    for (excess, full) in [(0, false), (1, true)] {
+        let mut rig = Rig::joined(Protocol::V5);
+        let connection = &mut rig.connection;
+        let longest = "x".repeat(MAX_ROOM_NAMES - own - 32 + excess);
+        let entered = connection.enter(ROOT_JOIN, &longest);
+        assert_eq!(entered.is_err(), full, "{entered:?}");
+        // Names that are too long take no room from others.
+        let short = connection.enter(ROOT_JOIN, "a");
+        assert_eq!(short.is_err(), !full, "{short:?}");
+    }
+}
+
+#[test]
 fn rooms_and_data_are_there_before_the_decision_and_not_behind_the_end() {
     for admitted in [false, true] {
         let mut rig = Rig::new(Protocol::V5);

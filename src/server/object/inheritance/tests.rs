@@ -1,18 +1,18 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use dormouse_proto::engine::{Data, Flush, Reason, Revision};
+use dormouse_proto::engine::{Data, Flush, Format, Reason, Revision};
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::WebSocket;
 
 use super::*;
 use crate::in_browser::layer::FakeLayer;
-use crate::in_browser::object::{env, key, on_socket};
+use crate::in_browser::object::{env, key, on_socket, polling};
 use crate::in_browser::platform::{self, done, raw_state};
 use crate::in_browser::time::Time;
 use crate::object::Object;
 use crate::options::Options;
-use crate::parts::{ServerOptions, SessionEntry, close, send};
+use crate::parts::{Row, ServerOptions, SessionEntry, close, send};
 use crate::platform::now;
 
 /// An object with a session on a WebSocket.
@@ -61,4 +61,35 @@ fn what_a_turn_has_closed_is_closed_though_it_ends_in_a_panic() {
         let ended = handover.sessions.iter().map(|session| session.ended);
         assert_eq!(ended.collect::<Vec<_>>(), [Some(Reason::ForcedClose)]);
     });
+}
+
+#[wasm_bindgen_test]
+fn what_is_in_a_row_is_not_handed_over_as_well() {
+    let _time = Time::stop();
+    let (inner, _socket) = made();
+    let options = inner.parts.options().unwrap().clone();
+    let handed_over = |change: &dyn Fn(&mut SessionEntry)| {
+        let mut entry = SessionEntry::new(polling(&options, Revision::V4), Phase::Open);
+        entry.session.take_changed();
+        entry.stored.row = Row::Session;
+        change(&mut entry);
+        inner.parts.sessions.insert(key(2), entry);
+        inner.hand_over(None);
+        let handover = Handover::take(&inner.parts.state).unwrap();
+        handover.sessions.iter().any(|it| it.key == key(2))
+    };
+    assert!(!handed_over(&|_| {}));
+    assert!(handed_over(&|entry| entry.stored.row = Row::None));
+    assert!(handed_over(&|entry| entry.stored.is_outdated = true));
+    assert!(handed_over(
+        &|entry| entry.phase = Phase::Ended(Reason::PingTimeout)
+    ));
+    // Requests are in memory alone.
+    assert!(handed_over(&|entry| {
+        let format = Format::default();
+        entry.session.handle_poll(now(), ConnId(9), format);
+    }));
+    assert!(handed_over(&|entry| {
+        assert!(entry.session.handle_post(now(), ConnId(9)));
+    }));
 }
