@@ -1,7 +1,7 @@
 //! A small reader for the path and query of a URL: a URL parser would cost more wasm
 //! than the rest of the front together.
 
-use core::iter;
+use core::cmp::Ordering;
 
 use dormouse_proto::engine::Revision;
 
@@ -92,30 +92,46 @@ pub(crate) fn shorten(url: &mut String, limit: usize) -> Vec<String> {
     let Some((before, query)) = url.split_once('?').filter(|_| url.len() > limit) else {
         return Vec::new();
     };
-    let mut pairs: Vec<(usize, &str)> = query.split('&').enumerate().collect();
-    pairs.sort_by_key(|(place, pair)| (pair.len(), *place));
-    let mut len = url.len();
-    let mut dropped = Vec::new();
-    while len > limit
-        && let Some(longest) = pairs.pop()
-    {
-        len -= longest.1.len() + 1;
-        dropped.push(longest);
-    }
-    pairs.sort_unstable();
-    dropped.sort_unstable();
+    let (longest, mut few) = longest_kept(query, url.len() - limit);
     let mut shortened = before.to_owned();
-    for (separator, (_, pair)) in iter::once('?').chain(iter::repeat('&')).zip(pairs) {
-        shortened.push(separator);
-        shortened.push_str(pair);
+    let mut dropped = Vec::new();
+    let mut separator = '?';
+    for pair in query.split('&') {
+        let is_kept = match pair.len().cmp(&longest) {
+            Ordering::Less => true,
+            Ordering::Equal => few > 0,
+            Ordering::Greater => false,
+        };
+        if is_kept {
+            few -= usize::from(pair.len() == longest);
+            shortened.push(core::mem::replace(&mut separator, '&'));
+            shortened.push_str(pair);
+        } else {
+            dropped.extend(parameters(pair).map(|(name, _)| name));
+        }
     }
-    let names = dropped
-        .iter()
-        .flat_map(|(_, pair)| parameters(pair))
-        .map(|(name, _)| name)
-        .collect();
     *url = shortened;
-    names
+    dropped
+}
+
+/// Returns the length of the longest parameters that are kept if a query is to have so
+/// many bytes less, and how many of them. It takes as many steps as the query has bytes.
+fn longest_kept(query: &str, mut excess: usize) -> (usize, usize) {
+    let mut counts = vec![0; query.len() + 1];
+    for pair in query.split('&') {
+        if let Some(count) = counts.get_mut(pair.len()) {
+            *count += 1;
+        }
+    }
+    for (length, count) in counts.into_iter().enumerate().rev() {
+        // With the character before it.
+        let dropped = excess.div_ceil(length + 1).min(count);
+        excess = excess.saturating_sub(dropped * (length + 1));
+        if excess == 0 && count > 0 {
+            return (length, count - dropped);
+        }
+    }
+    (0, 0)
 }
 
 /// Decodes `+` and `%XX`. Invalid escapes stay as they are, and invalid UTF-8 is

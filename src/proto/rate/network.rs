@@ -1,7 +1,7 @@
 //! The networks that clients connect from.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,10 +38,18 @@ impl Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::V4(address) => Ipv4Addr::from_bits(*address).fmt(f),
+            Self::V4(address) => {
+                let [a, b, c, d] = address.to_be_bytes();
+                write!(f, "{a}.{b}.{c}.{d}")
+            }
             Self::V6(network) => {
-                let address = Ipv6Addr::from_bits(u128::from(*network) << 64);
-                write!(f, "{address}/64")
+                // Groups of zeros at the end are in the `::`.
+                let (mut rest, mut separator) = (*network, "");
+                while rest != 0 {
+                    write!(f, "{separator}{:x}", rest >> 48)?;
+                    (rest, separator) = (rest << 16, ":");
+                }
+                f.write_str("::/64")
             }
         }
     }

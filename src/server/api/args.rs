@@ -5,7 +5,6 @@ use core::cell::RefCell;
 use core::fmt;
 use core::ops::Deref;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use dormouse_proto::socket::{Args as Raw, disarm, placeholders};
 use serde::de::{
@@ -159,11 +158,14 @@ fn repeated(args: &Raw<'_>) -> usize {
     if attachments.is_empty() {
         return 0;
     }
-    let mut seen = BTreeSet::new();
+    let mut seen = vec![false; attachments.len()];
     placeholders(args.json())
         .into_iter()
         .filter_map(|placeholder| placeholder.num)
-        .filter(|num| !seen.insert(*num))
+        .filter(|num| {
+            let seen = seen.get_mut(*num);
+            seen.is_some_and(|seen| core::mem::replace(seen, true))
+        })
         .filter_map(|num| attachments.get(num))
         .fold(0, |sum, bytes| sum.saturating_add(bytes.len()))
 }
