@@ -5,8 +5,8 @@ mod history;
 
 use dormouse::engine::{Client, Engine, Message};
 use dormouse::{
-    App, Expired, HandlerError, Io, Level, Namespace, Reason, Recovered, Recovery, Refusal, Server,
-    Socket,
+    App, Expired, HandlerError, Io, Level, Namespace, RateLimit, Reason, Recovered, Recovery,
+    Refusal, Server, Socket,
 };
 use serde::{Deserialize, Serialize};
 use worker::js_sys::Math;
@@ -35,6 +35,8 @@ fn chat() -> Server {
         .log(Level::Info)
         .recovery(Recovery::default())
         .max_rooms(MOST_ROOMS)
+        // More than anybody types; entering and leaving all the time is not free.
+        .rate_limit(RateLimit::default().packets(10, 200).joins(1, 10))
         .namespace("/", |namespace: Namespace| {
             namespace
                 .on_connect(welcome)
