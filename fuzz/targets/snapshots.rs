@@ -81,9 +81,12 @@ fn check_connection(snapshot: &[u8], mut steps: Bytes<'_>) {
         match steps.below(13) {
             0 => drop(connection.handle_message(now, Data::from(text(steps.piece()).into_owned()))),
             1 => drop(connection.handle_message(now, Data::from(steps.piece().to_vec()))),
-            2 => connection.admit(join),
+            2 => {
+                connection.admit(join);
+                connection.accept_early(join);
+            }
             3 => drop(connection.accept(join)),
-            4 => connection.refuse(join, "no", None),
+            4 => drop(connection.refuse(join, "no", None)),
             5 => drop(connection.disconnect(join)),
             6 => drop(connection.enter(join, &text(steps.piece()))),
             7 => drop(connection.leave(join, &text(steps.piece()))),

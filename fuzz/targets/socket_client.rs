@@ -211,14 +211,18 @@ impl End {
     fn decide(&mut self, join: JoinId, choice: u8) {
         let data = (choice & 8 != 0).then_some(r#"{"code":1}"#);
         if choice & 7 == 7 {
-            self.both(|it| it.refuse(join, "no \"entry\"", data));
-            self.model.refuse(join, "no \"entry\"", data);
+            let refused = self.both(|it| it.refuse(join, "no \"entry\"", data));
+            assert_eq!(refused, self.model.refuse(join, "no \"entry\"", data));
         } else if choice & 1 == 1 {
             let accepted = self.both(|it| it.accept(join));
             assert_eq!(accepted, self.model.accept(join));
         } else {
             self.both(|it| it.admit(join));
             self.model.admit(join);
+            if choice & 6 == 2 {
+                let accepted = self.both(|it| it.accept_early(join));
+                assert_eq!(accepted, self.model.accept_early(join));
+            }
         }
     }
 

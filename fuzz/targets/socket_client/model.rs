@@ -51,6 +51,7 @@ impl Packet {
 enum State {
     Asked,
     Admitted,
+    AcceptedEarly,
     Connected,
     Abandoned(Reason),
     Leaving,
@@ -67,16 +68,30 @@ struct Joined {
     unstored: bool,
     missed: Vec<(Offset, Args<'static>)>,
     held: Vec<Told>,
+    /// Its middleware has disconnected it.
+    is_declined: bool,
     state: State,
 }
 
 impl Joined {
-    fn is_undecided(&self) -> bool {
+    fn is_unanswered(&self) -> bool {
         matches!(self.state, State::Asked | State::Admitted)
     }
 
+    fn is_undecided(&self) -> bool {
+        self.is_unanswered() || self.state == State::AcceptedEarly
+    }
+
+    fn is_connected(&self) -> bool {
+        matches!(self.state, State::AcceptedEarly | State::Connected)
+    }
+
     fn is_current(&self) -> bool {
-        self.is_undecided() || self.state == State::Connected
+        self.is_undecided() || self.is_connected()
+    }
+
+    fn is_present(&self) -> bool {
+        self.is_connected() || self.state == State::Admitted
     }
 }
 
@@ -159,8 +174,7 @@ impl Model {
     }
 
     pub(super) fn is_present(&mut self, join: JoinId) -> bool {
-        let state = self.get(join).map(|it| it.state);
-        matches!(state, Some(State::Admitted | State::Connected))
+        self.get(join).is_some_and(|it| it.is_present())
     }
 
     fn say(&mut self, said: Said) {
@@ -232,16 +246,14 @@ impl Model {
             .find('?')
             .filter(|_| self.protocol == Protocol::V4);
         let name = &namespace[..end.unwrap_or(namespace.len())];
-        let connected = self
-            .current_in(name)
-            .filter(|it| it.state == State::Connected);
+        let connected = self.current_in(name).filter(|it| it.is_connected());
         connected.ok_or(Violation::NotJoined).map(|_| None)
     }
 
     fn packet(&mut self, packet: ClientPacket<'static>) -> Result<Option<Heard>, Violation> {
         let namespace = packet.namespace().to_owned();
         let socket = self.current_in(&namespace);
-        let connected = socket.filter(|it| it.state == State::Connected);
+        let connected = socket.filter(|it| it.is_connected());
         let connected = connected.map(|it| it.join).ok_or(Violation::NotJoined);
         match packet {
             ClientPacket::Connect { query, auth, .. } => {
@@ -274,7 +286,7 @@ impl Model {
         }
         let current = self.sockets.iter().filter(|it| it.is_current()).count();
         let root = self.current_in("/");
-        let must_wait = self.protocol == Protocol::V4 && root.is_some_and(Joined::is_undecided);
+        let must_wait = self.protocol == Protocol::V4 && root.is_some_and(Joined::is_unanswered);
         if current + self.waiting.len() >= self.settings.max_namespaces {
             self.say_refusal(&namespace, TOO_MANY_NAMESPACES, None);
         } else if must_wait {
@@ -288,7 +300,7 @@ impl Model {
     /// Whoever has waited for the root is heard.
     fn ask(&mut self) {
         let root = self.current_in("/");
-        if self.is_open() && !root.is_some_and(Joined::is_undecided) {
+        if self.is_open() && !root.is_some_and(Joined::is_unanswered) {
             self.told.extend(self.waiting.drain(..).map(Told::Connect));
         }
     }
@@ -313,10 +325,10 @@ impl Model {
         self.phase = Phase::Over(reason);
         self.waiting.clear();
         for it in &mut self.sockets {
-            if it.is_undecided() {
+            if it.is_unanswered() {
                 it.state = State::Abandoned(reason);
                 self.told.push_back(Told::Abandoned(it.join));
-            } else if it.state == State::Connected {
+            } else if it.is_connected() {
                 it.state = State::Leaving;
                 it.unstored = false;
                 self.told.push_back(Told::Disconnected(it.join, reason));
@@ -348,10 +360,11 @@ impl Model {
             assert_eq!(own, same);
             let definition = socket.definition();
             assert_eq!(u32::from(definition.index), definition.tag + 1);
-            assert_eq!(socket.is_connected(), it.state == State::Connected);
+            assert_eq!(socket.is_connected(), it.is_connected());
             assert_eq!(socket.is_undecided(), it.is_undecided());
-            let is_present = matches!(it.state, State::Admitted | State::Connected);
-            assert_eq!(socket.is_present(), is_present);
+            assert_eq!(socket.is_present(), it.is_present());
+            let is_wanted = it.is_current() && !it.is_declined && self.is_open();
+            assert_eq!(connection.is_wanted(it.join), is_wanted);
             assert!(socket.rooms().iter().eq(&it.rooms), "{socket:?}");
             assert!(it.rooms.iter().all(|room| socket.is_in(room)) && !socket.is_in("nowhere"));
             let current = self.current_in(&it.namespace).map(|it| it.join);

@@ -59,6 +59,10 @@ pub const MAX_WAITING: usize = 64 << 10;
 /// The message for a client that asks for namespaces faster than it may.
 pub const TOO_MANY_REQUESTS: &str = "Too many requests";
 
+/// The message for a client that the application disconnects instead of letting it
+/// in, without a word of its own.
+pub const REJECTED: &str = "Connection rejected by server";
+
 /// The message for a client if the decision about it was lost: the handler panicked,
 /// took too long, or went with the object's memory.
 pub const INTERNAL_ERROR: &str = "Internal server error";
@@ -524,7 +528,7 @@ impl Connection {
 
     fn root_is_undecided(&self) -> bool {
         let is_root = |request: &ConnectRequest<'_>| request.namespace == ROOT;
-        self.socket_in(ROOT).is_some_and(Socket::is_undecided) || self.asked().any(is_root)
+        self.socket_in(ROOT).is_some_and(Socket::is_unanswered) || self.asked().any(is_root)
     }
 
     /// Returns the requests that are among the outputs.
@@ -585,7 +589,7 @@ impl Connection {
                     socket.state = SocketState::Abandoned(reason);
                     self.outputs.push_back(Output::Abandoned(join));
                 }
-                SocketState::Connected => {
+                SocketState::AcceptedEarly | SocketState::Connected => {
                     socket.state = SocketState::Leaving;
                     self.outputs.push_back(Output::Disconnected(join, reason));
                 }

@@ -2,8 +2,7 @@
 
 use dormouse_proto::engine;
 use dormouse_proto::socket::{
-    Admission, Args, INTERNAL_ERROR, JoinError, JoinId, Offset, Reason, RecoveredSocket, Route,
-    Socket,
+    Admission, Args, JoinError, JoinId, Offset, REJECTED, Reason, RecoveredSocket, Route, Socket,
 };
 
 use super::super::told::{Said, Told};
@@ -43,6 +42,7 @@ impl Model {
             unstored: false,
             missed: recovered.missed,
             held: Vec::new(),
+            is_declined: false,
             state,
         });
     }
@@ -59,6 +59,7 @@ impl Model {
     pub(in super::super) fn admit(&mut self, join: JoinId) {
         if let Some(it) = self.get(join)
             && it.state == State::Asked
+            && !it.is_declined
         {
             it.state = State::Admitted;
             self.told.push_back(Told::Present(join));
@@ -71,15 +72,42 @@ impl Model {
             return false;
         };
         match it.state {
-            State::Admitted => {}
+            State::Admitted | State::AcceptedEarly => {}
+            State::Asked => {
+                self.refuse(join, REJECTED, None);
+                return false;
+            }
             State::Abandoned(reason) => {
                 self.lose(join, reason);
                 return false;
             }
-            State::Asked | State::Connected | State::Leaving => return false,
+            State::Connected | State::Leaving => return false,
         }
+        let is_new = it.state == State::Admitted;
         it.state = State::Connected;
         it.unstored = it.pid.is_some();
+        if is_new {
+            self.tell(join);
+        }
+        is_new
+    }
+
+    pub(in super::super) fn accept_early(&mut self, join: JoinId) -> bool {
+        let is_open = self.is_open();
+        let Some(it) = self
+            .get(join)
+            .filter(|it| it.state == State::Admitted && is_open)
+        else {
+            return false;
+        };
+        it.state = State::AcceptedEarly;
+        self.tell(join);
+        true
+    }
+
+    /// Its client hears that it is connected.
+    fn tell(&mut self, join: JoinId) {
+        let it = self.get(join).expect("it is there");
         let namespace = it.namespace.clone();
         let (sid, pid) = (it.id.clone(), it.pid.clone());
         let (missed, held) = (std::mem::take(&mut it.missed), std::mem::take(&mut it.held));
@@ -101,18 +129,30 @@ impl Model {
             self.told.extend(held);
         }
         self.ask();
-        true
     }
 
-    pub(in super::super) fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) {
-        let is_it =
-            |it: &Joined| it.join == join && !matches!(it.state, State::Connected | State::Leaving);
-        if let Some(position) = self.sockets.iter().position(is_it) {
-            let it = self.sockets.remove(position);
-            self.say_refusal(&it.namespace, message, data);
-            self.told.push_back(Told::Refused(join));
-            self.ask();
+    pub(in super::super) fn refuse(
+        &mut self,
+        join: JoinId,
+        message: &str,
+        data: Option<&str>,
+    ) -> bool {
+        let Some(position) = self.sockets.iter().position(|it| it.join == join) else {
+            return false;
+        };
+        match self.sockets[position].state {
+            State::Asked | State::Admitted | State::Abandoned(_) => {}
+            State::AcceptedEarly => {
+                self.disconnect(join);
+                return false;
+            }
+            State::Connected | State::Leaving => return false,
         }
+        let it = self.sockets.remove(position);
+        self.say_refusal(&it.namespace, message, data);
+        self.told.push_back(Told::Refused(join));
+        self.ask();
+        true
     }
 
     pub(in super::super) fn refuse_request(
@@ -137,8 +177,10 @@ impl Model {
         let Some(it) = self.current(join) else {
             return false;
         };
-        if it.is_undecided() {
-            self.refuse(join, INTERNAL_ERROR, None);
+        if it.state == State::Asked {
+            it.is_declined = true;
+        } else if it.state == State::Admitted {
+            self.refuse(join, REJECTED, None);
         } else {
             let said = Said::Disconnect(it.namespace.clone());
             self.say(said);
@@ -148,9 +190,9 @@ impl Model {
     }
 
     pub(in super::super) fn close(&mut self) {
-        self.waiting.clear();
-        let all: Vec<JoinId> = self.sockets.iter().map(|it| it.join).collect();
-        for join in all {
+        let connected = self.sockets.iter().filter(|it| it.is_connected());
+        let joins: Vec<JoinId> = connected.map(|it| it.join).collect();
+        for join in joins {
             self.disconnect(join);
         }
         self.shut(Reason::ForcedServerClose);
@@ -158,8 +200,7 @@ impl Model {
 
     pub(in super::super) fn supersede(&mut self, namespace: &str, pid: &str) -> bool {
         let socket = self.current_in(namespace);
-        let same =
-            socket.is_some_and(|it| it.state == State::Connected && it.pid.as_deref() == Some(pid));
+        let same = socket.is_some_and(|it| it.is_connected() && it.pid.as_deref() == Some(pid));
         if same {
             self.shut(engine::Reason::TransportClose.into());
         }
@@ -175,11 +216,15 @@ impl Model {
 /// What a socket has.
 impl Model {
     pub(in super::super) fn route(&mut self, join: JoinId) -> Route {
-        match self.get(join).map(|it| it.state) {
-            Some(State::Connected) => Route::Send,
-            Some(State::Asked | State::Admitted) => Route::Hold,
-            Some(State::Abandoned(_) | State::Leaving) | None => Route::Gone,
+        match self.get(join) {
+            Some(it) if it.is_connected() => Route::Send,
+            Some(it) if it.is_unanswered() && !it.is_declined => Route::Hold,
+            Some(_) | None => Route::Gone,
         }
+    }
+
+    fn reachable(&mut self, join: JoinId) -> Option<&mut Joined> {
+        self.current(join).filter(|it| !it.is_declined)
     }
 
     pub(in super::super) fn hold(&mut self, join: JoinId, packet: Told) {
@@ -188,7 +233,7 @@ impl Model {
 
     pub(in super::super) fn enter(&mut self, join: JoinId, room: &str) -> Result<bool, JoinError> {
         let most = self.settings.max_rooms;
-        let it = self.current(join).ok_or(JoinError::Gone)?;
+        let it = self.reachable(join).ok_or(JoinError::Gone)?;
         if it.rooms.contains(room) {
             return Ok(false);
         }
@@ -201,14 +246,14 @@ impl Model {
     }
 
     pub(in super::super) fn leave(&mut self, join: JoinId, room: &str) -> Option<bool> {
-        let it = self.current(join)?;
+        let it = self.reachable(join)?;
         let left = it.rooms.remove(room);
         it.unstored |= left && it.state == State::Connected && it.pid.is_some();
         Some(left)
     }
 
     pub(in super::super) fn set_data(&mut self, join: JoinId, data: Option<String>) -> bool {
-        let Some(it) = self.current(join) else {
+        let Some(it) = self.reachable(join) else {
             return false;
         };
         it.data = data;

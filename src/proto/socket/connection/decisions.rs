@@ -8,7 +8,7 @@ use core::fmt;
 
 use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
 use super::storing::Row;
-use super::{Connection, INTERNAL_ERROR, Output, Phase};
+use super::{Connection, Output, Phase, REJECTED};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
 
@@ -102,6 +102,7 @@ impl Connection {
             // It names the session before, and the socket may be in other rooms when it
             // is let in.
             socket.row = Row::Outdated;
+            socket.is_recovered = true;
             socket.state = SocketState::Asked(Pending::new(recovered.missed));
         }
         // The client asked, and its session ended before this was called.
@@ -112,14 +113,48 @@ impl Connection {
         join
     }
 
+    /// Returns whether there is still something to decide: the client is there, and no
+    /// middleware has disconnected the socket. If not, nobody has to be asked any
+    /// more, and [`refuse`](Self::refuse) ends it.
+    pub fn is_wanted(&self, join: JoinId) -> bool {
+        let socket = self.socket(join).filter(|_| self.is_open());
+        socket.is_some_and(|socket| match &socket.state {
+            SocketState::Asked(pending) => !pending.is_declined,
+            SocketState::Admitted(_) | SocketState::AcceptedEarly | SocketState::Connected => true,
+            SocketState::Abandoned(_) | SocketState::Leaving => false,
+        })
+    }
+
     /// Makes the socket visible to others: it has passed the middlewares.
     pub fn admit(&mut self, join: JoinId) {
         if let Some(socket) = self.socket_mut(join)
             && let SocketState::Asked(pending) = &mut socket.state
+            && !pending.is_declined
         {
             socket.state = SocketState::Admitted(core::mem::take(pending));
             self.outputs.push_back(Output::Present(join));
         }
+    }
+
+    /// Tells the client of a socket that it is connected, before the application has
+    /// decided: it is to answer something that the decision depends on. Its client is
+    /// sent the same as by [`accept`](Self::accept). What it says from now on, other
+    /// than acknowledgements, is to be kept from the application until there is a
+    /// decision, and a refusal disconnects it.
+    ///
+    /// Returns whether this has connected it, which it does only between
+    /// [`admit`](Self::admit) and the decision.
+    pub fn accept_early(&mut self, join: JoinId) -> bool {
+        let is_open = self.is_open();
+        let socket = self.socket_mut(join).filter(|_| is_open);
+        let Some(socket) = socket.filter(|it| matches!(it.state, SocketState::Admitted(_))) else {
+            return false;
+        };
+        let state = core::mem::replace(&mut socket.state, SocketState::AcceptedEarly);
+        if let SocketState::Admitted(pending) = state {
+            self.connect(join, pending);
+        }
+        true
     }
 
     /// Lets the socket in. Its client is sent what it has missed, the news that it
@@ -133,26 +168,39 @@ impl Connection {
         let Some(socket) = self.socket_mut(join) else {
             return false;
         };
-        let Pending { missed, held, .. } = match &mut socket.state {
-            SocketState::Admitted(pending) => core::mem::take(pending),
+        let pending = match &mut socket.state {
+            SocketState::Admitted(pending) => Some(core::mem::take(pending)),
+            SocketState::AcceptedEarly => None,
+            SocketState::Asked(_) => {
+                self.refuse(join, REJECTED, None);
+                return false;
+            }
             SocketState::Abandoned(reason) => {
                 let reason = *reason;
                 self.lose(join, reason);
                 return false;
             }
-            SocketState::Asked(_) | SocketState::Connected | SocketState::Leaving => return false,
+            SocketState::Connected | SocketState::Leaving => return false,
         };
         socket.state = SocketState::Connected;
+        socket.is_let_in = true;
+        self.changed = true;
+        let is_new = pending.is_some();
+        if let Some(pending) = pending {
+            self.connect(join, pending);
+        }
+        is_new
+    }
+
+    /// Connects a socket whose state says so already.
+    fn connect(&mut self, join: JoinId, Pending { missed, held, .. }: Pending) {
         self.changed = true;
         if let Phase::Open { join_by } = &mut self.phase {
             *join_by = None;
-        }
-        if self.is_open() {
             self.tell_connected(join, &missed);
             self.outputs.extend(held.into_iter().map(Output::Send));
             self.ask_waiting();
         }
-        true
     }
 
     fn tell_connected(&mut self, join: JoinId, missed: &[(Offset, Args<'static>)]) {
@@ -182,20 +230,29 @@ impl Connection {
         });
     }
 
-    /// Refuses the socket, and tells its client why. `data` is JSON.
-    pub fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) {
-        let undecided = |socket: &Socket| {
-            socket.join == join
-                && !matches!(socket.state, SocketState::Connected | SocketState::Leaving)
+    /// Refuses the socket, and tells its client why. `data` is JSON. One that was
+    /// [accepted early](Self::accept_early) is disconnected instead.
+    ///
+    /// Returns whether this has refused it, and not if it was connected already or
+    /// has gone.
+    pub fn refuse(&mut self, join: JoinId, message: &str, data: Option<&str>) -> bool {
+        let Some(position) = self.sockets.iter().position(|socket| socket.join == join) else {
+            return false;
         };
-        let Some(position) = self.sockets.iter().position(undecided) else {
-            return;
-        };
+        match self.sockets.get(position).map(|socket| &socket.state) {
+            Some(SocketState::Asked(_) | SocketState::Admitted(_) | SocketState::Abandoned(_)) => {}
+            Some(SocketState::AcceptedEarly) => {
+                self.disconnect(join);
+                return false;
+            }
+            Some(SocketState::Connected | SocketState::Leaving) | None => return false,
+        }
         let socket = self.sockets.remove(position);
         self.changed = true;
         self.tell_refused(&socket.namespace, message, data);
         self.outputs.push_back(Output::Refused(Box::new(socket)));
         self.ask_waiting();
+        true
     }
 
     /// Refuses a request about which there is nothing to decide. `data` is JSON.
@@ -216,30 +273,40 @@ impl Connection {
 /// Disconnecting sockets.
 impl Connection {
     /// Disconnects a socket from its namespace. One that has not been let in yet is
-    /// refused.
+    /// refused: at once, or when the middleware has returned that does this, so that
+    /// its reason counts.
+    ///
+    /// If it is `on_connect` that disconnects its socket, its client is to hear what it
+    /// was sent before: that takes [`accept_early`](Self::accept_early) first.
     ///
     /// Returns `false` if it has gone already.
     pub fn disconnect(&mut self, join: JoinId) -> bool {
-        let Some(socket) = self.socket(join).filter(|socket| socket.is_current()) else {
+        let Some(socket) = self.socket_mut(join) else {
             return false;
         };
-        if socket.is_undecided() {
-            self.refuse(join, INTERNAL_ERROR, None);
-            return true;
+        match &mut socket.state {
+            SocketState::Asked(pending) => {
+                pending.is_declined = true;
+                true
+            }
+            SocketState::Admitted(_) => self.refuse(join, REJECTED, None),
+            SocketState::AcceptedEarly | SocketState::Connected => {
+                let namespace = socket.namespace.clone();
+                self.send(&ServerPacket::Disconnect {
+                    namespace: &namespace,
+                });
+                self.lose(join, Reason::ServerNamespaceDisconnect);
+                true
+            }
+            SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
-        let namespace = socket.namespace.clone();
-        self.send(&ServerPacket::Disconnect {
-            namespace: &namespace,
-        });
-        self.lose(join, Reason::ServerNamespaceDisconnect);
-        true
     }
 
-    /// Disconnects the client from all its namespaces, and closes its session.
+    /// Disconnects the client from all its namespaces, and closes its session. Of
+    /// those that it has not joined yet, it hears nothing more.
     pub fn close(&mut self) {
-        // The application is not asked about them once the root is refused below.
-        self.waiting.clear();
-        let joins: Vec<JoinId> = self.sockets.iter().map(|socket| socket.join).collect();
+        let connected = self.sockets.iter().filter(|socket| socket.is_connected());
+        let joins: Vec<JoinId> = connected.map(|socket| socket.join).collect();
         for join in joins {
             self.disconnect(join);
         }
@@ -272,7 +339,8 @@ impl Connection {
     /// Returns the route of a packet for a socket.
     pub fn route(&self, join: JoinId) -> Route {
         match self.socket(join).map(|socket| &socket.state) {
-            Some(SocketState::Connected) => Route::Send,
+            Some(SocketState::AcceptedEarly | SocketState::Connected) => Route::Send,
+            Some(SocketState::Asked(pending)) if pending.is_declined => Route::Gone,
             Some(SocketState::Asked(_) | SocketState::Admitted(_)) => Route::Hold,
             Some(SocketState::Abandoned(_) | SocketState::Leaving) | None => Route::Gone,
         }
@@ -362,7 +430,8 @@ impl Connection {
     }
 
     fn current_mut(&mut self, join: JoinId) -> Option<&mut Socket> {
-        self.socket_mut(join).filter(|socket| socket.is_current())
+        let is_there = self.route(join) != Route::Gone;
+        self.socket_mut(join).filter(|_| is_there)
     }
 
     fn note_change(&mut self, join: JoinId) {

@@ -55,7 +55,7 @@ struct SavingSocket<'a> {
     since: Option<Offset>,
     tag: u32,
     row: Row,
-    is_connected: bool,
+    standing: Standing,
 }
 
 #[derive(Deserialize)]
@@ -69,7 +69,15 @@ struct SavedSocket {
     since: Option<Offset>,
     tag: u32,
     row: Row,
-    is_connected: bool,
+    standing: Standing,
+}
+
+/// How far a socket has come.
+#[derive(Serialize, Deserialize)]
+enum Standing {
+    Undecided,
+    Connected,
+    AcceptedEarly,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,7 +122,8 @@ impl Connection {
     /// `define` finds the definition of a namespace by its name and its
     /// [tag](Definition::tag), and returns `None` if the application does not have
     /// it any more. A socket that the application had not decided about is refused,
-    /// because the decision went with the object's memory.
+    /// or disconnected if it was accepted early, because the decision went with the
+    /// object's memory.
     ///
     /// # Errors
     ///
@@ -183,7 +192,14 @@ impl<'a> From<&'a Socket> for SavingSocket<'a> {
             since: socket.since,
             tag: socket.definition.tag,
             row: socket.row,
-            is_connected: socket.is_connected(),
+            standing: match socket.state {
+                SocketState::Connected => Standing::Connected,
+                SocketState::AcceptedEarly => Standing::AcceptedEarly,
+                SocketState::Asked(_)
+                | SocketState::Admitted(_)
+                | SocketState::Abandoned(_)
+                | SocketState::Leaving => Standing::Undecided,
+            },
         }
     }
 }
@@ -203,9 +219,12 @@ impl SavedSocket {
                 tag: self.tag,
             },
             row: self.row,
-            state: match self.is_connected {
-                true => SocketState::Connected,
-                false => SocketState::Asked(Pending::default()),
+            is_recovered: false,
+            is_let_in: matches!(self.standing, Standing::Connected),
+            state: match self.standing {
+                Standing::Connected => SocketState::Connected,
+                Standing::AcceptedEarly => SocketState::AcceptedEarly,
+                Standing::Undecided => SocketState::Asked(Pending::default()),
             },
         }
     }

@@ -45,6 +45,10 @@ pub struct Socket {
     pub(in crate::socket) since: Option<Offset>,
     pub(in crate::socket) definition: Definition,
     pub(in crate::socket) row: Row,
+    /// Its client has come back in time. It is not part of a snapshot.
+    pub(in crate::socket) is_recovered: bool,
+    /// The application has let it in.
+    pub(in crate::socket) is_let_in: bool,
     pub(in crate::socket) state: SocketState,
 }
 
@@ -65,12 +69,12 @@ pub struct Definition {
 /// ```text
 ///           begin            admit              accept
 ///   CONNECT ─────▶ Asked ───────────▶ Admitted ─────────▶ Connected
-///                    │                   │                    │ DISCONNECT, disconnect,
-///                    │ refuse            │ refuse             │ the session ends
-///                    ▼                   ▼                    ▼
-///                 (none)              (none)               Leaving ──forget──▶ (none)
-///                                                             ▲
-///      the session ends before the decision: Abandoned ───────┘ accept
+///                    │                 │    │ accept_early ▲  │ DISCONNECT, disconnect,
+///                    │ refuse   refuse │    ▼              │  │ the session ends
+///                    ▼                 ▼   AcceptedEarly ──┘  ▼
+///                 (none)            (none)  └──────────────▶ Leaving ──forget──▶ (none)
+///                                             the same, refuse  ▲
+///        the session ends before the decision: Abandoned ───────┘ accept
 /// ```
 #[derive(Debug)]
 pub(in crate::socket) enum SocketState {
@@ -78,7 +82,10 @@ pub(in crate::socket) enum SocketState {
     Asked(Pending),
     /// It has passed them, and `on_connect` decides: others see it.
     Admitted(Pending),
-    /// The client knows that it is connected.
+    /// The client knows that it is connected, because `on_connect` has asked it
+    /// something. `on_connect` still decides.
+    AcceptedEarly,
+    /// The client knows that it is connected, and the application has let it in.
     Connected,
     /// The session ended before the application decided.
     Abandoned(Reason),
@@ -150,6 +157,8 @@ pub(in crate::socket) struct Pending {
     pub(super) missed: Vec<(Offset, Args<'static>)>,
     /// The packets that the socket was sent meanwhile. They come after it.
     pub(in crate::socket) held: Vec<Rc<Encoded>>,
+    /// A middleware has disconnected the socket: it will not be let in.
+    pub(super) is_declined: bool,
     bytes: usize,
     missed_bytes: usize,
 }
@@ -166,7 +175,7 @@ impl Pending {
 
     fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
         let size: usize = packet.messages().map(|message| message.len()).sum();
-        let has_room = self.bytes + size <= MAX_HELD;
+        let has_room = !self.is_declined && self.bytes + size <= MAX_HELD;
         if has_room {
             self.bytes += size;
             self.held.push(packet.clone());
@@ -196,6 +205,8 @@ impl Socket {
             since: None,
             definition,
             row: Row::None,
+            is_recovered: false,
+            is_let_in: false,
             state: SocketState::Asked(Pending::default()),
         }
     }
@@ -250,30 +261,54 @@ impl Socket {
 
     /// Returns whether its client has been told that it is connected.
     pub fn is_connected(&self) -> bool {
-        matches!(self.state, SocketState::Connected)
+        match self.state {
+            SocketState::AcceptedEarly | SocketState::Connected => true,
+            SocketState::Asked(_)
+            | SocketState::Admitted(_)
+            | SocketState::Abandoned(_)
+            | SocketState::Leaving => false,
+        }
     }
 
     /// Returns whether others see it: it has passed the middlewares and has not
     /// gone.
     pub fn is_present(&self) -> bool {
         match self.state {
-            SocketState::Admitted(_) | SocketState::Connected => true,
+            SocketState::Admitted(_) | SocketState::AcceptedEarly | SocketState::Connected => true,
             SocketState::Asked(_) | SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
 
-    /// Returns whether the application has not decided about it yet.
+    /// Returns whether the application has not decided about it yet. Its client may
+    /// have been told that it is connected: see
+    /// [`Connection::accept_early`](crate::socket::Connection::accept_early).
     pub fn is_undecided(&self) -> bool {
+        self.is_unanswered() || matches!(self.state, SocketState::AcceptedEarly)
+    }
+
+    /// Returns whether its client waits for the answer to its CONNECT.
+    pub(in crate::socket) fn is_unanswered(&self) -> bool {
         match self.state {
             SocketState::Asked(_) | SocketState::Admitted(_) => true,
-            SocketState::Connected | SocketState::Abandoned(_) | SocketState::Leaving => false,
+            SocketState::AcceptedEarly
+            | SocketState::Connected
+            | SocketState::Abandoned(_)
+            | SocketState::Leaving => false,
         }
+    }
+
+    /// Returns whether its client has come back in time, since the object last slept.
+    pub fn is_recovered(&self) -> bool {
+        self.is_recovered
     }
 
     /// Returns whether it is in its namespace, or may still be let in.
     pub(in crate::socket) fn is_current(&self) -> bool {
         match self.state {
-            SocketState::Asked(_) | SocketState::Admitted(_) | SocketState::Connected => true,
+            SocketState::Asked(_)
+            | SocketState::Admitted(_)
+            | SocketState::AcceptedEarly
+            | SocketState::Connected => true,
             SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
@@ -288,7 +323,10 @@ impl Socket {
         let texts = texts.into_iter().chain(more).flatten();
         let waiting = match &self.state {
             SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.held_bytes(),
-            SocketState::Connected | SocketState::Abandoned(_) | SocketState::Leaving => 0,
+            SocketState::AcceptedEarly
+            | SocketState::Connected
+            | SocketState::Abandoned(_)
+            | SocketState::Leaving => 0,
         };
         texts.map(|text| string_bytes(text)).sum::<usize>() + self.rooms.bytes + waiting
     }
@@ -297,7 +335,10 @@ impl Socket {
     pub(super) fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
         match &mut self.state {
             SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.hold(packet),
-            SocketState::Connected | SocketState::Abandoned(_) | SocketState::Leaving => false,
+            SocketState::AcceptedEarly
+            | SocketState::Connected
+            | SocketState::Abandoned(_)
+            | SocketState::Leaving => false,
         }
     }
 }

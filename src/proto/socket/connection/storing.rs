@@ -86,21 +86,23 @@ impl Connection {
         may_write: bool,
     ) -> Option<Storing<'_>> {
         let socket = self.socket(join).filter(|socket| socket.pid.is_some())?;
-        if reason.is_recoverable() && may_write {
+        let may_come_back = reason.is_recoverable() && socket.is_let_in;
+        if may_come_back && may_write {
             return Some(Storing::Write(socket));
         }
         match socket.row {
             Row::None => None,
-            Row::Current if reason.is_recoverable() => None,
+            Row::Current if may_come_back => None,
             Row::Current | Row::Outdated => Some(Storing::Delete(socket)),
         }
     }
 }
 
 impl Socket {
-    /// Returns whether its client can come back to it.
+    /// Returns whether its client can come back to it: not before the application has
+    /// let it in, whatever its client has been told.
     fn is_storable(&self) -> bool {
-        self.pid.is_some() && self.is_connected()
+        self.pid.is_some() && self.is_connected() && self.is_let_in
     }
 
     /// Notes that it is not what its row says, if there is one.

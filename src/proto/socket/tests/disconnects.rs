@@ -51,30 +51,164 @@ fn the_application_disconnects_a_socket() {
 }
 
 #[test]
-fn one_that_was_not_let_in_is_refused_and_the_decision_comes_too_late() {
-    let refused = "> 4/a,{\"message\":\"Internal server error\"}; refused #1";
-    for admitted in [false, true] {
-        let mut rig = undecided(Protocol::V5, admitted);
-        assert_eq!(rig.disconnect(JoinId(1)), refused);
-        assert_eq!(rig.accept(JoinId(1)), "");
-        assert_eq!(rig.refuse(JoinId(1), "no", None), "");
+fn one_that_is_seen_by_others_is_refused_and_the_decision_comes_too_late() {
+    let refused = "> 4/a,{\"message\":\"Connection rejected by server\"}; refused #1";
+    let mut rig = undecided(Protocol::V5, true);
+    assert_eq!(rig.disconnect(JoinId(1)), refused);
+    assert_eq!(rig.accept(JoinId(1)), "");
+    assert_eq!(rig.refuse(JoinId(1), "no", None), "");
+    assert!(rig.connection.socket(JoinId(1)).is_none());
+}
+
+/// What its middleware returns tells why, if it says so.
+#[test]
+fn one_that_its_middleware_disconnects_is_refused_when_that_returns() {
+    let rejected = "> 4/a,{\"message\":\"Connection rejected by server\"}; refused #1";
+    type End = fn(&mut Rig) -> String;
+    let ends: [(End, &str); 2] = [
+        (|rig| rig.accept(JoinId(1)), rejected),
+        (
+            |rig| rig.refuse(JoinId(1), "no", None),
+            "> 4/a,{\"message\":\"no\"}; refused #1",
+        ),
+    ];
+    for (end, refused) in ends {
+        let mut rig = undecided(Protocol::V5, false);
+        assert!(rig.connection.is_wanted(JoinId(1)));
+        assert_eq!(rig.disconnect(JoinId(1)), "");
+        assert!(!rig.connection.is_wanted(JoinId(1)));
+        assert_eq!(rig.connection.route(JoinId(1)), Route::Gone);
+        let packet = event(Protocol::V5, "/a", None, "[\"e\"]");
+        assert!(!rig.connection.hold(JoinId(1), &packet));
+        assert_eq!(rig.admit(JoinId(1)), "", "nobody gets to see it");
+        assert_eq!(rig.accept_early(JoinId(1)), "");
+        assert_eq!(end(&mut rig), refused);
         assert!(rig.connection.socket(JoinId(1)).is_none());
     }
 }
 
 #[test]
-fn closing_tells_every_socket_before() {
+fn whoever_is_disconnected_after_it_was_accepted_has_heard_everything() {
+    for protocol in BOTH {
+        let mut rig = Rig::new(protocol);
+        rig.outputs();
+        let root = rig.begin("/");
+        rig.admit(root);
+        let packet = event(protocol, "/", None, "[\"hello\"]");
+        assert!(rig.connection.hold(root, &packet));
+        let connect = match protocol {
+            Protocol::V4 => "> 0",
+            Protocol::V5 => "> 0{\"sid\":\"sid\"}",
+        };
+        let told = alloc::format!("{connect}; > 2[\"hello\"]");
+        assert_eq!(rig.accept_early(root), told);
+        let away = "> 1; disconnected #0: server namespace disconnect";
+        assert_eq!(rig.disconnect(root), away);
+        assert_eq!(rig.accept(root), "", "on_connect returns after all");
+        assert_eq!(rig.refuse(root, "no", None), "", "or fails");
+    }
+}
+
+/// The client is told that it is connected, answers, and the decision comes then.
+#[test]
+fn one_that_is_asked_something_is_accepted_before_the_decision() {
     let mut rig = undecided(Protocol::V5, true);
+    let connected = "> 0/a,{\"sid\":\"sid\"}";
+    assert_eq!(rig.accept_early(JoinId(1)), connected);
+    assert_eq!(rig.accept_early(JoinId(1)), "", "once");
+    assert_eq!(rig.connection.route(JoinId(1)), Route::Send);
+    let socket = rig.connection.socket(JoinId(1)).unwrap();
+    assert!(socket.is_connected() && socket.is_undecided() && socket.is_present());
+    assert_eq!(rig.say("3/a,7[1]"), "ack #1 7[1]");
+    assert_eq!(rig.accept(JoinId(1)), "", "it is told once");
+    let socket = rig.connection.socket(JoinId(1)).unwrap();
+    assert!(socket.is_connected() && !socket.is_undecided());
+}
+
+#[test]
+fn one_that_was_accepted_early_is_disconnected_instead_of_refused() {
+    let mut rig = undecided(Protocol::V5, true);
+    rig.accept_early(JoinId(1));
+    let away = "> 1/a,; disconnected #1: server namespace disconnect";
+    assert_eq!(rig.refuse(JoinId(1), "no", None), away);
+    assert_eq!(rig.say("0/a,"), "asks for /a", "it may ask again");
+}
+
+#[test]
+fn the_decision_about_one_that_was_accepted_early_may_be_lost() {
+    let mut rig = undecided(Protocol::V5, true);
+    rig.accept_early(JoinId(1));
+    let away = "> 1/a,; disconnected #1: server namespace disconnect";
+    assert_eq!(rig.sleep(), away);
+}
+
+#[test]
+fn one_that_was_accepted_early_is_not_stored_before_the_decision() {
+    let mut rig = Rig::joined(Protocol::V5);
+    let admission = Admission {
+        pid: Some("pid".into()),
+        ..Admission::new("sid")
+    };
+    let a = rig.connection.begin("/a", admission);
+    rig.admit(a);
+    rig.accept_early(a);
+    assert!(rig.connection.set_data(a, Some("1".into())));
+    assert!(!rig.connection.is_unstored());
+    assert!(rig.connection.poll_storing(Due::Unstored, true).is_none());
+    rig.accept(a);
+    assert!(rig.connection.is_unstored());
+}
+
+/// Its client could otherwise come back without the decision.
+#[test]
+fn one_that_goes_before_the_decision_is_not_stored_either() {
+    for is_let_in in [false, true] {
+        let mut rig = Rig::joined(Protocol::V5);
+        let admission = Admission {
+            pid: Some("pid".into()),
+            recovered: Some(RecoveredSocket::default()),
+            ..Admission::new("sid")
+        };
+        let a = rig.connection.begin("/a", admission);
+        rig.admit(a);
+        rig.accept_early(a);
+        if is_let_in {
+            rig.accept(a);
+        }
+        rig.end(LOST);
+        let last = rig.connection.last_storing(a, LOST.into(), true);
+        match is_let_in {
+            true => assert!(matches!(last, Some(Storing::Write(_)))),
+            false => assert!(matches!(last, Some(Storing::Delete(_)))),
+        }
+    }
+}
+
+/// In protocol 4, other namespaces wait for the answer, and not for the decision.
+#[test]
+fn other_namespaces_do_not_wait_for_one_that_was_accepted_early() {
+    let mut rig = Rig::new(Protocol::V4);
+    rig.outputs();
+    let root = rig.begin("/");
+    rig.say("0/a,");
+    rig.admit(root);
+    assert_eq!(rig.accept_early(root), "> 0; asks for /a");
+}
+
+#[test]
+fn closing_tells_every_connected_socket_before() {
+    let mut rig = undecided(Protocol::V5, true);
+    rig.begin("/b");
     let told = [
         "> 1",
         "disconnected #0: server namespace disconnect",
-        "> 4/a,{\"message\":\"Internal server error\"}",
-        "refused #1",
         "close",
     ];
     assert_eq!(rig.close(), told.join("; "));
     assert_eq!(rig.close(), "", "it is being closed");
-    assert_eq!(rig.end(engine::Reason::ForcedClose), "");
+    assert!(!rig.connection.is_wanted(JoinId(1)));
+    let abandoned = "abandoned #1; abandoned #2";
+    assert_eq!(rig.end(engine::Reason::ForcedClose), abandoned);
 }
 
 #[test]
@@ -129,8 +263,8 @@ fn what_waits_for_the_root_ends_with_the_session() {
     rig.end(LOST);
     assert_eq!(rig.refuse(JoinId(0), "no", None), "refused #0");
     let mut rig = waiting();
-    let closed = "> 4\"Internal server error\"; refused #0; close";
-    assert_eq!(rig.close(), closed);
+    assert_eq!(rig.close(), "close");
+    assert_eq!(rig.refuse(JoinId(0), "no", None), "refused #0");
     let mut rig = waiting();
     rig.say("nonsense");
     assert_eq!(rig.refuse(JoinId(0), "no", None), "refused #0");

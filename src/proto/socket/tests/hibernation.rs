@@ -20,6 +20,7 @@ enum Step {
     Binary,
     Begin(&'static str),
     Admit(u32),
+    AcceptEarly(u32),
     Accept(u32),
     Refuse(u32),
     Disconnect(u32),
@@ -60,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Binary),
         6 => prop::sample::select(&NAMESPACES[..]).prop_map(Step::Begin),
         2 => join().prop_map(Step::Admit),
+        2 => join().prop_map(Step::AcceptEarly),
         6 => join().prop_map(Step::Accept),
         1 => join().prop_map(Step::Refuse),
         1 => join().prop_map(Step::Disconnect),
@@ -114,6 +116,7 @@ fn run(rig: &mut Rig, step: &Step) -> String {
             format!("{:?}", connection.begin(namespace, admission))
         }
         Step::Admit(join) => return rig.admit(JoinId(join)),
+        Step::AcceptEarly(join) => return rig.accept_early(JoinId(join)),
         Step::Accept(join) => return rig.accept(JoinId(join)),
         Step::Refuse(join) => return rig.refuse(JoinId(join), "no", Some("1")),
         Step::Disconnect(join) => format!("{}", connection.disconnect(JoinId(join))),

@@ -94,6 +94,13 @@ impl Rig {
         self.outputs()
     }
 
+    pub(super) fn accept_early(&mut self, join: JoinId) -> String {
+        let accepted = self.connection.accept_early(join);
+        let is_undecided = self.connection.socket(join).map(|it| it.is_undecided());
+        assert!(!accepted || is_undecided == Some(true));
+        self.outputs()
+    }
+
     pub(super) fn accept(&mut self, join: JoinId) -> String {
         let accepted = self.connection.accept(join);
         let is_connected = self.connection.socket(join).map(|it| it.is_connected());

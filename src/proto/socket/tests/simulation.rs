@@ -96,11 +96,23 @@ impl Object {
                     self.clients[who].connection.admit(join);
                 }
             }
+            Step::AcceptEarly(index) => {
+                if let Some(join) = self.pick(who, index)
+                    && self.clients[who].connection.accept_early(join)
+                {
+                    self.clients[who].watch.connected_early(join);
+                }
+            }
             Step::Accept(index) => self.decide(who, index, true),
             Step::Refuse(index) => self.decide(who, index, false),
             Step::Disconnect(index) => {
                 if let Some(join) = self.pick(who, index) {
-                    self.clients[who].connection.disconnect(join);
+                    let client = &mut self.clients[who];
+                    let socket = client.connection.socket(join).unwrap();
+                    if socket.is_undecided() && !socket.is_present() {
+                        client.watch.declined(join);
+                    }
+                    client.connection.disconnect(join);
                 }
             }
             Step::Forget(index) => {

@@ -29,7 +29,15 @@ fn states() -> Vec<(&'static str, Arrange)> {
         ("asked", |rig| {
             rig.begin("/n");
         }),
+        ("asked, disconnected", |rig| {
+            rig.begin("/n");
+            rig.disconnect(N);
+        }),
         ("admitted", admitted),
+        ("accepted early", |rig| {
+            admitted(rig);
+            rig.accept_early(N);
+        }),
         ("connected", |rig| {
             rig.join("/n");
         }),
@@ -47,6 +55,11 @@ fn states() -> Vec<(&'static str, Arrange)> {
         }),
         ("session closing, admitted", |rig| {
             admitted(rig);
+            rig.say("nonsense");
+        }),
+        ("session closing, accepted early", |rig| {
+            admitted(rig);
+            rig.accept_early(N);
             rig.say("nonsense");
         }),
         ("session closing, connected", |rig| {
@@ -83,6 +96,7 @@ fn inputs() -> Vec<(&'static str, Input)> {
             rig.outputs()
         }),
         ("admit", |rig| rig.admit(N)),
+        ("accept early", |rig| rig.accept_early(N)),
         ("accept", |rig| rig.accept(N)),
         ("refuse", |rig| rig.refuse(N, "no", None)),
         ("refuse with data", |rig| rig.refuse(N, "no", Some("1"))),
@@ -131,8 +145,12 @@ fn describe(rig: &Rig) -> String {
     let sockets = sockets.filter(|socket| socket.namespace() == "/n");
     let mut all: Vec<String> = sockets
         .map(|socket| match &socket.state {
+            SocketState::Asked(pending) if !rig.connection.is_wanted(socket.join_id()) => {
+                format!("asked in vain, {} held", pending.held.len())
+            }
             SocketState::Asked(pending) => format!("asked, {} held", pending.held.len()),
             SocketState::Admitted(pending) => format!("admitted, {} held", pending.held.len()),
+            SocketState::AcceptedEarly => "accepted early".into(),
             SocketState::Connected => format!("connected, in {}", socket.rooms().join(" ")),
             SocketState::Abandoned(reason) => format!("abandoned: {reason}"),
             SocketState::Leaving => "leaving".into(),

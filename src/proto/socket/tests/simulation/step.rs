@@ -21,6 +21,7 @@ pub(super) enum Step {
     Say(Vec<String>),
     /// The application decides about one of the sockets, whatever its state.
     Admit(Index),
+    AcceptEarly(Index),
     Accept(Index),
     Refuse(Index),
     Disconnect(Index),
@@ -71,6 +72,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => prop::collection::vec(packet(), 1..3).prop_map(Step::Say),
         2 => index().prop_map(Step::Admit),
+        2 => index().prop_map(Step::AcceptEarly),
         12 => index().prop_map(Step::Accept),
         2 => index().prop_map(Step::Refuse),
         2 => index().prop_map(Step::Disconnect),
