@@ -99,6 +99,29 @@ impl Namespace {
     /// [`Refusal`](crate::Refusal). So does a panic, or taking more than 30 s
     /// together with the middlewares.
     ///
+    /// A handler that asks its own socket for an acknowledgement, or disconnects it,
+    /// lets it in early, since the client could not answer otherwise: the client is
+    /// told that it is connected, and sent what its socket was sent before. An error
+    /// then disconnects it, as do a panic and the time limit. Events that the client
+    /// sends are handled once this handler has let it in, in order. So a client can be
+    /// asked to prove who it is; but from then on it gets what the namespace is sent.
+    /// Where it must not, decide in a [`middleware`](Self::middleware).
+    ///
+    /// ```
+    /// use dormouse::{Refusal, Server, Socket};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace.on_connect(async |socket: Socket| {
+    ///         let (version,): (u32,) = socket.emit_with_ack("version?", ()).await?;
+    ///         match version {
+    ///             0..3 => Err(Refusal::new("too old")),
+    ///             _ => Ok(()),
+    ///         }
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    ///
     /// It is also called for a client that has come back: see
     /// [`Recovered`](crate::Recovered).
     pub fn on_connect<S>(mut self, handler: impl Handler<OnConnect, S>) -> Self {
@@ -109,8 +132,10 @@ impl Namespace {
 
     /// Registers a check that clients have to pass before
     /// [`on_connect`](Self::on_connect). Checks run in the order in which they are
-    /// registered. An error refuses the client. A client that has come back is not
-    /// checked again, unless
+    /// registered. An error refuses the client, and no other check is asked. Nor is
+    /// any if the client has gone meanwhile, or the check disconnects the socket,
+    /// which refuses the client too. A client that has come back is not checked again,
+    /// unless
     /// [`Recovery::skip_middlewares`](crate::Recovery::skip_middlewares) is `false`.
     ///
     /// ```

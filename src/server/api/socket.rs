@@ -175,6 +175,9 @@ impl Socket {
     /// [`ack_timeout`](crate::Server::ack_timeout) or what
     /// [`timeout`](Self::timeout) sets. The object stays awake meanwhile.
     ///
+    /// In [`on_connect`](crate::Namespace::on_connect) it lets the client in early. In
+    /// a middleware it cannot be answered, since the client is not connected yet.
+    ///
     /// ```no_run
     /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
     /// let (sum, note): (i64, String) = socket.emit_with_ack("add", (1, 2)).await?;
@@ -366,6 +369,11 @@ impl Socket {
 
     /// Disconnects the socket from its namespace. The client stays in its other
     /// namespaces, and does not come back to this one by itself.
+    ///
+    /// In [`on_connect`](crate::Namespace::on_connect), the client is told first that
+    /// it is connected, and sent what its socket was sent. In a middleware, the client
+    /// is not let in: it is told the error that the middleware returns, or
+    /// `Connection rejected by server`.
     pub async fn disconnect(&self) {
         let disconnect = Operation::Disconnect { close: false };
         // A socket that has gone is disconnected already.

@@ -26,7 +26,7 @@ use dormouse_proto::socket::{Connection, Protocol};
 
 use self::acks::PendingAcks;
 use self::clients::{ClientEntry, Clients};
-use self::context::Context;
+use self::context::{Asking, Context};
 use self::index::Index;
 use self::outputs::run_outputs;
 use self::recovery::Recovery;
@@ -71,6 +71,7 @@ impl Sockets {
             clients: Clients::default(),
             index: Index::default(),
             acks: PendingAcks::default(),
+            asking: Asking::default(),
             recovery: Recovery::new(application, endpoint, &parts.state),
             run_outputs,
         }))

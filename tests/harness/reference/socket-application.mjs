@@ -27,6 +27,14 @@ export function attachSocketApplication(io, logs, { recovers }) {
     connects()(socket);
     socket.emit('headers', socket.handshake.headers, socket.handshake.query);
   });
+  io.of('/guarded')
+    .use(guardAsTold)
+    .use(({ handshake: { auth } }, next) => {
+      logs.write(JSON.stringify({ event: 'guarded', name: auth.name ?? null }));
+      next();
+    })
+    .on('connection', connects());
+  io.of('/greeting').on('connection', connects(greet));
   io.of(/^\/dynamic-[^/]+$/).on('connection', connects());
   io.of((name, auth, next) => next(null, isOwnTenant(name, auth)))
     // The server asks only for the first client of a namespace.
@@ -48,6 +56,33 @@ function guard({ handshake: { auth } }, next) {
   return next(refusal);
 }
 
+async function guardAsTold(socket, next) {
+  const { guard: what = '', delay } = socket.handshake.auth;
+  if (delay) await sleep(delay);
+  if (what === 'close') socket.disconnect(true);
+  else if (what.startsWith('disconnect')) socket.disconnect();
+  next(what.endsWith('refuse') ? new Error('not today') : undefined);
+}
+
+async function greet(socket) {
+  switch (socket.handshake.auth.greet) {
+    case 'disconnect':
+    case 'close':
+      socket.emit('bye', 1);
+      socket.disconnect(socket.handshake.auth.greet === 'close');
+      break;
+    case 'ask':
+      socket.emit('answered', await socket.emitWithAck('question', 1));
+      break;
+    case 'ask all':
+      socket.emit('answered', await socket.nsp.to(socket.id).timeout(5_000).emitWithAck('question', 1));
+      break;
+    case 'ask and refuse':
+      if ((await socket.emitWithAck('question', 1)) !== 'yes') socket.disconnect();
+      break;
+  }
+}
+
 async function arrive(room) {
   room.emit('arrived', list(await room.fetchSockets()));
 }
@@ -60,7 +95,7 @@ function connect(socket, logs) {
     if (Array.isArray(rooms)) socket.join(rooms);
   }
   const tell = (event, fields) => logs.write(JSON.stringify({ event, socket: id, ...fields }));
-  tell('connected', { namespace: socket.nsp.name, recovered });
+  tell('connected', { namespace: socket.nsp.name, recovered, name: name ?? null });
   if (announce !== undefined) attempt(() => arrive(socket.nsp.to(announce)), 'arrival', tell);
   socket.on('disconnecting', (reason) => tell('disconnecting', { rooms: roomsOf(socket), reason }));
   socket.on('disconnect', (reason) => tell('disconnected', { reason }));

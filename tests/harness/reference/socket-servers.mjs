@@ -23,6 +23,15 @@
 //   /refuse         refused unless auth.token is "good": "not authorized", with the data
 //                   { content: "Please retry later" } where auth.data is set
 //   /slow           takes 100 ms to connect, or auth.delay
+//   /guarded        two middlewares, of which the first does what auth.guard says, after
+//                   auth.delay ms: "disconnect" or "close" the socket, "refuse" it
+//                   ("not today"), "disconnect and refuse" it; the second writes the
+//                   log line { event: "guarded", name: auth.name }
+//   /greeting       on connection does what auth.greet says: "disconnect" or "close" emits
+//                   `bye` and does so; "ask" emits `question` with an acknowledgement, and
+//                   `answered` with the values; "ask all" the same in a broadcast, with
+//                   all values; "ask and refuse" emits `question`, and disconnects the
+//                   socket unless the answer is "yes"
 //   /dynamic-<id>   by pattern: one or more characters other than `/`
 //   /tenant/<name>  by predicate: where auth.tenant is that name
 //
@@ -79,7 +88,7 @@
 // volatile, timeout: ms, ack }. From the socket (the default) they select all
 // sockets except itself, and from the server all sockets.
 //
-// Log lines: { event: "connected", socket, namespace, recovered }, { event:
+// Log lines: { event: "connected", socket, namespace, recovered, name }, { event:
 // "disconnecting", socket, rooms, reason }, { event: "disconnected", socket, reason }.
 //
 // Routes, with ?path=/io/&namespace=/&to=room&to=room&except=room:

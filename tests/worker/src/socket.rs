@@ -55,6 +55,16 @@ fn server(path: &str) -> Server {
         .namespace("/refuse", move |namespace| {
             connecting(common(namespace)).middleware(guard)
         })
+        .namespace("/guarded", move |namespace| {
+            connecting(common(namespace))
+                .middleware(guard_as_told)
+                .middleware(|Auth(login): Auth<Login>| {
+                    tell(json!({ "event": "guarded", "name": login.name }));
+                })
+        })
+        .namespace("/greeting", move |namespace| {
+            common(namespace).on_connect(greet)
+        })
         .namespace("/slow", move |namespace| slow(common(namespace)))
         .namespace("/slow-{id}", move |namespace| slow(common(namespace)))
         .namespace("/headers", move |namespace| {
@@ -93,6 +103,8 @@ struct Login {
     tenant: Option<String>,
     announce: Option<String>,
     delay: Option<u64>,
+    guard: String,
+    greet: String,
     fault: Option<String>,
 }
 
@@ -111,6 +123,57 @@ fn guard(Auth(login): Auth<Login>) -> Result<(), Refusal> {
         Some(_) => refusal.data(&json!({ "content": "Please retry later" })),
         None => refusal,
     })
+}
+
+async fn guard_as_told(socket: Socket, Auth(login): Auth<Login>) -> Result<(), Refusal> {
+    if let Some(delay) = login.delay {
+        sleep(Duration::from_millis(delay)).await;
+    }
+    match &*login.guard {
+        "close" => socket.close().await,
+        what if what.starts_with("disconnect") => socket.disconnect().await,
+        _ => {}
+    }
+    match login.guard.ends_with("refuse") {
+        true => Err(Refusal::new("not today")),
+        false => Ok(()),
+    }
+}
+
+async fn greet(
+    socket: Socket,
+    Auth(login): Auth<Login>,
+    recovered: Recovered,
+) -> Result<(), Refusal> {
+    connect(&socket, &login, recovered).await?;
+    match &*login.greet {
+        "disconnect" => {
+            socket.emit("bye", 1).await?;
+            socket.disconnect().await;
+        }
+        "close" => {
+            socket.emit("bye", 1).await?;
+            socket.close().await;
+        }
+        "ask" => {
+            let (answer,): (Value,) = socket.emit_with_ack("question", 1).await?;
+            socket.emit("answered", answer).await?;
+        }
+        "ask all" => {
+            let me = socket.io().to(socket.id());
+            let acks = me.emit_with_ack::<(Value,)>("question", 1).await?;
+            let answers: Vec<Value> = acks.answers.into_iter().map(|(value,)| value).collect();
+            socket.emit("answered", (answers,)).await?;
+        }
+        "ask and refuse" => {
+            let (answer,): (Value,) = socket.emit_with_ack("question", 1).await?;
+            if answer != "yes" {
+                return Err(Refusal::new("not the password"));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 fn greeting(namespace: Namespace, recovers: bool) -> Namespace {
@@ -157,6 +220,7 @@ async fn connect(socket: &Socket, login: &Login, recovered: Recovered) -> Result
         "socket": socket.id(),
         "namespace": socket.namespace(),
         "recovered": recovered.0,
+        "name": login.name,
     }));
     if let Some(room) = &login.announce {
         let room = socket.io().to(&**room);

@@ -7,6 +7,7 @@ use dormouse_proto::socket::{Connection, JoinId, Output};
 use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 
+use super::events::IncomingEvent;
 use crate::api::Application;
 use crate::parts::{Layered, Work};
 use crate::port::{Address, Spot};
@@ -24,6 +25,9 @@ pub(super) struct ClientEntry {
     pub(super) work: Work,
     /// The packet whose attachments are to come is not for the application.
     pub(super) is_dropping: bool,
+    /// Events for sockets that were accepted before `on_connect` has decided about
+    /// them. Each has been taken on.
+    pub(super) early: Vec<IncomingEvent<'static>>,
     /// The addresses of its sockets, as handles have them: created once for each.
     addresses: Vec<Rc<Address>>,
 }
@@ -69,6 +73,7 @@ impl ClientEntry {
             whole: None,
             work: Work::default(),
             is_dropping: false,
+            early: Vec::new(),
             addresses: Vec::new(),
         }
     }
@@ -108,6 +113,12 @@ impl ClientEntry {
     pub(super) fn accept(&mut self, join: JoinId) -> bool {
         self.whole = None;
         self.connection.accept(join)
+    }
+
+    /// Takes the events that have waited for the decision about a socket.
+    pub(super) fn take_early(&mut self, spot: Spot) -> Vec<IncomingEvent<'static>> {
+        let is_its = |event: &mut IncomingEvent<'_>| event.spot() == spot;
+        self.early.extract_if(.., is_its).collect()
     }
 
     /// Returns the address of one of its sockets.

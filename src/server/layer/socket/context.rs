@@ -1,5 +1,6 @@
 //! The state that the modules of this layer share.
 
+use core::cell::Cell;
 use std::rc::{Rc, Weak};
 
 use super::acks::PendingAcks;
@@ -8,7 +9,7 @@ use super::index::Index;
 use super::recovery::Recovery;
 use crate::api::{Application, Socket};
 use crate::parts::Parts;
-use crate::port::{Address, LocalPort};
+use crate::port::{Address, LocalPort, Spot};
 use crate::sid::Key;
 
 /// The parts of the object, those of the layer, and the application.
@@ -21,6 +22,7 @@ pub(super) struct Context {
     pub(super) index: Index,
     pub(super) acks: PendingAcks,
     pub(super) recovery: Recovery,
+    pub(super) asking: Asking,
     /// Does what a client's connection asks: a function of [`super::outputs`].
     pub(super) run_outputs: fn(&Context, Key),
 }
@@ -35,5 +37,23 @@ impl Context {
     /// Does what a client's connection asks, after it has been told something.
     pub(super) fn run_outputs(&self, key: Key) {
         (self.run_outputs)(self, key);
+    }
+}
+
+/// The socket whose `on_connect` is running at this moment.
+#[derive(Default)]
+pub(super) struct Asking(Cell<Option<Spot>>);
+
+impl Asking {
+    /// Calls `run`, which is the `on_connect` of this socket, or a step of it.
+    pub(super) fn during<T>(&self, spot: Spot, run: impl FnOnce() -> T) -> T {
+        let before = self.0.replace(Some(spot));
+        let result = run();
+        self.0.set(before);
+        result
+    }
+
+    pub(super) fn spot(&self) -> Option<Spot> {
+        self.0.get()
     }
 }

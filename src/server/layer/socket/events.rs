@@ -5,14 +5,14 @@ use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{Data, Reason};
-use dormouse_proto::socket::{Args, Incoming};
+use dormouse_proto::socket::{Args, Incoming, Socket};
 
 use super::clients::ClientEntry;
 use super::context::Context;
 use super::outputs::refuse_joins;
 use crate::api::error::{Failure, Rejection};
 use crate::api::{
-    Ack, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied, Socket,
+    self, Ack, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied,
 };
 use crate::log::Level;
 use crate::parts::{self, Job, Parts};
@@ -20,7 +20,7 @@ use crate::port::{Address, Spot};
 use crate::sid::Key;
 
 /// An event on its way to the application.
-struct IncomingEvent<'a> {
+pub(super) struct IncomingEvent<'a> {
     address: Rc<Address>,
     /// The definition of its namespace.
     definition: u16,
@@ -29,6 +29,21 @@ struct IncomingEvent<'a> {
     args: Args<'a>,
     /// The size of the message that brought it.
     bytes: usize,
+}
+
+impl IncomingEvent<'_> {
+    fn into_owned(self) -> IncomingEvent<'static> {
+        IncomingEvent {
+            name: Cow::Owned(self.name.into_owned()),
+            args: self.args.into_owned(),
+            ..self
+        }
+    }
+
+    /// Returns the socket that it is for.
+    pub(super) fn spot(&self) -> Spot {
+        self.address.spot
+    }
 }
 
 /// The outcome of reading a message.
@@ -90,22 +105,48 @@ fn read<'a>(
             name,
             args,
         }) => {
+            // Attachments came before the last message.
+            let bytes = bytes.max(args.bytes());
             if !client.work.take_on(bytes) {
                 return Handled::Overrun;
             }
             let socket = client.connection.socket(join);
             let definition = socket.map_or(0, |socket| socket.definition().index);
-            match client.address(key, join) {
-                Some(address) => Handled::Event(IncomingEvent {
-                    address,
-                    definition,
-                    ack,
-                    name,
-                    args,
-                    bytes,
-                }),
-                None => Handled::Nothing,
+            let is_early = socket.is_some_and(Socket::is_undecided);
+            let Some(address) = client.address(key, join) else {
+                return Handled::Nothing;
+            };
+            let event = IncomingEvent {
+                address,
+                definition,
+                ack,
+                name,
+                args,
+                bytes,
+            };
+            if is_early {
+                client.early.push(event.into_owned());
+                return Handled::Nothing;
             }
+            Handled::Event(event)
+        }
+    }
+}
+
+/// Handles what a client has said while `on_connect` decided about it, or drops that if
+/// it was not let in.
+pub(super) fn handle_early(cx: &Context, spot: Spot) {
+    let early = cx
+        .clients
+        .with(spot.session, |client| client.take_early(spot));
+    for event in early.into_iter().flatten() {
+        let is_connected = |client: &mut ClientEntry| {
+            let socket = client.connection.socket(spot.join);
+            socket.is_some_and(Socket::is_connected)
+        };
+        match cx.clients.with(spot.session, is_connected) {
+            Some(true) => handle_event(cx, event),
+            Some(false) | None => put_down(cx, spot.session, event.bytes),
         }
     }
 }
@@ -126,7 +167,7 @@ fn handle_event(cx: &Context, event: IncomingEvent<'_>) {
 fn run_handler(
     cx: &Context,
     handlers: &NamespaceHandlers,
-    socket: &Socket,
+    socket: &api::Socket,
     event: IncomingEvent<'_>,
 ) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
@@ -173,7 +214,7 @@ fn run_handler(
 fn run_all(
     cx: &Context,
     handlers: Rc<NamespaceHandlers>,
-    socket: Socket,
+    socket: api::Socket,
     event: IncomingEvent<'_>,
 ) {
     let (key, bytes) = (event.address.spot.session, event.bytes);

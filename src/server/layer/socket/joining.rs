@@ -1,26 +1,27 @@
 //! Clients that join namespaces.
 
+use core::future::poll_fn;
 use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dormouse_proto::engine::Reason;
 use dormouse_proto::socket::{
-    Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, JoinId,
-    Protocol,
+    Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, Protocol,
+    REJECTED, Socket,
 };
 use serde::Serializer as _;
 
 use super::clients::ClientEntry;
 use super::context::Context;
-use super::recovering;
-use crate::api::error::Refusal;
-use crate::api::{Call, ConnectContext, JoinRequest, NamespaceHandlers, Socket};
+use super::{events, recovering};
+use crate::api::error::{Refusal, Rejection};
+use crate::api::{self, Call, ConnectContext, JoinRequest, NamespaceHandlers};
 use crate::layer::called::log_failure;
 use crate::log::Level;
 use crate::parts::{self, CONNECT_LIMIT, Job};
 use crate::platform;
-use crate::port::Address;
+use crate::port::{Address, Spot};
 use crate::query;
 use crate::request::StoredHandshake;
 use crate::sid::{Key, Sid};
@@ -28,7 +29,7 @@ use crate::sid::{Key, Sid};
 /// A client that is about to join a namespace.
 struct Joining {
     cx: Rc<Context>,
-    socket: Socket,
+    socket: api::Socket,
     address: Rc<Address>,
     handlers: Rc<NamespaceHandlers>,
     handshake: Rc<StoredHandshake>,
@@ -120,6 +121,26 @@ fn new_pid(cx: &Context, protocol: Protocol) -> Option<String> {
     recovers.then(|| URL_SAFE_NO_PAD.encode(platform::random::<24>()))
 }
 
+/// What the application has decided about a client.
+enum Decision {
+    LetIn,
+    Refused(Refusal),
+    /// Nothing: the client has gone, or a middleware has disconnected its socket.
+    Needless,
+}
+
+impl From<Refusal> for Decision {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Rejection> for Decision {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection.into())
+    }
+}
+
 /// Runs the application's middlewares and `on_connect`, and does what they decide.
 fn run(joining: Joining) {
     let cx = joining.cx.clone();
@@ -128,7 +149,7 @@ fn run(joining: Joining) {
         limit: Some(CONNECT_LIMIT),
         ..Job::droppable(address.spot.session, "connect")
     };
-    let (recovered, bytes) = (joining.recovered, joining.auth.len());
+    let bytes = joining.auth.len();
     let me = cx.me.clone();
     let asked = Box::pin(async move { joining.ask().await });
     parts::run(&cx.parts, job, asked, move |decided| {
@@ -141,14 +162,15 @@ fn run(joining: Joining) {
             client.work.put_down(bytes);
         });
         match decided {
-            Some(Ok(())) => let_in(&cx, &address, recovered),
-            Some(Err(refusal)) => {
+            Some(Decision::LetIn) => let_in(&cx, &address),
+            Some(Decision::Refused(refusal)) => {
                 if refusal.is_internal() {
                     log_failure(&cx.parts, job, &refusal.failure);
                 }
                 let data = refusal.failure.data();
                 refuse(&cx, &address, refusal.message(), data);
             }
+            Some(Decision::Needless) => refuse(&cx, &address, REJECTED, None),
             None => {
                 let fields = [("namespace", &*address.namespace)];
                 let what = "connect handler dropped";
@@ -156,31 +178,58 @@ fn run(joining: Joining) {
                 refuse(&cx, &address, INTERNAL_ERROR, None);
             }
         }
+        // What the client has said meanwhile is heard, if it is let in.
+        events::handle_early(&cx, address.spot);
         cx.parts.turn.mark_dirty(key);
     });
 }
 
 /// Lets a client into a namespace.
-fn let_in(cx: &Context, address: &Address, recovered: bool) {
-    let key = address.spot.session;
+fn let_in(cx: &Context, address: &Address) {
     let accept = |client: &mut ClientEntry| client.accept(address.spot.join);
-    let is_connected = cx.clients.with(key, accept) == Some(true);
-    cx.run_outputs(key);
-    if is_connected {
-        let fields = [
-            ("namespace", &*address.namespace),
-            ("socket", &*address.id),
-            ("recovered", if recovered { "true" } else { "false" }),
-        ];
-        cx.parts.log(Level::Info, "join", key, &fields);
+    if cx.clients.with(address.spot.session, accept) == Some(true) {
+        log_join(cx, address);
     }
+    cx.run_outputs(address.spot.session);
+}
+
+/// Tells a client that it is connected before `on_connect` has returned, because that
+/// asks it something, or disconnects it.
+pub(super) fn let_in_early(cx: &Context, spot: Spot) {
+    let accepted = cx.clients.with(spot.session, |client| {
+        let is_new = client.connection.accept_early(spot.join);
+        is_new.then(|| client.address(spot.session, spot.join))?
+    });
+    if let Some(address) = accepted.flatten() {
+        log_join(cx, &address);
+        cx.run_outputs(spot.session);
+    }
+}
+
+fn log_join(cx: &Context, address: &Address) {
+    let Spot { session, join } = address.spot;
+    let is_recovered = |client: &mut ClientEntry| {
+        let socket = client.connection.socket(join);
+        socket.is_some_and(Socket::is_recovered)
+    };
+    let recovered = match cx.clients.with(session, is_recovered) {
+        Some(true) => "true",
+        Some(false) | None => "false",
+    };
+    let fields = [
+        ("namespace", &*address.namespace),
+        ("socket", &*address.id),
+        ("recovered", recovered),
+    ];
+    cx.parts.log(Level::Info, "join", session, &fields);
 }
 
 fn refuse(cx: &Context, address: &Address, message: &str, data: Option<&str>) {
     let (key, join) = (address.spot.session, address.spot.join);
-    cx.clients
-        .with(key, |client| client.connection.refuse(join, message, data));
-    log_refusal(cx, key, &address.namespace, message);
+    let refuse = |client: &mut ClientEntry| client.connection.refuse(join, message, data);
+    if cx.clients.with(key, refuse) == Some(true) {
+        log_refusal(cx, key, &address.namespace, message);
+    }
     cx.run_outputs(key);
 }
 
@@ -190,33 +239,57 @@ fn log_refusal(cx: &Context, key: Key, namespace: &str, message: &str) {
 }
 
 impl Joining {
-    async fn ask(&self) -> Result<(), Refusal> {
+    async fn ask(&self) -> Decision {
+        match self.decide().await {
+            Ok(()) => Decision::LetIn,
+            Err(decision) => decision,
+        }
+    }
+
+    async fn decide(&self) -> Result<(), Decision> {
         let context =
             || ConnectContext::new(&self.socket, &self.auth, &self.handshake, self.recovered);
         let skip_middlewares = self.recovered && self.cx.recovery.skips_middlewares();
         if !skip_middlewares {
             for middleware in &self.handlers.middlewares {
+                self.check()?;
                 match middleware(&mut context())? {
                     Call::Done(checked) => checked?,
                     Call::Later(future) => future.await?,
                 }
             }
         }
-        admit(&self.cx, self.address.spot.session, self.address.spot.join);
+        self.check()?;
+        let Spot { session, join } = self.address.spot;
+        let admit = |client: &mut ClientEntry| client.connection.admit(join);
+        self.cx.clients.with(session, admit);
+        self.cx.run_outputs(session);
         let Some(on_connect) = &self.handlers.on_connect else {
             return Ok(());
         };
-        match on_connect(&mut context())? {
-            Call::Done(connected) => connected,
-            Call::Later(future) => future.await,
+        let spot = self.address.spot;
+        let call = || on_connect(&mut context());
+        match self.cx.asking.during(spot, call)? {
+            Call::Done(connected) => Ok(connected?),
+            Call::Later(mut future) => {
+                let poll = poll_fn(|waker| {
+                    let poll = || future.as_mut().poll(waker);
+                    self.cx.asking.during(spot, poll)
+                });
+                Ok(poll.await?)
+            }
         }
     }
-}
 
-/// Makes a socket visible that has passed the middlewares.
-fn admit(cx: &Context, key: Key, join: JoinId) {
-    cx.clients.with(key, |client| client.connection.admit(join));
-    cx.run_outputs(key);
+    /// Returns whether there is still something to decide.
+    fn check(&self) -> Result<(), Decision> {
+        let Spot { session, join } = self.address.spot;
+        let is_wanted = |client: &mut ClientEntry| client.connection.is_wanted(join);
+        match self.cx.clients.with(session, is_wanted) {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(Decision::Needless),
+        }
+    }
 }
 
 /// Returns a client's `auth` as a JSON object, whichever way it was sent.

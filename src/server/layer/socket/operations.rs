@@ -9,8 +9,8 @@ use dormouse_proto::socket::{Args, Due, Filter, JoinError, Route};
 use super::acks::Expected;
 use super::clients::ClientEntry;
 use super::context::Context;
-use super::recovering;
 use super::sending::EncodedEvent;
+use super::{joining, recovering};
 use crate::parts::{self, Packet};
 use crate::port::{
     Answers, Called, Look, Operation, PortError, Remote, Reply, Request, Selection, Spot, Target,
@@ -52,6 +52,9 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
     match operation {
         Operation::Emit { args, volatile } => done(emit_to(cx, spot, &args, volatile)),
         Operation::EmitWithAck { args, timeout } => {
+            // Only `on_connect` has the handle of a socket that is not connected yet,
+            // and what it started.
+            joining::let_in_early(cx, spot);
             let sockets = if is_there(cx, spot) {
                 vec![spot]
             } else {
@@ -62,7 +65,11 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
         Operation::Fetch => Reply::Sockets(remote(cx, spot).into_iter().collect()).into(),
         Operation::Join(rooms) => join(cx, spot, &rooms).into(),
         Operation::Leave(rooms) => done(leave(cx, spot, &rooms)),
-        Operation::Disconnect { close } => done(disconnect(cx, spot, close)),
+        Operation::Disconnect { close } => {
+            // As above. The client hears what it was sent before.
+            joining::let_in_early(cx, spot);
+            done(disconnect(cx, spot, close))
+        }
     }
 }
 
@@ -86,7 +93,9 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             Reply::Done.into()
         }
         Operation::EmitWithAck { args, timeout } => {
-            ask(cx, selection.namespace.clone(), select(), &args, timeout)
+            let sockets = select();
+            let_own_in(cx, &sockets);
+            ask(cx, selection.namespace.clone(), sockets, &args, timeout)
         }
         Operation::Fetch => {
             let sockets = select().into_iter().filter_map(|spot| remote(cx, spot));
@@ -99,9 +108,23 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
         Operation::Leave(rooms) => for_each(&|spot| {
             leave(cx, spot, &rooms);
         }),
-        Operation::Disconnect { close } => for_each(&|spot| {
-            disconnect(cx, spot, close);
-        }),
+        Operation::Disconnect { close } => {
+            let sockets = select();
+            let_own_in(cx, &sockets);
+            for spot in sockets {
+                disconnect(cx, spot, close);
+            }
+            Reply::Done.into()
+        }
+    }
+}
+
+/// Lets in the socket whose `on_connect` does something with all of these, if it is
+/// among them. Nobody else decides for `on_connect`.
+fn let_own_in(cx: &Context, sockets: &[Spot]) {
+    let own = cx.asking.spot().filter(|own| sockets.contains(own));
+    if let Some(own) = own {
+        joining::let_in_early(cx, own);
     }
 }
 

@@ -1,6 +1,8 @@
+use dormouse_proto::engine::Data;
 use dormouse_proto::socket::{Admission, Protocol};
 use wasm_bindgen_test::wasm_bindgen_test;
 
+use super::super::events;
 use super::super::tests::made;
 use super::*;
 use crate::in_browser::object::key;
@@ -105,4 +107,32 @@ fn clients_are_there_until_they_are_removed() {
     assert_eq!(seen(), [2]);
     assert_eq!(rig.cx.clients.with(key(1), |_| ()), None);
     assert!(rig.cx.clients.poll_output(key(1)).is_none());
+}
+
+#[wasm_bindgen_test]
+fn what_is_said_before_the_decision_is_held_with_its_attachments() {
+    for is_let_in in [false, true] {
+        let rig = made();
+        rig.add(1, Protocol::V5);
+        let spot = rig.begin(1, "/", "an id");
+        rig.with(spot, |client, join| {
+            client.connection.admit(join);
+            assert!(client.connection.accept_early(join));
+        });
+        let held = || rig.with(spot, |client, _| client.weigh().held);
+        let before = held();
+        let say = |data: Data<'_>| events::handle_message(&rig.cx, spot.session, data);
+        say("51-[\"e\",{\"_placeholder\":true,\"num\":0}]".into());
+        say(Data::from(&[0; 1_000][..]));
+        say("2[\"e\"]".into());
+        assert!(held() >= before + 1_000);
+        assert_eq!(rig.with(spot, |client, _| client.early.len()), 2);
+        rig.with(spot, |client, join| match is_let_in {
+            true => assert!(!client.accept(join), "it knows already"),
+            false => assert!(!client.connection.refuse(join, "no", None)),
+        });
+        events::handle_early(&rig.cx, spot);
+        assert!(rig.with(spot, |client, _| client.early.is_empty()));
+        assert!(held() <= before);
+    }
 }
