@@ -103,9 +103,9 @@ pub use api::client::SessionError as DataError;
 pub use api::engine::sleep;
 pub use api::error::{HandlerError, Refusal, Rejection};
 pub use api::{
-    Ack, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError, Event, EventName,
-    Expired, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery, RemoteSocket,
-    RoomNames, Server, Socket, State, Timed,
+    Ack, AckError, Acked, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError,
+    Event, EventName, Expired, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery,
+    RemoteSocket, RoomNames, Server, Socket, State, Timed,
 };
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;

@@ -279,6 +279,28 @@ const askedOfMany = ({ member }) => {
     return asker.client.send(`2${asker.prefix}77${json}`);
   };
 
+  test('each has a result of its own, with the id of who it was', workerOnly, async () => {
+    const { asker, others } = await group(4);
+    const json = JSON.stringify(['count', { timeout: 1_500 }, 'q']);
+    await asker.client.send(`2${asker.prefix}77${json}`);
+    const ids = [];
+    for (const other of others) ids.push(await other.asked('q'));
+    const [right, wrong, late, gone] = others;
+    await right.answer(ids[0], 42, 'more');
+    await wrong.answer(ids[1], 'x');
+    await gone.client.send(`1${gone.prefix}`);
+    const answer = await asker.client.next('acknowledgement of count');
+    const [all] = JSON.parse(answer.slice(`3${asker.prefix}77`.length));
+    const other = 'acknowledged with something else: argument 1: invalid type: string "x", expected i64';
+    const expected = [
+      [right.id, 42],
+      [wrong.id, other],
+      [late.id, 'not acknowledged in time'],
+      [gone.id, 'disconnected before it acknowledged'],
+    ];
+    assert.deepEqual(new Map(all), new Map(expected));
+  });
+
   test('one number serves the whole broadcast; all answers are gathered', async () => {
     const { asker, others } = await group(3);
     await ask(asker, {}, 'q', 1);

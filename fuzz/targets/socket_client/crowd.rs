@@ -191,7 +191,7 @@ impl Crowd {
         let answered: Vec<Name> = waiting.answers.iter().map(|(who, _)| *who).collect();
         match expected {
             Some(asked) => {
-                assert_eq!((answered, waiting.gone), (asked.answered, asked.gone));
+                assert_eq!((answered, waiting.gone.len()), (asked.answered, asked.gone));
                 assert!(waiting.missing().iter().eq(&asked.missing));
             }
             None => assert!(answered.is_empty() && waiting.missing().is_empty()),

@@ -46,8 +46,8 @@ pub struct Waiting<S> {
     missing: SortedSet<S>,
     /// The answers, in the order in which they came.
     pub answers: Vec<(S, Args<'static>)>,
-    /// The number of sockets that have gone without an answer.
-    pub gone: usize,
+    /// The sockets that have gone without an answer, in the order in which they went.
+    pub gone: Vec<S>,
 }
 
 impl<S: Ord + Copy> Waiting<S> {
@@ -55,7 +55,7 @@ impl<S: Ord + Copy> Waiting<S> {
         Self {
             missing: SortedSet::default(),
             answers: Vec::new(),
-            gone: 0,
+            gone: Vec::new(),
         }
     }
 
@@ -116,7 +116,7 @@ impl<S: Ord + Copy, W> AwaitedAcks<S, W> {
         let mut complete = Vec::new();
         for (_, waiting, then) in &mut self.waiting {
             if waiting.missing.remove(from) {
-                waiting.gone += 1;
+                waiting.gone.push(from);
                 complete.extend(then.take_if(|_| waiting.missing.is_empty()));
             }
         }

@@ -8,12 +8,13 @@ use dormouse_proto::socket::ROOT;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
+use super::acks::{Acked, Acks};
 use super::{Application, ArgsError, Arguments, Event, FromArgs};
 use crate::api::app::app;
 use crate::api::client::SessionError;
 use crate::port::remote::RemotePort;
 use crate::port::{
-    Answers, LocalPort, Operation, Port, PortError, Remote, Reply, Request, Selection, Target,
+    LocalPort, Operation, Port, PortError, Remote, Reply, Request, Selection, Target,
 };
 use crate::request::Handshake;
 
@@ -185,8 +186,8 @@ impl fmt::Debug for Io {
 /// // Everybody, including the sender; it does not matter if it gets lost.
 /// socket.io().to("a").volatile().emit("position", (1, 2)).await?;
 /// // Who answers?
-/// let answers: Vec<(String,)> = socket.to("a").emit_with_ack("name?", ()).await?.answers;
-/// # let _ = answers;
+/// let names: Vec<(String,)> = socket.to("a").emit_with_ack("name?", ()).await?.into_values();
+/// # let _ = names;
 /// # Ok(())
 /// # }
 /// ```
@@ -279,13 +280,15 @@ impl Broadcast {
     }
 
     /// Sends an event and waits until every socket has acknowledged it or has gone,
-    /// or the time is up.
+    /// or the time is up. Returns what has come of it for each socket: an answer that
+    /// is missing, or that cannot be read as a `T`, does not spoil the others.
+    ///
+    /// In [`on_connect`](crate::Namespace::on_connect), the handler's own socket is let
+    /// in early if it is among them.
     ///
     /// # Errors
     ///
-    /// [`EmitError::Args`] if an answer cannot be read as a `T`, and those of
-    /// [`emit`](Self::emit). Missing answers are not an error: see [`Acks::late`]
-    /// and [`Acks::gone`].
+    /// Those of [`emit`](Self::emit).
     pub async fn emit_with_ack<T: FromArgs>(
         &self,
         event: &str,
@@ -295,20 +298,10 @@ impl Broadcast {
         let limit = self.limit.unwrap_or(self.io.application.ack_timeout);
         let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
-        let Reply::Acks(Answers {
-            answers,
-            late,
-            gone,
-        }) = asked.await?
-        else {
+        let Reply::Acks(asked) = asked.await? else {
             return Err(PortError::Answer.into());
         };
-        let answers = answers.iter().map(|args| T::from_args(args, false));
-        Ok(Acks {
-            answers: answers.collect::<Result<_, _>>().map_err(EmitError::Args)?,
-            late,
-            gone,
-        })
+        Ok(asked.into_iter().map(Acked::from).collect())
     }
 
     /// Returns what is known of each of them.
@@ -382,18 +375,6 @@ impl fmt::Debug for Broadcast {
             .field("selection", &self.selection)
             .finish_non_exhaustive()
     }
-}
-
-/// The acknowledgements of a broadcast.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Acks<T> {
-    /// In the order in which they came.
-    pub answers: Vec<T>,
-    /// The number of sockets that did not answer in time.
-    pub late: usize,
-    /// The number of sockets that were disconnected before they answered.
-    pub gone: usize,
 }
 
 /// A socket as it was when it was fetched, wherever it is.

@@ -5,6 +5,7 @@
 //! crate re-exports what an application uses.
 
 mod ack;
+mod acks;
 pub(crate) mod app;
 mod args;
 mod broadcast;
@@ -24,8 +25,9 @@ mod server;
 mod socket;
 
 pub use self::ack::Ack;
+pub use self::acks::{AckError, Acked, Acks};
 pub use self::args::{Args, ArgsError, Arguments, Binary, FromArgs};
-pub use self::broadcast::{Acks, Broadcast, EmitError, Io, RemoteSocket, RoomNames};
+pub use self::broadcast::{Broadcast, EmitError, Io, RemoteSocket, RoomNames};
 pub use self::event::Event;
 pub use self::extract::{Auth, EventName, Expired, Recovered, State};
 pub use self::namespace::{Group, Namespace};

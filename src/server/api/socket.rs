@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
+use super::acks::Acked;
 use super::context::Place;
 use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
 use crate::api::client::{MAX_SESSION, SessionError};
@@ -218,13 +219,12 @@ impl Socket {
         let args = args.encode(Some(event))?;
         let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
-        let Reply::Acks(answers) = asked.await? else {
+        let Reply::Acks(asked) = asked.await? else {
             return Err(PortError::Answer.into());
         };
-        match &*answers.answers {
-            [args, ..] => T::from_args(args, false).map_err(EmitError::Args),
-            [] if answers.late > 0 => Err(EmitError::Timeout),
-            [] => Err(EmitError::Gone),
+        match asked.into_iter().next() {
+            Some(asked) => Acked::from(asked).result.map_err(EmitError::from),
+            None => Err(EmitError::Gone),
         }
     }
 

@@ -178,7 +178,7 @@ pub(crate) enum Reply {
     Done,
     Transport(Transport),
     Sockets(Vec<Remote>),
-    Acks(Answers),
+    Acks(Vec<Asked>),
     #[serde(skip)]
     Flag(bool),
     /// A user session or a socket's data, as JSON.
@@ -199,14 +199,22 @@ pub(crate) struct Remote {
     pub(crate) handshake: StoredHandshake,
 }
 
-/// The acknowledgements of an event.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Answers {
-    pub(crate) answers: Vec<Args<'static>>,
-    /// The number of sockets that did not answer in time.
-    pub(crate) late: usize,
-    /// The number of sockets that were disconnected before they answered.
-    pub(crate) gone: usize,
+/// A socket that was asked for an acknowledgement.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// The socket's id.
+    pub(crate) id: String,
+    pub(crate) answer: Answer,
+}
+
+/// The answer of a socket that was asked for an acknowledgement.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    Args(Args<'static>),
+    /// There was none in time.
+    Late,
+    /// There was none before it was disconnected.
+    Gone,
 }
 
 /// A request that was given to a port.
@@ -295,7 +303,7 @@ impl core::error::Error for PortError {
 pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
     Ok(match request {
         Request::Operate(Target::Sockets(_), operation) => match operation {
-            Operation::EmitWithAck { .. } => Reply::Acks(Answers::default()),
+            Operation::EmitWithAck { .. } => Reply::Acks(Vec::new()),
             Operation::Fetch => Reply::Sockets(Vec::new()),
             Operation::Emit { .. }
             | Operation::Join(_)
@@ -317,7 +325,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
 
 /// The layout of the bytes below. Another number is another layout: while a new
 /// version is rolled out, objects of both may meet.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Encodes a request for another object.
 pub(crate) fn encode_request(request: &Request<'_>) -> Result<Vec<u8>, PortError> {
@@ -408,6 +416,6 @@ mod tests {
         bytes[0] += 1;
         assert!(matches!(decode_reply(&bytes), Err(PortError::Answer)));
         assert!(matches!(decode_reply(&[]), Err(PortError::Answer)));
-        assert!(decode_request(b"\x01\xff\xff").is_none());
+        assert!(decode_request(b"\x02\xff\xff").is_none());
     }
 }

@@ -52,6 +52,9 @@
 //   cast (operators, event, …args)
 //                                emits to many → "ok"; where operators.ack is set
 //                                → "ok" or "timeout", [first value of each answer, sorted]
+//   count (operators, event, …args)
+//                                emits to many, who answer a number → [[id, it or what is
+//                                wrong], …], sorted (ours only)
 //   direct (id, event, …args)    emits to one socket by its id → "ok"
 //   fetch (operators)            → [[id, rooms as above, data], …], sorted
 //   make-join (operators, room), make-leave (operators, room)

@@ -107,7 +107,7 @@ async fn operate(
             let limit = query(url, "timeout").parse().unwrap_or(1_000);
             let target = target.timeout(Duration::from_millis(limit));
             let acks = target.emit_with_ack::<(Value,)>(&event, args).await?;
-            let answers = acks.answers.into_iter().map(|(value,)| value);
+            let answers = acks.into_values().into_iter().map(|(value,)| value);
             Some(answers.collect::<Vec<_>>().into())
         }
         _ => None,

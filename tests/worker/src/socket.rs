@@ -5,9 +5,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use dormouse::{
-    Ack, Args, Auth, Binary, Broadcast, DataError, EmitError, EventName, Expired, HandlerError,
-    Handshake, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason, Recovered, Recovery,
-    Refusal, RemoteSocket, Server, Socket, sleep,
+    Ack, Acked, Args, Auth, Binary, Broadcast, DataError, EmitError, EventName, Expired,
+    HandlerError, Handshake, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason,
+    Recovered, Recovery, Refusal, RemoteSocket, Server, Socket, sleep,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -162,7 +162,11 @@ async fn greet(
         "ask all" => {
             let me = socket.io().to(socket.id());
             let acks = me.emit_with_ack::<(Value,)>("question", 1).await?;
-            let answers: Vec<Value> = acks.answers.into_iter().map(|(value,)| value).collect();
+            let answers: Vec<Value> = acks
+                .into_values()
+                .into_iter()
+                .map(|(value,)| value)
+                .collect();
             socket.emit("answered", (answers,)).await?;
         }
         "ask and refuse" => {
@@ -478,6 +482,14 @@ impl Operators {
 fn many(namespace: Namespace) -> Namespace {
     namespace
         .on("cast", cast)
+        .on("count", async |socket: Socket, args: Args| {
+            let (operators, event): (Operators, String) = args.parse()?;
+            let target = operators.broadcast(&socket);
+            let acks = target.emit_with_ack::<(i64,)>(&event, args.skip(2)).await?;
+            let mut all: Vec<Value> = acks.into_iter().map(tell_acked).collect();
+            all.sort_by_key(Value::to_string);
+            Ok::<_, HandlerError>((all,))
+        })
         .on("direct", async |socket: Socket, args: Args| {
             let (id, event): (String, String) = args.parse()?;
             socket.io().to(id).emit(&event, args.skip(2)).await?;
@@ -545,11 +557,19 @@ async fn cast(socket: Socket, ack: Ack, args: Args) -> Result<(), HandlerError> 
         return Ok(());
     }
     let acks = target.emit_with_ack::<(Value,)>(&event, values).await?;
-    let mut answers: Vec<Value> = acks.answers.into_iter().map(|(value,)| value).collect();
+    let outcome = if acks.late() > 0 { "timeout" } else { "ok" };
+    let answers = acks.into_values().into_iter();
+    let mut answers: Vec<Value> = answers.map(|(value,)| value).collect();
     answers.sort_by_key(Value::to_string);
-    let outcome = if acks.late > 0 { "timeout" } else { "ok" };
     ack.send((outcome, answers)).await?;
     Ok(())
+}
+
+fn tell_acked(Acked { id, result, .. }: Acked<(i64,)>) -> Value {
+    match result {
+        Ok((number,)) => json!([id, number]),
+        Err(error) => json!([id, error.to_string()]),
+    }
 }
 
 /// What is told of sockets that were fetched.

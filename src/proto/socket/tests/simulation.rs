@@ -375,7 +375,7 @@ impl Object {
             let waiting = self.acks.take(id);
             let answers = waiting.answers.len();
             let missing: BTreeSet<_> = waiting.missing().iter().copied().collect();
-            let gone = waiting.gone;
+            let gone = waiting.gone.len();
             assert_eq!(
                 Asked {
                     missing,

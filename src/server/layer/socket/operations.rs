@@ -13,7 +13,8 @@ use super::sending::EncodedEvent;
 use super::{joining, recovering};
 use crate::parts::{self, Packet};
 use crate::port::{
-    Answers, Called, Look, Operation, PortError, Remote, Reply, Request, Selection, Spot, Target,
+    Address, Answer, Asked, Called, Look, Operation, PortError, Remote, Reply, Request, Selection,
+    Spot, Target,
 };
 
 /// Carries out a request.
@@ -170,6 +171,7 @@ fn ask(
     timeout: u64,
 ) -> Called {
     let expected = Expected::from(&cx.acks, &sockets);
+    let addresses = Addresses::of(cx, &sockets);
     let event = EncodedEvent::new(cx, &namespace, args).ack(expected.id);
     let event = event.count(sockets.len());
     for spot in sockets {
@@ -177,12 +179,38 @@ fn ask(
     }
     Called::Later(Box::pin(async move {
         let waiting = expected.wait(Duration::from_millis(timeout)).await;
-        Ok(Reply::Acks(Answers {
-            late: waiting.missing().len(),
-            answers: waiting.answers.into_iter().map(|(_, args)| args).collect(),
-            gone: waiting.gone,
-        }))
+        let late: Vec<Spot> = waiting.missing().to_vec();
+        let late = late.into_iter().map(|spot| (spot, Answer::Late));
+        let gone = waiting.gone.into_iter().map(|spot| (spot, Answer::Gone));
+        let answers = waiting.answers.into_iter();
+        let answers = answers.map(|(spot, args)| (spot, Answer::Args(args)));
+        let all = answers.chain(late).chain(gone).map(|(spot, answer)| Asked {
+            id: addresses.id(spot),
+            answer,
+        });
+        Ok(Reply::Acks(all.collect()))
     }))
+}
+
+/// The addresses of sockets that may be gone when they are asked for, in order.
+struct Addresses(Vec<Rc<Address>>);
+
+impl Addresses {
+    fn of(cx: &Context, sockets: &[Spot]) -> Self {
+        let address = |spot: &Spot| {
+            let address = |client: &mut ClientEntry| client.address(spot.session, spot.join);
+            cx.clients.with(spot.session, address).flatten()
+        };
+        let mut addresses: Vec<_> = sockets.iter().filter_map(address).collect();
+        addresses.sort_unstable_by_key(|address| address.spot);
+        Self(addresses)
+    }
+
+    fn id(&self, spot: Spot) -> String {
+        let place = self.0.binary_search_by_key(&spot, |address| address.spot);
+        let address = place.ok().and_then(|place| self.0.get(place));
+        address.map_or_else(String::new, |address| (*address.id).to_owned())
+    }
 }
 
 fn remote(cx: &Context, spot: Spot) -> Option<Remote> {

@@ -10,7 +10,7 @@ use super::*;
 use crate::in_browser::platform::ID;
 use crate::in_browser::{js, js_async};
 use crate::placement::Placement;
-use crate::port::{Answers, Look, Operation, Selection, Spot};
+use crate::port::{Look, Operation, Selection, Spot};
 
 /// The objects of a Worker, which all give the same answer. Ids that begin with a `0`
 /// are those that the platform has given out.
@@ -150,7 +150,7 @@ async fn where_nobody_can_be_nobody_is_asked() {
     let target = || in_rooms(&[&unknown_sid().to_string()]);
     for (operation, expect) in [
         (emit(), Reply::Done),
-        (emit_with_ack(), Reply::Acks(Answers::default())),
+        (emit_with_ack(), Reply::Acks(Vec::new())),
         (Operation::Fetch, Reply::Sockets(Vec::new())),
         (Operation::Join(Vec::new()), Reply::Done),
         (Operation::Leave(Vec::new()), Reply::Done),

@@ -19,7 +19,7 @@ fn args(json: &'static str) -> Args<'static> {
 /// How many answers there are, how many are late, and how many have gone.
 fn counts(waiting: &Waiting<Spot>) -> (usize, usize, usize) {
     let late = waiting.missing().len();
-    (waiting.answers.len(), late, waiting.gone)
+    (waiting.answers.len(), late, waiting.gone.len())
 }
 
 #[wasm_bindgen_test]
