@@ -83,7 +83,8 @@ impl From<Answer> for Reply {
         match answer {
             Answer::Payload(content_type, body) => Self::new(200, content_type.as_str(), body),
             Answer::Received => Self::new(200, "text/html", "ok"),
-            Answer::TooLarge => Self::new(413, JSON, r#"{"message":"Payload too large"}"#),
+            // npm's server says nothing either.
+            Answer::TooLarge => Self::new(413, "text/html", ""),
             Answer::Refused(refusal) => Self::refusal(refusal, None),
         }
     }

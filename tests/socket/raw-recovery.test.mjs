@@ -109,6 +109,14 @@ const recovering = ({ open, member }) => {
     assert.equal(logs.find({ event: 'connected', socket: goes.id, recovered: true }).length, 1);
   });
 
+  // A client that has received nothing has no offset to name.
+  test('who was sent nothing before comes back without an offset', differs('starts over'), async () => {
+    const goes = await member({ namespace: '/chat' });
+    await lose(server, goes);
+    const back = await comeBack(open, '/chat', { pid: goes.pid });
+    assert.deepEqual([back.sid, back.pid, back.missed], [goes.id, goes.pid, []]);
+  });
+
   test('the application learns of it, and its events come behind the answer', async () => {
     const root = await member();
     const holds = { pid: root.pid, offset: root.greeting.at(-1) };

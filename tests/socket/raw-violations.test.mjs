@@ -26,8 +26,9 @@ const violations = {
   'an event for a namespace that is not there': [STATE, '2/random,["message"]'],
   'an acknowledgement for a namespace that was not joined': [STATE, '3/custom,0[]'],
   'a DISCONNECT of a namespace that was not joined': [STATE, '1/custom,'],
-  'a CONNECT_ERROR': [PARSE, '4{"message":"no"}'],
-  'a CONNECT_ERROR for a namespace that was not joined': [PARSE, '4/custom,{"message":"no"}'],
+  'a CONNECT_ERROR': [STATE, '4{"message":"no"}'],
+  'a CONNECT_ERROR for a namespace that was not joined': [STATE, '4/custom,{"message":"no"}'],
+  'a CONNECT_ERROR without a payload': [STATE, '4'],
 
   'JSON that ends too early': [PARSE, '2["message",{"a":1}'],
   'JSON that goes on': [PARSE, '2["message"]]'],

@@ -230,6 +230,7 @@ impl Model {
     fn violate(&mut self, violation: Violation) {
         self.told.push_back(Told::Violation(violation));
         self.shut(match violation {
+            Violation::Parse(ParseError::NotForServers) => Reason::ForcedServerClose,
             Violation::Parse(_) => engine::Reason::ParseError.into(),
             Violation::NotJoined | Violation::JoinedTwice => Reason::ForcedServerClose,
         });

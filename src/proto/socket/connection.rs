@@ -239,6 +239,8 @@ impl Violation {
     /// Returns why the client's sockets are disconnected.
     pub const fn reason(self) -> Reason {
         match self {
+            // npm's server reads it, and finds that it is out of turn.
+            Self::Parse(ParseError::NotForServers) => Reason::ForcedServerClose,
             Self::Parse(_) => Reason::Session(engine::Reason::ParseError),
             Self::NotJoined | Self::JoinedTwice => Reason::ForcedServerClose,
         }

@@ -427,6 +427,8 @@ fn reasons_are_those_that_users_know() {
     let parse = Violation::Parse(ParseError::Json).reason();
     assert_eq!(parse.as_str(), "parse error");
     assert!(!parse.is_recoverable());
+    let error = Violation::Parse(ParseError::NotForServers).reason();
+    assert_eq!(error.as_str(), "forced server close");
     assert!(Violation::JoinedTwice.reason().is_recoverable());
     assert!(!Reason::ClientNamespaceDisconnect.is_recoverable());
     assert!(!Reason::ServerNamespaceDisconnect.is_recoverable());
