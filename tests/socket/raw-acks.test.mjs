@@ -33,6 +33,12 @@ const askedByClient = ({ member }) => {
     await client.expect('31[[1,2]]', '32[null]');
   });
 
+  test('a null that the handler returns is a value', async () => {
+    const { client } = await member();
+    await client.send('21["slow",0,null]');
+    await client.expect('31[null]');
+  });
+
   test('numbers from 0 to many digits', async () => {
     const { client } = await member();
     for (const id of [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 999_999_999_999_999]) {

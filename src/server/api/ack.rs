@@ -10,9 +10,10 @@ use super::{Arguments, EmitError, Socket};
 /// The acknowledgement of an event, for a handler that sends it itself: before it
 /// returns, or later.
 ///
-/// The return value of such a handler is not sent. Its error is, unless the
-/// acknowledgement has been sent already: an event is acknowledged once. If the
-/// client does not wait for an acknowledgement, nothing is sent.
+/// The return value of such a handler is not sent. If it drops the `Ack`, the event
+/// is never acknowledged. Its error is sent, unless the acknowledgement has been sent
+/// already: an event is acknowledged once. If the client does not wait for an
+/// acknowledgement, nothing is sent.
 ///
 /// ```
 /// use dormouse::{Ack, Server, Socket};

@@ -216,7 +216,10 @@ impl WebSockets {
     /// its client has sent on another one has to be handled first.
     ///
     /// It is kept awake for that long. A hibernating WebSocket that has not brought
-    /// anything would be released only when the object sleeps.
+    /// anything before the client's close frame would be released only when the object
+    /// sleeps: kj's pipe between the connection and the object
+    /// (`WebSocketPipeImpl::BlockedReceive::tryPumpFrom`) goes on reading behind the
+    /// first frame it was waiting for, even if that was the close.
     pub(crate) fn reject(&self, socket: WebSocket) {
         self.keep_awake(&socket, REJECTED);
         let awake = self.awake.clone();
