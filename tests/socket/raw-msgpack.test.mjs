@@ -186,6 +186,43 @@ const rules = ({ revision, asleep, open }) => {
     }
   });
 
+  const ignored = {
+    'an ACK without a number': pack({ type: ACK, nsp: '/chat', data: ['x'] }),
+    'an ACK with a number below zero': pack({ type: ACK, nsp: '/chat', id: -1, data: ['x'] }),
+    'an ACK with a number past 2^53': pack({ type: ACK, nsp: '/chat', id: 2 ** 60, data: ['x'] }),
+  };
+  const nameless = {
+    'an EVENT without a name': pack({ type: EVENT, nsp: '/chat', data: [] }),
+    'an EVENT whose name is null': pack({ type: EVENT, nsp: '/chat', data: [null] }),
+    'an EVENT whose name is a list': pack({ type: EVENT, nsp: '/chat', data: [[]] }),
+    'a reserved name': pack({ type: EVENT, nsp: '/chat', data: ['disconnect'] }),
+  };
+  const checkIgnored = (message) => async () => {
+    const player = await join();
+    await player.client.send(message);
+    assert.deepEqual(await player.ask('message-with-ack', 1), [1]);
+  };
+  for (const [name, message] of Object.entries(ignored)) test(`${name}: nothing`, checkIgnored(message));
+  for (const [name, message] of Object.entries(nameless)) {
+    test(`${name}: nothing`, differs('has handlers for any name here'), checkIgnored(message));
+  }
+
+  if (revision === 3) {
+    test('a query behind the namespace: it is left all the same, and no other', async () => {
+      const player = await join();
+      const custom = new Player(player.client, '/custom?token=1');
+      await custom.send({ type: CONNECT });
+      custom.namespace = '/custom';
+      await custom.expect({ type: CONNECT });
+      await custom.next();
+      await player.client.send(pack({ type: DISCONNECT, nsp: '/custom?token=1' }));
+      assert.deepEqual(await player.ask('message-with-ack', 1), [1]);
+      const id = `/custom#${player.client.sid}`;
+      const line = await server.logs.waitFor({ event: 'disconnected', socket: id });
+      assert.equal(line.reason, 'client namespace disconnect');
+    });
+  }
+
   const nested = (depth) => Buffer.concat([Buffer.alloc(depth, 0x91), Buffer.of(0xc0)]);
   const event = pack({ type: EVENT, nsp: '/chat', data: ['message', 'text'] });
   const violations = {
@@ -215,9 +252,6 @@ const rules = ({ revision, asleep, open }) => {
     'a DISCONNECT with data': pack({ type: DISCONNECT, nsp: '/chat', data: [] }),
   };
   const ours = {
-    'an EVENT without a name': pack({ type: EVENT, nsp: '/chat', data: [] }),
-    'an EVENT whose name is null': pack({ type: EVENT, nsp: '/chat', data: [null] }),
-    'a reserved name': pack({ type: EVENT, nsp: '/chat', data: ['disconnect'] }),
     'lists a hundred thousand deep': nested(100_000),
   };
   const check = (message) => async () => {

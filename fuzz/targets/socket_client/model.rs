@@ -217,8 +217,8 @@ impl Model {
         self.last_part = now;
         let heard = match (packet, &data) {
             (Ok(Some(packet)), _) => self.packet(packet.into_owned()),
-            (Ok(None), Data::Text(text)) => self.announced(text),
-            (Ok(None), Data::Binary(_)) => Ok(None),
+            (Ok(None), Data::Text(text)) if self.decoder.is_pending() => self.announced(text),
+            (Ok(None), _) => Ok(None),
             (Err(error), _) => Err(Violation::Parse(error)),
         };
         heard.unwrap_or_else(|violation| {

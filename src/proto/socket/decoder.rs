@@ -84,7 +84,9 @@ impl Decoder {
         })
     }
 
-    /// Takes in a message. Returns `None` if attachments are still to come.
+    /// Takes in a message. Returns `None` if attachments are still to come, or if there
+    /// is nothing to hear: an event without a name or an acknowledgement without a
+    /// number, which end nothing but themselves.
     ///
     /// # Errors
     ///
@@ -130,11 +132,10 @@ impl Decoder {
     ) -> Result<Option<ClientPacket<'a>>, ParseError> {
         let head = read_head(text, limits.attachments)?;
         let expected = head.attachments;
-        let packet = head.into_packet(protocol);
+        let packet = head.into_packet(protocol)?;
         if expected == 0 {
-            return packet.map(Some);
+            return Ok(packet);
         }
-        packet?;
         self.pending = Some(Pending {
             text: String::from(text),
             // The number is within the limit, but nothing has come yet.
@@ -162,8 +163,10 @@ impl Decoder {
             return Ok(None);
         }
         let packet = decode_complete(protocol, pending.text, pending.attachments)?;
-        check_placeholders(&packet)?;
-        Ok(Some(packet))
+        if let Some(packet) = &packet {
+            check_placeholders(packet)?;
+        }
+        Ok(packet)
     }
 }
 

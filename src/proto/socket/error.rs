@@ -7,13 +7,13 @@ pub enum ParseError {
     UnknownType,
     /// A packet that only a server may send.
     NotForServers,
-    /// The number of attachments is missing, too long, or not followed by `-`.
+    /// The number of attachments is missing, zero, too long, or not followed by `-`.
     AttachmentCount,
     /// More attachments than a packet may have.
     TooManyAttachments,
     /// The packet and its attachments have more bytes than a packet may have.
     TooLarge,
-    /// The number of an acknowledgement is missing or too long.
+    /// The number of an acknowledgement is not an integer (msgpack).
     AckId,
     /// The payload is not JSON.
     Json,

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use self::reader::Reader;
 use self::writer::Writer;
 use super::decoder::{Decoder, Limits};
-use super::packet::{Encoded, decode_ack, decode_connect, decode_event};
+use super::packet::{Encoded, decode_ack, decode_connect, decode_event, parse_id, split_query};
 use super::{ClientPacket, ParseError, Protocol, ServerPacket};
 use crate::engine::{Data, Prepared};
 
@@ -29,7 +29,7 @@ pub(super) fn decode_message<'a>(
     data: Data<'a>,
 ) -> Read<Option<ClientPacket<'a>>> {
     match data {
-        Data::Binary(bytes) => decode(protocol, &bytes, limits).map(Some),
+        Data::Binary(bytes) => decode(protocol, &bytes, limits),
         Data::Text(_) => Err(ParseError::MsgPack),
     }
 }
@@ -50,13 +50,13 @@ pub(super) fn is_connect(protocol: Protocol, limits: Limits, data: &Data<'_>) ->
         [0x80..=0x8f, 0xa4, b't', b'y', b'p', b'e', 1..=0x7f, ..] => false,
         _ => matches!(
             decode(protocol, bytes, limits),
-            Ok(ClientPacket::Connect { .. })
+            Ok(Some(ClientPacket::Connect { .. }))
         ),
     }
 }
 
-/// Reads a packet.
-fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket<'static>> {
+/// Reads a packet. Returns `None` if there is nothing to hear: see [`Decoder::decode`].
+fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<Option<ClientPacket<'static>>> {
     let mut reader = Reader::new(bytes, limits);
     let fields = reader.map_length()?;
     let (mut kind, mut namespace, mut id, mut data) = (None, None, None, None);
@@ -75,10 +75,12 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
         return Err(ParseError::MsgPack);
     }
     let namespace: &str = namespace.ok_or(ParseError::Payload)?;
+    let (namespace, query) = split_query(protocol, namespace);
     let namespace = Cow::Owned(namespace.to_string());
-    let id = id
-        .map(|id| id.parse::<u64>().map_err(|_| ParseError::AckId))
-        .transpose()?;
+    let id = match id {
+        Some(id) if !is_integer(&id) => return Err(ParseError::AckId),
+        id => id.as_deref().and_then(parse_id),
+    };
     let attachments = reader.attachments;
     if reader.has_lookalike && !attachments.is_empty() {
         // The two could not be told apart.
@@ -87,15 +89,18 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
     let mut packet = match kind.as_deref() {
         Some("0") => {
             let data = data.filter(|data| data != "null");
-            decode_connect(namespace, None, data.as_deref())?.into_owned()
+            let query = query.map(|query| Cow::Owned(query.to_string()));
+            Some(decode_connect(namespace, query, data.as_deref())?.into_owned())
         }
         Some("1") if data.as_ref().is_none_or(|data| data == "null") => {
-            ClientPacket::Disconnect { namespace }
+            Some(ClientPacket::Disconnect { namespace })
         }
         Some("1") => return Err(ParseError::Payload),
         Some("2") => {
-            let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
-            decode_event(namespace, id, json)?
+            let list = data.filter(|data| data.starts_with('['));
+            let json = Cow::Owned(list.ok_or(ParseError::Payload)?);
+            // Other servers do not look at the name.
+            decode_event(namespace, id, json).ok()
         }
         Some("3") => {
             let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
@@ -104,19 +109,16 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<ClientPacket
         Some("4") => return Err(ParseError::NotForServers),
         Some(_) | None => return Err(ParseError::UnknownType),
     };
-    if let (
-        Protocol::V4,
-        ClientPacket::Connect {
-            namespace, query, ..
-        },
-    ) = (protocol, &mut packet)
-        && let Some((name, rest)) = namespace.clone().split_once('?')
-    {
-        *query = Some(Cow::Owned(rest.to_string()));
-        *namespace = Cow::Owned(name.to_string());
+    if let Some(packet) = &mut packet {
+        packet.set_attachments(attachments);
     }
-    packet.set_attachments(attachments);
     Ok(packet)
+}
+
+/// Returns whether a value is an integer, as it was written for JSON.
+fn is_integer(json: &str) -> bool {
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Writes a packet.

@@ -41,12 +41,14 @@ pub const RESERVED_NAMES: [&str; 6] = [
     "removeListener",
 ];
 
-/// The maximum number of digits of an acknowledgement's number: JavaScript counts no
-/// further than 2^53.
-const MAX_ID_DIGITS: usize = 15;
+/// The largest number of an acknowledgement, 2^53: JavaScript counts no further.
+const MAX_ID: u64 = 1 << 53;
 
 /// The maximum number of digits of a number of attachments.
 const MAX_COUNT_DIGITS: usize = 6;
+
+/// The payload of an acknowledgement that has none.
+const NO_VALUES: &str = "[]";
 
 /// A packet that a client sends.
 ///
@@ -169,7 +171,7 @@ pub(super) fn read_head(text: &str, max_attachments: usize) -> Result<Head<'_>, 
         _ => return Err(ParseError::UnknownType),
     };
     let (namespace, rest) = read_namespace(rest);
-    let (id, json) = read_id(rest)?;
+    let (id, json) = read_id(rest);
     Ok(Head {
         kind,
         attachments,
@@ -180,8 +182,12 @@ pub(super) fn read_head(text: &str, max_attachments: usize) -> Result<Head<'_>, 
 }
 
 impl<'a> Head<'a> {
-    /// Validates the JSON, and returns the packet.
-    pub(super) fn into_packet(self, protocol: Protocol) -> Result<ClientPacket<'a>, ParseError> {
+    /// Validates the JSON, and returns the packet. Returns `None` if there is nothing
+    /// to hear: see [`Decoder::decode`](super::Decoder::decode).
+    pub(super) fn into_packet(
+        self,
+        protocol: Protocol,
+    ) -> Result<Option<ClientPacket<'a>>, ParseError> {
         let Self {
             kind,
             namespace,
@@ -189,24 +195,16 @@ impl<'a> Head<'a> {
             json,
             ..
         } = self;
-        if kind == '1' {
-            return match json {
-                "" => Ok(ClientPacket::Disconnect {
-                    namespace: Cow::Borrowed(namespace),
-                }),
-                _ => Err(ParseError::Payload),
-            };
-        }
         let (namespace, query) = split_query(protocol, namespace);
         let namespace = Cow::Borrowed(namespace);
-        match kind {
-            '0' => decode_connect(
-                namespace,
-                query.map(Cow::Borrowed),
-                Some(json).filter(|it| !it.is_empty()),
-            ),
-            '2' | '5' => decode_event(namespace, id, Cow::Borrowed(json)),
-            _ => decode_ack(namespace, id, Cow::Borrowed(json)),
+        let payload = Some(json).filter(|json| !json.is_empty());
+        match (kind, payload) {
+            ('0', _) => decode_connect(namespace, query.map(Cow::Borrowed), payload).map(Some),
+            ('1', None) => Ok(Some(ClientPacket::Disconnect { namespace })),
+            ('1', Some(_)) => Err(ParseError::Payload),
+            ('2' | '5', None) => Ok(None),
+            ('2' | '5', Some(json)) => decode_event(namespace, id, Cow::Borrowed(json)).map(Some),
+            (_, json) => decode_ack(namespace, id, Cow::Borrowed(json.unwrap_or(NO_VALUES))),
         }
     }
 }
@@ -218,37 +216,45 @@ pub(super) fn namespace_of(protocol: Protocol, text: &str) -> Option<&str> {
 }
 
 /// Decodes a packet whose attachments have all come. Its text has been
-/// [validated](Head::into_packet) before them.
+/// [validated](Head::into_packet) before them. Returns `None` if there is nothing to
+/// hear.
 pub(super) fn decode_complete(
     protocol: Protocol,
     mut text: String,
     attachments: Vec<Vec<u8>>,
-) -> Result<ClientPacket<'static>, ParseError> {
+) -> Result<Option<ClientPacket<'static>>, ParseError> {
     let head = read_head(&text, attachments.len())?;
     let (namespace, _) = split_query(protocol, head.namespace);
     let (kind, id, namespace) = (head.kind, head.id, own_namespace(namespace.into()));
-    let name = match kind {
-        '5' => {
-            let name = first_scalar(head.json).ok_or(ParseError::Payload)?;
+    let name = match (kind, head.json) {
+        ('5', "") => return Ok(None),
+        ('5', json) => {
+            let name = first_scalar(json).ok_or(ParseError::Payload)?;
             Some(name_of(name)?.into_owned())
         }
         _ => None,
     };
-    text.drain(..text.len() - head.json.len());
-    let args = Args::new(text, attachments);
-    match name {
-        Some(name) => Ok(ClientPacket::Event {
+    let json = match head.json {
+        "" => Cow::Borrowed(NO_VALUES),
+        json => {
+            text.drain(..text.len() - json.len());
+            Cow::Owned(text)
+        }
+    };
+    let args = Args::new(json, attachments);
+    Ok(match name {
+        Some(name) => Some(ClientPacket::Event {
             namespace,
             ack: id,
             name: Cow::Owned(name),
             args,
         }),
-        None => Ok(ClientPacket::Ack {
+        None => id.map(|id| ClientPacket::Ack {
             namespace,
-            id: id.ok_or(ParseError::AckId)?,
+            id,
             args,
         }),
-    }
+    })
 }
 
 fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
@@ -270,11 +276,11 @@ fn read_count(text: &str, max: usize) -> Result<(usize, &str), ParseError> {
     if digits.is_empty() || digits.len() > MAX_COUNT_DIGITS || !is_number {
         return Err(ParseError::AttachmentCount);
     }
-    let count = digits.parse().map_err(|_| ParseError::AttachmentCount)?;
-    if count > max {
-        return Err(ParseError::TooManyAttachments);
+    match digits.parse().map_err(|_| ParseError::AttachmentCount)? {
+        0 => Err(ParseError::AttachmentCount),
+        count if count > max => Err(ParseError::TooManyAttachments),
+        count => Ok((count, rest)),
     }
-    Ok((count, rest))
 }
 
 /// Splits off the namespace. Its comma may be missing if nothing follows.
@@ -286,26 +292,26 @@ fn read_namespace(text: &str) -> (&str, &str) {
 }
 
 /// Splits off the query of a namespace in protocol 4: `/admin?token=1`.
-fn split_query(protocol: Protocol, namespace: &str) -> (&str, Option<&str>) {
+pub(super) fn split_query(protocol: Protocol, namespace: &str) -> (&str, Option<&str>) {
     match (protocol, namespace.split_once('?')) {
         (Protocol::V4, Some((name, query))) => (name, Some(query)),
         (Protocol::V4, None) | (Protocol::V5, _) => (namespace, None),
     }
 }
 
-fn read_id(text: &str) -> Result<(Option<u64>, &str), ParseError> {
+/// Splits off the number of an acknowledgement. One that nobody could have sent, or
+/// that cannot be answered, is none.
+fn read_id(text: &str) -> (Option<u64>, &str) {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
-    let (digits, rest) = text.split_at_checked(end).ok_or(ParseError::AckId)?;
-    if digits.is_empty() {
-        return Ok((None, rest));
-    }
-    if digits.len() > MAX_ID_DIGITS {
-        return Err(ParseError::AckId);
-    }
-    let id = digits.parse().map_err(|_| ParseError::AckId)?;
-    Ok((Some(id), rest))
+    let (digits, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    (parse_id(digits), rest)
+}
+
+/// Parses the number of an acknowledgement, which is an integer.
+pub(super) fn parse_id(digits: &str) -> Option<u64> {
+    digits.parse().ok().filter(|id| *id <= MAX_ID)
 }
 
 pub(super) fn decode_connect<'a>(
@@ -347,14 +353,13 @@ pub(super) fn decode_ack<'a>(
     namespace: Cow<'a, str>,
     id: Option<u64>,
     json: Cow<'a, str>,
-) -> Result<ClientPacket<'a>, ParseError> {
+) -> Result<Option<ClientPacket<'a>>, ParseError> {
     expect_start(&json, b'[')?;
-    let id = id.ok_or(ParseError::AckId)?;
-    Ok(ClientPacket::Ack {
+    Ok(id.map(|id| ClientPacket::Ack {
         namespace,
         id,
         args: Args::new(json, Vec::new()),
-    })
+    }))
 }
 
 /// Validates a JSON text, which has to begin with `start`.

@@ -22,6 +22,13 @@ fn check_error(text: &str, expect: ParseError) {
     }
 }
 
+/// There is nothing to hear, and nothing to end the session for.
+fn check_nothing(text: &str) {
+    for protocol in [Protocol::V4, Protocol::V5] {
+        assert_eq!(decode(protocol, text), Ok(None), "{text}");
+    }
+}
+
 fn event<'a>(
     namespace: &'a str,
     ack: Option<u64>,
@@ -83,6 +90,17 @@ fn the_query_of_a_namespace_is_protocol_4() {
     assert_eq!(packet, Ok(Some(expect)));
     let packet = decode(Protocol::V5, "0/admin?token=1,");
     assert_eq!(packet, Ok(Some(connect("/admin?token=1", None))));
+    for (text, namespace) in [
+        ("1/admin?token=1,", "/admin"),
+        ("1/admin?token=1", "/admin"),
+        ("2/admin?token=1,[\"a\"]", "/admin"),
+        ("3/admin?token=1,1[]", "/admin"),
+    ] {
+        let packet = decode(Protocol::V4, text).unwrap().unwrap();
+        assert_eq!(packet.namespace(), namespace, "{text}");
+        let packet = decode(Protocol::V5, text).unwrap().unwrap();
+        assert_eq!(packet.namespace(), "/admin?token=1", "{text}");
+    }
 }
 
 #[test]
@@ -116,19 +134,21 @@ fn events_and_acknowledgements() {
         check_error(wrong, ParseError::Payload);
     }
     for wrong in [
-        "2",
         "2[",
         "2[\"a\"",
         "2[\"a\",]",
         "2[\"a\"]]",
         "2x[\"a\"]",
-        "31",
         "31[",
         "2[\"\\x\"]",
     ] {
         check_error(wrong, ParseError::Json);
     }
-    check_error("3[]", ParseError::AckId);
+    check("37", ack("/", 7, "[]"));
+    for nothing in ["2", "2/n,7", "3", "3[]", "3/n,[\"a\"]"] {
+        check_nothing(nothing);
+    }
+    check_error("3{}", ParseError::Payload);
     for name in RESERVED_NAMES {
         check_error(&alloc::format!("2[\"{name}\"]"), ParseError::ReservedName);
     }
@@ -142,21 +162,72 @@ fn what_begins_with_no_type() {
 }
 
 #[test]
-fn numbers_have_so_many_digits() {
-    let digits = |count| "9".repeat(count);
-    check(
-        &alloc::format!("2{}[\"a\"]", digits(15)),
-        event("/", Some(999_999_999_999_999), "a", "[\"a\"]"),
-    );
-    check_error(&alloc::format!("2{}[\"a\"]", digits(16)), ParseError::AckId);
-    for wrong in ["5[\"a\"]", "5-[\"a\"]", "5x-[\"a\"]", "5", "5-1-[\"a\"]"] {
+fn numbers_of_acknowledgements() {
+    for (digits, id) in [
+        ("9007199254740991", Some((1 << 53) - 1)),
+        ("9007199254740992", Some(1 << 53)),
+        ("9007199254740993", None),
+        ("9999999999999999", None),
+        ("18446744073709551616", None),
+        ("9999999999999999999999", None),
+        ("00000000000000000000001", Some(1)),
+    ] {
+        let text = alloc::format!("2{digits}[\"a\"]");
+        check(&text, event("/", id, "a", "[\"a\"]"));
+        let text = alloc::format!("3{digits}[\"a\"]");
+        match id {
+            Some(id) => check(
+                &text,
+                ClientPacket::Ack {
+                    namespace: "/".into(),
+                    id,
+                    args: Args::new("[\"a\"]", vec![]),
+                },
+            ),
+            None => check_nothing(&text),
+        }
+    }
+}
+
+#[test]
+fn numbers_of_attachments() {
+    for wrong in [
+        "5[\"a\"]",
+        "5-[\"a\"]",
+        "5x-[\"a\"]",
+        "5",
+        "5-1-[\"a\"]",
+        "50-[\"a\"]",
+        "60-1[]",
+        "5000-[\"a\"]",
+        "59999999-[\"a\"]",
+    ] {
         check_error(wrong, ParseError::AttachmentCount);
     }
-    check_error(
-        &alloc::format!("5{}-[\"a\"]", digits(7)),
-        ParseError::AttachmentCount,
-    );
     check_error("54-[\"a\"]", ParseError::TooManyAttachments);
+}
+
+#[test]
+fn attachments_follow_what_is_not_heard() {
+    for text in ["51-", "51-/n,3", "61-[]", "61-99999999999999999999[1]"] {
+        let mut decoder = Decoder::default();
+        let mut decode = |data| decoder.decode(Protocol::V5, Parser::JSON, LIMITS, data);
+        assert_eq!(decode(Data::from(text)), Ok(None));
+        assert_eq!(decode(Data::from(vec![1])), Ok(None));
+        assert_eq!(
+            decode(Data::from(vec![1])),
+            Err(ParseError::UnexpectedBinary)
+        );
+    }
+    let mut decoder = Decoder::default();
+    let mut decode = |data| decoder.decode(Protocol::V5, Parser::JSON, LIMITS, data);
+    assert_eq!(decode(Data::from("61-7")), Ok(None));
+    let ack = ClientPacket::Ack {
+        namespace: "/".into(),
+        id: 7,
+        args: Args::new("[]", vec![vec![1]]),
+    };
+    assert_eq!(decode(Data::from(vec![1])), Ok(Some(ack)));
 }
 
 #[test]

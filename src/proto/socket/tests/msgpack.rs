@@ -1,5 +1,6 @@
 //! Packets in msgpack. The vectors are what the JavaScript library writes.
 
+use alloc::string::String;
 use alloc::vec;
 
 use super::*;
@@ -90,11 +91,9 @@ fn what_is_no_packet() {
     ] {
         assert_eq!(decode(bytes(hex)), Err(error), "{hex}");
     }
-    assert_eq!(decode(event("90")), Err(ParseError::Payload));
-    assert_eq!(
-        decode(event("91 a7636f6e6e656374")),
-        Err(ParseError::ReservedName)
-    );
+    // The data of an event is a list.
+    assert_eq!(decode(event("80")), Err(ParseError::Payload));
+    assert_eq!(decode(event("a161")), Err(ParseError::Payload));
     let text = Decoder::default().decode(
         Protocol::V5,
         Parser::MSGPACK,
@@ -102,6 +101,74 @@ fn what_is_no_packet() {
         Data::from("2[\"a\"]"),
     );
     assert_eq!(text, Err(ParseError::MsgPack));
+}
+
+#[test]
+fn what_is_not_heard() {
+    // Without a name, with `null` for a name, and with a reserved one.
+    for data in ["90", "91 c0", "91 a7636f6e6e656374"] {
+        assert_eq!(decode(event(data)), Ok(None), "{data}");
+    }
+    let packet = |kind: &str, id: &str| {
+        let id = bytes(id);
+        let fields = if id.is_empty() { "83" } else { "84 a26964 ID" };
+        let hex: String = id.iter().map(|byte| alloc::format!("{byte:02x}")).collect();
+        decode(bytes(&alloc::format!(
+            "{} a474797065 {kind} a464617461 91a161 a36e7370 a12f",
+            fields.replace("ID", &hex)
+        )))
+    };
+    for (id, number) in [
+        ("", None),
+        ("07", Some(7)),
+        ("cb401c000000000000", Some(7)),
+        ("cf0020000000000000", Some(1 << 53)),
+        ("cf0020000000000001", None),
+        ("cfffffffffffffffff", None),
+        ("ff", None),
+    ] {
+        let Ok(Some(ClientPacket::Event { ack, .. })) = packet("02", id) else {
+            panic!("{id}");
+        };
+        assert_eq!(ack, number, "{id}");
+        let answer = match packet("03", id).unwrap() {
+            Some(ClientPacket::Ack { id, .. }) => Some(id),
+            other => {
+                assert_eq!(other, None);
+                None
+            }
+        };
+        assert_eq!(answer, number, "{id}");
+    }
+    for id in ["a131", "cb3ff8000000000000", "c3", "90"] {
+        assert_eq!(packet("02", id), Err(ParseError::AckId), "{id}");
+        assert_eq!(packet("03", id), Err(ParseError::AckId), "{id}");
+    }
+}
+
+#[test]
+fn the_query_of_a_namespace_is_protocol_4() {
+    // `/n?t=1`
+    let nsp = "a36e7370 a62f6e3f743d31";
+    for kind in [
+        "00",
+        "01",
+        "02 a464617461 91a161",
+        "03 a26964 01 a464617461 90",
+    ] {
+        let fields = 2 + kind.matches("a4").count() + kind.matches("a26964").count();
+        let packet = bytes(&alloc::format!("8{fields} a474797065 {kind} {nsp}"));
+        for (protocol, namespace) in [(Protocol::V4, "/n"), (Protocol::V5, "/n?t=1")] {
+            let data = Data::from(packet.clone());
+            let packet = Decoder::default().decode(protocol, Parser::MSGPACK, LIMITS, data);
+            let packet = packet.unwrap().unwrap();
+            assert_eq!(packet.namespace(), namespace, "{kind}");
+            if let ClientPacket::Connect { query, .. } = packet {
+                let is_split = protocol == Protocol::V4;
+                assert_eq!(query.as_deref(), is_split.then_some("t=1"));
+            }
+        }
+    }
 }
 
 #[test]

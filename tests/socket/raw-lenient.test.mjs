@@ -1,0 +1,94 @@
+// What is wrong in one packet, and ends nothing but that packet, or its namespace: the
+// session and every other socket of it stay.
+
+import { after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { startServer } from '../harness/server.mjs';
+import { eachWay } from '../harness/socket/ways.mjs';
+import { differs } from '../harness/target.mjs';
+
+const server = await startServer();
+after(() => server.stop());
+
+const { logs } = server;
+const BYTES = Buffer.of(1, 2, 3);
+
+/** The session lives, and this socket in it. */
+async function assertHere(member) {
+  assert.deepEqual(await member.ask('who'), [member.id, member.namespace]);
+}
+
+/** What is sent by a client that is in `/` and `/chat`. */
+const ignored = {
+  'an ACK without a payload': ['30', '3/chat,0', '3/chat,999'],
+  'an ACK without a number': ['3["x"]', '3[]', '3/chat,["x"]'],
+  'an ACK with neither': ['3', '3/chat,', '3/chat'],
+  'an ACK with a number of 16 digits': ['39007199254740992["x"]', '3/chat,9999999999999999[]'],
+  'an ACK with a number of 22 digits': ['39999999999999999999999["x"]', '3/chat,1000000000000000000000[]'],
+  'an ACK with attachments and without a number': ['61-[{"_placeholder":true,"num":0}]', BYTES],
+};
+
+/** The reference server passes these on, with a name that is `undefined`. */
+const nameless = {
+  'an EVENT without a payload': ['2', '2/chat,', '2/chat,7', '2/chat'],
+  'an EVENT with attachments and without a payload': ['51-/chat,', BYTES],
+};
+
+const rules = ({ revision, asleep, member }) => {
+  const check = (messages) => async () => {
+    const root = await member();
+    const chat = await root.client.join('/chat');
+    for (const message of messages) await root.client.send(message);
+    await assertHere(root);
+    await assertHere(chat);
+  };
+  for (const [name, messages] of Object.entries(ignored)) test(`${name}: nothing`, check(messages));
+  for (const [name, messages] of Object.entries(nameless)) {
+    test(`${name}: nothing`, differs('has handlers for events without a name'), check(messages));
+  }
+
+  test('an event with a number up to 2^53 is answered under it', async () => {
+    const { client } = await member({ namespace: '/chat' });
+    const ids = [Number.MAX_SAFE_INTEGER, 2 ** 53, 1_000_000_000_000_000, 999_999_999_999_999];
+    for (const id of ids) {
+      await client.send(`2/chat,${id}["message-with-ack",1]`);
+      await client.expect(`3/chat,${id}[1]`);
+    }
+    await client.send('2/chat,00000000000000000000001["message-with-ack",1]');
+    await client.expect('3/chat,1[1]');
+  });
+
+  test('an event with a number past that is heard', async () => {
+    const { client } = await member({ namespace: '/chat' });
+    for (const id of ['9999999999999999999999', '18446744073709551616', '9'.repeat(500)]) {
+      await client.send(`2/chat,${id}["message",1]`);
+      await client.expect('2/chat,["message-back",1]');
+    }
+  });
+
+  test('an answer without a payload is an answer', async () => {
+    if (asleep) return; // A question keeps its object awake.
+    const chat = await member({ namespace: '/chat' });
+    await chat.emit('emit-with-ack', 1);
+    const id = await chat.asked('emit-with-ack', 1);
+    await chat.client.send(`3/chat,${id}`);
+    await chat.expect('emit-with-ack');
+  });
+
+  if (revision === 3) {
+    test('a query behind the namespace: it is left all the same, and no other', async () => {
+      const root = await member();
+      const chat = await root.client.join('/chat');
+      const custom = await root.client.join('/custom');
+      await root.client.send('2/chat?t=1,["message","é"]');
+      await chat.expect('message-back', 'é');
+      await root.client.send('1/chat?t=1,');
+      await logs.waitFor({ event: 'disconnected', socket: chat.id, reason: 'client namespace disconnect' });
+      await root.client.send('1/custom?t=1&u=2');
+      await logs.waitFor({ event: 'disconnected', socket: custom.id, reason: 'client namespace disconnect' });
+      await assertHere(root);
+    });
+  }
+};
+
+eachWay(server, rules, { revisions: [3, 4] });
