@@ -38,7 +38,38 @@ pub(super) fn is_odd(text: &str) -> bool {
     .any(|kind| error.contains(kind))
 }
 
+/// Below this, numbers are exact however they are written.
+pub(super) const EXACT: u64 = 1 << 53;
+
 impl Json {
+    /// Whether the values are the same, numbers as JavaScript has them.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Whole(_) | Self::Other(_), Self::Whole(_) | Self::Other(_)) => {
+                self.number() == other.number()
+            }
+            (Self::List(one), Self::List(other)) => {
+                let same = |(one, other): (&Self, &Self)| one.is_same(other);
+                one.len() == other.len() && one.iter().zip(other).all(same)
+            }
+            (Self::Map(one), Self::Map(other)) => {
+                let same = |((a, one), (b, other)): (&(String, Self), &(String, Self))| {
+                    a == b && one.is_same(other)
+                };
+                one.len() == other.len() && one.iter().zip(other).all(same)
+            }
+            (one, other) => one == other,
+        }
+    }
+
+    pub(super) fn number(&self) -> f64 {
+        match self {
+            Self::Whole(number) => *number as f64,
+            Self::Other(number) => *number,
+            Self::Null | Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::Map(_) => f64::NAN,
+        }
+    }
+
     /// The attachments that its placeholders name, as JavaScript would find them:
     /// of two equal keys the later one counts.
     pub(super) fn placeholders(&self) -> Vec<Option<usize>> {
@@ -106,7 +137,11 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Other(value))
+        let whole = value as u64;
+        Ok(match whole as f64 == value && whole < EXACT {
+            true => Json::Whole(whole),
+            false => Json::Other(value),
+        })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {

@@ -75,6 +75,65 @@ const rules = ({ revision, asleep, member }) => {
     await chat.expect('emit-with-ack');
   });
 
+  // `"🦔".slice(0, 1)` in JavaScript, and what is left.
+  const halves = ['\ud83e', 'a\ud83e', '\udd94b', '\udd94\ud83e', '🦔\ud83e🦔'];
+
+  test('half an emoji: read as U+FFFD, passed on as it came', async () => {
+    const chat = await member({ namespace: '/chat' });
+    for (const half of halves) {
+      // The reference server passes on what it has read, too.
+      const [answer] = await chat.ask('typed', half, 7);
+      assert.equal(answer.toWellFormed(), `${half.toWellFormed()}:7`);
+      await chat.emit('message', half, { [half]: [half] });
+      await chat.expect('message-back', half, { [half]: [half] });
+    }
+  });
+
+  test('half an emoji in the name of an event: a name like any other', async () => {
+    const chat = await member({ namespace: '/chat' });
+    for (const half of halves) {
+      await chat.emit(half, half);
+      const { data } = await chat.client.packet();
+      assert.deepEqual([data[0], data[1].toWellFormed(), data[2]], ['any', half.toWellFormed(), half]);
+    }
+    await assertHere(chat);
+  });
+
+  test('integers that are written as other numbers', async () => {
+    const { client } = await member({ namespace: '/chat' });
+    const numbers = { '7.0': 7, '7e0': 7, '-7.000': -7, '-0.0': 0, '-0': 0, '1e3': 1_000, '1.25E+2': 125, '70e-1': 7 };
+    for (const [written, meant] of Object.entries(numbers)) {
+      await client.send(`2/chat,1["typed","a",${written}]`);
+      await client.expect(`3/chat,1["a:${meant}"]`);
+    }
+  });
+
+  test('what is no integer is none', differs('has no types'), async () => {
+    const chat = await member({ namespace: '/chat' });
+    for (const number of [7.5, 1e300, 5e-324, 1e19]) {
+      const [{ error }] = await chat.ask('typed', 'a', number);
+      assert.match(error, /^argument 2: invalid/);
+    }
+    await chat.client.send('2/chat,["message",7.0,[-0.0,1e3]]');
+    await chat.client.expect('2/chat,["message-back",7.0,[-0.0,1e3]]');
+  });
+
+  if (revision === 4) {
+    test('half an emoji in what a client says of itself: it is let in', async () => {
+      const auth = { token: 'good', name: 'a\ud83e', '\udd94': [{ '\ud83e': '\ud83e' }] };
+      const { client } = await member({ namespace: '/refuse', auth });
+      assert.match((await client.join('/chat', auth)).id, /./);
+      const custom = await client.join('/custom', auth);
+      assert.deepEqual(custom.greeting, ['auth', auth]);
+    });
+
+    test('an integer there that is written as another number', async () => {
+      const { client } = await member();
+      await client.send('0/slow,{"delay":1.0,"name":"\\ud83e"}');
+      assert.match(await client.next(), /^0\/slow,/);
+    });
+  }
+
   if (revision === 3) {
     test('a query behind the namespace: it is left all the same, and no other', async () => {
       const root = await member();

@@ -8,6 +8,7 @@ use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::json::unquoted;
+use super::lenient::integer;
 use super::tokens::{Token, Tokens};
 
 /// The arguments of an event or an acknowledgement: a JSON array, as text, in which
@@ -114,7 +115,10 @@ impl Object {
     pub(super) fn handle_value(&mut self, key: Member, token: Token<'_>) {
         match (key, token) {
             (Member::Placeholder, Token::True) => self.is_placeholder = true,
-            (Member::Num, Token::Number(number)) => self.num = number.parse().ok(),
+            (Member::Num, Token::Number(number)) => {
+                let integer = integer(number);
+                self.num = integer.as_deref().unwrap_or(number).parse().ok();
+            }
             (Member::Placeholder | Member::Num | Member::Other, _) => {}
         }
     }

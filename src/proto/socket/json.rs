@@ -9,6 +9,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+use super::lenient::read_json;
+
 /// The outline of a valid JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Outline<'a> {
@@ -223,13 +225,16 @@ pub(super) fn push_quoted(text: &str, json: &mut String) {
     json.push('"');
 }
 
-/// Returns what a string in its quotes stands for. One that Rust's strings cannot hold,
-/// with half of a surrogate pair, is empty.
+/// Returns what a string in its quotes stands for, with U+FFFD for half of a surrogate
+/// pair.
 pub(super) fn unquoted(quoted: &str) -> Cow<'_, str> {
     let inside = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
     match inside.filter(|text| !text.contains('\\')) {
         Some(plain) => Cow::Borrowed(plain),
-        None => Cow::Owned(serde_json::from_str(quoted).unwrap_or_default()),
+        None => {
+            let text = read_json(quoted, |quoted| serde_json::from_str::<String>(quoted));
+            Cow::Owned(text.unwrap_or_default())
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod connection;
 mod decoder;
 mod error;
 mod json;
+mod lenient;
 mod msgpack;
 mod packet;
 mod parser;
@@ -42,6 +43,7 @@ pub use connection::{
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;
+pub use lenient::read_json;
 pub use packet::{ClientPacket, Encoded, Protocol, RESERVED_NAMES, ServerPacket};
 pub use parser::Parser;
 pub use reason::Reason;

@@ -7,7 +7,8 @@ use core::iter;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{first_scalar, outline};
+use super::json::{first_scalar, outline, unquoted};
+use super::lenient::integer;
 use super::{Args, ParseError, Parser};
 use crate::engine::{MESSAGE, Prepared, Revision, push_decimal, push_string};
 
@@ -377,19 +378,12 @@ fn read_name(json: &str) -> Result<Cow<'_, str>, ParseError> {
     name_of(outline.first.ok_or(ParseError::Payload)?)
 }
 
-/// Returns an event's name: a string, or a number as it is written.
+/// Returns an event's name: a string, or a number as it is written, integers as such.
 fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
-    let unescaped = json
-        .strip_prefix('"')
-        .and_then(|json| json.strip_suffix('"'))
-        .filter(|json| !json.contains('\\'));
-    match (unescaped, json.chars().next()) {
-        (Some(name), _) => Ok(Cow::Borrowed(name)),
-        (None, Some('"')) => serde_json::from_str(json)
-            .map(Cow::Owned)
-            .map_err(|_| ParseError::Json),
-        (None, Some('-' | '0'..='9')) => Ok(Cow::Borrowed(json)),
-        (None, _) => Err(ParseError::Payload),
+    match json.chars().next() {
+        Some('"') => Ok(unquoted(json)),
+        Some('-' | '0'..='9') => Ok(integer(json).map_or(Cow::Borrowed(json), Cow::Owned)),
+        _ => Err(ParseError::Payload),
     }
 }
 

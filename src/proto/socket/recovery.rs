@@ -32,7 +32,7 @@ use serde::Deserialize;
 
 use self::log::Log;
 use self::sockets::Sockets;
-use super::{Args, Filter};
+use super::{Args, Filter, read_json};
 use crate::Timestamp;
 
 pub use self::offset::Offset;
@@ -118,7 +118,7 @@ impl RecoveryRequest {
             pid: String,
             offset: Option<String>,
         }
-        let auth: Auth = serde_json::from_str(auth).ok()?;
+        let auth: Auth = read_json(auth, |auth| serde_json::from_str(auth)).ok()?;
         let offset = match &auth.offset {
             Some(offset) => Some(Offset::parse(offset)?),
             None => None,

@@ -6,7 +6,7 @@ use core::fmt;
 use core::ops::Deref;
 use std::borrow::Cow;
 
-use dormouse_proto::socket::{Args as Raw, disarm, placeholders};
+use dormouse_proto::socket::{Args as Raw, disarm, placeholders, read_json};
 use serde::de::{
     self, DeserializeOwned, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
@@ -330,6 +330,10 @@ impl Arguments for &Args {
 /// # }
 /// ```
 ///
+/// Half of a surrogate pair, as in an emoji that JavaScript has cut in two, is read as
+/// U+FFFD, and `7.0` or `7e0` as an integer where the type wants one. An [`Args`] or a
+/// `RawValue` has both as they came.
+///
 /// JSON that is nested deeper than 128 levels is an error where it is read. So is an
 /// event that names the same attachments again, beyond 1 MiB of repeated bytes.
 pub trait FromArgs: Sized {
@@ -422,11 +426,14 @@ macro_rules! tuple_from_args {
 
                 let _reading = Reading::new(args)?;
                 let mut place = 0;
-                let mut deserializer = serde_json::Deserializer::from_str(args.json());
-                let tuple = deserializer.deserialize_seq(Tuple {
-                    named,
-                    place: &mut place,
-                    items: core::marker::PhantomData,
+                let tuple = read_json(args.json(), |json| {
+                    place = 0;
+                    let mut deserializer = serde_json::Deserializer::from_str(json);
+                    deserializer.deserialize_seq(Tuple {
+                        named,
+                        place: &mut place,
+                        items: core::marker::PhantomData,
+                    })
                 });
                 tuple.map_err(|error| ArgsError {
                     place: Some(place),
@@ -445,6 +452,11 @@ tuple_from_args!(A B C D E);
 tuple_from_args!(A B C D E F);
 tuple_from_args!(A B C D E F G);
 tuple_from_args!(A B C D E F G H);
+
+/// Reads JSON that may be a client's: see [`read_json`].
+pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> serde_json::Result<T> {
+    read_json(json, |json| serde_json::from_str(json))
+}
 
 /// Returns an error's text without its position, of which the client knows nothing.
 pub(super) fn describe(error: &serde_json::Error) -> String {

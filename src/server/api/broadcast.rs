@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::acks::{Acked, Acks};
+use super::args::from_json;
 use super::{Application, ArgsError, Arguments, Event, FromArgs};
 use crate::api::app::app;
 use crate::api::client::SessionError;
@@ -403,7 +404,7 @@ impl RemoteSocket {
     /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
         let data = self.remote.data.as_deref();
-        data.map(|json| serde_json::from_str(json).map_err(SessionError::Json))
+        data.map(|json| from_json(json).map_err(SessionError::Json))
             .transpose()
     }
 

@@ -12,6 +12,7 @@ use worker::Env;
 
 use crate::api::Place;
 use crate::api::app::app;
+use crate::api::args::from_json;
 use crate::api::endpoint::Endpoint;
 use crate::port::remote::RemotePort;
 use crate::port::{LocalPort, PortError, Reply, Request};
@@ -131,7 +132,7 @@ impl Client {
         let Ok(Reply::Json(data)) = reply else {
             return Ok(None);
         };
-        data.map(|json| serde_json::from_str(&json).map_err(SessionError::Json))
+        data.map(|json| from_json(&json).map_err(SessionError::Json))
             .transpose()
     }
 

@@ -10,7 +10,7 @@ use dormouse_proto::socket::{Args as Raw, Reason};
 use serde::de::DeserializeOwned;
 use worker::Env;
 
-use super::args::describe;
+use super::args::{describe, from_json};
 use super::handler::{
     BeforeEvent, Kind, OfAck, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake, OfMessage,
     OfNamespace, OfSocket, OnClose, OnConnect, OnDisconnect, OnEvent, OnExpired, OnMessage, OnOpen,
@@ -151,7 +151,7 @@ impl<K: OfConnect> Context<'_, K> {
     ///
     /// It cannot be read as a `T`. The client is told so.
     pub fn auth<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
-        let auth = serde_json::from_str(self.detail.auth);
+        let auth = from_json(self.detail.auth);
         auth.map_err(|error| Rejection::new(format_args!("auth: {}", describe(&error))))
     }
 

@@ -10,6 +10,7 @@ use dormouse_proto::socket::recovery::StoredSocket;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
+use super::args::from_json;
 use super::handler::{
     Context, Kind, OfAck, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
     OfHandshake, OfMessage, OfNamespace, OfSocket,
@@ -364,7 +365,7 @@ impl Expired {
     /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
         let data = self.stored.data.as_deref();
-        data.map(|json| serde_json::from_str(json).map_err(SessionError::Json))
+        data.map(|json| from_json(json).map_err(SessionError::Json))
             .transpose()
     }
 }

@@ -10,6 +10,7 @@ use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
 use serde::de::DeserializeOwned;
 
 use super::States;
+use super::args::from_json;
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
@@ -284,7 +285,7 @@ impl<'a> JoinRequest<'a> {
 
     /// Returns the client's `auth`, or `None` if it cannot be read as a `T`.
     pub fn auth<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_str(self.auth).ok()
+        from_json(self.auth).ok()
     }
 
     /// Returns the request by which the client's session began.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::acks::Acked;
+use super::args::from_json;
 use super::context::Place;
 use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
 use crate::api::client::{MAX_SESSION, SessionError};
@@ -332,7 +333,7 @@ impl Socket {
         let Ok(Reply::Json(data)) = self.look(Look::Data) else {
             return Ok(None);
         };
-        data.map(|json| serde_json::from_str(&json).map_err(SessionError::Json))
+        data.map(|json| from_json(&json).map_err(SessionError::Json))
             .transpose()
     }
 

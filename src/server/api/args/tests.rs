@@ -95,6 +95,54 @@ fn an_error_tells_which_argument_is_wrong() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn half_of_a_surrogate_pair_is_a_replacement_character() {
+    let half = || "a\u{fffd}".to_owned();
+    check(r#""a\ud83e""#, (half(),));
+    check(r#"1,[{"a\udd94":"\ud83e\udd94"}]"#, {
+        (1, [BTreeMap::from([(half(), "🦔".to_owned())])])
+    });
+    check(r#""a\ud83e""#, (json!(half()),));
+    wrong::<(String, i32)>(
+        r#""a\ud83e","a\ud83e""#,
+        "argument 2: invalid type: string \"a\u{fffd}\", expected i32",
+    );
+    // What is not read stays as it came.
+    let items = r#""a\ud83e",[7.0]"#;
+    let args = Args::new(event(items, &[]), true);
+    assert_eq!(args.json(), [r#""a\ud83e""#, "[7.0]"]);
+    let (raw, _): (Box<RawValue>, [f64; 1]) = args.parse().unwrap();
+    assert_eq!(raw.get(), r#""a\ud83e""#);
+    let bytes = read_with::<(String, Binary)>(&format!(r#""\ud83e",{}"#, placeholder(0)), &[&[7]]);
+    assert_eq!(bytes, Ok(("\u{fffd}".to_owned(), Binary(vec![7]))));
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn integers_may_be_written_as_other_numbers() {
+    check("7.0,7e0,-0.0,1e3", (7, 7_u8, 0, 1_000_u64));
+    check("[1.0,2],{\"a\":-3e0}", {
+        ([1_u8, 2], BTreeMap::from([("a".to_owned(), -3)]))
+    });
+    check("7.0", (Some(7),));
+    check("7.0,7.0", (7, 7.0));
+    check("7.0", (json!(7.0),));
+    check(r#""7.0""#, ("7.0".to_owned(),));
+    wrong::<(i32,)>(
+        "7.5",
+        "argument 1: invalid type: floating point `7.5`, expected i32",
+    );
+    wrong::<(u8, u8)>(
+        "7.0,256.0",
+        "argument 2: invalid value: integer `256`, expected u8",
+    );
+    wrong::<(u8, u8)>("7.0", "argument 2: missing");
+    let named = r#"{"_placeholder":true,"num":0.0}"#;
+    assert_eq!(
+        read_with::<(Binary,)>(named, &[&[7]]),
+        Ok((Binary(vec![7]),))
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn an_attachment_is_found_wherever_it_stands() {
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(untagged)]
