@@ -1,9 +1,9 @@
-//~ this handler cannot fail with `Late`
+//~ this handler cannot fail with `Overslept`
 //~ implement `core::error::Error`
 use dormouse::Namespace;
 
-pub struct Late;
+pub struct Overslept;
 
 pub fn handlers(namespace: Namespace) -> Namespace {
-    namespace.on_connect(async || Err::<(), _>(Late))
+    namespace.on_connect(async || Err::<(), _>(Overslept))
 }
