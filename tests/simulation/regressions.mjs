@@ -11,5 +11,6 @@ export const regressions = [
   { seed: 79, found: 'events were kept for ever where only old clients were' },
   { seed: 47, found: 'a full storage that could not take an event or a socket, and a recovery without it' },
   { seed: 764, found: 'a handler panicked behind the packet that closed its session, and nobody was told of the end' },
+  { seed: 338, found: 'what a turn had for a client that polls was lost in a panic, because an older row of it was there' },
   { seed: 1411, found: 'a handler panicked after it had sent to a client that was about to be pinged, which never got it' },
 ];

@@ -307,6 +307,20 @@ impl Session {
         waiting.saturating_add(self.outputs.bytes())
     }
 
+    /// Returns whether anything that must survive sleep has changed since
+    /// [`take_changed`](Self::take_changed) was last called.
+    pub fn is_changed(&self) -> bool {
+        let outbox_changed = match &self.state {
+            SessionState::Polling(polling) | SessionState::Probing(polling, _) => {
+                polling.outbox.is_changed()
+            }
+            SessionState::WebSocket(_)
+            | SessionState::Closing { .. }
+            | SessionState::Closed { .. } => false,
+        };
+        self.changed || outbox_changed
+    }
+
     /// Returns whether requests of the session wait: a `GET` for packets, or `POST`s for
     /// their answers.
     pub fn has_requests(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::options::{ConfigError, Options};
 /// It survives sleep, crashes and deploys, and works any number of times. It costs a
 /// row in the object's storage for each event that is sent without an
 /// acknowledgement, and one whenever a socket connects, goes, or changes its rooms
-/// or data, but no more than [`max_rows`](Server::max_rows) of these. Volatile events, and those with an acknowledgement, are not recovered.
+/// or data, but no more than [`max_rows`](crate::Server::max_rows) of these. Volatile events, and those with an acknowledgement, are not recovered.
 ///
 /// A client that left, that the application disconnected, or that sent a malformed
 /// packet starts over. So do clients of protocol 4, which do not support recovery,

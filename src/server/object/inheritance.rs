@@ -23,9 +23,11 @@ impl HandsOver for Inner {
         }
         let mut sessions = Vec::new();
         let looked = self.parts.sessions.try_for_each(|key, entry| {
-            // A row is true where it is there, but the requests that wait are not in it.
+            // A row is true where it is there, but neither what this turn has changed is
+            // in it nor the requests that wait.
             let is_in_row = entry.stored.row == Row::Session
                 && entry.phase == Phase::Open
+                && !entry.session.is_changed()
                 && !entry.session.has_requests();
             let is_saved = entry.session.socket().is_some() || is_in_row;
             let is_nowhere_else =

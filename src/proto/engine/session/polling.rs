@@ -107,6 +107,11 @@ impl Outbox {
         saved < self.packets.len()
     }
 
+    /// Returns whether there are packets that are not in the last snapshot.
+    pub(super) fn is_changed(&self) -> bool {
+        self.saved < self.packets.len()
+    }
+
     /// Returns whether any of the packets are in the last snapshot.
     pub(super) fn is_saved(&self) -> bool {
         self.saved > 0

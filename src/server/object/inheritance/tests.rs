@@ -84,7 +84,11 @@ fn what_is_in_a_row_is_not_handed_over_as_well() {
     assert!(handed_over(
         &|entry| entry.phase = Phase::Ended(Reason::PingTimeout)
     ));
-    // Requests are in memory alone.
+    // What has not been saved yet is not in it,
+    assert!(handed_over(&|entry| {
+        let _ = entry.session.send(now(), Data::from("a"));
+    }));
+    // and requests are in memory alone.
     assert!(handed_over(&|entry| {
         let format = Format::default();
         entry.session.handle_poll(now(), ConnId(9), format);
