@@ -75,6 +75,28 @@ const rules = ({ revision, asleep, member }) => {
     await chat.expect('emit-with-ack');
   });
 
+  test('what was on its way when the server disconnected a socket: nothing', differs('ends the session'), async () => {
+    const chat = await member({ namespace: '/chat' });
+    const root = await chat.client.join('/');
+    const late = ['2/chat,["message"]', '2/chat,7["who"]', '3/chat,0[]', '51-/chat,["message",{"_placeholder":true,"num":0}]', BYTES, '1/chat,'];
+    await chat.client.send('2/chat,["leave-me"]', ...late);
+    await chat.client.expect('1/chat,');
+    await logs.waitFor({ event: 'disconnected', socket: chat.id, reason: 'server namespace disconnect' });
+    await chat.client.send(...late);
+    await assertHere(root);
+    await chat.client.send('0/chat,');
+    assert.match(await chat.client.next(), /^0\/chat,/);
+    await assertHere(root);
+  });
+
+  test('what is for another namespace that was not joined: the session ends', async () => {
+    const chat = await member({ namespace: '/chat' });
+    await chat.emit('leave-me');
+    await chat.client.expect('1/chat,');
+    await chat.client.try('2/custom,["message"]');
+    assert.deepEqual(await chat.client.ended(), []);
+  });
+
   // `"🦔".slice(0, 1)` in JavaScript, and what is left.
   const halves = ['\ud83e', 'a\ud83e', '\udd94b', '\udd94\ud83e', '🦔\ud83e🦔'];
 

@@ -108,6 +108,8 @@ pub(super) struct Model {
     /// The time of the last part of a packet.
     last_part: Timestamp,
     sockets: Vec<Joined>,
+    /// The namespaces that the client may not know yet it was disconnected from.
+    left: BTreeSet<String>,
     waiting: VecDeque<ConnectRequest<'static>>,
     ever_connected: bool,
     phase: Phase,
@@ -129,6 +131,7 @@ impl Model {
             decoder: Decoder::default(),
             last_part: Timestamp::from_millis(0),
             sockets: Vec::new(),
+            left: BTreeSet::new(),
             waiting: VecDeque::new(),
             ever_connected: false,
             phase: Phase::Open,
@@ -247,15 +250,23 @@ impl Model {
             .find('?')
             .filter(|_| self.protocol == Protocol::V4);
         let name = &namespace[..end.unwrap_or(namespace.len())];
-        let connected = self.current_in(name).filter(|it| it.is_connected());
-        connected.ok_or(Violation::NotJoined).map(|_| None)
+        self.connected_in(name).map(|_| None)
+    }
+
+    /// There is nobody, and nothing wrong, where the client may not know yet that it was
+    /// disconnected.
+    fn connected_in(&self, namespace: &str) -> Result<Option<JoinId>, Violation> {
+        let socket = self.current_in(namespace);
+        let connected = socket.filter(|it| it.is_connected()).map(|it| it.join);
+        match connected.is_some() || self.left.contains(namespace) {
+            true => Ok(connected),
+            false => Err(Violation::NotJoined),
+        }
     }
 
     fn packet(&mut self, packet: ClientPacket<'static>) -> Result<Option<Heard>, Violation> {
         let namespace = packet.namespace().to_owned();
-        let socket = self.current_in(&namespace);
-        let connected = socket.filter(|it| it.is_connected());
-        let connected = connected.map(|it| it.join).ok_or(Violation::NotJoined);
+        let connected = self.connected_in(&namespace);
         match packet {
             ClientPacket::Connect { query, auth, .. } => {
                 let auth = match (auth, query) {
@@ -270,11 +281,13 @@ impl Model {
                 Ok(None)
             }
             ClientPacket::Disconnect { .. } => {
-                self.lose(connected?, Reason::ClientNamespaceDisconnect);
+                if let Some(join) = connected? {
+                    self.lose(join, Reason::ClientNamespaceDisconnect);
+                }
                 Ok(None)
             }
             ClientPacket::Event { .. } | ClientPacket::Ack { .. } => {
-                Ok(Some(Heard(connected?, Packet(packet))))
+                Ok(connected?.map(|join| Heard(join, Packet(packet))))
             }
         }
     }
@@ -285,6 +298,7 @@ impl Model {
         if waits || self.current_in(&namespace).is_some() {
             return Err(Violation::JoinedTwice);
         }
+        self.left.remove(&*namespace);
         let current = self.sockets.iter().filter(|it| it.is_current()).count();
         let root = self.current_in("/");
         let must_wait = self.protocol == Protocol::V4 && root.is_some_and(Joined::is_unanswered);

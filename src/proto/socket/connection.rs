@@ -8,6 +8,7 @@
 
 mod decisions;
 mod incomplete;
+mod left;
 mod snapshot;
 pub(super) mod socket;
 mod storing;
@@ -23,6 +24,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use self::incomplete::Progress;
+use self::left::Left;
 use self::socket::{SocketState, string_bytes};
 use super::{
     Args, ClientPacket, Decoder, Encoded, Limits, ParseError, Protocol, Reason, ServerPacket,
@@ -34,6 +36,7 @@ use crate::rate::Class;
 
 pub use self::decisions::{Admission, JoinError, RecoveredSocket, Route};
 pub use self::incomplete::{KEEP_AFTER, MAX_STALL};
+pub use self::left::MAX_LEFT;
 pub use self::socket::{Definition, JoinId, MAX_HELD, MAX_ROOM_NAMES, Socket};
 pub use self::storing::{Due, Storing};
 
@@ -113,6 +116,7 @@ pub struct Connection {
     progress: Progress,
     /// They are few, and searched one by one.
     sockets: Vec<Socket>,
+    left: Left,
     /// Requests of protocol 4 that wait until the root namespace is decided.
     waiting: VecDeque<ConnectRequest<'static>>,
     next_join: u32,
@@ -229,7 +233,7 @@ pub enum Output {
 pub enum Violation {
     /// Its message is not a packet.
     Parse(ParseError),
-    /// The packet is for a namespace that it has not joined.
+    /// The packet is for a namespace that it has not joined, or has left.
     NotJoined,
     /// It asks to join a namespace that it is in.
     JoinedTwice,
@@ -279,6 +283,7 @@ impl Connection {
             decoder: Decoder::default(),
             progress: Progress::default(),
             sockets: Vec::new(),
+            left: Left::default(),
             waiting: VecDeque::new(),
             next_join: 0,
             phase: Phase::Open {
@@ -339,8 +344,8 @@ impl Connection {
     }
 
     /// Returns the bytes that are held on behalf of the client: the parts of a packet
-    /// that is not complete, requests that wait for the root namespace, and its
-    /// sockets with their rooms, their data, the packets that are held for them and
+    /// that is not complete, requests that wait for the root namespace, the names
+    /// of namespaces that it was disconnected from, and its sockets with their rooms, their data, the packets that are held for them and
     /// the events that they have missed.
     ///
     /// It is an estimate: each of these counts as its content and 32 bytes more, and
@@ -362,7 +367,8 @@ impl Connection {
     pub fn held_bytes(&self) -> usize {
         let sockets = self.sockets.iter().map(Socket::held_bytes);
         let waiting = self.waiting.iter().map(ConnectRequest::held_bytes);
-        self.decoder.held_bytes() + sockets.chain(waiting).sum::<usize>()
+        let others = self.decoder.held_bytes() + self.left.held_bytes();
+        others + sockets.chain(waiting).sum::<usize>()
     }
 
     /// Returns the class of a message that the client has sent: whether it asks to join
@@ -476,7 +482,9 @@ impl Connection {
             self.handle_connect(ConnectRequest { namespace, auth })?;
             return Ok(None);
         }
-        let join = self.connected_in(packet.namespace())?.join;
+        let Some(join) = self.connected_in(packet.namespace())? else {
+            return Ok(None);
+        };
         Ok(match packet {
             ClientPacket::Event {
                 ack, name, args, ..
@@ -495,11 +503,15 @@ impl Connection {
         })
     }
 
-    /// Returns the socket that the client knows to be connected in a namespace.
-    fn connected_in(&self, namespace: &str) -> Result<&Socket, Violation> {
+    /// Returns the socket that the client knows to be connected in a namespace, or
+    /// `None` if it may not have heard yet that it was disconnected.
+    fn connected_in(&self, namespace: &str) -> Result<Option<JoinId>, Violation> {
         let socket = self.socket_in(namespace);
-        let connected = socket.filter(|socket| socket.is_connected());
-        connected.ok_or(Violation::NotJoined)
+        match socket.filter(|socket| socket.is_connected()) {
+            Some(socket) => Ok(Some(socket.join)),
+            None if self.left.contains(namespace) => Ok(None),
+            None => Err(Violation::NotJoined),
+        }
     }
 
     fn handle_connect(&mut self, request: ConnectRequest<'_>) -> Result<(), Violation> {
@@ -507,6 +519,7 @@ impl Connection {
         if self.socket_in(&request.namespace).is_some() || self.requests().any(asked) {
             return Err(Violation::JoinedTwice);
         }
+        self.changed |= self.left.remove(&request.namespace);
         let current = self.sockets.iter().filter(|socket| socket.is_current());
         if current.count() + self.requests().count() >= self.settings.max_namespaces {
             self.refuse_request(&request.namespace, TOO_MANY_NAMESPACES, None);
@@ -612,14 +625,19 @@ impl Connection {
     fn forget_requests(&mut self) {
         self.changed = true;
         self.waiting.clear();
+        self.left = Left::default();
         self.decoder = Decoder::default();
         self.progress = Progress::default();
     }
 
     /// Disconnects a connected socket.
     fn lose(&mut self, join: JoinId, reason: Reason) {
-        if let Some(socket) = self.socket_mut(join) {
+        let socket = self.sockets.iter_mut().find(|socket| socket.join == join);
+        if let Some(socket) = socket {
             socket.state = SocketState::Leaving;
+            if reason == Reason::ServerNamespaceDisconnect {
+                self.left.insert(&socket.namespace);
+            }
             self.changed = true;
             self.outputs.push_back(Output::Disconnected(join, reason));
         }

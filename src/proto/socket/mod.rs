@@ -37,7 +37,7 @@ pub use acks::{AwaitedAcks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, disarm, placeholders};
 pub use connection::{
     Admission, Auth, ConnectRequest, Connection, Definition, Due, INTERNAL_ERROR,
-    INVALID_NAMESPACE, Incoming, JoinError, JoinId, KEEP_AFTER, MAX_HELD, MAX_ROOM_NAMES,
+    INVALID_NAMESPACE, Incoming, JoinError, JoinId, KEEP_AFTER, MAX_HELD, MAX_LEFT, MAX_ROOM_NAMES,
     MAX_STALL, MAX_WAITING, Output, REJECTED, REQUESTS_TOO_LARGE, ROOT, RecoveredSocket, Route,
     Socket, Storing, TOO_MANY_NAMESPACES, TOO_MANY_REQUESTS, Violation,
 };

@@ -169,6 +169,10 @@ impl Model {
         if let Some(it) = self.get(join) {
             it.state = State::Leaving;
             it.unstored = false;
+            let namespace = it.namespace.clone();
+            if reason == Reason::ServerNamespaceDisconnect {
+                self.left.insert(namespace);
+            }
             self.told.push_back(Told::Disconnected(join, reason));
         }
     }

@@ -42,7 +42,7 @@ impl Connection {
     }
 
     /// Checks that a packet whose attachments are still to come is for a namespace that
-    /// the client is in.
+    /// the client is in, or may believe that it is.
     pub(super) fn check_announced(&self) -> Result<(), Violation> {
         match self.decoder.announced(self.protocol) {
             Some(namespace) => self.connected_in(namespace).map(|_| ()),

@@ -9,6 +9,7 @@ use core::cell::Cell;
 use serde::{Deserialize, Serialize};
 
 use super::incomplete::Progress;
+use super::left::Left;
 use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
 use super::storing::Row;
 use super::{Auth, ConnectRequest, Connection, INTERNAL_ERROR, Phase};
@@ -17,7 +18,7 @@ use crate::socket::{Decoder, Offset, Protocol, Settings};
 use crate::versioned::{self, SnapshotError};
 
 /// The version of the layout below. A snapshot of another version is not read.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Everything that must survive sleep, borrowed from the connection.
 #[derive(Serialize)]
@@ -30,6 +31,7 @@ struct Saving<'a> {
     waiting: Vec<(&'a str, SavedAuth)>,
     next_join: u32,
     phase: Phase,
+    left: &'a Left,
 }
 
 /// The same, read back.
@@ -42,6 +44,7 @@ struct Saved {
     waiting: Vec<(String, SavedAuth)>,
     next_join: u32,
     phase: Phase,
+    left: Left,
 }
 
 #[derive(Serialize)]
@@ -113,6 +116,7 @@ impl Connection {
             waiting: waiting.collect(),
             next_join: self.next_join,
             phase: self.phase,
+            left: &self.left,
         };
         versioned::encode(VERSION, &saving)
     }
@@ -164,6 +168,7 @@ impl Connection {
             waiting,
             next_join: saved.next_join,
             phase: saved.phase,
+            left: saved.left,
             outputs: VecDeque::new(),
             changed: false,
         };

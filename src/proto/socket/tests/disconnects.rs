@@ -433,3 +433,63 @@ fn reasons_are_those_that_users_know() {
     assert!(!Reason::ClientNamespaceDisconnect.is_recoverable());
     assert!(!Reason::ServerNamespaceDisconnect.is_recoverable());
 }
+
+/// What a client has sent before it hears that it was disconnected is on its way.
+#[test]
+fn packets_on_their_way_to_a_namespace_that_the_server_has_left_end_nothing() {
+    for protocol in BOTH {
+        for forgotten in [false, true] {
+            let mut rig = Rig::joined(protocol);
+            let a = rig.join("/a");
+            rig.disconnect(a);
+            if forgotten {
+                rig.connection.forget(a);
+            }
+            for text in [
+                "2/a,[\"e\"]",
+                "2/a,1[\"e\"]",
+                "3/a,1[]",
+                "1/a,",
+                "51-/a,[\"e\",{\"_placeholder\":true,\"num\":0}]",
+            ] {
+                assert_eq!(rig.say(text), "", "{text}");
+            }
+            // The attachment, too.
+            assert_eq!(rig.say_data(Data::from(&[1][..])), "");
+            assert_eq!(rig.say("2[\"e\"]"), "event #0 [\"e\"]");
+            // It knows now, and waits like everybody else.
+            assert_eq!(rig.say("0/a,"), "asks for /a");
+            let again = rig.begin("/a");
+            let told = "violation: packet for a namespace that was not joined; close";
+            assert_eq!(rig.say("2/a,[\"e\"]"), told);
+            assert!(rig.connection.socket(again).is_some());
+        }
+    }
+}
+
+#[test]
+fn packets_on_their_way_end_nothing_after_sleep_either() {
+    let mut rig = Rig::joined(Protocol::V5);
+    let a = rig.join("/a");
+    let text = "51-/a,[\"e\",{\"_placeholder\":true,\"num\":0}]";
+    assert_eq!(rig.say(text), "");
+    rig.disconnect(a);
+    rig.connection.forget(a);
+    rig.sleep();
+    assert_eq!(rig.say_data(Data::from(&[1][..])), "");
+    assert_eq!(rig.say("2/a,[\"e\"]"), "");
+    // Nobody has left the others.
+    let told = "violation: packet for a namespace that was not joined; close";
+    assert_eq!(rig.say("2/b,[\"e\"]"), told);
+}
+
+#[test]
+fn who_has_left_by_itself_knows_it() {
+    for protocol in BOTH {
+        let mut rig = Rig::joined(protocol);
+        rig.join("/a");
+        rig.say("1/a,");
+        let told = "violation: packet for a namespace that was not joined; close";
+        assert_eq!(rig.say("2/a,[\"e\"]"), told);
+    }
+}

@@ -100,3 +100,30 @@ fn requests_that_wait_for_the_root_are_held_with_their_queries() {
     let accept = |rig: &mut Rig| drop(rig.accept(root));
     assert_eq!(change(&mut rig, accept), -of(&[3, 3]));
 }
+
+#[test]
+fn names_of_namespaces_that_the_server_has_left_are_held_within_a_bound() {
+    let mut rig = Rig::joined(Protocol::V5);
+    let leave = |rig: &mut Rig, name: &str| {
+        let join = rig.join(name);
+        rig.disconnect(join);
+        rig.connection.forget(join);
+    };
+    assert_eq!(change(&mut rig, |rig| leave(rig, "/a")), of(&[2]));
+    assert_eq!(change(&mut rig, |rig| leave(rig, "/a")), 0);
+    assert_eq!(change(&mut rig, |rig| drop(rig.say("0/a,"))), -of(&[2]));
+    let before = rig.connection.held_bytes();
+    let long = |longer: usize| alloc::format!("/{}", "x".repeat(MAX_LEFT - COST - 1 + longer));
+    leave(&mut rig, "/b");
+    leave(&mut rig, &long(1));
+    assert_eq!(rig.connection.held_bytes() - before, COST + 2);
+    leave(&mut rig, &long(0));
+    assert_eq!(rig.connection.held_bytes() - before, MAX_LEFT);
+    for number in 0..1_000 {
+        leave(&mut rig, &alloc::format!("/{number}"));
+        assert!(rig.connection.held_bytes() - before <= MAX_LEFT);
+    }
+    assert_eq!(rig.say("2/999,[\"e\"]"), "");
+    let told = "violation: packet for a namespace that was not joined; close";
+    assert_eq!(rig.say("2/0,[\"e\"]"), told);
+}
