@@ -78,7 +78,8 @@ const rules = ({ revision, asleep, member }) => {
   test('what was on its way when the server disconnected a socket: nothing', differs('ends the session'), async () => {
     const chat = await member({ namespace: '/chat' });
     const root = await chat.client.join('/');
-    const late = ['2/chat,["message"]', '2/chat,7["who"]', '3/chat,0[]', '51-/chat,["message",{"_placeholder":true,"num":0}]', BYTES, '1/chat,'];
+    const binary = '51-/chat,["message",{"_placeholder":true,"num":0}]';
+    const late = ['2/chat,["message"]', '2/chat,7["who"]', '3/chat,0[]', binary, BYTES, '1/chat,'];
     await chat.client.send('2/chat,["leave-me"]', ...late);
     await chat.client.expect('1/chat,');
     await logs.waitFor({ event: 'disconnected', socket: chat.id, reason: 'server namespace disconnect' });

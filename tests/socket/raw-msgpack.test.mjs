@@ -150,6 +150,15 @@ const rules = ({ revision, asleep, open }) => {
     await player.expect({ type: EVENT, data: ['big-binary', Buffer.alloc(300, 0x2a)] });
   });
 
+  test('keys that are not texts', async () => {
+    const player = await join();
+    // `{type: 2, id: 7, nsp: "/chat", data: ["message-with-ack", {1: true, false: 2}]}`
+    const data = Buffer.from([0x92, 0xb0, ...Buffer.from('message-with-ack'), 0x82, 0x01, 0xc3, 0xc2, 0x02]);
+    const packet = pack({ type: EVENT, id: 7, nsp: '/chat', data: null });
+    await player.client.send(Buffer.concat([packet.subarray(0, -1), data]));
+    await player.expect({ type: ACK, id: 7, data: [{ 1: true, false: 2 }] });
+  });
+
   test('what looks like a placeholder is data', async () => {
     const player = await join();
     const value = { _placeholder: true, num: 0 };

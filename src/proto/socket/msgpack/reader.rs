@@ -167,13 +167,30 @@ impl<'a> Reader<'a> {
             if index > 0 {
                 json.push(',');
             }
-            let key = self.string()?;
-            self.has_lookalike |= key == "_placeholder";
-            push_quoted(key, json);
+            self.key(json, depth + 1)?;
             json.push(':');
             self.value(json, depth + 1)?;
         }
         json.push('}');
+        Ok(())
+    }
+
+    /// Reads a key. One that is not a text is one as in JavaScript: `1` is `"1"`.
+    fn key(&mut self, json: &mut String, depth: usize) -> Read<()> {
+        if let Some(0xa0..=0xbf | 0xd9..=0xdb) = self.bytes.first() {
+            let key = self.string()?;
+            self.has_lookalike |= key == "_placeholder";
+            push_quoted(key, json);
+            return Ok(());
+        }
+        let start = json.len() + 1;
+        json.push('"');
+        self.value(json, depth)?;
+        let is_scalar = |key: &str| !key.starts_with(['"', '[', '{']);
+        if !json.get(start..).is_some_and(is_scalar) {
+            return Err(ParseError::MsgPack);
+        }
+        json.push('"');
         Ok(())
     }
 

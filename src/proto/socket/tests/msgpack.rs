@@ -58,6 +58,12 @@ fn values_of_every_kind() {
     );
     check("92 a161 cb7ff0000000000000", r#"["a",null]"#, vec![]);
     check("92 a161 81 a162 90", r#"["a",{"b":[]}]"#, vec![]);
+    // Keys that are not texts.
+    check(
+        "92 a161 85 01 01 e0 02 c3 03 c0 04 cb3fe0000000000000 05",
+        r#"["a",{"1":1,"-32":2,"true":3,"null":4,"0.5":5}]"#,
+        vec![],
+    );
     check("92 a161 d90122", r#"["a","\""]"#, vec![]);
     // undefined, and a date.
     check("92 a161 d40000", r#"["a",null]"#, vec![]);
@@ -90,6 +96,11 @@ fn what_is_no_packet() {
         ("82 a474797065 00 a36e7370 a12f 00", ParseError::MsgPack),
     ] {
         assert_eq!(decode(bytes(hex)), Err(error), "{hex}");
+    }
+    // Keys that JavaScript would not read again.
+    for key in ["90", "80", "c40101", "d700 0000000000000000", "c1", ""] {
+        let packet = event(&alloc::format!("92 a161 81 {key} c0"));
+        assert_eq!(decode(packet), Err(ParseError::MsgPack), "{key}");
     }
     // The data of an event is a list.
     assert_eq!(decode(event("80")), Err(ParseError::Payload));
