@@ -228,7 +228,8 @@ pub enum Output {
     Close,
 }
 
-/// A violation of the protocol, after which the client's session is closed.
+/// A violation of the protocol, after which the client's session is closed. What ends
+/// less than that, such as an acknowledgement without a number, is not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
     /// Its message is not a packet.
