@@ -125,12 +125,6 @@ const rules = ({ revision, transport, member }) => {
     assert.deepEqual((await client.packet()).data, ['message-back', bytes(1), bytes(2)]);
   });
 
-  test('no attachments: the packet is complete at once', differs('closes the session'), async () => {
-    const { client } = await member();
-    await client.send('50-["message",1]', '50-3["message-with-ack",2]', '60-99[]');
-    await client.expect('2["message-back",1]', '33[2]');
-  });
-
   test('a catch-all gets attachments too', async () => {
     const player = await member();
     await player.emit('surprise', { deep: [bytes(1)] }, bytes(2));
