@@ -1,31 +1,56 @@
-// `npm run conformance`: a server on port 3000 for the protocols' published test
-// suites, which expect this address and these timings. It is the test Worker, with
-// an Engine.IO echo at /engine.io/ and Socket.IO at /socket.io/, until stopped.
+// `npm run conformance`: serves the published test suites, each on the port that it
+// knows, until stopped. tests/suites/README.md says how to run them.
+//
+//   npm run conformance                               those of the protocols
+//   npm run conformance -- --suite engine.io-client   that of the client
+//   npm run conformance -- --suite socket.io-client
 
 import { fileURLToPath } from 'node:url';
-import { main, say } from './shell.mjs';
+import { Failure, main, say } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
 import { ensurePortIsFree, host, serve } from './serve.mjs';
 import { modernNode } from './setup.mjs';
 
-const port = 3000;
+const clients = 'tests/suites';
+const protocols = 'protocols';
 
-async function prepare() {
-  await ensurePortIsFree(port, 'stop what uses it, the test suites know no other');
-  await build(testWorker);
-  // The runtime may need a newer Node than the one that runs this.
-  await serve(await modernNode(), [fileURLToPath(import.meta.url), 'serve']);
+const suites = {
+  [protocols]: { worker: testWorker, port: 3000, paths: ['/engine.io/', '/socket.io/'] },
+  'engine.io-client': { worker: clients, port: 3000, paths: ['/engine.io/'] },
+  'socket.io-client': { worker: clients, port: 3210, paths: ['/socket.io/'] },
+};
+
+function chosen(args) {
+  if (args.length === 0) return protocols;
+  const [option, name, ...more] = args;
+  if (option !== '--suite' || !Object.hasOwn(suites, name ?? '') || more.length > 0) {
+    throw new Failure(`say \`npm run conformance -- --suite NAME\`: ${Object.keys(suites).join(', ')}`);
+  }
+  return name;
 }
 
-async function serveHere() {
+async function prepare(name) {
+  const { worker, port } = suites[name];
+  await ensurePortIsFree(port, 'stop what uses it, the suite knows no other');
+  await build(worker);
+  // The runtime may need a newer Node than the one that runs this.
+  await serve(await modernNode(), [fileURLToPath(import.meta.url), 'serve', name]);
+}
+
+async function serveHere(name) {
   const { start } = await import('../tests/harness/runtime/miniflare.mjs');
-  const server = await start({ port });
-  const url = `http://${host}:${port}`;
-  say(`${url}/engine.io/ is an echo, ${url}/socket.io/ speaks Socket.IO (Ctrl+C stops it)`);
+  const { worker, port, paths } = suites[name];
+  const server = await start({ build: `${worker}/build`, port });
+  const urls = paths.map((path) => `http://${host}:${port}${path}`);
+  say(`serving ${urls.join(' and ')} for the suite "${name}" (Ctrl+C stops it)`);
   process.once('SIGINT', async () => {
     await server.stop();
     process.exit();
   });
 }
 
-await main(process.argv[2] === 'serve' ? serveHere : prepare);
+await main(async () => {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'serve') await serveHere(...rest);
+  else await prepare(chosen(process.argv.slice(2)));
+});
