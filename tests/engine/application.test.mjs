@@ -137,6 +137,19 @@ eachRevision(server, path, ({ polling, websocket }) => {
         assert.equal(await next(another), '4none');
       });
 
+      test('has a user session that other routes read, replace and edit', async () => {
+        const session = await open();
+        const told = async (body) => (await ask('POST', '/session', session.sid, body)).text;
+        assert.equal(await told('reset'), 'null');
+        assert.equal(await told('get'), '0');
+        await Promise.all(['1', '2', '3'].map(told));
+        assert.equal(await told('get'), '6');
+        for (const body of ['get', 'reset', '1']) {
+          const { status, text } = await ask('POST', '/session', (await open()).sid.slice(0, -1), body);
+          assert.deepEqual([status, text], [404, 'user session: no such client']);
+        }
+      });
+
       test('is sent to by a background task', async () => {
         const session = await open();
         await session.send('4cmd:task 50 later');

@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::acks::{Acked, Acks};
-use super::args::from_json;
 use super::{Application, ArgsError, Arguments, Event, FromArgs};
 use crate::api::app::app;
 use crate::api::client::SessionError;
+use crate::api::data;
 use crate::port::remote::RemotePort;
 use crate::port::{
     LocalPort, Operation, Port, PortError, Remote, Reply, Request, Selection, Target,
@@ -154,6 +154,25 @@ impl Io {
     /// Those of [`Broadcast::fetch_sockets`].
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
         self.all().fetch_sockets().await
+    }
+
+    /// Returns the number of sockets in the namespace.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Broadcast::count`].
+    pub async fn count(&self) -> Result<usize, EmitError> {
+        self.all().count().await
+    }
+
+    /// Returns the namespace's rooms, by name, and how many sockets are in each: see
+    /// [`Broadcast::rooms`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Broadcast::rooms`].
+    pub async fn rooms(&self) -> Result<Vec<Room>, EmitError> {
+        self.all().rooms().await
     }
 
     /// Closes a room: every socket leaves it.
@@ -322,6 +341,43 @@ impl Broadcast {
         Ok(sockets.collect())
     }
 
+    /// Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn count(&self) -> Result<usize, EmitError> {
+        let Reply::Count(count) = self.operate(Operation::Count).await? else {
+            return Err(PortError::Answer.into());
+        };
+        Ok(count)
+    }
+
+    /// Returns the rooms that they are in, by name, and how many of them are in each. A
+    /// socket does not count in the room of its own id.
+    ///
+    /// ```no_run
+    /// # async fn example(io: dormouse::Io) -> Result<(), dormouse::EmitError> {
+    /// for room in io.rooms().await? {
+    ///     println!("{}: {} sockets", room.name, room.sockets);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`emit`](Self::emit).
+    pub async fn rooms(&self) -> Result<Vec<Room>, EmitError> {
+        let Reply::RoomSizes(rooms) = self.operate(Operation::Rooms).await? else {
+            return Err(PortError::Answer.into());
+        };
+        let rooms = rooms.into_iter();
+        Ok(rooms
+            .map(|(name, sockets)| Room { name, sockets })
+            .collect())
+    }
+
     /// Makes them enter rooms. A socket that would exceed
     /// [`max_rooms`](crate::Server::max_rooms) enters as many as it may.
     ///
@@ -364,9 +420,13 @@ impl Broadcast {
     }
 
     async fn operate(&self, operation: Operation) -> Result<Reply, EmitError> {
+        Ok(self.request(operation).await?)
+    }
+
+    pub(super) async fn request(&self, operation: Operation) -> Result<Reply, PortError> {
         let target = Target::Sockets(self.selection.clone());
         let request = Request::Operate(target, operation);
-        Ok(self.io.port.call(request).reply().await?)
+        self.io.port.call(request).reply().await
     }
 }
 
@@ -376,6 +436,16 @@ impl fmt::Debug for Broadcast {
             .field("selection", &self.selection)
             .finish_non_exhaustive()
     }
+}
+
+/// A room, and how many sockets are in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Room {
+    /// Its name.
+    pub name: String,
+    /// The number of sockets in it, of those that were asked about.
+    pub sockets: usize,
 }
 
 /// A socket as it was when it was fetched, wherever it is.
@@ -403,9 +473,7 @@ impl RemoteSocket {
     ///
     /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
-        let data = self.remote.data.as_deref();
-        data.map(|json| from_json(json).map_err(SessionError::Json))
-            .transpose()
+        data::read(self.remote.data.as_deref())
     }
 
     /// Returns the request by which its client's session began.

@@ -12,10 +12,10 @@ use worker::Env;
 
 use crate::api::Place;
 use crate::api::app::app;
-use crate::api::args::from_json;
+use crate::api::data;
 use crate::api::endpoint::Endpoint;
 use crate::port::remote::RemotePort;
-use crate::port::{LocalPort, PortError, Reply, Request};
+use crate::port::{LocalPort, PortError, Reply, Request, Update};
 use crate::sid::Sid;
 
 /// The maximum size of a user session, in bytes of JSON.
@@ -132,8 +132,7 @@ impl Client {
         let Ok(Reply::Json(data)) = reply else {
             return Ok(None);
         };
-        data.map(|json| from_json(&json).map_err(SessionError::Json))
-            .transpose()
+        data::read(data.as_deref())
     }
 
     /// Replaces the user session.
@@ -143,11 +142,8 @@ impl Client {
     /// The value cannot be written as JSON, or its JSON has more than
     /// [`MAX_SESSION`] bytes, or the client has gone.
     pub fn save_session(&self, value: &impl Serialize) -> Result<(), SessionError> {
-        let json = serde_json::to_string(value).map_err(SessionError::Json)?;
-        if json.len() > MAX_SESSION {
-            return Err(SessionError::TooLarge);
-        }
-        self.call(Request::SetUserSession(self.sid.key(), json.into()))
+        let update = Update::new(data::write(value)?);
+        self.call(Request::SetUserSession(self.sid.key(), update))
             .map_err(|_| SessionError::Unknown)?;
         Ok(())
     }
@@ -277,9 +273,9 @@ impl Clients {
     /// [`SendError::Platform`] if its object could not be reached.
     pub async fn send(&self, sid: &str, data: impl Into<Data<'_>>) -> Result<(), SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
-        self.call(&sid, Request::Send(sid.key(), data.into()))
-            .await
-            .map(drop)
+        self.ask(&sid, Request::Send(sid.key(), data.into()))
+            .await?;
+        Ok(())
     }
 
     /// Sends a value as JSON.
@@ -299,7 +295,8 @@ impl Clients {
     /// Those of [`send`](Self::send).
     pub async fn disconnect(&self, sid: &str) -> Result<(), SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
-        self.call(&sid, Request::Close(sid.key())).await.map(drop)
+        self.ask(&sid, Request::Close(sid.key())).await?;
+        Ok(())
     }
 
     /// Returns the transport that a client uses now.
@@ -309,11 +306,89 @@ impl Clients {
     /// Those of [`send`](Self::send).
     pub async fn transport(&self, sid: &str) -> Result<Transport, SendError> {
         let sid = Sid::parse(sid).ok_or(SendError::Unknown)?;
-        let reply = self.call(&sid, Request::Transport(sid.key())).await?;
+        let reply = self.ask(&sid, Request::Transport(sid.key())).await?;
         let Reply::Transport(transport) = reply else {
             return Err(PortError::Answer.into());
         };
         Ok(transport)
+    }
+
+    /// Returns the user session of a client; `None` if nothing was saved.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Unknown`] if there is no such client, or it has gone;
+    /// [`SessionError::Json`] if its user session cannot be read as a `T`;
+    /// [`SessionError::Platform`] if its object could not be reached.
+    pub async fn session<T: DeserializeOwned>(&self, sid: &str) -> Result<Option<T>, SessionError> {
+        let sid = Sid::parse(sid).ok_or(SessionError::Unknown)?;
+        let request = Request::UserSession(sid.key());
+        let Reply::Json(json) = self.ask(&sid, request).await? else {
+            return Err(PortError::Answer.into());
+        };
+        data::read(json.as_deref())
+    }
+
+    /// Replaces the user session of a client.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::TooLarge`] beyond [`MAX_SESSION`] bytes of JSON, and those of
+    /// [`session`](Self::session).
+    pub async fn save_session(
+        &self,
+        sid: &str,
+        value: &impl Serialize,
+    ) -> Result<(), SessionError> {
+        let sid = Sid::parse(sid).ok_or(SessionError::Unknown)?;
+        let update = Update::new(data::write(value)?);
+        let request = Request::SetUserSession(sid.key(), update);
+        Ok(self.ask(&sid, request).await.map(drop)?)
+    }
+
+    /// Changes the user session of a client, starting from `T::default()` if nothing was
+    /// saved. If it is changed by somebody else meanwhile, `edit` is called again with
+    /// what it is then, so that neither change is lost.
+    ///
+    /// ```no_run
+    /// # async fn example(clients: dormouse::engine::Clients, sid: &str) -> Result<(), dormouse::engine::SessionError> {
+    /// let credit = clients.edit_session(sid, |credit: &mut u32| {
+    ///     *credit += 10;
+    ///     *credit
+    /// });
+    /// println!("{}", credit.await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Contended`] if somebody else has been faster 16 times, and those
+    /// of [`save_session`](Self::save_session).
+    pub async fn edit_session<T, R>(
+        &self,
+        sid: &str,
+        edit: impl FnMut(&mut T) -> R,
+    ) -> Result<R, SessionError>
+    where
+        T: DeserializeOwned + Serialize + Default,
+    {
+        let sid = Sid::parse(sid).ok_or(SessionError::Unknown)?;
+        let first = self.ask(&sid, Request::UserSession(sid.key())).await?;
+        let replace = async |update| {
+            let request = Request::SetUserSession(sid.key(), update);
+            self.ask(&sid, request).await
+        };
+        data::edit(first, replace, edit).await
+    }
+
+    /// Makes a request for a session: here, if this object holds it.
+    async fn ask(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, PortError> {
+        let local = self.local.as_ref().filter(|local| local.holds(sid));
+        match local {
+            Some(local) => local.call(request).reply().await,
+            None => self.remote.call_for(sid, &request).await,
+        }
     }
 
     /// Disconnects every client of this server. This wakes every object that the
@@ -338,15 +413,6 @@ impl Clients {
             reply?;
         }
         Ok(())
-    }
-
-    /// Makes a request for a session: here, if this object holds it.
-    async fn call(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, SendError> {
-        let local = self.local.as_ref().filter(|local| local.holds(sid));
-        Ok(match local {
-            Some(local) => local.call(request).reply().await?,
-            None => self.remote.call_for(sid, &request).await?,
-        })
     }
 }
 
@@ -401,8 +467,14 @@ pub enum SessionError {
     Json(serde_json::Error),
     /// Its JSON has more than [`MAX_SESSION`] bytes.
     TooLarge,
-    /// The client has gone.
+    /// There is no such client or socket, or it has gone.
     Unknown,
+    /// Whenever it was to be edited, somebody else had changed it.
+    Contended,
+    /// It is not known which object holds it: see [`Placement`](crate::Placement).
+    Placement,
+    /// The object that holds it could not be reached.
+    Platform(worker::Error),
 }
 
 impl fmt::Display for SessionError {
@@ -411,6 +483,11 @@ impl fmt::Display for SessionError {
             Self::Json(error) => write!(f, "user session: {error}"),
             Self::TooLarge => write!(f, "user session: more than {MAX_SESSION} bytes of json"),
             Self::Unknown => f.write_str("user session: no such client"),
+            Self::Contended => f.write_str("user session: changed by others again and again"),
+            Self::Placement => f.write_str("user session: it is not known which object it is in"),
+            Self::Platform(error) => {
+                write!(f, "user session: its object could not be reached: {error}")
+            }
         }
     }
 }
@@ -419,7 +496,19 @@ impl core::error::Error for SessionError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Json(error) => Some(error),
-            Self::TooLarge | Self::Unknown => None,
+            Self::Platform(error) => Some(error),
+            Self::TooLarge | Self::Unknown | Self::Contended | Self::Placement => None,
+        }
+    }
+}
+
+impl From<PortError> for SessionError {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::Gone => Self::Unknown,
+            PortError::Placement => Self::Placement,
+            PortError::Platform(error) => Self::Platform(error),
+            PortError::TooManyRooms | PortError::Answer => Self::Platform(error.to_string().into()),
         }
     }
 }

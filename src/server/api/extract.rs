@@ -10,13 +10,13 @@ use dormouse_proto::socket::recovery::StoredSocket;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
-use super::args::from_json;
 use super::handler::{
     Context, Kind, OfAck, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
     OfHandshake, OfMessage, OfNamespace, OfSocket,
 };
 use super::{Ack, Args, Io, Socket};
 use crate::api::client::SessionError;
+use crate::api::data;
 use crate::api::engine::{Client, Handshake, Message};
 use crate::api::error::Rejection;
 
@@ -364,8 +364,6 @@ impl Expired {
     ///
     /// The data cannot be read as a `T`.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
-        let data = self.stored.data.as_deref();
-        data.map(|json| from_json(json).map_err(SessionError::Json))
-            .transpose()
+        data::read(self.stored.data.as_deref())
     }
 }

@@ -4,15 +4,18 @@ use core::fmt;
 use core::time::Duration;
 use std::rc::Rc;
 
+use dormouse_proto::engine::Transport;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::acks::Acked;
-use super::args::from_json;
 use super::context::Place;
 use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
-use crate::api::client::{MAX_SESSION, SessionError};
+#[cfg(doc)]
+use crate::api::client::MAX_SESSION;
+use crate::api::client::SessionError;
+use crate::api::data;
 use crate::port::{Address, LocalPort, Look, Operation, PortError, Reply, Request, Spot, Target};
 use crate::request::Handshake;
 
@@ -121,6 +124,16 @@ impl Socket {
     /// has not gone.
     pub fn is_connected(&self) -> bool {
         matches!(self.look(Look::IsConnected), Ok(Reply::Flag(true)))
+    }
+
+    /// Returns the transport that the client uses now, or `None` once the socket has
+    /// gone. Most clients begin with [`Transport::Polling`] and change to
+    /// [`Transport::WebSocket`] soon after.
+    pub fn transport(&self) -> Option<Transport> {
+        let Ok(Reply::Transport(transport)) = self.look(Look::Transport) else {
+            return None;
+        };
+        Some(transport)
     }
 
     /// Returns the request by which the client's session began, or `None` once the
@@ -333,8 +346,7 @@ impl Socket {
         let Ok(Reply::Json(data)) = self.look(Look::Data) else {
             return Ok(None);
         };
-        data.map(|json| from_json(&json).map_err(SessionError::Json))
-            .transpose()
+        data::read(data.as_deref())
     }
 
     /// Attaches data to this socket, in place of any other.
@@ -344,11 +356,7 @@ impl Socket {
     /// The value cannot be written as JSON, or its JSON has more than
     /// [`MAX_SESSION`] bytes, or the socket is disconnected.
     pub fn set_data(&self, value: &impl Serialize) -> Result<(), SessionError> {
-        let json = serde_json::to_string(value).map_err(SessionError::Json)?;
-        if json.len() > MAX_SESSION {
-            return Err(SessionError::TooLarge);
-        }
-        let request = Request::SetData(self.spot(), json);
+        let request = Request::SetData(self.spot(), data::write(value)?);
         let set = self.port.call(request).now();
         set.map(drop).map_err(|_| SessionError::Unknown)
     }

@@ -1,7 +1,6 @@
 //! Engine.IO alone: messages go to the application as they are.
 
 use core::cell::RefCell;
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
@@ -333,16 +332,17 @@ impl Layer for Messages {
                 let data = self.with(key, |entry| entry.data.clone());
                 data.map(Reply::Json).ok_or(PortError::Gone)
             }
-            Request::SetUserSession(key, data) if found(key) => {
-                let mut data = Cow::into_owned(data);
-                // Whoever has written it may have left as much room again, and it stays.
-                data.shrink_to_fit();
-                let set = self.with(key, |entry| {
-                    entry.data = Some(data);
-                    entry.changed = true;
+            Request::SetUserSession(key, update) if found(key) => {
+                let set = self.with(key, |entry| match update.apply(entry.data.as_deref()) {
+                    Ok(data) => {
+                        entry.data = Some(data);
+                        entry.changed = true;
+                        Reply::Done
+                    }
+                    Err(kept) => kept,
                 });
                 parts.turn.mark_dirty(key);
-                done(set.is_some())
+                set.ok_or(PortError::Gone)
             }
             Request::Transport(_)
             | Request::UserSession(_)

@@ -67,11 +67,9 @@ pub(crate) enum Request<'a> {
     /// An operation on sockets.
     Operate(Target, Operation),
     /// The user session of a client.
-    #[serde(skip)]
     UserSession(Key),
-    /// Replaces it by other JSON.
-    #[serde(skip)]
-    SetUserSession(Key, Cow<'a, str>),
+    /// Replaces it.
+    SetUserSession(Key, Update<'a>),
     /// Something about one socket.
     #[serde(skip)]
     Look(Spot, Look),
@@ -161,6 +159,47 @@ pub(crate) enum Operation {
         /// The whole session is closed.
         close: bool,
     },
+    /// Counts them.
+    Count,
+    /// Lists the rooms they are in.
+    Rooms,
+    /// What the application keeps of the one whose id is the only room selected.
+    Data,
+    /// Replaces that.
+    SetData(Update<'static>),
+}
+
+/// JSON that is to be kept, in place of what was kept before.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Update<'a> {
+    pub(crate) json: Cow<'a, str>,
+    /// What has to be kept now. If something else is, the answer is that, and it stays.
+    pub(crate) expected: Option<Option<String>>,
+}
+
+impl<'a> Update<'a> {
+    /// Replaces whatever is kept.
+    pub(crate) fn new(json: String) -> Self {
+        Self {
+            json: json.into(),
+            expected: None,
+        }
+    }
+
+    /// Applies it to what is kept.
+    pub(crate) fn apply(self, kept: Option<&str>) -> Result<String, Reply> {
+        match self.expected {
+            Some(expected) if expected.as_deref() != kept => {
+                Err(Reply::Json(kept.map(str::to_owned)))
+            }
+            Some(_) | None => {
+                let mut json = self.json.into_owned();
+                // Whoever has written it may have left as much room again, and it stays.
+                json.shrink_to_fit();
+                Ok(json)
+            }
+        }
+    }
 }
 
 /// A question about one socket.
@@ -170,6 +209,7 @@ pub(crate) enum Look {
     Rooms,
     Data,
     Handshake,
+    Transport,
 }
 
 /// The answer to a request.
@@ -179,11 +219,13 @@ pub(crate) enum Reply {
     Transport(Transport),
     Sockets(Vec<Remote>),
     Acks(Vec<Asked>),
+    Count(usize),
+    /// Rooms by name, and the number of sockets in each.
+    RoomSizes(Vec<(String, usize)>),
+    /// A user session or a socket's data, as JSON.
+    Json(Option<String>),
     #[serde(skip)]
     Flag(bool),
-    /// A user session or a socket's data, as JSON.
-    #[serde(skip)]
-    Json(Option<String>),
     #[serde(skip)]
     Rooms(Vec<String>),
     #[serde(skip)]
@@ -305,6 +347,9 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
         Request::Operate(Target::Sockets(_), operation) => match operation {
             Operation::EmitWithAck { .. } => Reply::Acks(Vec::new()),
             Operation::Fetch => Reply::Sockets(Vec::new()),
+            Operation::Count => Reply::Count(0),
+            Operation::Rooms => Reply::RoomSizes(Vec::new()),
+            Operation::Data | Operation::SetData(_) => return Err(PortError::Gone),
             Operation::Emit { .. }
             | Operation::Join(_)
             | Operation::Leave(_)
@@ -378,6 +423,15 @@ mod tests {
     fn requests_and_replies_arrive_as_they_were_sent() {
         for request in [
             Request::CloseAll,
+            Request::UserSession([1; 12]),
+            Request::SetUserSession([1; 12], Update::new("[1]".to_owned())),
+            Request::Operate(
+                Target::Sockets(Selection::default()),
+                Operation::SetData(Update {
+                    json: "{}".into(),
+                    expected: Some(None),
+                }),
+            ),
             Request::Send([1; 12], Data::from("é")),
             Request::Send([1; 12], Data::from(vec![0, 255])),
             Request::Operate(
@@ -394,6 +448,8 @@ mod tests {
         }
         let reply = decode_reply(&encode_reply(Ok(Reply::Transport(Transport::WebSocket))));
         assert!(matches!(reply, Ok(Reply::Transport(Transport::WebSocket))));
+        let reply = decode_reply(&encode_reply(Ok(Reply::Json(Some("1".to_owned())))));
+        assert!(matches!(reply, Ok(Reply::Json(Some(json))) if json == "1"));
         let reply = decode_reply(&encode_reply(Err(PortError::Gone)));
         assert!(matches!(reply, Err(PortError::Gone)));
     }
@@ -408,6 +464,31 @@ mod tests {
         assert!(matches!(encode_request(&look), Err(PortError::Answer)));
         let leave = Request::Operate(Target::Socket(spot), Operation::Leave(Vec::new()));
         assert!(matches!(encode_request(&leave), Err(PortError::Answer)));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn an_update_replaces_only_what_it_expects() {
+        let update = |expected: Option<Option<&str>>| Update {
+            json: "2".into(),
+            expected: expected.map(|json| json.map(str::to_owned)),
+        };
+        for (kept, expected, replaces) in [
+            (None, None, true),
+            (Some("1"), None, true),
+            (None, Some(None), true),
+            (Some("1"), Some(Some("1")), true),
+            (Some("1"), Some(None), false),
+            (None, Some(Some("1")), false),
+            (Some("3"), Some(Some("1")), false),
+        ] {
+            match update(expected).apply(kept) {
+                Ok(json) => assert!(replaces && json == "2"),
+                Err(reply) => {
+                    assert!(!replaces);
+                    assert!(matches!(reply, Reply::Json(json) if json.as_deref() == kept));
+                }
+            }
+        }
     }
 
     #[wasm_bindgen_test(unsupported = test)]

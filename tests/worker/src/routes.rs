@@ -4,12 +4,12 @@
 use core::time::Duration;
 
 use dormouse::engine::{Clients, SendError};
-use dormouse::{Broadcast, EmitError, Io};
+use dormouse::{Broadcast, DataError, EmitError, Io};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use worker::{Context, Env, Request, Response, Url};
 
-use crate::socket::list;
+use crate::socket::{list, room_sizes};
 
 pub(crate) async fn routes(
     mut request: Request,
@@ -39,10 +39,27 @@ pub(crate) async fn routes(
             .transport(&sid)
             .await
             .map(|it| it.as_str().to_owned()),
+        "/session" => return session(&clients, &sid, &request.text().await?).await,
         _ => Err(SendError::Unknown),
     };
     match done {
         Ok(text) => Response::ok(text),
+        Err(error) => Response::error(error.to_string(), 404),
+    }
+}
+
+/// Adds to the number that is kept of a client, if there is something to add.
+async fn session(clients: &Clients, sid: &str, body: &str) -> worker::Result<Response> {
+    let session = match body.parse::<u32>() {
+        Ok(by) => {
+            let add = |count: &mut u32| *count += by;
+            clients.edit_session(sid, add).await.map(|()| None)
+        }
+        Err(_) if body == "reset" => clients.save_session(sid, &0).await.map(|()| None),
+        Err(_) => clients.session::<Value>(sid).await,
+    };
+    match session {
+        Ok(session) => Response::ok(json!(session).to_string()),
         Err(error) => Response::error(error.to_string(), 404),
     }
 }
@@ -60,16 +77,37 @@ async fn io_route(what: &str, url: &Url, env: &Env, body: &str) -> worker::Resul
     let Some(io) = Io::new(env, &query(url, "path")) else {
         return Response::error("Not Found", 404);
     };
-    let namespace = query(url, "namespace");
-    let target = io
-        .of(&namespace)
-        .to(queries(url, "to"))
-        .except(queries(url, "except"));
+    let io = io.of(&query(url, "namespace"));
+    if let Some(what) = what.strip_prefix("data/") {
+        return match data(what, url, &io, body).await {
+            Ok(value) => Response::ok(value.to_string()),
+            Err(error) => Response::error(error.to_string(), 500),
+        };
+    }
+    let target = io.to(queries(url, "to")).except(queries(url, "except"));
     match operate(what, url, target, body).await {
         Ok(Some(answer)) => Response::ok(answer.to_string()),
         Ok(None) => Response::error("Not Found", 404),
         Err(error) => Response::error(error.to_string(), 500),
     }
+}
+
+/// What is kept of the socket with the id `to`.
+async fn data(what: &str, url: &Url, io: &Io, body: &str) -> Result<Value, DataError> {
+    let id = query(url, "to");
+    let value: Value = serde_json::from_str(body).unwrap_or_default();
+    Ok(match what {
+        "set" => json!(io.set_data(&id, &value).await?),
+        "count" => {
+            let by = value.as_u64().unwrap_or_default();
+            let add = |count: &mut u64| {
+                *count += by;
+                *count
+            };
+            json!(io.edit_data(&id, add).await?)
+        }
+        _ => json!(io.data::<Value>(&id).await?),
+    })
 }
 
 /// The items of a JSON array as arguments.
@@ -103,6 +141,8 @@ async fn operate(
         "make-disconnect" if query(url, "close") == "1" => target.close().await.map(|()| done)?,
         "make-disconnect" => target.disconnect().await.map(|()| done)?,
         "fetch" => Some(list(&target.fetch_sockets().await?).into()),
+        "count" => Some(target.count().await?.into()),
+        "room-sizes" => Some(json!(room_sizes(&target).await?)),
         "emit-with-ack" => {
             let limit = query(url, "timeout").parse().unwrap_or(1_000);
             let target = target.timeout(Duration::from_millis(limit));

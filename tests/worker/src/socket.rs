@@ -420,6 +420,23 @@ fn data(namespace: Namespace) -> Namespace {
             Ok::<_, DataError>("ok")
         })
         .on("get-data", |socket: Socket| socket.data::<Value>())
+        .on("transport", |socket: Socket| {
+            socket.transport().map(|transport| transport.as_str())
+        })
+        .on("data-of", async |io: Io, (id,): (String,)| {
+            io.data::<Value>(&id).await
+        })
+        .on(
+            "set-data-of",
+            async |io: Io, (id, value): (String, Value)| io.set_data(&id, &value).await,
+        )
+        .on("count-for", async |io: Io, (id, by): (String, u32)| {
+            io.edit_data(&id, |count: &mut u32| {
+                *count += by;
+                *count
+            })
+            .await
+        })
 }
 
 #[derive(Deserialize)]
@@ -436,6 +453,12 @@ impl OneOrMany {
             Self::Many(names) => names,
         }
     }
+}
+
+/// The rooms of sockets, and how many are in each.
+pub(crate) async fn room_sizes(target: &Broadcast) -> Result<Vec<(String, usize)>, EmitError> {
+    let rooms = target.rooms().await?.into_iter();
+    Ok(rooms.map(|room| (room.name, room.sockets)).collect())
 }
 
 /// The socket's rooms, but for its own.
@@ -500,6 +523,18 @@ fn many(namespace: Namespace) -> Namespace {
             async |socket: Socket, (operators,): (Operators,)| {
                 let sockets = operators.broadcast(&socket).fetch_sockets().await?;
                 Ok::<_, EmitError>(list(&sockets))
+            },
+        )
+        .on(
+            "how-many",
+            async |socket: Socket, (operators,): (Operators,)| {
+                operators.broadcast(&socket).count().await
+            },
+        )
+        .on(
+            "room-sizes",
+            async |socket: Socket, (operators,): (Operators,)| {
+                room_sizes(&operators.broadcast(&socket)).await
             },
         )
         .on(

@@ -9,6 +9,7 @@ use futures::future::LocalBoxFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 use worker::Env;
 
+use crate::api::client::SessionError;
 use crate::api::endpoint::Endpoint;
 use crate::api::{EmitError, Io, Server, Socket};
 use crate::port::{Address, Called, LocalPort, Port, Reply, Request, Spot};
@@ -83,6 +84,29 @@ fn sockets_are_fetched_from_an_answer_that_has_them() {
     }
     let (io, _) = handles(|| Reply::Sockets(Vec::new()));
     assert!(now(io.fetch_sockets()).unwrap().is_empty());
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn numbers_rooms_and_data_come_in_answers_that_have_them() {
+    let (io, socket) = handles(|| Reply::Done);
+    assert!(is_error(&now(io.count())));
+    assert!(is_error(&now(io.rooms())));
+    let data = now(io.data::<u8>("id"));
+    assert!(matches!(data, Err(SessionError::Platform(_))));
+    assert_eq!(socket.transport(), None);
+    let (io, _) = handles(|| Reply::Count(3));
+    assert_eq!(now(io.to("a").count()).unwrap(), 3);
+    let (io, _) = handles(|| Reply::RoomSizes(vec![("a".to_owned(), 2)]));
+    let rooms = now(io.rooms()).unwrap();
+    let rooms: Vec<_> = rooms
+        .iter()
+        .map(|room| (&*room.name, room.sockets))
+        .collect();
+    assert_eq!(rooms, [("a", 2)]);
+    let (io, _) = handles(|| Reply::Json(Some("7".to_owned())));
+    assert_eq!(now(io.data::<u8>("id")).unwrap(), Some(7));
+    let (_, socket) = handles(|| Reply::Transport(Transport::WebSocket));
+    assert_eq!(socket.transport(), Some(Transport::WebSocket));
 }
 
 #[wasm_bindgen_test(unsupported = test)]

@@ -10,6 +10,7 @@ use crate::in_browser::settle;
 use crate::in_browser::time::Time;
 use crate::options::Options;
 use crate::parts::{Kind, Phase};
+use crate::port::Update;
 
 /// What handlers note, and what those that wait are waiting for.
 #[derive(Default)]
@@ -298,7 +299,10 @@ fn the_user_session_is_kept() {
     };
     assert_eq!(read(&rig), None);
     assert!(!rig.layer.take_changed(key(1)));
-    let set = rig.call(Request::SetUserSession(key(1), "[1]".into()));
+    let set = rig.call(Request::SetUserSession(
+        key(1),
+        Update::new("[1]".to_owned()),
+    ));
     assert!(matches!(set, Ok(Reply::Done)));
     assert_eq!(rig.object.take_heard(), "finish 1");
     assert!(rig.layer.must_be_handed_over(key(1)));
@@ -334,7 +338,7 @@ fn a_client_that_is_asleep_is_found() {
         Request::Close(key(9)),
         Request::Transport(key(9)),
         Request::UserSession(key(9)),
-        Request::SetUserSession(key(9), "[1]".into()),
+        Request::SetUserSession(key(9), Update::new("[1]".to_owned())),
     ] {
         let asked = format!("{request:?}");
         let reply = rig.call(request);

@@ -2,6 +2,7 @@
 //! whoever asks.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use dormouse_proto::socket::{Args, Due, Filter, JoinError, Route};
@@ -14,7 +15,7 @@ use super::{joining, recovering};
 use crate::parts::{self, Packet};
 use crate::port::{
     Address, Answer, Asked, Called, Look, Operation, PortError, Remote, Reply, Request, Selection,
-    Spot, Target,
+    Spot, Target, Update,
 };
 
 /// Carries out a request.
@@ -25,12 +26,7 @@ pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
             on_many(cx, &selection, operation)
         }
         Request::Look(spot, look) => look_at(cx, spot, look).into(),
-        Request::SetData(spot, data) => {
-            let set = |client: &mut ClientEntry| client.connection.set_data(spot.join, Some(data));
-            let set = cx.clients.with(spot.session, set);
-            cx.parts.turn.mark_dirty(spot.session);
-            done(set == Some(true))
-        }
+        Request::SetData(spot, data) => set_data(cx, spot, Update::new(data)).into(),
         Request::Acknowledge(spot, id, args) => done(acknowledge(cx, spot, id, &args)),
         Request::Send(..)
         | Request::Close(_)
@@ -71,6 +67,10 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
             joining::let_in_early(cx, spot);
             done(disconnect(cx, spot, close))
         }
+        Operation::Count => Reply::Count(is_there(cx, spot).into()).into(),
+        Operation::Rooms => Reply::RoomSizes(rooms_of(cx, &[spot])).into(),
+        Operation::Data => look_at(cx, spot, Look::Data).into(),
+        Operation::SetData(update) => set_data(cx, spot, update).into(),
     }
 }
 
@@ -117,6 +117,16 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             }
             Reply::Done.into()
         }
+        Operation::Count => Reply::Count(select().len()).into(),
+        Operation::Rooms => Reply::RoomSizes(rooms_of(cx, &select())).into(),
+        Operation::Data | Operation::SetData(_) => {
+            // Others may be in the room of its id, too.
+            let mut sockets = select().into_iter();
+            match sockets.find(|spot| is_named(cx, *spot, &selection.filter.rooms)) {
+                Some(spot) => on_one(cx, spot, operation),
+                None => PortError::Gone.into(),
+            }
+        }
     }
 }
 
@@ -127,6 +137,38 @@ fn let_own_in(cx: &Context, sockets: &[Spot]) {
     if let Some(own) = own {
         joining::let_in_early(cx, own);
     }
+}
+
+fn is_named(cx: &Context, spot: Spot, ids: &[String]) -> bool {
+    let is_named = cx.clients.with(spot.session, |client| {
+        let socket = client.connection.socket(spot.join)?;
+        Some(ids.iter().any(|id| id == socket.id()))
+    });
+    is_named.flatten() == Some(true)
+}
+
+/// Returns the rooms of sockets, and how many of the sockets are in each. None counts in
+/// the room of its own id.
+fn rooms_of(cx: &Context, sockets: &[Spot]) -> Vec<(String, usize)> {
+    let mut rooms = BTreeMap::<String, usize>::new();
+    for spot in sockets {
+        cx.clients.with(spot.session, |client| {
+            let socket = client.connection.socket(spot.join)?;
+            for room in socket.rooms() {
+                if room == socket.id() {
+                    continue;
+                }
+                match rooms.get_mut(room) {
+                    Some(size) => *size += 1,
+                    None => {
+                        rooms.insert(room.clone(), 1);
+                    }
+                }
+            }
+            Some(())
+        });
+    }
+    rooms.into_iter().collect()
 }
 
 fn is_there(cx: &Context, spot: Spot) -> bool {
@@ -294,9 +336,24 @@ fn look_at(cx: &Context, spot: Spot, look: Look) -> Result<Reply, PortError> {
             Look::Rooms => Reply::Rooms(socket.rooms().to_vec()),
             Look::Data => Reply::Json(socket.data().map(str::to_owned)),
             Look::Handshake => Reply::Handshake((**client.handshake()).clone()),
+            Look::Transport => Reply::Transport(parts::transport(&cx.parts, spot.session)?),
         })
     });
     reply.flatten().ok_or(PortError::Gone)
+}
+
+fn set_data(cx: &Context, spot: Spot, update: Update<'_>) -> Result<Reply, PortError> {
+    let set = cx.clients.with(spot.session, |client| {
+        let socket = client.connection.socket(spot.join)?;
+        let json = match update.apply(socket.data()) {
+            Ok(json) => json,
+            Err(kept) => return Some(kept),
+        };
+        let is_set = client.connection.set_data(spot.join, Some(json));
+        is_set.then_some(Reply::Done)
+    });
+    cx.parts.turn.mark_dirty(spot.session);
+    set.flatten().ok_or(PortError::Gone)
 }
 
 /// Sends the acknowledgement of an event. Returns `false` if the socket has gone.
