@@ -105,7 +105,7 @@ pub use api::error::{HandlerError, Refusal, Rejection};
 pub use api::{
     Ack, AckError, Acked, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError,
     Event, EventName, Expired, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery,
-    RemoteSocket, Room, RoomNames, Server, Socket, State, Timed,
+    RemoteSocket, Rewrite, Room, RoomNames, Server, Socket, State, Timed,
 };
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;

@@ -201,6 +201,12 @@ impl Args {
         Self { raw, named }
     }
 
+    /// Returns the event's name, if it is with them.
+    pub(crate) fn event(&self) -> Option<String> {
+        let (name,) = FromArgs::from_args(&self.raw, false).ok()?;
+        self.named.then_some(name)
+    }
+
     /// Reads the arguments as a tuple: see [`FromArgs`].
     ///
     /// # Errors

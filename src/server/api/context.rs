@@ -14,6 +14,7 @@ use super::args::{describe, from_json};
 use super::handler::{
     BeforeEvent, Kind, OfAck, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake, OfMessage,
     OfNamespace, OfSocket, OnClose, OnConnect, OnDisconnect, OnEvent, OnExpired, OnMessage, OnOpen,
+    RewriteEvent,
 };
 use super::{Ack, Application, Args, Expired, FromArgs, Io, Socket, State, States};
 use crate::api::engine::{Client, Handshake, Message};
@@ -33,6 +34,7 @@ pub struct Context<'a, K: Kind> {
 
 pub(crate) type EventContext<'a> = Context<'a, OnEvent>;
 pub(crate) type CheckContext<'a> = Context<'a, BeforeEvent>;
+pub(crate) type RewriteContext<'a> = Context<'a, RewriteEvent>;
 pub(crate) type ConnectContext<'a> = Context<'a, OnConnect>;
 pub(crate) type DisconnectContext<'a> = Context<'a, OnDisconnect>;
 pub(crate) type ExpireContext<'a> = Context<'a, OnExpired>;
@@ -235,12 +237,16 @@ impl<'a> EventContext<'a> {
     }
 }
 
-impl<'a> CheckContext<'a> {
-    pub(crate) fn new(socket: &'a Socket, name: Cow<'a, str>, args: Raw<'a>) -> Self {
-        let ack = None;
+impl<'a, K: OfEvent> Context<'a, K> {
+    /// The context of what is called before an event's handler.
+    pub(crate) fn before(socket: &'a Socket, name: &'a str, args: &'a Raw<'_>) -> Self {
         Self {
             subject: socket,
-            detail: EventDetail { name, args, ack },
+            detail: EventDetail {
+                name: name.into(),
+                args: args.borrowed(),
+                ack: None,
+            },
         }
     }
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | every handler of a namespace | [`Io`](crate::Io), [`State`](crate::State), the Worker's `Env` |
 //! | all of them except `on_expired` | [`Socket`](crate::Socket) |
-//! | `on`, `on_fallback`, `on_any`, `event_middleware` | the event's arguments as one tuple, or as [`Args`](crate::Args); [`EventName`](crate::EventName) |
+//! | `on`, `on_fallback`, `on_any`, `event_middleware`, `event_rewrite` | the event's arguments as one tuple, or as [`Args`](crate::Args); [`EventName`](crate::EventName) |
 //! | `on`, `on_fallback` | [`Ack`](crate::Ack) |
 //! | `on_connect`, `middleware` | [`Auth`](crate::Auth), [`Recovered`](crate::Recovered), [`Handshake`](crate::Handshake) |
 //! | `on_disconnecting`, `on_disconnect` | [`Reason`](crate::Reason) |
@@ -19,7 +19,7 @@
 //! | `on_disconnect` | [`engine::Reason`](crate::engine::Reason) |
 //!
 //! [`Reply`] describes what the handlers of events can return, and [`Verdict`] what
-//! all others can. There are three types of errors, the same everywhere: a `Refusal`
+//! all others can, but for `event_rewrite`: see [`Rewrite`](crate::Rewrite). There are three types of errors, the same everywhere: a `Refusal`
 //! does not let a client in, a [`HandlerError`] fails what a handler was to do, and
 //! a [`Rejection`] is an extractor's.
 //!
@@ -37,7 +37,7 @@ use futures::future::LocalBoxFuture;
 pub use self::kind::{
     BeforeEvent, Kind, OfAck, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
     OfHandshake, OfMessage, OfNamespace, OfSocket, OnClose, OnConnect, OnDisconnect, OnEvent,
-    OnExpired, OnMessage, OnOpen,
+    OnExpired, OnMessage, OnOpen, RewriteEvent,
 };
 pub use self::outcome::{FailsWith, Internal, Outcome, Reply, Verdict, mark};
 pub use super::context::Context;

@@ -22,6 +22,7 @@ pub mod handler;
 mod namespace;
 mod pattern;
 mod recovery;
+mod rewrite;
 mod server;
 mod socket;
 
@@ -33,15 +34,16 @@ pub use self::event::Event;
 pub use self::extract::{Auth, EventName, Expired, Recovered, State};
 pub use self::namespace::{Group, Namespace};
 pub use self::recovery::Recovery;
+pub use self::rewrite::Rewrite;
 pub use self::server::{JoinRequest, Server};
 pub use self::socket::{Socket, Timed};
 
 pub(crate) use self::context::{
     CheckContext, CloseContext, ConnectContext, DisconnectContext, EventContext, ExpireContext,
-    MessageContext, OpenContext, Place,
+    MessageContext, OpenContext, Place, RewriteContext,
 };
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;
 pub(crate) use self::handler::{Call, HandlerFn, erase};
-pub(crate) use self::namespace::{DisconnectFn, EventFn, NamespaceHandlers};
+pub(crate) use self::namespace::{BeforeFn, DisconnectFn, EventFn, NamespaceHandlers};
 pub(crate) use self::server::Application;

@@ -3,11 +3,13 @@
 use core::fmt;
 use std::rc::Rc;
 
+use dormouse_proto::socket::Args as Raw;
+
 use super::handler::{
     BeforeEvent, Extract, Handler, HandlerFn, OnConnect, OnDisconnect, OnEvent, OnExpired, Reply,
-    erase,
+    RewriteEvent, erase,
 };
-use super::{Event, Socket};
+use super::{Args, Event, Socket};
 
 /// The handlers of a namespace: see [`Server::namespace`](crate::Server::namespace).
 ///
@@ -37,12 +39,22 @@ pub struct Namespace {
 pub(crate) type EventFn = HandlerFn<OnEvent>;
 pub(crate) type DisconnectFn = HandlerFn<OnDisconnect>;
 
+/// What an event meets before its handlers, in order.
+pub(crate) enum BeforeFn {
+    Check(HandlerFn<BeforeEvent>),
+    Rewrite(HandlerFn<RewriteEvent>),
+}
+
+/// An observer of events that are sent.
+pub(crate) type OutgoingFn = Box<dyn Fn(&Socket, &Raw<'_>)>;
+
 #[derive(Default)]
 pub(crate) struct NamespaceHandlers {
     pub(crate) middlewares: Vec<HandlerFn<OnConnect>>,
     pub(crate) on_connect: Option<HandlerFn<OnConnect>>,
-    pub(crate) event_middlewares: Vec<HandlerFn<BeforeEvent>>,
+    pub(crate) before: Vec<BeforeFn>,
     pub(crate) on_any: Vec<EventFn>,
+    pub(crate) on_any_outgoing: Vec<OutgoingFn>,
     /// By name, in order.
     events: Vec<(String, EventFn)>,
     fallback: Option<EventFn>,
@@ -56,7 +68,7 @@ pub(crate) struct NamespaceHandlers {
 impl NamespaceHandlers {
     /// Returns whether events go straight to their own handler.
     pub(crate) fn is_plain(&self) -> bool {
-        self.event_middlewares.is_empty() && self.on_any.is_empty()
+        self.before.is_empty() && self.on_any.is_empty()
     }
 
     pub(crate) fn handler(&self, event: &str) -> Option<&EventFn> {
@@ -222,7 +234,60 @@ impl Namespace {
     /// # let _ = server;
     /// ```
     pub fn event_middleware<S>(mut self, check: impl Handler<BeforeEvent, S>) -> Self {
-        self.handlers.event_middlewares.push(erase(check));
+        self.handlers.before.push(BeforeFn::Check(erase(check)));
+        self
+    }
+
+    /// Registers a function that every event passes through before any handler, and that
+    /// may change its name and its arguments, or drop it: see [`Rewrite`]. An error keeps
+    /// the event from its handlers, as one of [`event_middleware`](Self::event_middleware)
+    /// does; both are called in the order in which they are registered.
+    ///
+    /// ```
+    /// use dormouse::{Args, EmitError, EventName, Rewrite, Server};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace
+    ///         .event_rewrite(|event: EventName, args: Args| match &*event {
+    ///             // Old clients call it so.
+    ///             "msg" => Rewrite::new("message", args).map(Some),
+    ///             "typing" => Ok::<_, EmitError>(None),
+    ///             other => Rewrite::new(other, args).map(Some),
+    ///         })
+    ///         .on("message", |(text,): (String,)| text.len())
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn event_rewrite<S>(mut self, rewrite: impl Handler<RewriteEvent, S>) -> Self {
+        self.handlers.before.push(BeforeFn::Rewrite(erase(rewrite)));
+        self
+    }
+
+    /// Registers a function that is called for every event that a socket of the
+    /// namespace is sent, whether to it alone or to many: with the socket, the event's
+    /// name, and its arguments. It is called once for each socket, after the event has
+    /// been handed to the platform, or waits for a poll or for `on_connect`; not for what
+    /// the socket is acknowledged, and not for what a client that comes back has missed.
+    ///
+    /// It can neither wait nor change anything. If it has an event sent, as with
+    /// [`Socket::spawn`], it is called for that event, too.
+    ///
+    /// ```
+    /// use dormouse::{Args, Server, Socket};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace.on_any_outgoing(|socket: &Socket, event: &str, args: &Args| {
+    ///         worker::console_log!("{} is sent {event} with {} arguments", socket.id(), args.len());
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn on_any_outgoing(mut self, observe: impl Fn(&Socket, &str, &Args) + 'static) -> Self {
+        let observe = move |socket: &Socket, args: &Raw<'_>| {
+            let args = Args::new(args.clone().into_owned(), true);
+            observe(socket, &args.event().unwrap_or_default(), &args);
+        };
+        self.handlers.on_any_outgoing.push(Box::new(observe));
         self
     }
 

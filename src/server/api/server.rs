@@ -142,6 +142,12 @@ impl Application {
         Some(definition.handlers.clone())
     }
 
+    /// Returns whether any namespace observes what its sockets are sent.
+    pub(crate) fn observes_outgoing(&self) -> bool {
+        let mut all = self.definitions.iter();
+        all.any(|definition| !definition.handlers.on_any_outgoing.is_empty())
+    }
+
     /// Returns whether any namespace wants to know of sockets that have expired.
     pub(crate) fn tells_of_expired(&self) -> bool {
         let mut all = self.definitions.iter();

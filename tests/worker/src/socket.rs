@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use dormouse::{
     Ack, Acked, Args, Auth, Binary, Broadcast, DataError, EmitError, EventName, Expired,
     HandlerError, Handshake, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason,
-    Recovered, Recovery, Refusal, RemoteSocket, Server, Socket, sleep,
+    Recovered, Recovery, Refusal, RemoteSocket, Rewrite, Server, Socket, sleep,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -65,6 +65,9 @@ fn server(path: &str) -> Server {
         .namespace("/greeting", move |namespace| {
             common(namespace).on_connect(greet)
         })
+        .namespace("/observed", move |namespace| {
+            observed(connecting(common(namespace)))
+        })
         .namespace("/slow", move |namespace| slow(common(namespace)))
         .namespace("/slow-{id}", move |namespace| slow(common(namespace)))
         .namespace("/headers", move |namespace| {
@@ -79,6 +82,33 @@ fn server(path: &str) -> Server {
         })
         .namespace_if(is_own_tenant, move |namespace| {
             connecting(common(namespace))
+        })
+}
+
+/// Changes some events, and keeps the names of those that a socket is sent.
+fn observed(namespace: Namespace) -> Namespace {
+    namespace
+        .event_rewrite(async |event: EventName, args: Args| match &*event {
+            "old-name" => Ok(Some(Rewrite::new(
+                "message-with-ack",
+                args.behind(&"new")?,
+            )?)),
+            "to-blocked" => Ok(Some(Rewrite::new("blocked", ())?)),
+            "dropped" => Ok(None),
+            "not-so" => Err(HandlerError::new("not so")),
+            _ => Ok(Some(Rewrite::new(&event, args)?)),
+        })
+        .event_rewrite(|event: EventName, args: Args| match &*event {
+            "to-blocked" | "blocked" => Rewrite::new("typed", ("passed", 1)).map(Some),
+            _ => Rewrite::new(&event, args).map(Some),
+        })
+        .on_any_outgoing(|socket: &Socket, event: &str, args: &Args| {
+            let line = format!("{event} {}", args.json().join(","));
+            // It may have gone.
+            let _ = socket.edit_data(|sent: &mut Value| match sent {
+                Value::Array(lines) => lines.push(line.into()),
+                _ => *sent = json!([line]),
+            });
         })
 }
 

@@ -5,7 +5,7 @@ use dormouse_proto::socket::Reason;
 
 use super::super::context::{ConnectDetail, EventDetail, ExpireDetail, Place};
 use super::super::encode::Replied;
-use super::super::{Expired, Socket};
+use super::super::{Expired, Rewrite, Socket};
 use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
@@ -31,6 +31,10 @@ pub enum OnEvent {}
 /// The kind of [`Namespace::event_middleware`](crate::Namespace::event_middleware).
 #[derive(Debug)]
 pub enum BeforeEvent {}
+
+/// The kind of [`Namespace::event_rewrite`](crate::Namespace::event_rewrite).
+#[derive(Debug)]
+pub enum RewriteEvent {}
 
 /// The kind of [`Namespace::on_connect`](crate::Namespace::on_connect) and
 /// [`middleware`](crate::Namespace::middleware).
@@ -75,6 +79,7 @@ macro_rules! kinds {
 kinds! {
     OnEvent: Socket, EventDetail<'a> => Replied, |it| it.subject.place();
     BeforeEvent: Socket, EventDetail<'a> => Result<(), HandlerError>, |it| it.subject.place();
+    RewriteEvent: Socket, EventDetail<'a> => Result<Option<Rewrite>, HandlerError>, |it| it.subject.place();
     OnConnect: Socket, ConnectDetail<'a> => Result<(), Refusal>, |it| it.subject.place();
     OnDisconnect: Socket, Reason => Result<(), HandlerError>, |it| it.subject.place();
     OnExpired: Expired, ExpireDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
@@ -94,6 +99,7 @@ pub trait OfSocket: Kind<Subject = Socket> {}
 
 impl OfSocket for OnEvent {}
 impl OfSocket for BeforeEvent {}
+impl OfSocket for RewriteEvent {}
 impl OfSocket for OnConnect {}
 impl OfSocket for OnDisconnect {}
 
@@ -102,8 +108,8 @@ impl OfSocket for OnDisconnect {}
     message = "a handler of kind `{Self}` is not called for an event: it has neither arguments \
                nor a name",
     label = "there is no event here",
-    note = "a tuple, `Args` and `EventName` are for `on`, `on_event`, `on_fallback`, `on_any` and \
-            `event_middleware`",
+    note = "a tuple, `Args` and `EventName` are for `on`, `on_event`, `on_fallback`, `on_any`, \
+            `event_middleware` and `event_rewrite`",
     note = "`on_connect` takes what the client says of itself as `Auth`; `Engine::on_message` takes \
             a `Message`"
 )]
@@ -111,6 +117,7 @@ pub trait OfEvent: OfSocket + for<'a> Kind<Detail<'a> = EventDetail<'a>> {}
 
 impl OfEvent for OnEvent {}
 impl OfEvent for BeforeEvent {}
+impl OfEvent for RewriteEvent {}
 
 /// The kinds of handlers that can acknowledge an event.
 #[diagnostic::on_unimplemented(
@@ -235,7 +242,7 @@ macro_rules! of_namespace {
     };
 }
 
-of_namespace!(OnEvent BeforeEvent OnConnect OnDisconnect);
+of_namespace!(OnEvent BeforeEvent RewriteEvent OnConnect OnDisconnect);
 
 impl OfNamespace for OnExpired {
     fn io(context: &Context<'_, Self>) -> crate::Io {

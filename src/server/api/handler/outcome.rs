@@ -5,12 +5,17 @@ use core::error::Error;
 use serde::Serialize;
 
 use super::super::encode::Replied;
-use super::super::{ArgsError, EmitError};
+use super::super::{ArgsError, EmitError, Rewrite};
 use super::HandlerError;
 use crate::api::client::{SendError, SessionError};
 use crate::api::error::Failure;
 
 /// The outcome of handlers that return an `R`. The compiler infers `N`.
+#[diagnostic::on_unimplemented(
+    message = "this handler cannot return `{R}`",
+    label = "its return type is `{R}`",
+    note = "`event_rewrite` returns `Option<Rewrite>`, or a `Result` of it: `None` drops the event"
+)]
 pub trait Outcome<R, N>: Sized {
     #[doc(hidden)]
     fn of(returned: R) -> Self;
@@ -25,6 +30,20 @@ impl<R: Reply<N>, N> Outcome<R, N> for Replied {
 impl<R: Verdict<E, N>, N, E> Outcome<R, N> for Result<(), E> {
     fn of(returned: R) -> Self {
         returned.into_result()
+    }
+}
+
+impl Outcome<Option<Rewrite>, mark::Value> for Result<Option<Rewrite>, HandlerError> {
+    fn of(returned: Option<Rewrite>) -> Self {
+        Ok(returned)
+    }
+}
+
+impl<F: FailsWith<HandlerError>> Outcome<Result<Option<Rewrite>, F>, mark::Fallible>
+    for Result<Option<Rewrite>, HandlerError>
+{
+    fn of(returned: Result<Option<Rewrite>, F>) -> Self {
+        returned.map_err(FailsWith::into_error)
     }
 }
 

@@ -10,9 +10,10 @@ use dormouse_proto::socket::{Args, Incoming, Socket};
 use super::clients::ClientEntry;
 use super::context::Context;
 use super::outputs::refuse_joins;
-use crate::api::error::{Failure, Rejection};
+use crate::api::error::{Failure, HandlerError, Rejection};
 use crate::api::{
-    self, Ack, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied,
+    self, Ack, BeforeFn, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied,
+    Rewrite, RewriteContext,
 };
 use crate::log::Level;
 use crate::parts::{self, Job, Parts};
@@ -228,16 +229,27 @@ fn run_all(
         name: name.clone(),
     };
     let all = async move {
-        let context = |ack| EventContext::new(&socket, Cow::from(&*name), args.borrowed(), ack);
-        for middleware in &handlers.event_middlewares {
-            let mut context = CheckContext::new(&socket, Cow::from(&*name), args.borrowed());
-            let checked = match middleware(&mut context) {
-                Ok(Call::Done(checked)) => checked,
-                Ok(Call::Later(future)) => future.await,
-                Err(rejection) => return Err(rejection),
-            };
-            checked.map_err(Rejection::from)?;
+        let (mut name, mut args) = (name, args);
+        for before in &handlers.before {
+            match before {
+                BeforeFn::Check(check) => {
+                    let mut context = CheckContext::before(&socket, &name, &args);
+                    finished(check(&mut context)).await?;
+                }
+                BeforeFn::Rewrite(rewrite) => {
+                    let mut context = RewriteContext::before(&socket, &name, &args);
+                    match finished(rewrite(&mut context)).await? {
+                        Some(Rewrite {
+                            name: other,
+                            args: rewritten,
+                        }) => (name, args) = (other, rewritten),
+                        // As if nobody had heard of it.
+                        None => return Ok((Replied::default(), true)),
+                    }
+                }
+            }
         }
+        let context = |ack| EventContext::new(&socket, Cow::from(&*name), args.borrowed(), ack);
         for observer in &handlers.on_any {
             let replied = call(observer, &mut context(None)).await?;
             if let Some(error) = replied.failed {
@@ -282,6 +294,19 @@ fn end(cx: &Context, key: Key, bytes: usize) {
 fn put_down(cx: &Context, key: Key, bytes: usize) {
     cx.clients.with(key, |client| client.work.put_down(bytes));
     cx.parts.turn.mark_dirty(key);
+}
+
+/// Returns what a middleware says, after waiting for it if necessary.
+fn finished<T>(
+    called: Result<Call<Result<T, HandlerError>>, Rejection>,
+) -> impl Future<Output = Result<T, Rejection>> {
+    async move {
+        let outcome = match called? {
+            Call::Done(outcome) => outcome,
+            Call::Later(future) => future.await,
+        };
+        outcome.map_err(Rejection::from)
+    }
 }
 
 /// Calls a handler. The future does not borrow from the context.

@@ -7,7 +7,7 @@ use dormouse_proto::socket::{Args, Offset, Protocol, Route, ServerPacket};
 
 use super::clients::ClientEntry;
 use super::context::Context;
-use crate::parts::{self, Packet};
+use crate::parts::{self, Job, Packet};
 use crate::port::Spot;
 
 /// An event for sockets of both protocols, encoded at most once for each protocol.
@@ -18,6 +18,7 @@ pub(super) struct EncodedEvent<'a> {
     args: &'a Args<'a>,
     offset: Option<Offset>,
     count: usize,
+    is_observed: bool,
     /// The packet for clients that take offsets, and for those that do not.
     packets: [OnceCell<Packet>; 2],
 }
@@ -31,6 +32,7 @@ impl<'a> EncodedEvent<'a> {
             args,
             offset: None,
             count: 1,
+            is_observed: cx.application.observes_outgoing(),
             packets: [OnceCell::new(), OnceCell::new()],
         }
     }
@@ -86,10 +88,34 @@ impl<'a> EncodedEvent<'a> {
                 Route::Gone => Err(false),
             }
         };
-        match self.cx.clients.with(spot.session, route) {
+        let is_taken = match self.cx.clients.with(spot.session, route) {
             Some(Ok(packet)) => parts::transmit(&self.cx.parts, spot.session, packet, volatile),
             Some(Err(held)) => held,
             None => false,
+        };
+        if is_taken && self.is_observed {
+            self.show(spot);
+        }
+        is_taken
+    }
+
+    /// Shows the event to the observers in a socket's namespace.
+    fn show(&self, spot: Spot) {
+        let cx = self.cx;
+        let found = cx.clients.with(spot.session, |client| {
+            let definition = client.connection.socket(spot.join)?.definition().index;
+            Some((definition, client.address(spot.session, spot.join)?))
+        });
+        let Some((definition, address)) = found.flatten() else {
+            return;
+        };
+        let handlers = cx.application.handlers(definition);
+        let Some((handlers, socket)) = handlers.zip(cx.socket(address)) else {
+            return;
+        };
+        let job = Job::droppable(spot.session, "outgoing");
+        for observer in &handlers.on_any_outgoing {
+            parts::guarded(&cx.parts, job, || observer(&socket, self.args));
         }
     }
 }
