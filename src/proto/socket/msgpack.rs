@@ -131,7 +131,7 @@ fn encode(packet: &ServerPacket<'_>, protocol: Protocol) -> Vec<u8> {
             ack,
             args,
             offset,
-        } => (2, *namespace, ack.map(u64::from), Some(*args), *offset),
+        } => (2, *namespace, *ack, Some(*args), *offset),
         ServerPacket::Ack {
             namespace,
             id,

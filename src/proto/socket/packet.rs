@@ -411,7 +411,7 @@ pub enum ServerPacket<'a> {
         /// The namespace it is from.
         namespace: &'a str,
         /// The number of the acknowledgement that the server waits for.
-        ack: Option<u32>,
+        ack: Option<u64>,
         /// Its arguments, the name first.
         args: &'a Args<'a>,
         /// The event's offset, which is sent as one more argument, the last.
@@ -488,12 +488,11 @@ impl ServerPacket<'_> {
                 } else {
                     '5'
                 };
-                let id = ack.map(u64::from);
                 text(
                     kind,
                     args.attachments(),
                     namespace,
-                    id,
+                    *ack,
                     args.json(),
                     *offset,
                 )

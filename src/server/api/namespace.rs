@@ -28,7 +28,7 @@ use super::{Args, Event, Socket};
 /// [`HandlerError`](crate::HandlerError) describes what the client is told.
 ///
 /// Handlers run concurrently: while one waits for something, the handler of the same
-/// client's next event begins. A client with more than 1,000 events, or 16 MiB of
+/// client's next event begins, unless [`in_order`](crate::Server::in_order) is set. A client with more than 1,000 events, or 16 MiB of
 /// them, whose handlers have not returned is disconnected.
 #[derive(Default)]
 #[must_use = "handlers are called where they are given to a server"]

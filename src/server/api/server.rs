@@ -438,6 +438,32 @@ impl Server {
         self
     }
 
+    /// Sets whether a client's next event waits until the handler of the previous one has
+    /// returned, with the middlewares before it. Default: `false`, handlers run
+    /// concurrently. [`on_disconnect`](crate::Namespace::on_disconnect) then comes after
+    /// the events that its client sent before; acknowledgements do not wait, so that
+    /// handlers can wait for them. A client with more than 1,000 events, or 16 MiB of
+    /// them, waiting is disconnected.
+    ///
+    /// ```
+    /// use dormouse::{Server, Socket};
+    /// use worker::Result;
+    ///
+    /// let server = Server::new().in_order(true).namespace("/", |namespace| {
+    ///     // Stored in the order in which they were sent, although storing takes time.
+    ///     namespace.on("line", async |socket: Socket, (line,): (String,)| -> Result<()> {
+    ///         let mut lines: Vec<String> = socket.storage().get("lines").await?.unwrap_or_default();
+    ///         lines.push(line);
+    ///         socket.storage().put("lines", lines).await
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn in_order(mut self, in_order: bool) -> Self {
+        self.options.in_order = in_order;
+        self
+    }
+
     /// Names the headers of a [`Handshake`] that are kept rather than others where not
     /// all of them can be: see there. Default: none.
     pub fn keep_headers(mut self, names: &[&str]) -> Self {

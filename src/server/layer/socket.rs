@@ -11,6 +11,7 @@ mod index;
 mod joining;
 mod leaving;
 mod operations;
+mod order;
 mod outputs;
 mod recovering;
 mod recovery;
@@ -153,8 +154,8 @@ impl Layer for Sockets {
         events::handle_message(&self.0, key, data);
     }
 
-    fn is_ready_to_close(&self, _key: Key) -> bool {
-        true
+    fn is_ready_to_close(&self, key: Key) -> bool {
+        order::is_idle(&self.0, key)
     }
 
     fn handle_closed(&self, key: Key, reason: Reason) {
@@ -197,7 +198,7 @@ impl Layer for Sockets {
     }
 
     fn queued(&self) -> Vec<(Key, Message)> {
-        Vec::new()
+        order::queued(&self.0)
     }
 
     fn handle_alarm(&self) -> Option<Timestamp> {

@@ -18,7 +18,7 @@ use crate::rows::rows;
 use crate::stale::stale;
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 8] {
+pub(crate) fn servers() -> [Server; 9] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -34,6 +34,7 @@ pub(crate) fn servers() -> [Server; 8] {
             .max_memory(1_000_000)
             .max_payload(200_000)
             .max_packet(900_000),
+        server("/in-order/").in_order(true),
         server("/limited/").task_limit(Duration::from_secs(1)),
         server("/keyed/").placement(Placement::key(|handshake| {
             handshake.query("key").unwrap_or_default()

@@ -49,7 +49,7 @@ proptest! {
         all.extend(items);
         let json = alloc::format!("[{}]", all.join(","));
         let args = Args::new(json, vec![vec![1], vec![], vec![2, 3]]);
-        let packet = ServerPacket::Event { namespace: &namespace, ack: id, args: &args, offset: None };
+        let packet = ServerPacket::Event { namespace: &namespace, ack: id.map(u64::from), args: &args, offset: None };
         let limits = Limits { attachments: 1_000, bytes: usize::MAX };
         for parser in [Parser::JSON, Parser::MSGPACK] {
             let encoded = packet.encode(Protocol::V5, parser);

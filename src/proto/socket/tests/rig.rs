@@ -203,7 +203,7 @@ pub(super) fn event(
 ) -> Rc<Encoded> {
     let packet = ServerPacket::Event {
         namespace,
-        ack,
+        ack: ack.map(u64::from),
         args: &Args::new(json, Vec::new()),
         offset: None,
     };

@@ -8,6 +8,7 @@ use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 
 use super::events::IncomingEvent;
+use super::order::Order;
 use crate::api::Application;
 use crate::parts::{Layered, Work};
 use crate::port::{Address, Spot};
@@ -23,6 +24,7 @@ pub(super) struct ClientEntry {
     /// All of it, if not all is stored, until the client has joined a namespace.
     whole: Option<Rc<StoredHandshake>>,
     pub(super) work: Work,
+    pub(super) order: Order,
     /// The packet whose attachments are to come is not for the application.
     pub(super) is_dropping: bool,
     /// Events for sockets that were accepted before `on_connect` has decided about
@@ -72,6 +74,7 @@ impl ClientEntry {
             stored: Rc::new(handshake),
             whole: None,
             work: Work::default(),
+            order: Order::default(),
             is_dropping: false,
             early: Vec::new(),
             addresses: Vec::new(),
@@ -179,6 +182,15 @@ impl Clients {
     pub(super) fn for_each(&self, mut look: impl FnMut(Key, &ClientEntry)) {
         for (key, client) in self.0.borrow().iter() {
             look(key, client);
+        }
+    }
+
+    /// Does the same, unless a client is being changed.
+    pub(super) fn try_for_each(&self, mut look: impl FnMut(Key, &ClientEntry)) {
+        if let Ok(clients) = self.0.try_borrow() {
+            for (key, client) in clients.iter() {
+                look(key, client);
+            }
         }
     }
 

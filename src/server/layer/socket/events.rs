@@ -9,6 +9,7 @@ use dormouse_proto::socket::{Args, Incoming, Socket};
 
 use super::clients::ClientEntry;
 use super::context::Context;
+use super::order;
 use super::outputs::refuse_joins;
 use crate::api::error::{Failure, HandlerError, Rejection};
 use crate::api::{
@@ -22,20 +23,20 @@ use crate::sid::Key;
 
 /// An event on its way to the application.
 pub(super) struct IncomingEvent<'a> {
-    address: Rc<Address>,
+    pub(super) address: Rc<Address>,
     /// The definition of its namespace.
     definition: u16,
-    ack: Option<u64>,
+    pub(super) ack: Option<u64>,
     name: Cow<'a, str>,
-    args: Args<'a>,
+    pub(super) args: Args<'a>,
     /// The size of the message that brought it.
     bytes: usize,
 }
 
 impl IncomingEvent<'_> {
-    fn into_owned(self) -> IncomingEvent<'static> {
+    pub(super) fn into_owned(self) -> IncomingEvent<'static> {
         IncomingEvent {
-            name: Cow::Owned(self.name.into_owned()),
+            name: self.name.into_owned().into(),
             args: self.args.into_owned(),
             ..self
         }
@@ -153,6 +154,13 @@ pub(super) fn handle_early(cx: &Context, spot: Spot) {
 }
 
 fn handle_event(cx: &Context, event: IncomingEvent<'_>) {
+    if let Some(event) = order::pass(cx, event) {
+        handle_now(cx, event);
+    }
+}
+
+/// Handles an event that need not wait.
+pub(super) fn handle_now(cx: &Context, event: IncomingEvent<'_>) {
     let handlers = cx.application.handlers(event.definition);
     let Some((handlers, socket)) = handlers.zip(cx.socket(event.address.clone())) else {
         return;
@@ -283,12 +291,22 @@ fn run_all(
 }
 
 fn begin(cx: &Context, key: Key) {
-    cx.clients.with(key, |client| client.work.begin());
+    let is_in_order = order::is_on(cx);
+    cx.clients.with(key, |client| {
+        client.work.begin();
+        if is_in_order {
+            client.order.begin();
+        }
+    });
 }
 
 fn end(cx: &Context, key: Key, bytes: usize) {
-    cx.clients.with(key, |client| client.work.end());
+    cx.clients.with(key, |client| {
+        client.work.end();
+        client.order.end();
+    });
     put_down(cx, key, bytes);
+    order::release(cx, key);
 }
 
 fn put_down(cx: &Context, key: Key, bytes: usize) {
@@ -297,16 +315,14 @@ fn put_down(cx: &Context, key: Key, bytes: usize) {
 }
 
 /// Returns what a middleware says, after waiting for it if necessary.
-fn finished<T>(
+async fn finished<T>(
     called: Result<Call<Result<T, HandlerError>>, Rejection>,
-) -> impl Future<Output = Result<T, Rejection>> {
-    async move {
-        let outcome = match called? {
-            Call::Done(outcome) => outcome,
-            Call::Later(future) => future.await,
-        };
-        outcome.map_err(Rejection::from)
-    }
+) -> Result<T, Rejection> {
+    let outcome = match called? {
+        Call::Done(outcome) => outcome,
+        Call::Later(future) => future.await,
+    };
+    outcome.map_err(Rejection::from)
 }
 
 /// Calls a handler. The future does not borrow from the context.

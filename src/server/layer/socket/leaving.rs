@@ -4,7 +4,7 @@ use dormouse_proto::socket::Reason;
 
 use super::clients::ClientEntry;
 use super::context::Context;
-use super::recovering;
+use super::{order, recovering};
 use crate::api::{Call, DisconnectContext, DisconnectFn};
 use crate::layer::called::log_failure;
 use crate::log::Level;
@@ -13,15 +13,25 @@ use crate::port::Spot;
 
 /// Tells the application that a socket is no longer connected.
 pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
-    let (key, join) = (spot.session, spot.join);
     recovering::lose(cx, spot, reason);
-    let left = cx.clients.with(key, |client| {
-        let socket = client.connection.socket(join)?;
+    cx.clients.with(spot.session, |client| {
+        let socket = client.connection.socket(spot.join)?;
         cx.index.remove(spot, socket);
-        let definition = socket.definition().index;
-        Some((definition, client.address(key, join)?))
+        Some(())
     });
     cx.acks.handle_gone(spot);
+    if order::may_tell(cx, spot, reason) {
+        call_handlers(cx, spot, reason);
+    }
+}
+
+/// Calls the handlers of a socket that has gone, and forgets it.
+pub(super) fn call_handlers(cx: &Context, spot: Spot, reason: Reason) {
+    let (key, join) = (spot.session, spot.join);
+    let left = cx.clients.with(key, |client| {
+        let definition = client.connection.socket(join)?.definition().index;
+        Some((definition, client.address(key, join)?))
+    });
     let Some((definition, address)) = left.flatten() else {
         return;
     };

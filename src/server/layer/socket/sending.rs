@@ -68,7 +68,7 @@ impl<'a> EncodedEvent<'a> {
             let offset = offset.map(|offset| offset.to_string());
             let packet = ServerPacket::Event {
                 namespace: self.namespace,
-                ack: self.ack,
+                ack: self.ack.map(u64::from),
                 args: self.args,
                 offset: offset.as_deref(),
             };
