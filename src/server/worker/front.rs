@@ -65,6 +65,8 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
 /// there outlives a panic elsewhere in the Worker, and one that is awaited here does
 /// not.
 ///
+/// The response is as any other: headers can be appended to it.
+///
 /// # Errors
 ///
 /// The platform could not reach the object that holds the session.
@@ -77,11 +79,15 @@ pub async fn handle(
     };
     let response = js_sys::Promise::resolve(&response);
     let response = wasm_bindgen_futures::JsFuture::from(response).await;
-    Some(
-        response
-            .map_err(Into::into)
-            .map(|response| worker::Response::from(response.unchecked_into::<Response>())),
-    )
+    let response = response.and_then(|response| changeable(response.unchecked_ref()));
+    Some(response.map(Into::into).map_err(Into::into))
+}
+
+/// Returns the same response with headers that can be changed: those of one that was
+/// fetched cannot. The WebSocket of an upgrade goes with it.
+fn changeable(response: &Response) -> Result<Response, JsValue> {
+    let body = response.body();
+    Response::new_with_opt_readable_stream_and_init(body.as_ref(), response.unchecked_ref())
 }
 
 fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {

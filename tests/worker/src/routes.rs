@@ -7,6 +7,7 @@ use dormouse::engine::{Clients, SendError};
 use dormouse::{Broadcast, DataError, EmitError, Io};
 use serde::Serialize;
 use serde_json::{Value, json};
+use worker::wasm_bindgen::JsCast as _;
 use worker::{Context, Env, Request, Response, Url};
 
 use crate::socket::{list, room_sizes};
@@ -20,6 +21,9 @@ pub(crate) async fn routes(
     let path = url.path();
     if path == "/plain" {
         return Response::ok("plain");
+    }
+    if let Some(rest) = path.strip_prefix("/handled") {
+        return handled(&request, &env, rest, &url).await;
     }
     if let Some(what) = path.strip_prefix("/io-route/") {
         let body = request.text().await?;
@@ -46,6 +50,24 @@ pub(crate) async fn routes(
         Ok(text) => Response::ok(text),
         Err(error) => Response::error(error.to_string(), 404),
     }
+}
+
+/// Serves a server's client from a `fetch` of the application's own.
+async fn handled(request: &Request, env: &Env, path: &str, url: &Url) -> worker::Result<Response> {
+    let mut url = url.clone();
+    url.set_path(path);
+    let inner = worker::web_sys::Request::new_with_str_and_init(
+        url.as_str(),
+        request.inner().unchecked_ref(),
+    )?;
+    let Some(response) = dormouse::handle(&inner.into(), env).await else {
+        return Response::error("not ours", 404);
+    };
+    let mut response = response?;
+    let headers = response.headers_mut();
+    headers.append("x-handled", "yes")?;
+    headers.append("set-cookie", "a=1")?;
+    Ok(response)
 }
 
 /// Adds to the number that is kept of a client, if there is something to add.

@@ -106,9 +106,8 @@ fn observed(namespace: Namespace) -> Namespace {
         .on_any_outgoing(|socket: &Socket, event: &str, args: &Args| {
             let line = format!("{event} {}", args.json().join(","));
             // It may have gone.
-            let _ = socket.edit_data(|sent: &mut Value| match sent {
-                Value::Array(lines) => lines.push(line.into()),
-                _ => *sent = json!([line]),
+            let _ = socket.edit_data(|sent: &mut Option<Vec<String>>| {
+                sent.get_or_insert_default().push(line);
             });
         })
 }
