@@ -239,7 +239,7 @@ impl Namespace {
     }
 
     /// Registers a function that every event passes through before any handler, and that
-    /// may change its name and its arguments, or drop it: see [`Rewrite`]. An error keeps
+    /// may change its name and its arguments, or drop it: see [`Rewrite`](crate::Rewrite). An error keeps
     /// the event from its handlers, as one of [`event_middleware`](Self::event_middleware)
     /// does; both are called in the order in which they are registered.
     ///
