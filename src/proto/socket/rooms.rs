@@ -57,6 +57,7 @@ impl Filter {
 ///     rooms.join(namespace, "a", socket);
 /// }
 /// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
+/// assert_eq!(rooms.sizes("/"), [("a".to_owned(), 2)]);
 /// rooms.leave("/", "a", 2);
 /// assert_eq!(rooms.select("/", &Filter { rooms: vec!["a".into()], except: vec![] }), [1]);
 /// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
@@ -117,6 +118,19 @@ impl<S: Ord + Copy> Rooms<S> {
         if members.all.is_empty() {
             self.namespaces.retain(|(name, _)| name != namespace);
         }
+    }
+
+    /// Returns the names of a namespace's rooms, in order, and the number of sockets in
+    /// each.
+    pub fn sizes(&self, namespace: &str) -> Vec<(String, usize)> {
+        let mut all = self.namespaces.iter();
+        let Some((_, members)) = all.find(|(name, _)| name == namespace) else {
+            return Vec::new();
+        };
+        let rooms = members.rooms.iter();
+        rooms
+            .map(|(name, room)| (name.clone(), room.as_slice().len()))
+            .collect()
     }
 
     /// Puts a socket that is in a namespace into a room.

@@ -2,10 +2,9 @@
 //! whoever asks.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Args, Due, Filter, JoinError, Route};
+use dormouse_proto::socket::{Args, Due, Filter, JoinError, Rooms, Route};
 
 use super::acks::Expected;
 use super::clients::ClientEntry;
@@ -150,25 +149,19 @@ fn is_named(cx: &Context, spot: Spot, ids: &[String]) -> bool {
 /// Returns the rooms of sockets, and how many of the sockets are in each. None counts in
 /// the room of its own id.
 fn rooms_of(cx: &Context, sockets: &[Spot]) -> Vec<(String, usize)> {
-    let mut rooms = BTreeMap::<String, usize>::new();
+    // They are all in one namespace, whatever its name is.
+    let mut rooms = Rooms::default();
     for spot in sockets {
         cx.clients.with(spot.session, |client| {
             let socket = client.connection.socket(spot.join)?;
-            for room in socket.rooms() {
-                if room == socket.id() {
-                    continue;
-                }
-                match rooms.get_mut(room) {
-                    Some(size) => *size += 1,
-                    None => {
-                        rooms.insert(room.clone(), 1);
-                    }
-                }
+            rooms.insert("", *spot);
+            for room in socket.rooms().iter().filter(|room| *room != socket.id()) {
+                rooms.join("", room, *spot);
             }
             Some(())
         });
     }
-    rooms.into_iter().collect()
+    rooms.sizes("")
 }
 
 fn is_there(cx: &Context, spot: Spot) -> bool {
