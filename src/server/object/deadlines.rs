@@ -13,7 +13,6 @@ impl Inner {
     /// the later one is not hidden by the other.
     pub(super) fn deadlines(&self, key: Key) -> [Option<Deadline>; 2] {
         let above = self.layer().and_then(|layer| layer.next_deadline(key));
-        let latest = self.parts.turn.now() + SLEEP_AFTER / 2;
         let deadlines = self.parts.sessions.with(key, |entry| {
             let above = above.filter(|_| entry.session.transport().is_some());
             let above = above.map(|at| Deadline {
@@ -22,7 +21,7 @@ impl Inner {
             });
             // What waits would be lost in sleep, and an alarm may be late.
             let release = entry.intake.next_release().map(|at| Deadline {
-                at: at.min(latest),
+                at: at.min(self.parts.turn.now() + SLEEP_AFTER / 2),
                 cause: Cause::Application,
             });
             let above = above.into_iter().chain(release).min();

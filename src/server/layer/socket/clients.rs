@@ -21,6 +21,8 @@ pub(super) struct ClientEntry {
     pub(super) connection: Connection,
     /// What is stored of its handshake.
     pub(super) stored: Rc<StoredHandshake>,
+    /// The bytes of that, which are asked for at the end of every turn.
+    kept: usize,
     /// All of it, if not all is stored, until the client has joined a namespace.
     whole: Option<Rc<StoredHandshake>>,
     pub(super) work: Work,
@@ -71,6 +73,7 @@ impl ClientEntry {
     fn new(connection: Connection, handshake: StoredHandshake) -> Self {
         Self {
             connection,
+            kept: handshake.bytes(),
             stored: Rc::new(handshake),
             whole: None,
             work: Work::default(),
@@ -108,7 +111,7 @@ impl ClientEntry {
         let work = self.work.held_bytes();
         Layered {
             held: self.connection.held_bytes() + work + whole,
-            kept: self.stored.bytes(),
+            kept: self.kept,
         }
     }
 
