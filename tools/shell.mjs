@@ -58,6 +58,55 @@ export function status(program, args = [], { cwd = root, env, onText, stdin = 'i
   });
 }
 
+/**
+ * Runs a program that may not end by itself, as `status` does, and ends with it all that it
+ * has started in its process group. It is killed `grace` milliseconds after it has printed
+ * a line that matches `last`, and in any case after `limit` milliseconds: then the status
+ * is 128.
+ */
+export function statusWithin(program, args, { env, onText, last, grace, limit }) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const endGroup = () => endProcessGroup(child.pid);
+    const interrupt = () => {
+      endGroup();
+      process.exit(130);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupt);
+    const timers = [setTimeout(endGroup, limit)];
+    let line = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      process.stdout.write(text);
+      onText(text);
+      line += text;
+      if (last.test(line)) timers.push(setTimeout(endGroup, grace));
+      line = line.slice(line.lastIndexOf('\n') + 1);
+    });
+    child.stderr.pipe(process.stderr, { end: false });
+    child.on('error', ({ code }) => reject(new Failure(`\`${program}\` cannot be started (${code})`)));
+    // What it left behind may hold its output open, and would be waited for.
+    child.on('exit', endGroup);
+    child.on('close', (code) => {
+      timers.forEach((timer) => clearTimeout(timer));
+      for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupt);
+      resolve(code ?? 128);
+    });
+  });
+}
+
+function endProcessGroup(leader) {
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nothing is left of it.
+  }
+}
+
 /** Runs a program that has to succeed; `orElse` says what to do when it does not. */
 export async function run(program, args, { orElse, ...options } = {}) {
   const code = await status(program, args, options);

@@ -15,7 +15,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { Failure, isMain, main, root, say, status } from './shell.mjs';
+import { Failure, isMain, main, root, say, status, statusWithin } from './shell.mjs';
 import { build, playground, testWorker } from './build.mjs';
 import {
   ensureBrowser,
@@ -31,8 +31,18 @@ import {
 const parts = { native, wasm, clients, attack, browser };
 const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
 
-// Nothing here takes this long, unless it would never end.
-const LONGEST_TEST = 600_000;
+// In milliseconds. Nothing here takes this long, unless it would never end.
+const LONGEST_TEST = 300_000;
+const LONGEST_PART = 1_800_000;
+
+// Most tests wait for something most of the time. Those in these folders talk to servers
+// that want an answer within 200 ms, and run alone.
+const FILES_AT_ONCE = 3;
+const PUNCTUAL = ['engine', 'faults'];
+
+// The runner waits for the processes of its files, also for one that nothing reaches.
+const LAST_LINE = /^ℹ duration_ms /m;
+const GRACE = 10_000;
 
 async function native() {
   await ensureRust([]);
@@ -68,22 +78,25 @@ async function wasm() {
 
 async function clients() {
   await build(testWorker);
-  const python = await ensurePython();
-  const pythonOld = await ensurePython('requirements-old.txt', '.venv-old');
-  const rustClient = await ensureRustClient();
-  const others = ['tests/attack/', 'tests/browser/'];
-  const files = testFiles('tests').filter((file) => !others.some((other) => file.startsWith(other)));
-  return node(files, {
-    DORMOUSE_PYTHON: python,
-    DORMOUSE_PYTHON_OLD: pythonOld,
-    DORMOUSE_RUST_CLIENT: rustClient,
-  });
+  const env = {
+    DORMOUSE_PYTHON: await ensurePython(),
+    DORMOUSE_PYTHON_OLD: await ensurePython('requirements-old.txt', '.venv-old'),
+    DORMOUSE_RUST_CLIENT: await ensureRustClient(),
+  };
+  const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser'], file));
+  const punctual = await node(files.filter((file) => isIn(PUNCTUAL, file)), env);
+  const others = await node(files.filter((file) => !isIn(PUNCTUAL, file)), env, { atOnce: FILES_AT_ONCE });
+  return { passed: punctual.passed + others.passed, failed: punctual.failed + others.failed };
+}
+
+function isIn(folders, file) {
+  return folders.some((folder) => file.startsWith(`tests/${folder}/`));
 }
 
 async function attack() {
   await build(testWorker);
   // Some attacks leave connections behind that the process would wait for.
-  return node(testFiles('tests/attack'), {}, ['--test-force-exit']);
+  return node(testFiles('tests/attack'), {}, { more: ['--test-force-exit'] });
 }
 
 async function browser() {
@@ -102,22 +115,27 @@ function packages() {
 }
 
 function cargo(args, env) {
-  return counted('cargo', args, env, /^test result: .* (\d+) passed; (\d+) failed;/gm);
+  const start = (onText) => status('cargo', args, { env, onText });
+  return counted(start, /^test result: .* (\d+) passed; (\d+) failed;/gm);
 }
 
-async function node(files, env, options = []) {
+async function node(files, env, { atOnce = 1, more = [] } = {}) {
   if (files.length === 0) {
     say('nothing to run here');
     return { passed: 0, failed: 0 };
   }
-  const args = ['--test', '--test-reporter=spec', `--test-timeout=${LONGEST_TEST}`, ...options, ...files];
-  return counted(await modernNode(), args, env, /^ℹ pass (\d+)\n(?:ℹ fail (\d+))/gm);
+  const limits = [`--test-timeout=${LONGEST_TEST}`, `--test-concurrency=${atOnce}`];
+  const args = ['--test', '--test-reporter=spec', ...limits, ...more, ...files];
+  const program = await modernNode();
+  const bounds = { last: LAST_LINE, grace: GRACE, limit: LONGEST_PART };
+  const start = (onText) => statusWithin(program, args, { env, onText, ...bounds });
+  return counted(start, /^ℹ pass (\d+)\n(?:ℹ fail (\d+))/gm);
 }
 
-/** Runs a program and adds up the passed and failed tests that it reports. */
-async function counted(program, args, env, summary) {
+/** Starts a program and adds up the passed and failed tests that it reports. */
+async function counted(start, summary) {
   let text = '';
-  const code = await status(program, args, { env, onText: (more) => (text += more) });
+  const code = await start((more) => (text += more));
   let [passed, failed] = [0, 0];
   for (const [, good, bad] of text.matchAll(summary)) {
     passed += Number(good);

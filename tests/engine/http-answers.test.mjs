@@ -10,7 +10,7 @@ import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 
-const server = await startServer();
+const server = await startServer({ entry: true });
 after(() => server.stop());
 
 const THRESHOLD = 1024;

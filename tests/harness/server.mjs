@@ -21,8 +21,24 @@
 
 import { target } from './target.mjs';
 
+/**
+ * `build`: another build than the test Worker's, with the same object class. `entry`: behind
+ * Miniflare's proxy too, whose address is `entryUrl`; `assets`: a directory that is served
+ * before the Worker; `worker`: what its configuration overrides.
+ */
 export async function startServer(options = {}) {
-  const { start } =
-    target === 'reference' ? await import('./reference/server.mjs') : await import('./runtime/miniflare.mjs');
+  const start = target === 'reference' ? await reference() : await runtime(options);
   return start(options);
+}
+
+async function reference() {
+  return (await import('./reference/server.mjs')).start;
+}
+
+/** Miniflare only for what workerd alone does not have: it blocks this process at times. */
+async function runtime({ entry, assets, worker }) {
+  if (entry || assets || worker) return (await import('./runtime/miniflare.mjs')).start;
+  const { startWorkerd } = await import('./runtime/workerd.mjs');
+  // Without storage, what is evicted would lose its rows.
+  return ({ build }) => startWorkerd({ build, storage: true });
 }

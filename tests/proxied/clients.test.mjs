@@ -17,7 +17,7 @@ const CLIENTS = 12;
 // Over the bound from which answers are compressed for those who ask for it.
 const LONG = 5_000;
 
-const direct = await startServer();
+const direct = await startServer({ entry: true });
 after(() => direct.stop());
 
 const { entryUrl } = direct;

@@ -1,5 +1,6 @@
-// The built Worker on workerd, through Miniflare's interface; ../server.mjs says what it
-// offers.
+// The built Worker as Miniflare runs it: behind its proxy as well, with assets before it, or
+// configured otherwise. It offers what ../server.mjs lists, and `entryUrl`. Miniflare's
+// control of objects is synchronous: while one is put to sleep, this process stands still.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

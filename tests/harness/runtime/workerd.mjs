@@ -1,6 +1,6 @@
-// The built Worker on workerd itself, without Miniflare: for tests that kill the
-// runtime, restart it on the same storage and port, abort objects, or measure its
-// memory. It offers what ../server.mjs lists, and:
+// The built Worker on workerd itself, without Miniflare: this process is never blocked by
+// it, and may kill the runtime, restart it on the same storage and port, abort objects, or
+// measure its memory. It offers what ../server.mjs lists, and:
 //
 //   pid               of workerd
 //   abort(sid)        aborts the session's object: what it has in memory is lost
@@ -22,6 +22,9 @@ import { builtFile, objectId } from './built.mjs';
 import { Logs } from './logs.mjs';
 import { endWithParent } from './parent.mjs';
 import { CONTROL, ENTRY, HOST, configuration } from './workerd-configuration.mjs';
+
+// workerd waits for timers and answers that are under way.
+const LONGEST_EVICTION = 60_000;
 
 /**
  * `storage`: rows are kept on disk, and so outlive the process. `tidy`: garbage is
@@ -102,7 +105,8 @@ class Runtime {
 
   async #control(what) {
     const options = { method: 'POST', body: JSON.stringify(what) };
-    const answer = await fetch(`http://${HOST}:${this.#controlPort}/`, options);
+    const asked = fetch(`http://${HOST}:${this.#controlPort}/`, options);
+    const answer = await within(asked, `answer to ${what.what}`, LONGEST_EVICTION);
     const text = await answer.text();
     if (answer.status !== 200) throw new Error(`${what.what}: ${text}`);
     return text === 'true';
