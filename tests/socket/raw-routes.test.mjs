@@ -123,7 +123,7 @@ const asking = ({ member }) => {
   test('asking one that does not answer: what came in time', async () => {
     const namespace = freshNamespace();
     const members = [await member({ namespace }), await member({ namespace })];
-    const answer = route('POST', 'emit-with-ack', { namespace, event: 'q', timeout: 400 }, []);
+    const answer = route('POST', 'emit-with-ack', { namespace, event: 'q', timeout: 1_000 }, []);
     await members[0].answer(await members[0].asked('q'), 'here');
     await members[1].asked('q');
     assert.deepEqual(JSON.parse((await answer).text), ['here']);

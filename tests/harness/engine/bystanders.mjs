@@ -5,11 +5,14 @@ import { openPolling, openSession } from './session.mjs';
 
 let asked = 0;
 
+// A poll is held for as long as nobody checks: at most until the next heartbeat.
+const patience = 20_000;
+
 /** One bystander over WebSocket and one via polling, with a poll held open. */
 export async function bystanders(server, options = {}) {
   const peer = await openSession(server, options);
   const session = await openPolling(server, options);
-  let held = session.poll();
+  let held = session.poll({ patience });
   held.catch(() => {});
 
   return {
@@ -22,7 +25,7 @@ export async function bystanders(server, options = {}) {
       assert.equal(await peer.next('echo to the bystander'), text);
       await session.send(text);
       assert.deepEqual(await held, [text]);
-      held = session.poll();
+      held = session.poll({ patience });
       held.catch(() => {});
     },
 

@@ -7,9 +7,10 @@ import { within } from '../wait.mjs';
 /**
  * One request on a connection of its own.
  * `query` is an object or a ready query string; `url` overrides path and query.
- * `isUnfinished`: more of the body is to come.
+ * `isUnfinished`: more of the body is to come; `patience`: in milliseconds, for an answer
+ * that is held.
  */
-export function send(server, { method = 'GET', url, path, query, headers = {}, body, isUnfinished = false }) {
+export function send(server, { method = 'GET', url, path, query, headers = {}, body, isUnfinished = false, patience }) {
   const settled = Promise.withResolvers();
   const request = http.request(
     {
@@ -34,7 +35,7 @@ export function send(server, { method = 'GET', url, path, query, headers = {}, b
   });
   if (isUnfinished) request.write(body);
   else request.end(body);
-  const response = within(settled.promise, `answer to ${method} ${path ?? url}`);
+  const response = within(settled.promise, `answer to ${method} ${path ?? url}`, patience);
   // A request that a test abandons must not become an unhandled rejection.
   response.catch(() => {});
   return { request, response };
