@@ -3,7 +3,11 @@
 // for the pages in www/ from node_modules. wrangler.toml calls this, so it does
 // not rely on anything having been prepared.
 //
-//   node tools/build.mjs [--force] [--names] [--speed] [the crate's directory, `.` by default]
+//   node tools/build.mjs [--force] [--dev] [--names] [--speed] [the crate's directory, `.` by default]
+//
+// Builds are for release, except in `wrangler dev`: there a development build, with checks
+// for overflow and without the passes for size, takes seconds where a release takes half a
+// minute.
 //
 // cargo knows what has to be compiled again, but worker-build runs the other steps
 // each time. So the outcome is stored with a digest of all its inputs, and a build
@@ -20,30 +24,32 @@ export const testWorker = 'tests/worker';
 
 /**
  * Builds the crate in this directory for release, if anything has changed; on
- * request for speed instead of size, or with functions' names for a profiler.
+ * request for development, for speed instead of size, or with functions' names for a
+ * profiler.
  */
-export async function build(crate = playground, { force = false, names = false, speed = false } = {}) {
+export async function build(crate = playground, { force = false, dev = false, names = false, speed = false } = {}) {
   const { workerBuild, env } = await setUpBuild();
   if (crate === playground) vendor();
 
   const out = path.join(root, crate, 'build');
   const note = path.join(out, '.digest');
   const name = crate === playground ? 'the Worker' : `the Worker in ${crate}`;
-  const wanted = [await digest(crate), names && 'names', speed && 'speed'].filter(Boolean).join(' ');
+  const wanted = [await digest(crate), dev && 'dev', names && 'names', speed && 'speed'].filter(Boolean).join(' ');
   const outputs = ['index.js', 'index_bg.wasm'].map((file) => path.join(out, file));
   const current = [...outputs, note].every(existsSync) && readFileSync(note, 'utf8') === wanted;
   if (current && !force) {
     say(`${name} is built already`);
     return;
   }
-  say(`building ${name}`);
+  say(`building ${name}${dev ? ' for development' : ''}`);
   rmSync(note, { force: true });
-  await run(workerBuild, [path.join(root, crate), '--release'], {
+  await run(workerBuild, [path.join(root, crate), dev ? '--dev' : '--release'], {
     // If the compiler complains, worker-build's own stack adds nothing.
     env: { ...env, RUST_BACKTRACE: '0', ...(speed && { CARGO_PROFILE_RELEASE_OPT_LEVEL: '3' }) },
     orElse: `could not build ${name}, see above`,
   });
-  if (!names) await strip(path.join(out, 'index_bg.wasm'), env);
+  // A development build keeps its names, for the stack of a panic.
+  if (!names && !dev) await strip(path.join(out, 'index_bg.wasm'), env);
   writeFileSync(note, wanted);
 }
 
@@ -122,6 +128,8 @@ if (isMain(import.meta)) {
     const crate = path.relative(root, path.resolve(crates[0] ?? root)) || playground;
     await build(crate, {
       force: args.includes('--force'),
+      // Wrangler says which of its commands it builds for.
+      dev: args.includes('--dev') || process.env.WRANGLER_COMMAND === 'dev',
       names: args.includes('--names'),
       speed: args.includes('--speed'),
     });

@@ -2,7 +2,7 @@
 // this machine. `npm start -- --port 8788` uses another port.
 
 import { Failure, main, say } from './shell.mjs';
-import { build } from './build.mjs';
+import { build, playground } from './build.mjs';
 import { ensurePortIsFree, host } from './serve.mjs';
 import { dev } from './wrangler.mjs';
 
@@ -18,7 +18,7 @@ function portFrom(args) {
 await main(async () => {
   const port = portFrom(process.argv.slice(2));
   await ensurePortIsFree(port, `run \`npm start -- --port ${port + 1}\``);
-  await build();
+  await build(playground, { dev: true });
   say(`serving the playground at http://localhost:${port} (Ctrl+C stops it)`);
   await dev(['--ip', host, '--port', String(port)]);
 });
