@@ -98,6 +98,13 @@ pub(crate) fn is_upgrade(request: &Request) -> bool {
     header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
+/// Returns the answer to a request that is not for a server.
+pub(crate) fn not_found() -> Response {
+    let init = ResponseInit::new();
+    init.set_status(404);
+    Response::new_with_opt_str_and_init(None, &init).unwrap_or_else(|_| Response::error())
+}
+
 /// Creates the platform's response to `request`.
 pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Response {
     let headers = headers(options, request);

@@ -134,6 +134,7 @@ pub mod private {
 
     pub use crate::api::app::install;
     pub use crate::object::Object;
+    use crate::port::wire;
 
     /// Handles a request to the Worker: its `fetch`.
     pub fn fetch(
@@ -144,8 +145,13 @@ pub mod private {
         crate::worker::front::fetch(request, env, context)
     }
 
-    /// Installs the application, or keeps the Worker from starting.
-    pub fn start(app: impl Into<crate::App>) -> Result<(), wasm_bindgen::JsValue> {
+    /// Installs the application, or keeps the Worker from starting. `instance` is any
+    /// instance of the class of its objects.
+    pub fn start(
+        app: impl Into<crate::App>,
+        instance: &wasm_bindgen::JsValue,
+    ) -> Result<(), wasm_bindgen::JsValue> {
+        wire::extend_durable_object(instance);
         install(app).map_err(|error| {
             let message = error.to_string();
             crate::log::misconfigured(&message);
@@ -215,7 +221,8 @@ macro_rules! objects {
 
             #[wasm_bindgen(start, wasm_bindgen = $crate::private::wasm_bindgen)]
             pub fn start() -> Result<(), JsValue> {
-                $crate::private::start($app())
+                let outline = Dormouse($crate::private::Object::outline());
+                $crate::private::start($app(), &outline.into())
             }
 
             #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]
@@ -235,6 +242,16 @@ macro_rules! objects {
 
                 pub fn fetch(&self, request: Request) -> JsValue {
                     self.0.fetch(&request)
+                }
+
+                #[wasm_bindgen(js_name = dormouseCall)]
+                pub fn call(&self, path: JsValue, request: JsValue) -> JsValue {
+                    self.0.call(&path, request)
+                }
+
+                #[wasm_bindgen(js_name = dormouseWake)]
+                pub fn wake(&self, path: JsValue) {
+                    self.0.wake(&path);
                 }
 
                 #[wasm_bindgen(js_name = webSocketMessage)]

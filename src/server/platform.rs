@@ -149,6 +149,23 @@ pub(crate) fn exports() -> JsValue {
     JsValue::UNDEFINED
 }
 
+/// Returns the class that the platform wants Durable Objects to extend.
+#[cfg(not(test))]
+pub(crate) fn durable_object() -> JsValue {
+    #[wasm_bindgen(module = "cloudflare:workers")]
+    extern "C" {
+        #[wasm_bindgen(thread_local_v2, js_name = DurableObject)]
+        static DURABLE_OBJECT: JsValue;
+    }
+    DURABLE_OBJECT.with(JsValue::clone)
+}
+
+/// A browser has no such class.
+#[cfg(test)]
+pub(crate) fn durable_object() -> JsValue {
+    js_sys::Function::new_no_args("").into()
+}
+
 /// Returns the platform's time, which stands still between two events.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(js_sys::Date::now() as u64)

@@ -2,11 +2,12 @@
 //! Worker, for its sessions and sockets.
 
 use futures::future::LocalBoxFuture;
+use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
-use web_sys::Request;
 use worker::Env;
 
 use super::{Inner, endpoint_at};
+use crate::api::endpoint::Endpoint;
 use crate::parts::{RecoveryRows, spawn};
 use crate::port::wire;
 use crate::port::{self, Called, LocalPort, Port, PortError};
@@ -41,25 +42,13 @@ impl LocalPort for Inner {
 
 /// Requests from elsewhere.
 impl Inner {
-    /// Wakes this instance, so that it takes up what the previous one left when it
-    /// panicked.
-    pub(super) fn handle_wake(&self, path: &str) -> JsValue {
-        if let Some(endpoint) = endpoint_at(path) {
-            self.wake(&endpoint.options);
-        }
-        wire::done()
-    }
-
     /// Handles a request of another part of the Worker.
-    pub(super) fn handle_call(&self, path: &str, request: &Request) -> JsValue {
-        let Some((endpoint, inner)) = endpoint_at(path).zip(self.me.upgrade()) else {
-            return wire::unknown();
-        };
+    pub(super) fn handle_call(&self, endpoint: &Endpoint, request: &Uint8Array) -> JsValue {
         self.wake(&endpoint.options);
-        wire::answer(request, move |request| {
-            inner.find_owner(request.session());
-            match inner.serves(&endpoint.options) {
-                true => inner.call(request),
+        wire::answer(request, |request| {
+            self.find_owner(request.session());
+            match self.serves(&endpoint.options) {
+                true => self.call(request),
                 // Its id was asked for, and is one of another server's or of nobody's.
                 false => port::nobody(&request).into(),
             }

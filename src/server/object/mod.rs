@@ -22,7 +22,8 @@ use core::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
-use wasm_bindgen::JsValue;
+use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{Request, WebSocket};
 use worker::Env;
 use worker::worker_sys::DurableObjectState;
@@ -31,6 +32,7 @@ use self::persistence::Persistence;
 use crate::api::app::app;
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::Message;
+use crate::http;
 use crate::layer::{self, Layer};
 use crate::options::Options;
 use crate::parts::{
@@ -38,12 +40,10 @@ use crate::parts::{
     Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::ObjectState;
-use crate::port::wire;
-use crate::query;
 use crate::sid::Key;
 
 /// The part of a Durable Object that [`worker!`](macro@crate::worker) wraps.
-pub struct Object(Rc<Inner>);
+pub struct Object(Option<Rc<Inner>>);
 
 /// The parts of an object, and the layer above them.
 struct Inner {
@@ -88,56 +88,72 @@ impl Object {
             }
         });
         register(inner.me.clone());
-        Self(inner)
+        Self(Some(inner))
     }
 
-    /// Handles a request: of a client, passed on by the front, or of another part of
-    /// the Worker.
+    /// Creates what stands for the class alone: it ignores all that it is told.
+    pub fn outline() -> Self {
+        Self(None)
+    }
+
+    /// Handles a request of a client, passed on by the front.
     pub fn fetch(&self, request: &Request) -> JsValue {
-        let url = request.url();
-        let (path, _) = query::split(&url);
-        if let Some(path) = path.strip_prefix(wire::CALL) {
-            return self.0.handle_call(path, request);
-        }
-        if let Some(path) = path.strip_prefix(wire::WAKE) {
-            return self.0.handle_wake(path);
-        }
-        let Some(parsed) = Parsed::read(request, options_at) else {
-            return wire::unknown();
+        let parsed = Parsed::read(request, options_at);
+        let Some((inner, parsed)) = self.0.as_ref().zip(parsed) else {
+            return http::not_found().into();
         };
-        self.0.wake(&parsed.options);
-        let (conn, answer) = self.0.parts.requests.hold(parsed);
-        self.0.parts.turn.run(|| self.0.handle_request(conn));
+        inner.wake(&parsed.options);
+        let (conn, answer) = inner.parts.requests.hold(parsed);
+        inner.parts.turn.run(|| inner.handle_request(conn));
         answer
+    }
+
+    /// Handles a request of another part of the Worker, for the server on `path`.
+    /// Returns the answer or a promise of it, and `undefined` for what is not a request.
+    pub fn call(&self, path: &JsValue, request: JsValue) -> JsValue {
+        let endpoint = path.as_string().and_then(|path| endpoint_at(&path));
+        let request = request.dyn_into::<Uint8Array>().ok();
+        match (&self.0, endpoint, request) {
+            (Some(inner), Some(endpoint), Some(request)) => inner.handle_call(&endpoint, &request),
+            _ => JsValue::UNDEFINED,
+        }
+    }
+
+    /// Wakes this instance, so that it takes up what the previous one left when it
+    /// panicked.
+    pub fn wake(&self, path: &JsValue) {
+        let endpoint = path.as_string().and_then(|path| endpoint_at(&path));
+        if let Some((inner, endpoint)) = self.0.as_ref().zip(endpoint) {
+            inner.wake(&endpoint.options);
+        }
     }
 
     /// Handles a frame from a WebSocket.
     pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
-        self.0.handle_message(socket, message);
+        if let Some(inner) = &self.0 {
+            inner.handle_message(socket, message);
+        }
     }
 
     /// Handles a WebSocket that the client has closed.
     pub fn web_socket_close(&self, socket: &WebSocket, code: u16) {
-        self.0.handle_close(socket, code);
+        if let Some(inner) = &self.0 {
+            inner.handle_close(socket, code);
+        }
     }
 
     /// Handles a WebSocket that broke.
     pub fn web_socket_error(&self, socket: &WebSocket) {
-        self.0.handle_error(socket);
+        if let Some(inner) = &self.0 {
+            inner.handle_error(socket);
+        }
     }
 
     /// Handles the alarm.
     pub fn alarm(&self) {
-        self.0.take_up();
-        self.0.parts.clock.handle_alarm();
-        self.0.restore_all();
-        // Perhaps all sessions have gone, and only what is kept for recovery is
-        // here.
-        if let Some(path) = RecoveryRows::server(&self.0.parts.state) {
-            self.0.adopt(endpoint_at(&path).as_ref());
+        if let Some(inner) = &self.0 {
+            inner.handle_alarm();
         }
-        self.0.handle_timeouts();
-        self.0.give_back_unknown();
     }
 }
 
@@ -185,6 +201,19 @@ impl Inner {
             parts: &self.parts,
             layer: self.layer()?,
         })
+    }
+
+    fn handle_alarm(&self) {
+        self.take_up();
+        self.parts.clock.handle_alarm();
+        self.restore_all();
+        // Perhaps all sessions have gone, and only what is kept for recovery is
+        // here.
+        if let Some(path) = RecoveryRows::server(&self.parts.state) {
+            self.adopt(endpoint_at(&path).as_ref());
+        }
+        self.handle_timeouts();
+        self.give_back_unknown();
     }
 
     /// Begins an event. Once for each instance, it takes up what the previous one

@@ -1,29 +1,31 @@
 //! Both ends of requests between the parts of the Worker.
 //!
-//! They are sent with `fetch`, on paths that no client's request can have: the front
-//! passes on only what is on the path of a server, and no server's path begins with
-//! `/!`.
+//! They are remote procedure calls: methods of the object's class that only code with
+//! a binding to it can call. No request of a client can become one.
 
-use js_sys::{Promise, Uint8Array};
-use wasm_bindgen::{JsCast as _, JsValue};
+use js_sys::{Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, RequestInit, Response, ResponseInit};
 use worker::worker_sys::DurableObject;
 
 use crate::platform;
 use crate::port::{self, Called, PortError, Reply};
 
-/// The beginning of the path of a request. The path of the server follows.
-pub(crate) const CALL: &str = "/!call";
+#[wasm_bindgen]
+extern "C" {
+    /// An object as another part of the Worker sees it: the methods of
+    /// [`objects!`](macro@crate::objects).
+    type Stub;
+    #[wasm_bindgen(method, catch, js_name = dormouseCall)]
+    fn call(this: &Stub, path: &str, request: &Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = dormouseWake)]
+    fn wake(this: &Stub, path: &str) -> Result<Promise, JsValue>;
+}
 
-/// The beginning of the path of a request that only wakes an object.
-pub(crate) const WAKE: &str = "/!wake";
-
-/// Wakes an object, for the server on `path`. Nobody waits for the answer, which has
-/// no body: the object could not sleep while one is unread.
+/// Wakes an object, for the server on `path`. Nobody waits for the answer.
 pub(crate) fn wake(object: &DurableObject, path: &str) {
     // If the object cannot be called, its next event will do.
-    let _ = fetch(object, &format!("http://dormouse{WAKE}{path}"), &[]);
+    let _ = object.unchecked_ref::<Stub>().wake(path);
 }
 
 /// Sends a request to an object, for the server on `path`, and waits for its answer.
@@ -32,64 +34,52 @@ pub(crate) async fn ask(
     path: &str,
     request: &[u8],
 ) -> Result<Reply, PortError> {
-    let bytes = exchange(&object, path, request).await;
-    let bytes = bytes.map_err(|error| PortError::Platform(error.into()))?;
-    port::decode_reply(&bytes)
+    let answer = exchange(&object, path, request).await;
+    let answer = answer.map_err(|error| PortError::Platform(error.into()))?;
+    let bytes = answer.dyn_into::<Uint8Array>();
+    let bytes = bytes.map_err(|_| PortError::Answer)?;
+    port::decode_reply(&bytes.to_vec())
 }
 
-async fn exchange(object: &DurableObject, path: &str, request: &[u8]) -> Result<Vec<u8>, JsValue> {
-    let url = format!("http://dormouse{CALL}{path}");
-    let response = JsFuture::from(fetch(object, &url, request)?).await?;
-    let response: Response = response.unchecked_into();
-    if response.status() != 200 {
-        let status = response.status();
-        return Err(JsValue::from_str(&format!("the object answered {status}")));
-    }
-    let bytes = JsFuture::from(response.array_buffer()?).await?;
-    Ok(Uint8Array::new(&bytes).to_vec())
+async fn exchange(object: &DurableObject, path: &str, request: &[u8]) -> Result<JsValue, JsValue> {
+    let stub: &Stub = object.unchecked_ref();
+    JsFuture::from(stub.call(path, &Uint8Array::from(request))?).await
 }
 
-fn fetch(object: &DurableObject, url: &str, body: &[u8]) -> Result<Promise, JsValue> {
-    let init = RequestInit::new();
-    init.set_method("POST");
-    init.set_body(&Uint8Array::from(body));
-    object.fetch_with_request(&Request::new_with_str_and_init(url, &init)?)
-}
-
-/// Answers a request from elsewhere with the result of `call`.
+/// Answers a request from elsewhere with the result of `call`: the bytes of the reply, or
+/// a promise of them; `undefined` where the request cannot be read.
+///
+/// What can be done at once is, so that a panic is the caller's error.
 pub(crate) fn answer(
-    request: &Request,
-    call: impl FnOnce(port::Request<'static>) -> Called + 'static,
+    request: &Uint8Array,
+    call: impl FnOnce(port::Request<'static>) -> Called,
 ) -> JsValue {
-    let Ok(body) = request.array_buffer() else {
-        return unknown();
+    let Some(request) = port::decode_request(&request.to_vec()) else {
+        return JsValue::UNDEFINED;
     };
-    let answering = async move {
-        let body = Uint8Array::new(&JsFuture::from(body).await?).to_vec();
-        let Some(request) = port::decode_request(&body) else {
-            return Ok(unknown());
-        };
-        let reply = call(request).reply().await;
-        let bytes = Uint8Array::from(&*port::encode_reply(reply));
-        let response = Response::new_with_opt_buffer_source(Some(&bytes));
-        Ok(response.map_or_else(|_| unknown(), Into::into))
+    let encode = |reply| Uint8Array::from(&*port::encode_reply(reply)).into();
+    match call(request) {
+        Called::Done(reply) => encode(reply),
+        Called::Later(reply) => platform::promise(Box::pin(async move { Ok(encode(reply.await)) })),
+    }
+}
+
+/// Makes a class of ours one whose methods can be called from elsewhere in the Worker:
+/// one that extends the platform's `DurableObject`. `instance` is any instance of it.
+///
+/// What the bindings add for JavaScript's sake alone is taken away, so that nobody can
+/// free an object that is in use.
+pub(crate) fn extend_durable_object(instance: &JsValue) {
+    let base = platform::durable_object();
+    let Ok(prototype) = Object::get_prototype_of(instance).dyn_into::<Object>() else {
+        return;
     };
-    platform::promise(Box::pin(answering))
-}
-
-/// Returns the answer to a request that cannot be read or is not for a server.
-pub(crate) fn unknown() -> JsValue {
-    without_body(404)
-}
-
-/// Returns the answer to a request that has no result.
-pub(crate) fn done() -> JsValue {
-    without_body(200)
-}
-
-fn without_body(status: u16) -> JsValue {
-    let init = ResponseInit::new();
-    init.set_status(status);
-    let response = Response::new_with_opt_str_and_init(None, &init);
-    response.unwrap_or_else(|_| Response::error()).into()
+    let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or_default();
+    let class: Object = property(&prototype, "constructor").unchecked_into();
+    let base_prototype: Object = property(&base, "prototype").unchecked_into();
+    Object::set_prototype_of(&prototype, &base_prototype);
+    Object::set_prototype_of(&class, base.unchecked_ref());
+    for name in ["free", "__destroy_into_raw"] {
+        let _ = Reflect::delete_property(&prototype, &name.into());
+    }
 }

@@ -5,6 +5,7 @@
 // Requests below /meter/ are the harness's: they move the time and read the meter.
 // A client's request names the object it wants to be in by the query `object`.
 
+import { DurableObject } from 'cloudflare:workers';
 import { instances } from './instances.mjs';
 import Built, { Dormouse as BuiltObject } from '../../worker/build/index.js';
 import { Timers, isReal, jump, never, time, translate, wallTime } from './clock.mjs';
@@ -121,8 +122,9 @@ function whole() {
 }
 
 /** The Durable Object, with everything that comes in and goes out counted. */
-export class Dormouse {
+export class Dormouse extends DurableObject {
   constructor(state, env) {
+    super(state, env);
     this.ledger = ledgerOf(state.id);
     watch(state, this.ledger);
     this.sql = state.storage.sql;
@@ -139,12 +141,25 @@ export class Dormouse {
     }
   }
 
-  async fetch(request) {
+  fetch(request) {
     if (new URL(request.url).pathname.startsWith(METER)) return this.#fire();
+    return this.#request(() => this.inner.fetch(request));
+  }
+
+  dormouseCall(path, request) {
+    return this.#request(() => this.inner.dormouseCall(path, request));
+  }
+
+  dormouseWake(path) {
+    return this.#request(() => this.inner.dormouseWake(path));
+  }
+
+  /** Both kinds of calls are billed as a request. */
+  async #request(run) {
     this.ledger.counts.fetches += 1;
     this.ledger.requests += 1;
     try {
-      return await this.#enter(() => this.inner.fetch(request));
+      return await this.#enter(run);
     } finally {
       this.ledger.requests -= 1;
     }

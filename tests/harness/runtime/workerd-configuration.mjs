@@ -12,31 +12,17 @@ import 'globals.js';
 export { default } from 'index.js';
 import { Dormouse as Built } from 'index.js';
 
-export class Dormouse {
+export class Dormouse extends Built {
+  #state;
+
   constructor(state, env) {
-    this.state = state;
-    this.built = new Built(state, env);
+    super(state, env);
+    this.#state = state;
   }
 
   fetch(request) {
-    if (request.headers.has('${ABORT}')) this.state.abort('${ABORT}');
-    return this.built.fetch(request);
-  }
-
-  webSocketMessage(socket, message) {
-    return this.built.webSocketMessage(socket, message);
-  }
-
-  webSocketClose(socket, code, reason, wasClean) {
-    return this.built.webSocketClose(socket, code, reason, wasClean);
-  }
-
-  webSocketError(socket, error) {
-    return this.built.webSocketError(socket, error);
-  }
-
-  alarm(info) {
-    return this.built.alarm(info);
+    if (request.headers.has('${ABORT}')) this.#state.abort('${ABORT}');
+    return super.fetch(request);
   }
 }
 `;
@@ -46,15 +32,16 @@ export const CONTROL = `
 import unsafe from 'workerd:unsafe';
 
 const verbs = {
-  evict: (object, webSockets) => unsafe.evict(object, { webSockets }),
+  evict: (object, { webSockets }) => unsafe.evict(object, { webSockets }),
   abort: (object) => object.fetch('http://object/', { headers: { '${ABORT}': 'now' } }),
+  call: (object, { method, args }) => object[method](...args),
 };
 
 export default {
   async fetch(request, env) {
-    const { what, id, webSockets } = await request.json();
+    const { what, id, ...more } = await request.json();
     try {
-      await verbs[what](env.DORMOUSE.get(env.DORMOUSE.idFromString(id)), webSockets);
+      await verbs[what](env.DORMOUSE.get(env.DORMOUSE.idFromString(id)), more);
     } catch ({ message }) {
       if (/not currently running/.test(message)) return new Response('false');
       if (!message.includes('${ABORT}')) return new Response(message, { status: 500 });

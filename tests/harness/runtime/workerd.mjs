@@ -4,6 +4,8 @@
 //
 //   pid               of workerd
 //   abort(sid)        aborts the session's object: what it has in memory is lost
+//   call(sid, method, ...args)  calls a method of the session's object, as another Worker
+//                     with a binding could
 //   kill()            sends SIGKILL to workerd: none of our code runs any more
 //   restart(globals)  starts it on the same port and, with `storage`, the same rows; these
 //                     globals are what a deploy has changed in the application
@@ -122,6 +124,10 @@ class Runtime {
 
   abort(sid) {
     return this.#control({ what: 'abort', id: objectId(sid) });
+  }
+
+  call(sid, method, ...args) {
+    return this.#control({ what: 'call', id: objectId(sid), method, args });
   }
 
   settled() {

@@ -97,6 +97,15 @@ export class ObjectHost {
   // Requests.
 
   fetch(request) {
+    return this.#request((instance) => instance.fetch(request));
+  }
+
+  /** A call of another part of the Worker. */
+  call(method, args) {
+    return this.#request((instance) => instance[method](...args));
+  }
+
+  #request(run) {
     return new Promise((resolve, reject) => {
       let incarnation;
       const waiting = { reject };
@@ -107,7 +116,7 @@ export class ObjectHost {
       const answer = this.event((instance, awake) => {
         incarnation = awake;
         awake.pending.add(waiting);
-        return instance.fetch(request);
+        return run(instance);
       });
       Promise.resolve(answer).then(
         (response) => settle(() => resolve(response)),

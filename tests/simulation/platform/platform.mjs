@@ -136,12 +136,28 @@ export class Platform {
         if (!known.has(hex)) throw new TypeError('Invalid Durable Object ID');
         return id(hex);
       },
-      get: ({ hex }) => ({ fetch: (request) => this.#call(hex, request) }),
+      get: ({ hex }) => this.#stub(hex),
     };
   }
 
-  /** A request on its way to an object. */
-  #call(hex, request) {
+  /** What an object is to the rest of the Worker: requests of clients, and calls. */
+  #stub(hex) {
+    const call = (method) => (...args) => {
+      const copied = args.map((arg) => structuredClone(arg));
+      return this.#call(hex, (host) => host.call(method, copied));
+    };
+    return {
+      fetch: (request) => {
+        const passed = request.passedOn();
+        return this.#call(hex, (host) => host.fetch(passed));
+      },
+      dormouseCall: call('dormouseCall'),
+      dormouseWake: call('dormouseWake'),
+    };
+  }
+
+  /** Something on its way to an object. */
+  #call(hex, arrive) {
     const caller = this.context;
     return new Promise((resolve, reject) => {
       caller.calls += 1;
@@ -150,9 +166,8 @@ export class Platform {
         this.context = caller;
         if (!caller?.dead) act(value);
       };
-      const passed = request.passedOn();
       this.loop.after(this.faults.hop(), () => {
-        this.#object(hex).fetch(passed).then(settle(resolve), settle(reject));
+        arrive(this.#object(hex)).then(settle(resolve), settle(reject));
       });
     });
   }

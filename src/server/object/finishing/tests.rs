@@ -19,7 +19,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// An object and its layer, with a session that polls.
 fn made() -> (Rc<Inner>, Rc<FakeLayer>) {
-    let Object(inner) = Object::new(&raw_state(), env());
+    let Object(Some(inner)) = Object::new(&raw_state(), env()) else {
+        unreachable!("it is one")
+    };
     let options = Rc::new(Options::default());
     inner.parts.clock.set_settings(options.settings);
     let session = polling(&options, Revision::V4);
@@ -145,7 +147,9 @@ fn what_a_layer_has_of_a_client_that_was_denied_is_forgotten() {
 
 #[wasm_bindgen_test]
 fn an_object_that_belongs_to_nobody_finishes_nothing() {
-    let Object(inner) = Object::new(&raw_state(), env());
+    let Object(Some(inner)) = Object::new(&raw_state(), env()) else {
+        unreachable!("it is one")
+    };
     inner.parts.turn.mark_dirty(key(1));
     assert!(inner.parts.sessions.keys().is_empty());
     assert_eq!(inner.parts.requests.all(), Vec::<(ConnId, _)>::new());

@@ -17,7 +17,9 @@ use crate::platform::now;
 
 /// An object with a session on a WebSocket.
 fn made() -> (Rc<Inner>, WebSocket) {
-    let Object(inner) = Object::new(&raw_state(), env());
+    let Object(Some(inner)) = Object::new(&raw_state(), env()) else {
+        unreachable!("it is one")
+    };
     let options = Rc::new(Options::default());
     inner.parts.clock.set_settings(options.settings);
     let conn = ConnId(1);

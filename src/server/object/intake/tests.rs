@@ -18,7 +18,9 @@ use crate::parts::{Alarmed as _, Handover, HandsOver as _, Phase, ServerOptions,
 /// An object whose sessions, two of which poll, may send three packets at once and one
 /// more each second.
 fn made(decide: impl Fn(&Overrun) -> OnOverrun + 'static) -> (Rc<Inner>, Rc<FakeLayer>) {
-    let Object(inner) = Object::new(&raw_state(), env());
+    let Object(Some(inner)) = Object::new(&raw_state(), env()) else {
+        unreachable!("it is one")
+    };
     let engine = Engine::new()
         .rate_limit(RateLimit::none().packets(1, 3))
         .on_overrun(decide);

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use dormouse_proto::engine::{Data, Transport};
 use dormouse_proto::socket::{Args, Filter, JoinId};
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -15,11 +15,10 @@ use crate::port::{Look, Operation, Selection, Spot};
 /// The objects of a Worker, which all give the same answer. Ids that begin with a `0`
 /// are those that the platform has given out.
 const OBJECTS: &str = "
-    const [answer, status] = x;
     const asked = [];
-    const get = (id) => ({ fetch: async (request) => {
-        asked.push([id, request.method, request.url, await request.arrayBuffer()]);
-        return new Response(answer, { status });
+    const get = (id) => ({ dormouseCall: async (path, request) => {
+        asked.push([id, path, request]);
+        return x;
     } });
     const objects = {
         get,
@@ -31,13 +30,16 @@ const OBJECTS: &str = "
     };
     return { DORMOUSE: objects, asked };";
 
-fn env(answer: &[u8], status: u16) -> Env {
-    let parts = Array::of2(&Uint8Array::from(answer), &status.into());
-    js(OBJECTS, parts).unchecked_into()
+fn env(answer: &JsValue) -> Env {
+    js(OBJECTS, answer).unchecked_into()
+}
+
+fn bytes(answer: &[u8]) -> Env {
+    env(&Uint8Array::from(answer))
 }
 
 fn answering(reply: Result<Reply, PortError>) -> Env {
-    env(&port::encode_reply(reply), 200)
+    bytes(&port::encode_reply(reply))
 }
 
 fn port(placement: Placement, env: &Env) -> RemotePort {
@@ -194,11 +196,10 @@ async fn a_request_arrives_as_it_was_sent() {
     let request = Request::Send([1; 12], Data::from("é"));
     let reply = port.call_for(&sid(), &request).await;
     assert!(matches!(reply, Ok(Reply::Transport(Transport::WebSocket))));
-    let url = js("return x.asked[0].slice(1, 3).join(' ');", &env);
-    let expect = "POST http://dormouse/!call/engine.io/";
-    assert_eq!(url.as_string().as_deref(), Some(expect));
-    let body = js("return x.asked[0][3];", &env);
-    let read = port::decode_request(&Uint8Array::new(&body).to_vec()).unwrap();
+    let path = js("return x.asked[0][1];", &env);
+    assert_eq!(path.as_string().as_deref(), Some("/engine.io/"));
+    let sent = js("return x.asked[0][2];", &env);
+    let read = port::decode_request(&Uint8Array::new(&sent).to_vec()).unwrap();
     assert_eq!(format!("{read:?}"), format!("{request:?}"));
     port.call_named("one", &request).await.unwrap();
     assert_eq!(asked(&env), format!("id {ID}; name one"));
@@ -237,14 +238,14 @@ async fn an_answer_is_what_the_object_says() {
     let rooms = answering(Err(PortError::TooManyRooms));
     check_answer(rooms, "the socket is in as many rooms as allowed").await;
     let unreadable = "the object's answer cannot be read";
-    check_answer(env(&[], 200), unreadable).await;
-    check_answer(env(&[0xff; 9], 200), unreadable).await;
+    check_answer(bytes(&[]), unreadable).await;
+    check_answer(bytes(&[0xff; 9]), unreadable).await;
+    check_answer(env(&JsValue::UNDEFINED), unreadable).await;
     let unreached = "the object could not be reached: ";
-    check_answer(env(&port::encode_reply(Ok(Reply::Done)), 404), unreached).await;
     let nothing = js("return {};", JsValue::UNDEFINED).unchecked_into();
     let unbound = format!("{unreached}dormouse: wrangler.toml has no Durable Object binding");
     check_answer(nothing, &unbound).await;
-    let throwing = "x.DORMOUSE.get = () => ({ fetch() { throw new Error('overloaded'); } });
+    let throwing = "x.DORMOUSE.get = () => ({ dormouseCall() { throw new Error('overloaded'); } });
         return x;";
     let throwing = js_async(throwing, answering(Ok(Reply::Done))).await;
     check_answer(throwing.unchecked_into(), unreached).await;
