@@ -1,11 +1,14 @@
-// What another Worker with a binding to the objects can call, and what comes of it: it is
-// trusted, but a mistake of its own must not take the object from its clients.
+// Calls of objects from elsewhere: what comes of those that our own code never makes (who
+// has a binding to the objects is trusted, but a mistake of theirs must not take the object
+// from its clients), and what becomes of a caller whose object fails.
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bystanders } from '../harness/engine/bystanders.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
+import { openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
+import { within } from '../harness/wait.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd({ storage: true });
 after(() => server?.stop());
@@ -32,3 +35,17 @@ for (const [name, method, args, error] of [
     await others.leave();
   });
 }
+
+test('who waits for acknowledgements is told when a panic has ended the instance', workerOnly, async () => {
+  const member = () => openMember(server, { namespace: '/chat' });
+  const [asked, other] = [await member(), await member()];
+  const query = new URLSearchParams({ path: '/io/', namespace: '/chat', event: 'q', timeout: 600_000 });
+  const answer = fetch(`${server.url}/io-route/emit-with-ack?${query}`, { method: 'POST', body: '[]' });
+  answer.catch(() => {});
+  await asked.asked('q');
+  await other.emit('panic');
+  const { status } = await within(answer, 'answer to whoever asked');
+  assert.equal(status, 500);
+  // The sockets are there still.
+  assert.deepEqual(await asked.ask('message-with-ack', 'x'), ['x']);
+});

@@ -602,7 +602,7 @@ impl From<PortError> for EmitError {
             PortError::TooManyRooms => Self::TooManyRooms,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::Answer => Self::Platform(error.to_string().into()),
+            PortError::Answer | PortError::Lost => Self::Platform(error.to_string().into()),
         }
     }
 }

@@ -508,7 +508,9 @@ impl From<PortError> for SessionError {
             PortError::Gone => Self::Unknown,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyRooms | PortError::Answer => Self::Platform(error.to_string().into()),
+            PortError::TooManyRooms | PortError::Answer | PortError::Lost => {
+                Self::Platform(error.to_string().into())
+            }
         }
     }
 }
@@ -523,7 +525,9 @@ impl From<PortError> for SendError {
             PortError::Gone => Self::Unknown,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyRooms | PortError::Answer => Self::Platform(error.to_string().into()),
+            PortError::TooManyRooms | PortError::Answer | PortError::Lost => {
+                Self::Platform(error.to_string().into())
+            }
         }
     }
 }

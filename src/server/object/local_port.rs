@@ -9,7 +9,6 @@ use worker::Env;
 use super::{Inner, endpoint_at};
 use crate::api::endpoint::Endpoint;
 use crate::parts::{RecoveryRows, spawn};
-use crate::port::wire;
 use crate::port::{self, Called, LocalPort, Port, PortError};
 use crate::sid::{Key, Sid};
 
@@ -45,7 +44,7 @@ impl Inner {
     /// Handles a request of another part of the Worker.
     pub(super) fn handle_call(&self, endpoint: &Endpoint, request: &Uint8Array) -> JsValue {
         self.wake(&endpoint.options);
-        wire::answer(request, |request| {
+        self.calls.answer(request, |request| {
             self.find_owner(request.session());
             match self.serves(&endpoint.options) {
                 true => self.call(request),

@@ -40,6 +40,7 @@ use crate::parts::{
     Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::ObjectState;
+use crate::port::wire::Calls;
 use crate::sid::Key;
 
 /// The part of a Durable Object that [`worker!`](macro@crate::worker) wraps.
@@ -55,6 +56,7 @@ struct Inner {
     awake: Cell<bool>,
     /// Messages of one payload that have not been delivered yet.
     undelivered: RefCell<VecDeque<(Key, Message)>>,
+    calls: Rc<Calls>,
 }
 
 /// The entry points. The platform calls each of them by itself.
@@ -85,6 +87,7 @@ impl Object {
                 layer: OnceCell::new(),
                 awake: Cell::new(false),
                 undelivered: RefCell::default(),
+                calls: Rc::default(),
             }
         });
         register(inner.me.clone());

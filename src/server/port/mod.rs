@@ -317,6 +317,8 @@ pub(crate) enum PortError {
     /// The object's answer does not fit the request, as that of another build may
     /// not.
     Answer,
+    /// The object failed before it answered.
+    Lost,
 }
 
 impl fmt::Display for PortError {
@@ -327,6 +329,7 @@ impl fmt::Display for PortError {
             Self::Placement => f.write_str("the request does not say which object it is for"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
             Self::Answer => f.write_str("the object's answer cannot be read"),
+            Self::Lost => f.write_str("the object failed before it answered"),
         }
     }
 }
@@ -335,7 +338,7 @@ impl core::error::Error for PortError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Platform(error) => Some(error),
-            Self::Gone | Self::TooManyRooms | Self::Placement | Self::Answer => None,
+            Self::Gone | Self::TooManyRooms | Self::Placement | Self::Answer | Self::Lost => None,
         }
     }
 }
@@ -390,6 +393,8 @@ enum Failure {
     TooManyRooms,
     /// For another reason.
     Other,
+    /// It failed before it could.
+    Lost,
 }
 
 /// Encodes an answer to another part of the Worker.
@@ -397,6 +402,7 @@ pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
     let reply = reply.map_err(|error| match error {
         PortError::Gone => Failure::Gone,
         PortError::TooManyRooms => Failure::TooManyRooms,
+        PortError::Lost => Failure::Lost,
         PortError::Placement | PortError::Platform(_) | PortError::Answer => Failure::Other,
     });
     versioned::encode(VERSION, &reply)
@@ -410,6 +416,7 @@ pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
         Failure::Gone => PortError::Gone,
         Failure::TooManyRooms => PortError::TooManyRooms,
         Failure::Other => PortError::Answer,
+        Failure::Lost => PortError::Lost,
     })
 }
 

@@ -3,13 +3,18 @@
 //! They are remote procedure calls: methods of the object's class that only code with
 //! a binding to it can call. No request of a client can become one.
 
-use js_sys::{Object, Promise, Reflect, Uint8Array};
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::worker_sys::DurableObject;
 
 use crate::platform;
 use crate::port::{self, Called, PortError, Reply};
+use crate::table::Table;
 
 #[wasm_bindgen]
 extern "C" {
@@ -46,22 +51,67 @@ async fn exchange(object: &DurableObject, path: &str, request: &[u8]) -> Result<
     JsFuture::from(stub.call(path, &Uint8Array::from(request))?).await
 }
 
-/// Answers a request from elsewhere with the result of `call`: the bytes of the reply, or
-/// a promise of them; `undefined` where the request cannot be read.
-///
-/// What can be done at once is, so that a panic is the caller's error.
-pub(crate) fn answer(
-    request: &Uint8Array,
-    call: impl FnOnce(port::Request<'static>) -> Called,
-) -> JsValue {
-    let Some(request) = port::decode_request(&request.to_vec()) else {
-        return JsValue::UNDEFINED;
-    };
-    let encode = |reply| Uint8Array::from(&*port::encode_reply(reply)).into();
-    match call(request) {
-        Called::Done(reply) => encode(reply),
-        Called::Later(reply) => platform::promise(Box::pin(async move { Ok(encode(reply.await)) })),
+/// Requests from elsewhere that wait for their answers.
+#[derive(Default)]
+pub(crate) struct Calls {
+    /// By their numbers, what keeps the promises that were given out.
+    open: RefCell<Table<u32, Function>>,
+    last: Cell<u32>,
+}
+
+impl Calls {
+    /// Answers a request with the result of `call`: the bytes of the reply, or a promise
+    /// of them; `undefined` where the request cannot be read.
+    ///
+    /// What can be done at once is, so that a panic is the caller's error.
+    pub(crate) fn answer(
+        self: &Rc<Self>,
+        request: &Uint8Array,
+        call: impl FnOnce(port::Request<'static>) -> Called,
+    ) -> JsValue {
+        let Some(request) = port::decode_request(&request.to_vec()) else {
+            return JsValue::UNDEFINED;
+        };
+        match call(request) {
+            Called::Done(reply) => encode(reply),
+            Called::Later(reply) => self.hold(reply),
+        }
     }
+
+    fn hold(self: &Rc<Self>, reply: LocalBoxFuture<'static, Result<Reply, PortError>>) -> JsValue {
+        let deferred = platform::defer();
+        let number = self.last.get().wrapping_add(1);
+        self.last.set(number);
+        self.open.borrow_mut().insert(number, deferred.resolve());
+        let calls = self.clone();
+        platform::spawn(Box::pin(async move {
+            let reply = reply.await;
+            let resolve = calls.open.borrow_mut().remove(number);
+            if let Some(resolve) = resolve {
+                keep(&resolve, reply);
+            }
+        }));
+        deferred.promise().into()
+    }
+
+    /// Tells those who wait that there will be no answer: a panic has ended what it was
+    /// to come from.
+    pub(crate) fn fail_all(&self) {
+        if let Ok(mut open) = self.open.try_borrow_mut() {
+            for (_, resolve) in core::mem::take(&mut *open).iter() {
+                keep(resolve, Err(PortError::Lost));
+            }
+        }
+    }
+}
+
+fn keep(resolve: &Function, reply: Result<Reply, PortError>) {
+    // Resolving a promise never throws.
+    let _ = resolve.call1(&JsValue::UNDEFINED, &encode(reply));
+}
+
+fn encode(reply: Result<Reply, PortError>) -> JsValue {
+    Uint8Array::from(&*port::encode_reply(reply)).into()
 }
 
 /// Makes a class of ours one whose methods can be called from elsewhere in the Worker:
