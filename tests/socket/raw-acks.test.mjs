@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openMember } from '../harness/socket/client.mjs';
+import { encodePacket } from '../harness/socket/packet.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
 import { differs, workerOnly } from '../harness/target.mjs';
 
@@ -31,6 +32,14 @@ const askedByClient = ({ member }) => {
     const { client } = await member();
     await client.send('21["message-with-ack",[1,2]]', '22["message-with-ack",null]');
     await client.expect('31[[1,2]]', '32[null]');
+  });
+
+  test('the values of another acknowledgement, bytes among them', workerOnly, async () => {
+    const player = await member();
+    await player.client.send('29["asked-again",1]');
+    const id = await player.asked('question', 1);
+    await player.answer(id, [2], BYTES, null);
+    await player.client.expect(...encodePacket(3, { namespace: '/', id: 9, data: [[2], BYTES, null] }));
   });
 
   test('a null that the handler returns is a value', async () => {

@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Error;
 use serde_json::ser::Formatter;
 
-use super::EmitError;
+use super::{Args, Arguments as _, EmitError};
 use crate::api::error::{Failure, HandlerError};
 
 /// Writes arguments, behind the event's name if there is one.
@@ -105,6 +105,14 @@ impl Replied {
     /// Takes a value as it is, even if it is a `Result`.
     pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Self {
         match write(value, None) {
+            Ok(args) => Self { args, failed: None },
+            Err(error) => Self::error(error.into()),
+        }
+    }
+
+    /// Takes arguments as they came.
+    pub(crate) fn raw(args: Args) -> Self {
+        match args.encode(None) {
             Ok(args) => Self { args, failed: None },
             Err(error) => Self::error(error.into()),
         }

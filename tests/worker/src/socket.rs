@@ -379,9 +379,7 @@ fn describe(handshake: &Handshake) -> Value {
 
 fn acks(namespace: Namespace) -> Namespace {
     namespace
-        .on("message-with-ack", async |ack: Ack, args: Args| {
-            ack.send(args).await
-        })
+        .on("message-with-ack", |args: Args| args)
         .on("ack-and-fail", async |ack: Ack, args: Args| {
             ack.clone().send(&args).await?;
             ack.send("again").await?;
@@ -408,6 +406,10 @@ fn acks(namespace: Namespace) -> Namespace {
         .on("echo-nothing", || ())
         .on("with-bytes", |(value,): (Value,)| {
             (value, Binary(vec![1, 2, 3]))
+        })
+        .on("asked-again", async |socket: Socket, args: Args| {
+            let answer: Result<Args, EmitError> = socket.emit_with_ack("question", args).await;
+            answer
         })
         .on("typed", |(text, number): (String, i64)| {
             format!("{text}:{number}")

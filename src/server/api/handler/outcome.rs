@@ -5,7 +5,7 @@ use core::error::Error;
 use serde::Serialize;
 
 use super::super::encode::Replied;
-use super::super::{ArgsError, EmitError, Rewrite};
+use super::super::{Args, ArgsError, EmitError, Rewrite};
 use super::HandlerError;
 use crate::api::client::{SendError, SessionError};
 use crate::api::error::Failure;
@@ -60,12 +60,31 @@ pub mod mark {
     /// A `Result` whose error is a string, or boxed.
     #[derive(Debug)]
     pub enum Text {}
+
+    /// A `Result` of [`Args`](crate::Args) whose error is for clients.
+    #[derive(Debug)]
+    pub enum Raw {}
 }
 
 /// The return type of an event's handler: its acknowledgement.
 ///
-/// It is anything that implements [`Serialize`], or a `Result` of it. The error can
-/// be
+/// It is anything that implements [`Serialize`], or [`Args`] as they came, or a `Result`
+/// of either. As with events, a tuple or an array is several values, and so are `Args`:
+///
+/// ```
+/// use dormouse::{Args, Server};
+///
+/// let server = Server::new().namespace("/", |namespace| {
+///     namespace
+///         // emit("divide", 7, 2, (quotient, remainder) => …)
+///         .on("divide", |(a, b): (u32, u32)| (a / b, a % b))
+///         // Whatever it is sent, attachments included.
+///         .on("echo", |args: Args| args)
+/// });
+/// # let _ = server;
+/// ```
+///
+/// The error can be
 ///
 /// - a [`HandlerError`];
 /// - an error of this crate, of `worker` or of `serde_json`, or a `Box<dyn Error>`:
@@ -97,6 +116,30 @@ impl<T: Serialize, E: Internal> Reply<mark::Fallible> for Result<T, E> {
         match self {
             Ok(value) => Replied::value(&value),
             Err(error) => Replied::error(error.into_error()),
+        }
+    }
+}
+
+impl Reply<mark::Value> for Args {
+    fn into_replied(self) -> Replied {
+        Replied::raw(self)
+    }
+}
+
+impl<E: Internal> Reply<mark::Fallible> for Result<Args, E> {
+    fn into_replied(self) -> Replied {
+        match self {
+            Ok(args) => Replied::raw(args),
+            Err(error) => Replied::error(error.into_error()),
+        }
+    }
+}
+
+impl<E: Serialize> Reply<mark::Raw> for Result<Args, E> {
+    fn into_replied(self) -> Replied {
+        match self {
+            Ok(args) => Replied::raw(args),
+            Err(error) => Replied::with(&Err::<(), E>(error)),
         }
     }
 }

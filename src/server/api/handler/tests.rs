@@ -125,6 +125,35 @@ fn functions_and_closures_are_handlers() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn args_are_returned_as_they_came() {
+    let came = || {
+        let bytes = r#"["e",1,[2],{"_placeholder":true,"num":0}]"#;
+        Args::new(
+            dormouse_proto::socket::Args::new(bytes, vec![vec![7]]),
+            true,
+        )
+    };
+    let expect = r#"[1,[2],{"_placeholder":true,"num":0}]"#;
+    let Ok(Call::Done(replied)) = call(came, &[]) else {
+        panic!("it returns at once");
+    };
+    assert_eq!(replied.args.json(), expect);
+    assert_eq!(replied.args.attachments(), [vec![7]]);
+    assert_eq!(later(async move || came(), &[]), expect);
+    assert_eq!(done(move || Ok::<_, EmitError>(came()), &[]), expect);
+    assert_eq!(
+        done(move || Ok::<_, String>(came().skip(1)), &[]),
+        "[[2],{\"_placeholder\":true,\"num\":0}]"
+    );
+    let failed = || Err::<Args, _>(HandlerError::new("no"));
+    assert_eq!(done(failed, &[]), r#"[{"error":"no"}]"#);
+    let failed = || Err::<Args, _>(EmitError::Gone);
+    assert_eq!(done(failed, &[]), r#"[{"error":"internal error"}]"#);
+    let failed = || Err::<Args, _>(("a", 1));
+    assert_eq!(done(failed, &[]), r#"[{"error":["a",1]}]"#);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn async_functions_and_closures_are_handlers() {
     assert_eq!(later(nothing_later, &[]), "[]");
     assert_eq!(later(add_later, &[1, 2]), "[3]");
