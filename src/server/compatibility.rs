@@ -5,7 +5,7 @@ use core::cell::Cell;
 use js_sys::{Error, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::log::{self, Level};
+use crate::log::{self, Level, Log};
 
 thread_local! {
     static CHECKED: Cell<bool> = const { Cell::new(false) };
@@ -15,7 +15,7 @@ thread_local! {
 /// Logs, once for each instance, that a flag is missing.
 ///
 /// At the first request and not at the start, whose log the platform drops.
-pub(crate) fn check(limit: Level) {
+pub(crate) fn check(log: &Log) {
     if CHECKED.replace(true) {
         return;
     }
@@ -24,7 +24,7 @@ pub(crate) fn check(limit: Level) {
         let message = "the runtime compresses WebSocket messages, so that 31 KiB from a client \
                        can become 31 MiB in memory; to switch that off, add \
                        `no_web_socket_compression` to `compatibility_flags` in wrangler.toml";
-        log::log(limit, Level::Warn, "compressed", &[("message", message)]);
+        log::log(log, Level::Warn, "compressed", &[("message", message)]);
     }
     if flag("enable_request_signal") == Some(false) {
         log::misconfigured(

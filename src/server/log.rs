@@ -1,4 +1,10 @@
-//! The server's own log: one line of JSON for each event, on the console.
+//! The server's own log: one line of JSON for each event, on the console, or a record
+//! for the application's own logger.
+
+pub(crate) mod loggers;
+
+use core::fmt;
+use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
@@ -59,39 +65,153 @@ impl Level {
     }
 }
 
+/// The log of a server: how much of it there is, and who is given it.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) level: Level,
+    /// The path of the server.
+    pub(crate) server: Rc<str>,
+    /// The application's own, instead of the console.
+    pub(crate) logger: Option<Logger>,
+}
+
+pub(crate) type Logger = Rc<dyn Fn(&LogRecord)>;
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: Level::Warn,
+            server: "".into(),
+            logger: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    pub(crate) fn off() -> Self {
+        Self {
+            level: Level::Off,
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Log").field(&self.level).finish()
+    }
+}
+
+/// A line of a server's log, as a [logger](crate::Server::logger) is given it.
+///
+/// Its `Display` is the line of JSON that the console is given without a logger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord {
+    level: Level,
+    server: Rc<str>,
+    event: String,
+    fields: Vec<(String, String)>,
+}
+
+impl LogRecord {
+    fn new(level: Level, server: &Rc<str>, event: &str, fields: &[(&str, &str)]) -> Self {
+        let fields = fields.iter();
+        let fields = fields.map(|(name, value)| ((*name).to_owned(), shortened(value).to_owned()));
+        Self {
+            level,
+            server: server.clone(),
+            event: event.to_owned(),
+            fields: fields.collect(),
+        }
+    }
+
+    /// Returns its level: never [`Level::Off`].
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Returns the path of the server that it is about.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Returns what has happened, such as `disconnect`: see [`Level`].
+    pub fn event(&self) -> &str {
+        &self.event
+    }
+
+    /// Returns a field, such as `sid`. None has more than 4,096 characters.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let found = self.fields().find(|(other, _)| *other == name);
+        found.map(|(_, value)| value)
+    }
+
+    /// Returns the names of all fields, and what is in them.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.fields.iter();
+        fields.map(|(name, value)| (&**name, &**value))
+    }
+}
+
+impl fmt::Display for LogRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&line(self.level, &self.event, self.fields()))
+    }
+}
+
 /// The maximum number of characters of a field: some are chosen by clients, and the
 /// platform drops lines that are too long.
 const MAX_FIELD: usize = 4_096;
 
-/// Logs a mistake in the deployment of the Worker, whatever the level.
-pub(crate) fn misconfigured(message: &str) {
-    let fields = [("message", message)];
-    log(Level::Error, Level::Error, "misconfigured", &fields);
+fn shortened(value: &str) -> &str {
+    let end = value.char_indices().nth(MAX_FIELD);
+    // Always within the text.
+    end.map_or(value, |(end, _)| value.get(..end).unwrap_or_default())
 }
 
-/// Logs `event` unless its level is beyond `limit`.
-pub(crate) fn log(limit: Level, level: Level, event: &str, fields: &[(&str, &str)]) {
-    if level > limit {
+/// Logs a mistake in the deployment of the Worker, whatever the level, on the console.
+pub(crate) fn misconfigured(message: &str) {
+    let fields = [("message", message)];
+    log(&Log::default(), Level::Error, "misconfigured", &fields);
+}
+
+/// Logs `event` unless its level is beyond that of the log.
+pub(crate) fn log(log: &Log, level: Level, event: &str, fields: &[(&str, &str)]) {
+    if level > log.level {
         return;
     }
+    if let Some(logger) = &log.logger
+        && loggers::take(logger, || LogRecord::new(level, &log.server, event, fields))
+    {
+        return;
+    }
+    print(level, &line(level, event, fields.iter().copied()));
+}
+
+fn line<'a>(
+    level: Level,
+    event: &'a str,
+    fields: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
     let mut line = format!("{{\"level\":\"{}\"", level.as_str());
-    for (name, value) in [("event", event)].iter().chain(fields) {
+    for (name, value) in [("event", event)].into_iter().chain(fields) {
         line.push_str(",\"");
         line.push_str(name);
         line.push_str("\":");
-        let value = value
-            .char_indices()
-            .nth(MAX_FIELD)
-            .map_or(*value, |(end, _)| {
-                // Always within the text.
-                value.get(..end).unwrap_or_default()
-            });
-        line.push_str(&serde_json::to_string(value).unwrap_or_default());
+        line.push_str(&serde_json::to_string(shortened(value)).unwrap_or_default());
     }
     line.push('}');
+    line
+}
+
+fn print(level: Level, line: &str) {
     match level {
-        Level::Error => console_error(&line),
-        Level::Warn => console_warn(&line),
-        Level::Off | Level::Info | Level::Debug => console_log(&line),
+        Level::Error => console_error(line),
+        Level::Warn => console_warn(line),
+        Level::Off | Level::Info | Level::Debug => console_log(line),
     }
 }
+
+#[cfg(test)]
+mod tests;

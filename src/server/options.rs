@@ -6,10 +6,11 @@ mod subprotocol;
 
 use core::fmt;
 use core::time::Duration;
+use std::rc::Rc;
 
 use dormouse_proto::engine::{Settings, Transport};
 
-use crate::log::Level;
+use crate::log::Log;
 use crate::origin::Origin;
 use crate::placement::Placement;
 
@@ -151,7 +152,7 @@ pub(crate) struct Options {
     pub(crate) rate_limit: RateLimit,
     pub(crate) address_rate_limit: RateLimit,
     pub(crate) on_overrun: Decision,
-    pub(crate) log: Level,
+    pub(crate) log: Log,
 }
 
 impl Default for Options {
@@ -176,7 +177,7 @@ impl Default for Options {
             rate_limit: RateLimit::default(),
             address_rate_limit: RateLimit::none(),
             on_overrun: Decision::default(),
-            log: Level::Warn,
+            log: Log::default(),
         }
     }
 }
@@ -325,6 +326,12 @@ impl Options {
             return wrong("placement", "Placement::Shards takes a number over 0");
         }
         Ok(())
+    }
+
+    /// Completes them, once nothing is set any more.
+    pub(crate) fn complete(mut self) -> Rc<Self> {
+        self.log.server = (*self.path).into();
+        Rc::new(self)
     }
 
     /// Returns how many bytes an object may hold for all of its clients.

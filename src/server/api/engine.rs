@@ -16,7 +16,7 @@ pub use dormouse_proto::rate::{Limit, Scope};
 
 pub use crate::api::client::{Client, Clients, MAX_SESSION, SendError, SessionError};
 pub use crate::api::error::{HandlerError, Rejection};
-pub use crate::log::Level;
+pub use crate::log::{Level, LogRecord};
 pub use crate::options::{ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use crate::placement::Placement;
 pub use crate::request::Handshake;
@@ -198,7 +198,7 @@ impl Engine {
 impl From<Engine> for Endpoint {
     fn from(engine: Engine) -> Self {
         Self {
-            options: Rc::new(engine.options),
+            options: engine.options.complete(),
             admit: engine.admit,
             application: Application::Engine(Rc::new(engine.handlers)),
         }

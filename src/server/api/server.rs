@@ -526,7 +526,7 @@ impl Default for Server {
 impl From<Server> for Endpoint {
     fn from(server: Server) -> Self {
         Self {
-            options: Rc::new(server.options),
+            options: server.options.complete(),
             admit: server.admit,
             application: endpoint::Application::Socket(Rc::new(server.application)),
         }

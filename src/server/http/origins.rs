@@ -129,7 +129,7 @@ thread_local! {
 
 /// Logs that an origin is refused, unless this instance has done so before.
 fn warn(options: &Options, origin: &str, remedy: &str) {
-    if options.log < Level::Warn {
+    if options.log.level < Level::Warn {
         return;
     }
     let origin: String = origin.chars().take(MAX_LOGGED).collect();
@@ -146,7 +146,7 @@ fn warn(options: &Options, origin: &str, remedy: &str) {
             ("path", &*options.path),
             ("message", remedy),
         ];
-        log::log(options.log, Level::Warn, "origin refused", &fields);
+        log::log(&options.log, Level::Warn, "origin refused", &fields);
     }
 }
 

@@ -270,7 +270,36 @@ macro_rules! option_methods {
 
         /// Sets how much is logged. Default: [`Level::Warn`].
         pub fn log(mut self, level: Level) -> Self {
-            self.options.log = level;
+            self.options.log.level = level;
+            self
+        }
+
+        /// Registers a function that is given the lines of the log instead of the
+        /// console, up to the same [`level`](Self::log). Default: none.
+        ///
+        /// ```
+        /// use dormouse::{Level, LogRecord, Server};
+        ///
+        /// let server = Server::new().log(Level::Info).logger(|record: &LogRecord| {
+        ///     if record.level() <= Level::Warn || record.event() == "disconnect" {
+        ///         worker::console_log!("{}: {record}", record.server());
+        ///     }
+        /// });
+        /// # let _ = server;
+        /// ```
+        ///
+        /// It is called when the platform's call is over, so that it never keeps a client
+        /// waiting, and in order. It cannot wait for anything. It runs in the stateless
+        /// Worker as well as in the objects, each of which has its own copy of what it
+        /// captures. Up to 1,000 records wait for it; those beyond go to the console.
+        ///
+        /// If it panics, no session is lost, and it is not called again for as long as
+        /// the isolate lives: the console is given the lines, with one more that says so,
+        /// `logger panicked`. Mistakes in the deployment (`misconfigured`), and panics in
+        /// [`App::fetch`](crate::App::fetch), which is no server's, go to the console in
+        /// any case.
+        pub fn logger(mut self, logger: impl Fn(&crate::LogRecord) + 'static) -> Self {
+            self.options.log.logger = Some(Rc::new(logger));
             self
         }
     };

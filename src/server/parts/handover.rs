@@ -19,7 +19,7 @@ use worker::Env;
 
 use super::set::Parts;
 use super::tasks::Job;
-use crate::log::{Level, log};
+use crate::log::{Level, Log, log, loggers};
 use crate::platform::ObjectState;
 use crate::sid::Key;
 
@@ -114,8 +114,10 @@ fn install_hook() {
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
+            loggers::begin_end();
             handle_panic(&info.to_string());
             console_error_panic_hook::hook(info);
+            loggers::end();
             before(info);
         }));
     });
@@ -169,7 +171,7 @@ fn handle_panic(message: &str) {
             parts.env.clone()
         }),
         Whose::Front(env) => {
-            log(Level::Error, Level::Error, "handler panicked", &fields);
+            log(&Log::default(), Level::Error, "handler panicked", &fields);
             Some(env)
         }
     };

@@ -16,7 +16,7 @@ use super::sessions::Sessions;
 use super::tasks::Tasks;
 use super::turn::Turn;
 use super::websockets::WebSockets;
-use crate::log::{Level, log};
+use crate::log::{Level, Log, log};
 use crate::options::Options;
 use crate::platform::ObjectState;
 use crate::sid::{Key, Sid};
@@ -70,8 +70,7 @@ impl Parts {
 
     /// Logs an event of a session.
     pub(crate) fn log(&self, level: Level, event: &'static str, key: Key, fields: &[(&str, &str)]) {
-        let limit = self.log_level();
-        if level > limit {
+        if level > self.log_level() {
             return;
         }
         let sid = self.sid(key).map(|sid| sid.to_string()).unwrap_or_default();
@@ -91,12 +90,20 @@ impl Parts {
             let sid = self.sid(key).map(|sid| sid.to_string()).unwrap_or_default();
             let count = line.left_out.to_string();
             let fields = [("sid", &*sid), (LEFT_OUT, &*count)];
-            log(self.log_level(), Level::Warn, line.event, &fields);
+            self.write(Level::Warn, line.event, &fields);
         }
     }
 
     fn log_level(&self) -> Level {
-        self.options().map_or(Level::Warn, |options| options.log)
+        self.options()
+            .map_or(Level::Warn, |options| options.log.level)
+    }
+
+    fn write(&self, level: Level, event: &str, fields: &[(&str, &str)]) {
+        match self.options() {
+            Some(options) => log(&options.log, level, event, fields),
+            None => log(&Log::default(), level, event, fields),
+        }
     }
 
     /// Logs an event. Of those that are logged by default, a client cannot have more
@@ -115,6 +122,6 @@ impl Parts {
                 None => return,
             }
         }
-        log(self.log_level(), level, event, &fields);
+        self.write(level, event, &fields);
     }
 }

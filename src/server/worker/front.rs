@@ -97,7 +97,7 @@ fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
         return Routed::Application;
     };
     let options = &endpoint.options;
-    compatibility::check(options.log);
+    compatibility::check(&options.log);
     if request.method() == "OPTIONS" && http::is_cross_origin(options) {
         return Routed::Server(http::preflight(options, request).into());
     }
@@ -189,9 +189,9 @@ fn admit(
 
 fn refuse(endpoint: &Endpoint, request: &Request, denied: &Denied) -> Response {
     let Denied(refusal, message) = denied;
-    if endpoint.options.log >= Level::Debug {
+    if endpoint.options.log.level >= Level::Debug {
         let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
-        log::log(endpoint.options.log, Level::Debug, "refused", &fields);
+        log::log(&endpoint.options.log, Level::Debug, "refused", &fields);
     }
     http::respond(
         &endpoint.options,

@@ -3,6 +3,7 @@
 
 mod commands;
 mod deploy;
+mod logging;
 mod rates;
 mod routes;
 mod rows;
@@ -91,7 +92,7 @@ fn app() -> App {
     let engines = engines();
     socket::servers()
         .into_iter()
-        .chain([deploy::server(), rates::server()])
+        .chain([deploy::server(), rates::server(), logging::server()])
         .fold(engines, App::server)
         .fetch(routes::routes)
 }

@@ -42,7 +42,7 @@ pub(crate) fn servers() -> [Server; 9] {
     ]
 }
 
-fn server(path: &str) -> Server {
+pub(crate) fn server(path: &str) -> Server {
     let recovers = path.starts_with("/recovery");
     Server::new()
         .path(path)
@@ -265,7 +265,7 @@ async fn connect(socket: &Socket, login: &Login, recovered: Recovered) -> Result
 }
 
 /// A line for the tests to read.
-fn tell(line: Value) {
+pub(crate) fn tell(line: Value) {
     worker::console_log!("{line}");
 }
 

@@ -96,6 +96,7 @@ fn origins_are_compared_by_scheme_host_and_port() {
 mod in_browser {
     use super::*;
     use crate::in_browser::request;
+    use crate::log::Log;
 
     const URL: &str = "http://internal:8787/engine.io/?EIO=4";
 
@@ -168,7 +169,7 @@ mod in_browser {
             let options = Options {
                 origins,
                 jsonp,
-                log: Level::Off,
+                log: Log::off(),
                 ..Options::default()
             };
             let checked = check(&options, &request("GET", URL, &headers), URL, is_jsonp);
@@ -180,7 +181,7 @@ mod in_browser {
     fn an_origin_counts_more_than_the_site() {
         let options = Options {
             origins: "https://a.org".into(),
-            log: Level::Off,
+            log: Log::off(),
             ..Options::default()
         };
         for (origin, expect) in [("https://a.org", true), ("https://b.org", false)] {

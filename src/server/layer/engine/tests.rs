@@ -8,6 +8,7 @@ use crate::in_browser::object::{FakeObject, key, object};
 use crate::in_browser::platform::{answer, done};
 use crate::in_browser::settle;
 use crate::in_browser::time::Time;
+use crate::log::Log;
 use crate::options::Options;
 use crate::parts::{Kind, Phase};
 use crate::port::Update;
@@ -55,7 +56,7 @@ fn made(define: impl FnOnce(Engine, Rc<Notes>) -> Engine) -> Rig {
     let engine = define(Engine::new().log(Level::Off), notes.clone());
     let endpoint = Rc::new(Endpoint::from(engine));
     let object = object(Options {
-        log: Level::Off,
+        log: Log::off(),
         ..Options::default()
     });
     let port: Rc<dyn LocalPort> = object.clone();

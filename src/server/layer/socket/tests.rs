@@ -7,7 +7,7 @@ use super::*;
 use crate::api::Server;
 use crate::in_browser::object::{FakeObject, key, object};
 use crate::in_browser::request;
-use crate::log::Level;
+use crate::log::Log;
 use crate::options::Options;
 use crate::parts::Phase;
 use crate::platform::now;
@@ -32,7 +32,7 @@ pub(super) fn made() -> Rig {
         .namespace("/chat", |namespace| namespace);
     let endpoint = Rc::new(Endpoint::from(server));
     let object = object(Options {
-        log: Level::Off,
+        log: Log::off(),
         ..Options::default()
     });
     let port: Rc<dyn LocalPort> = object.clone();

@@ -124,7 +124,7 @@ fn noting() -> Rc<Noting> {
 
 fn quiet() -> Rc<FakeObject> {
     object(Options {
-        log: Level::Off,
+        log: Log::off(),
         ..Options::default()
     })
 }

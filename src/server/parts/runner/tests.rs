@@ -7,6 +7,7 @@ use super::*;
 use crate::in_browser::object::{FakeObject, key, object};
 use crate::in_browser::settle;
 use crate::in_browser::time::Time;
+use crate::log::Log;
 use crate::options::Options;
 use crate::parts::Phase;
 
@@ -14,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn made() -> Rc<FakeObject> {
     object(Options {
-        log: Level::Off,
+        log: Log::off(),
         task_limit: 5 * SECOND,
         ..Options::default()
     })
