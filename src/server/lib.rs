@@ -103,9 +103,10 @@ pub use api::client::SessionError as DataError;
 pub use api::engine::sleep;
 pub use api::error::{HandlerError, Refusal, Rejection};
 pub use api::{
-    Ack, AckError, Acked, Acks, Args, ArgsError, Arguments, Auth, Binary, Broadcast, EmitError,
-    Event, EventName, Expired, FromArgs, Group, Io, JoinRequest, Namespace, Recovered, Recovery,
-    RemoteSocket, Rewrite, Room, RoomNames, Server, Socket, State, Timed,
+    Ack, AckError, Acked, Acks, Alarm, AlarmError, Args, ArgsError, Arguments, Auth, Binary,
+    Broadcast, EmitError, Event, EventName, Expired, FromArgs, Group, Io, JoinRequest, Namespace,
+    Recovered, Recovery, RemoteSocket, Rewrite, Room, RoomNames, Server, Socket, SpawnError, State,
+    Timed, When,
 };
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;

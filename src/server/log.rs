@@ -33,12 +33,14 @@ pub enum Level {
     /// Nothing, except for a Worker that cannot start, or is deployed without what it
     /// needs: `misconfigured`.
     Off,
-    /// Errors of the application: `handler panicked`, `handler failed`.
+    /// Errors of the application: `handler panicked`, `handler failed`, `task failed`,
+    /// `alarm given up`, `logger panicked`.
     Error,
     /// Also limits of the server that were exceeded: `overrun` (a client sends
     /// faster than its handlers work, or than a rate limit allows), `rate limited` (the
     /// same, where that is not its end), `memory exceeded` (a session ended because the
-    /// object held too much), `task dropped`, `connect handler dropped`, `full` (an
+    /// object held too much), `task dropped`, `alarm forgotten` (it has no handler any
+    /// more), `connect handler dropped`, `full` (an
     /// object takes no more WebSockets, or nobody new for a while); and once for each instance,
     /// `origin refused` (for each origin), `headers dropped` and `query dropped` (what
     /// is not kept of a handshake), and `compressed` (the runtime compresses WebSocket
@@ -87,7 +89,7 @@ impl Default for Log {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_arch = "wasm32"))]
 impl Log {
     pub(crate) fn off() -> Self {
         Self {

@@ -40,11 +40,17 @@ use crate::request::Handshake;
 /// ```
 #[derive(Clone)]
 pub struct Io {
-    port: Rc<dyn Port>,
-    /// The port, if it is a remote one: [`key`](Self::key) changes it.
-    remote: Option<Rc<RemotePort>>,
+    reach: Reach,
     application: Rc<Application>,
     namespace: Rc<str>,
+}
+
+/// The way to the object that holds the sockets.
+#[derive(Clone)]
+enum Reach {
+    /// This code runs in it.
+    Here(Rc<dyn LocalPort>),
+    Elsewhere(Rc<RemotePort>),
 }
 
 impl Io {
@@ -59,10 +65,8 @@ impl Io {
     }
 
     fn remote(remote: RemotePort, application: Rc<Application>, namespace: Rc<str>) -> Self {
-        let remote = Rc::new(remote);
         Self {
-            port: remote.clone(),
-            remote: Some(remote),
+            reach: Reach::Elsewhere(Rc::new(remote)),
             application,
             namespace,
         }
@@ -74,20 +78,40 @@ impl Io {
         namespace: &Rc<str>,
     ) -> Self {
         Self {
-            port,
-            remote: None,
+            reach: Reach::Here(port),
             application,
             namespace: namespace.clone(),
         }
+    }
+
+    pub(super) fn port(&self) -> &dyn Port {
+        match &self.reach {
+            Reach::Here(port) => &**port,
+            Reach::Elsewhere(port) => &**port,
+        }
+    }
+
+    /// Returns the port, if this code runs in the object.
+    pub(super) fn local_port(&self) -> Option<&dyn LocalPort> {
+        match &self.reach {
+            Reach::Here(port) => Some(&**port),
+            Reach::Elsewhere(_) => None,
+        }
+    }
+
+    pub(super) fn application(&self) -> &Application {
+        &self.application
     }
 
     /// Returns the same namespace for the sockets that are
     /// [placed](crate::Placement::Key) by this key. In a handler it changes nothing:
     /// there, it is always the key of the handler's own object.
     pub fn key(self, key: &str) -> Self {
-        match self.remote {
-            Some(remote) => Self::remote(remote.with_key(key), self.application, self.namespace),
-            None => self,
+        match self.reach {
+            Reach::Elsewhere(port) => {
+                Self::remote(port.with_key(key), self.application, self.namespace)
+            }
+            Reach::Here(_) => self,
         }
     }
 
@@ -426,7 +450,7 @@ impl Broadcast {
     pub(super) async fn request(&self, operation: Operation) -> Result<Reply, PortError> {
         let target = Target::Sockets(self.selection.clone());
         let request = Request::Operate(target, operation);
-        self.io.port.call(request).reply().await
+        self.io.port().call(request).reply().await
     }
 }
 
@@ -602,7 +626,9 @@ impl From<PortError> for EmitError {
             PortError::TooManyRooms => Self::TooManyRooms,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::Answer | PortError::Lost => Self::Platform(error.to_string().into()),
+            PortError::TooManyAlarms | PortError::Answer | PortError::Lost => {
+                Self::Platform(error.to_string().into())
+            }
         }
     }
 }

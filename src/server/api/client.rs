@@ -50,6 +50,14 @@ impl Client {
         }
     }
 
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(super) fn port(&self) -> &dyn LocalPort {
+        &*self.port
+    }
+
     pub(crate) fn place(&self) -> Place<'_> {
         Place {
             env: self.port.env(),
@@ -208,14 +216,7 @@ impl Client {
     /// Returns the clients of this server, in this object and elsewhere. It is never
     /// `None` in a handler.
     pub fn clients(&self) -> Option<Clients> {
-        Some(Clients {
-            remote: RemotePort::new(
-                self.endpoint.options.clone(),
-                &app().binding,
-                self.port.env(),
-            ),
-            local: Some(self.port.clone()),
-        })
+        Some(Clients::local(&self.port, &self.endpoint))
     }
 }
 
@@ -263,6 +264,22 @@ impl Clients {
             remote: RemotePort::new(endpoint.options.clone(), &app.binding, env),
             local: None,
         })
+    }
+
+    pub(super) fn local(port: &Rc<dyn LocalPort>, endpoint: &Endpoint) -> Self {
+        Self {
+            remote: RemotePort::new(endpoint.options.clone(), &app().binding, port.env()),
+            local: Some(port.clone()),
+        }
+    }
+
+    /// Returns the port, if this code runs in an object.
+    pub(super) fn local_port(&self) -> Option<&dyn LocalPort> {
+        self.local.as_deref()
+    }
+
+    pub(super) fn endpoint(&self) -> Option<Rc<Endpoint>> {
+        app().endpoint_at(&self.remote.options().path).cloned()
     }
 
     /// Sends a message to a client.
@@ -383,7 +400,7 @@ impl Clients {
     }
 
     /// Makes a request for a session: here, if this object holds it.
-    async fn ask(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, PortError> {
+    pub(super) async fn ask(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, PortError> {
         let local = self.local.as_ref().filter(|local| local.holds(sid));
         match local {
             Some(local) => local.call(request).reply().await,
@@ -508,9 +525,10 @@ impl From<PortError> for SessionError {
             PortError::Gone => Self::Unknown,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyRooms | PortError::Answer | PortError::Lost => {
-                Self::Platform(error.to_string().into())
-            }
+            PortError::TooManyRooms
+            | PortError::TooManyAlarms
+            | PortError::Answer
+            | PortError::Lost => Self::Platform(error.to_string().into()),
         }
     }
 }
@@ -525,9 +543,10 @@ impl From<PortError> for SendError {
             PortError::Gone => Self::Unknown,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyRooms | PortError::Answer | PortError::Lost => {
-                Self::Platform(error.to_string().into())
-            }
+            PortError::TooManyRooms
+            | PortError::TooManyAlarms
+            | PortError::Answer
+            | PortError::Lost => Self::Platform(error.to_string().into()),
         }
     }
 }

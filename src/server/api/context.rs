@@ -12,12 +12,13 @@ use worker::Env;
 
 use super::args::{describe, from_json};
 use super::handler::{
-    BeforeEvent, Kind, OfAck, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake, OfMessage,
-    OfNamespace, OfSocket, OnClose, OnConnect, OnDisconnect, OnEvent, OnExpired, OnMessage, OnOpen,
-    RewriteEvent,
+    BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake,
+    OfMessage, OfNamespace, OfSocket, OnAlarm, OnClose, OnConnect, OnDisconnect, OnEngineAlarm,
+    OnEvent, OnExpired, OnMessage, OnOpen, RewriteEvent,
 };
-use super::{Ack, Application, Args, Expired, FromArgs, Io, Socket, State, States};
-use crate::api::engine::{Client, Handshake, Message};
+use super::{Ack, Alarm, Application, Args, Expired, FromArgs, Io, Socket, State, States};
+use crate::api::endpoint::Endpoint;
+use crate::api::engine::{Client, Clients, Handshake, Message};
 use crate::api::error::Rejection;
 use crate::port::LocalPort;
 use crate::request::StoredHandshake;
@@ -38,6 +39,8 @@ pub(crate) type RewriteContext<'a> = Context<'a, RewriteEvent>;
 pub(crate) type ConnectContext<'a> = Context<'a, OnConnect>;
 pub(crate) type DisconnectContext<'a> = Context<'a, OnDisconnect>;
 pub(crate) type ExpireContext<'a> = Context<'a, OnExpired>;
+pub(crate) type AlarmContext<'a> = Context<'a, OnAlarm>;
+pub(crate) type EngineAlarmContext<'a> = Context<'a, OnEngineAlarm>;
 pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
 pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
 pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
@@ -48,10 +51,25 @@ pub struct Place<'a> {
     pub(crate) states: &'a States,
 }
 
-/// Details of a socket whose client does not come back.
-pub struct ExpireDetail<'a> {
+/// The server of what is called for no socket.
+pub struct ServerDetail<'a> {
     pub(super) port: &'a Rc<dyn LocalPort>,
     pub(super) application: &'a Rc<Application>,
+}
+
+/// The server of Engine.IO of what is called for no client.
+pub struct EngineDetail<'a> {
+    pub(super) port: &'a Rc<dyn LocalPort>,
+    pub(super) endpoint: &'a Rc<Endpoint>,
+}
+
+impl<'a> EngineDetail<'a> {
+    pub(super) fn place(&self) -> Place<'a> {
+        Place {
+            env: self.port.env(),
+            states: self.endpoint.states(),
+        }
+    }
 }
 
 /// Details of an event.
@@ -68,7 +86,7 @@ pub struct ConnectDetail<'a> {
     recovered: bool,
 }
 
-impl<'a> ExpireDetail<'a> {
+impl<'a> ServerDetail<'a> {
     pub(super) fn place(&self) -> Place<'a> {
         Place {
             env: self.port.env(),
@@ -189,6 +207,22 @@ impl<K: OfExpired> Context<'_, K> {
     }
 }
 
+/// For the handlers of alarms.
+impl<K: OfAlarm> Context<'_, K> {
+    /// Returns the alarm.
+    pub fn alarm(&self) -> &Alarm {
+        self.subject
+    }
+}
+
+/// For the handlers of Engine.IO's alarms.
+impl Context<'_, OnEngineAlarm> {
+    /// Returns the clients of the server.
+    pub fn clients(&self) -> Clients {
+        Clients::local(self.detail.port, self.detail.endpoint)
+    }
+}
+
 /// For all handlers of Engine.IO.
 impl<K: OfClient> Context<'_, K> {
     /// Returns the client.
@@ -286,7 +320,33 @@ impl<'a> ExpireContext<'a> {
     ) -> Self {
         Self {
             subject: expired,
-            detail: ExpireDetail { port, application },
+            detail: ServerDetail { port, application },
+        }
+    }
+}
+
+impl<'a> AlarmContext<'a> {
+    pub(crate) fn new(
+        port: &'a Rc<dyn LocalPort>,
+        application: &'a Rc<Application>,
+        alarm: &'a Alarm,
+    ) -> Self {
+        Self {
+            subject: alarm,
+            detail: ServerDetail { port, application },
+        }
+    }
+}
+
+impl<'a> EngineAlarmContext<'a> {
+    pub(crate) fn new(
+        port: &'a Rc<dyn LocalPort>,
+        endpoint: &'a Rc<Endpoint>,
+        alarm: &'a Alarm,
+    ) -> Self {
+        Self {
+            subject: alarm,
+            detail: EngineDetail { port, endpoint },
         }
     }
 }

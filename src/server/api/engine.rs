@@ -14,8 +14,10 @@ use serde::Serialize;
 pub use dormouse_proto::engine::{Data, Reason, Revision, Transport};
 pub use dormouse_proto::rate::{Limit, Scope};
 
+pub use crate::api::alarm::{Alarm, AlarmError, When};
 pub use crate::api::client::{Client, Clients, MAX_SESSION, SendError, SessionError};
 pub use crate::api::error::{HandlerError, Rejection};
+pub use crate::api::task::SpawnError;
 pub use crate::log::{Level, LogRecord};
 pub use crate::options::{ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use crate::placement::Placement;
@@ -24,8 +26,8 @@ pub use crate::sid::Sid;
 
 use crate::api::endpoint::{Admit, Application, Endpoint};
 use crate::api::error::{Failure, failure};
-use crate::api::handler::{Handler, OnClose, OnMessage, OnOpen};
-use crate::api::{HandlerFn, States, erase};
+use crate::api::handler::{Handler, OnClose, OnEngineAlarm, OnMessage, OnOpen};
+use crate::api::{AlarmHandlers, HandlerFn, States, erase};
 use crate::http;
 use crate::options::{Options, option_methods};
 
@@ -58,7 +60,7 @@ pub type Message = Data<'static>;
 pub struct Engine {
     pub(crate) options: Options,
     admit: Option<Admit>,
-    handlers: EngineHandlers,
+    pub(super) handlers: EngineHandlers,
 }
 
 /// The handlers that the application has registered.
@@ -67,6 +69,7 @@ pub(crate) struct EngineHandlers {
     pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
     pub(crate) on_message: Option<HandlerFn<OnMessage>>,
     pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
+    pub(crate) alarms: AlarmHandlers<OnEngineAlarm>,
     pub(crate) states: States,
     /// The method of a handler that was given twice.
     duplicate: Option<&'static str>,
@@ -80,7 +83,7 @@ impl EngineHandlers {
                 option: method,
                 remedy: "it has two handlers; make one of them".to_owned(),
             }),
-            None => Ok(()),
+            None => self.alarms.check(options),
         }
     }
 
@@ -311,7 +314,7 @@ impl From<Rejection> for Refusal {
 }
 
 /// Waits for this long. Meanwhile the object stays awake, and is billed for it: to
-/// wait for more than a moment, let the client or an alarm of your own wake the
+/// wait for more than a moment, let the client or an [alarm](Engine::on_alarm) wake the
 /// object.
 ///
 /// ```no_run

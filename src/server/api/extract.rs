@@ -11,13 +11,13 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::handler::{
-    Context, Kind, OfAck, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
-    OfHandshake, OfMessage, OfNamespace, OfSocket,
+    Context, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
+    OfHandshake, OfMessage, OfNamespace, OfSocket, OnEngineAlarm,
 };
-use super::{Ack, Args, Io, Socket};
+use super::{Ack, Alarm, Args, Io, Socket};
 use crate::api::client::SessionError;
 use crate::api::data;
-use crate::api::engine::{Client, Handshake, Message};
+use crate::api::engine::{Client, Clients, Handshake, Message};
 use crate::api::error::Rejection;
 
 /// A type that handlers of kind `K` can take as an argument.
@@ -196,6 +196,18 @@ impl<K: OfDisconnect> Extract<K> for Reason {
 impl<K: OfExpired> Extract<K> for Expired {
     fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
         Ok(context.expired().clone())
+    }
+}
+
+impl<K: OfAlarm> Extract<K> for Alarm {
+    fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
+        Ok(context.alarm().clone())
+    }
+}
+
+impl Extract<OnEngineAlarm> for Clients {
+    fn extract(context: &mut Context<'_, OnEngineAlarm>) -> Result<Self, Rejection> {
+        Ok(context.clients())
     }
 }
 

@@ -13,10 +13,12 @@
 //! | `on_connect`, `middleware` | [`Auth`](crate::Auth), [`Recovered`](crate::Recovered), [`Handshake`](crate::Handshake) |
 //! | `on_disconnecting`, `on_disconnect` | [`Reason`](crate::Reason) |
 //! | `on_expired` | [`Expired`](crate::Expired) |
+//! | `on_alarm` | [`Alarm`](crate::Alarm), and the root namespace as [`Io`](crate::Io) |
 //! | every handler of Engine.IO | [`Client`](crate::engine::Client), [`State`](crate::State), the Worker's `Env` |
 //! | `on_connect` | [`Handshake`](crate::Handshake) |
 //! | `on_message` | [`Message`](crate::engine::Message) |
 //! | `on_disconnect` | [`engine::Reason`](crate::engine::Reason) |
+//! | `on_alarm` | [`Alarm`](crate::engine::Alarm), and [`Clients`](crate::engine::Clients) instead of a `Client` |
 //!
 //! [`Reply`] describes what the handlers of events can return, and [`Verdict`] what
 //! all others can, but for `event_rewrite`: see [`Rewrite`](crate::Rewrite). There are three types of errors, the same everywhere: a `Refusal`
@@ -35,9 +37,9 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 
 pub use self::kind::{
-    BeforeEvent, Kind, OfAck, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
-    OfHandshake, OfMessage, OfNamespace, OfSocket, OnClose, OnConnect, OnDisconnect, OnEvent,
-    OnExpired, OnMessage, OnOpen, RewriteEvent,
+    BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent,
+    OfExpired, OfHandshake, OfMessage, OfNamespace, OfSocket, OnAlarm, OnClose, OnConnect,
+    OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnMessage, OnOpen, RewriteEvent,
 };
 pub use self::outcome::{FailsWith, Internal, Outcome, Reply, Verdict, mark};
 pub use super::context::Context;

@@ -6,6 +6,7 @@
 
 mod ack;
 mod acks;
+mod alarm;
 pub(crate) mod app;
 mod args;
 mod broadcast;
@@ -25,9 +26,11 @@ mod recovery;
 mod rewrite;
 mod server;
 mod socket;
+mod task;
 
 pub use self::ack::Ack;
 pub use self::acks::{AckError, Acked, Acks};
+pub use self::alarm::{Alarm, AlarmError, When};
 pub use self::args::{Args, ArgsError, Arguments, Binary, FromArgs};
 pub use self::broadcast::{Broadcast, EmitError, Io, RemoteSocket, Room, RoomNames};
 pub use self::event::Event;
@@ -37,10 +40,13 @@ pub use self::recovery::Recovery;
 pub use self::rewrite::Rewrite;
 pub use self::server::{JoinRequest, Server};
 pub use self::socket::{Socket, Timed};
+pub use self::task::SpawnError;
 
+pub(crate) use self::alarm::AlarmHandlers;
 pub(crate) use self::context::{
-    CheckContext, CloseContext, ConnectContext, DisconnectContext, EventContext, ExpireContext,
-    MessageContext, OpenContext, Place, RewriteContext,
+    AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
+    EngineAlarmContext, EventContext, ExpireContext, MessageContext, OpenContext, Place,
+    RewriteContext,
 };
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;

@@ -9,11 +9,12 @@ use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
 use serde::de::DeserializeOwned;
 
-use super::States;
 use super::args::from_json;
+use super::handler::OnAlarm;
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
+use super::{AlarmHandlers, States};
 use crate::api::endpoint::{self, Admit, Endpoint};
 use crate::log::Level;
 use crate::options::{
@@ -41,7 +42,7 @@ use crate::request::{Handshake, StoredHandshake};
 pub struct Server {
     options: Options,
     admit: Option<Admit>,
-    application: Application,
+    pub(super) application: Application,
 }
 
 /// The namespaces of a server, and the settings of all of them.
@@ -52,6 +53,7 @@ pub(crate) struct Application {
     pub(crate) keep_headers: Vec<String>,
     pub(crate) recovery: Option<Recovery>,
     pub(crate) states: States,
+    pub(crate) alarms: AlarmHandlers<OnAlarm>,
     definitions: Vec<Definition>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
@@ -264,7 +266,7 @@ impl Application {
         if let Some(recovery) = &self.recovery {
             recovery.check(options)?;
         }
-        Ok(())
+        self.alarms.check(options)
     }
 }
 
@@ -326,6 +328,7 @@ impl Server {
                 keep_headers: Vec::new(),
                 recovery: None,
                 states: States::default(),
+                alarms: AlarmHandlers::default(),
                 definitions: Vec::new(),
                 wrong: None,
             },

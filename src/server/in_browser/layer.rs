@@ -8,7 +8,7 @@ use dormouse_proto::engine::{Data, Reason};
 use dormouse_proto::rate::Class;
 
 use crate::api::engine::Message;
-use crate::layer::{Content, Layer, Opening};
+use crate::layer::{Content, Layer, Opening, Ringing};
 use crate::parts::Layered;
 use crate::port::{Called, PortError, Request};
 use crate::request::StoredHandshake;
@@ -145,6 +145,12 @@ impl Layer for FakeLayer {
 
     fn handle_alarm(&self) -> Option<Timestamp> {
         None
+    }
+
+    fn ring(&self, ringing: Ringing) -> bool {
+        self.hear(format!("ring {}", ringing.name));
+        (ringing.finish)();
+        true
     }
 
     fn call(&self, _request: Request<'_>) -> Called {

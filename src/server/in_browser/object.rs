@@ -16,9 +16,9 @@ use super::request;
 use crate::layer::Layer;
 use crate::options::Options;
 use crate::parts::{
-    Alarmed, Budget, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver, Repeats,
-    Requests, Rows, ServerOptions, SessionEntry, Sessions, Source, Tasks, Turn, WebSockets,
-    run_outputs,
+    Alarmed, Alarms, Budget, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver,
+    Repeats, Requests, Rows, ServerOptions, SessionEntry, Sessions, Source, Tasks, Turn,
+    WebSockets, run_outputs,
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
 use crate::port::{Called, LocalPort, Port, PortError, Request};
@@ -66,6 +66,7 @@ pub(crate) fn object_on(state: &ObjectState, options: Options) -> Rc<FakeObject>
             requests: Requests::new(state, |_| None, me.clone()),
             clock: Clock::new(state, me.clone()),
             rows: Rows::new(state),
+            alarms: Alarms::new(state),
             tasks: Tasks::default(),
             budget: Budget::default(),
             networks: RefCell::default(),
@@ -282,5 +283,13 @@ impl LocalPort for FakeObject {
 
     fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>) {
         crate::parts::spawn(&self.parts, session, task);
+    }
+
+    fn spawn_for_all(
+        &self,
+        name: &str,
+        task: LocalBoxFuture<'static, Result<(), String>>,
+    ) -> Option<bool> {
+        crate::parts::spawn_for_all(&self.parts, name, task).ok()
     }
 }

@@ -11,11 +11,11 @@ use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
 use super::called::{finish, log_failure};
-use super::{Content, Layer, Opening};
+use super::{Content, Layer, Opening, Ringing};
 use crate::api::client::Client;
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{EngineHandlers, Message, Refusal};
-use crate::api::{Call, CloseContext, MessageContext, OpenContext};
+use crate::api::{Alarm, Call, CloseContext, EngineAlarmContext, MessageContext, OpenContext};
 use crate::log::Level;
 use crate::parts::{self, CONNECT_LIMIT, Job, Layered, Parts, Work, opening};
 use crate::port::{Called, LocalPort, PortError, Reply, Request};
@@ -304,6 +304,18 @@ impl Layer for Messages {
         None
     }
 
+    fn ring(&self, ringing: Ringing) -> bool {
+        let handler = self.handlers.alarms.find(&ringing.name);
+        let Some(((handler, params), port)) = handler.zip(self.port.upgrade()) else {
+            return false;
+        };
+        let alarm = Alarm::new(&ringing.name, ringing.due, params, port.clone());
+        super::ringing::ring(&self.parts, ringing, || {
+            handler(&mut EngineAlarmContext::new(&port, &self.endpoint, &alarm))
+        });
+        true
+    }
+
     fn call(&self, request: Request<'_>) -> Called {
         let parts = &self.parts;
         let found = |key| parts.sessions.find(key);
@@ -347,6 +359,7 @@ impl Layer for Messages {
             Request::Transport(_)
             | Request::UserSession(_)
             | Request::SetUserSession(..)
+            | Request::Alarm(..)
             | Request::Operate(..)
             | Request::Look(..)
             | Request::SetData(..)

@@ -7,6 +7,7 @@
 
 mod called;
 mod engine;
+mod ringing;
 mod socket;
 
 use std::rc::{Rc, Weak};
@@ -15,6 +16,7 @@ use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Data, Reason};
 use dormouse_proto::rate::Class;
 
+pub(crate) use self::ringing::Ringing;
 use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Message;
 use crate::parts::{Layered, Parts};
@@ -105,6 +107,9 @@ pub(crate) trait Layer: Content {
 
     /// Checks what is kept for the whole object, and returns when to do so again.
     fn handle_alarm(&self) -> Option<Timestamp>;
+
+    /// Calls the handler of an alarm. Returns `false` if there is none.
+    fn ring(&self, ringing: Ringing) -> bool;
 
     /// Carries out a request for a session or for sockets.
     fn call(&self, request: Request<'_>) -> Called;

@@ -31,10 +31,10 @@ use self::context::{Asking, Context};
 use self::index::Index;
 use self::outputs::run_outputs;
 use self::recovery::Recovery;
-use super::{Content, Layer, Opening};
-use crate::api::Application;
+use super::{Content, Layer, Opening, Ringing};
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Handshake, Message};
+use crate::api::{Alarm, AlarmContext, Application};
 use crate::log::Level;
 use crate::parts::{self, Layered, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
@@ -203,6 +203,19 @@ impl Layer for Sockets {
 
     fn handle_alarm(&self) -> Option<Timestamp> {
         recovering::expire(&self.0)
+    }
+
+    fn ring(&self, ringing: Ringing) -> bool {
+        let Self(cx) = self;
+        let handler = cx.application.alarms.find(&ringing.name);
+        let Some(((handler, params), port)) = handler.zip(cx.port.upgrade()) else {
+            return false;
+        };
+        let alarm = Alarm::new(&ringing.name, ringing.due, params, port.clone());
+        super::ringing::ring(&cx.parts, ringing, || {
+            handler(&mut AlarmContext::new(&port, &cx.application, &alarm))
+        });
+        true
     }
 
     fn call(&self, request: Request<'_>) -> Called {

@@ -30,6 +30,15 @@ impl Inner {
         deadlines.unwrap_or_default()
     }
 
+    /// Checks every session in memory: those that have timed out end, and those that
+    /// are due are pinged. The alarm is not set until [`Inner::rearm`].
+    pub(super) fn check_all(&self) {
+        self.parts.clock.hold();
+        for key in self.parts.sessions.keys() {
+            self.handle_timeout(key);
+        }
+    }
+
     /// Sets the clock for everything in memory.
     pub(super) fn rearm(&self) {
         let clock = &self.parts.clock;
@@ -37,7 +46,7 @@ impl Inner {
         let deadlines = keys.flat_map(|key| self.deadlines(key)).flatten();
         // What has a timer of its own does not need the alarm.
         let first = deadlines.filter(|deadline| !clock.is_soon(deadline)).min();
-        clock.rearm(first.map(|deadline| deadline.at));
+        clock.rearm(first.map(|deadline| deadline.at), self.parts.alarms.next());
         if let Some(at) = self.layer().and_then(Layer::handle_alarm) {
             self.parts.clock.arm_at(at);
         }
@@ -45,13 +54,8 @@ impl Inner {
 }
 
 impl Alarmed for Inner {
-    /// Checks every session in memory: those that have timed out end, and those that
-    /// are due are pinged.
     fn handle_timeouts(&self) {
-        self.parts.clock.hold();
-        for key in self.parts.sessions.keys() {
-            self.handle_timeout(key);
-        }
+        self.check_all();
         self.rearm();
     }
 

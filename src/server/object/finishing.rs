@@ -36,11 +36,19 @@ impl Inner {
     ///
     /// Where others may come, the database stays. It costs as much in a month as two
     /// or three rows, and what is deleted has to be written again.
-    fn give_back(&self) {
-        let options = self.parts.options();
+    pub(super) fn give_back(&self) {
+        let parts = &self.parts;
+        let options = parts.options();
         let is_for_once = options.is_some_and(|options| options.placement.is_for_once());
-        if is_for_once && self.parts.sessions.is_empty() && self.parts.rows.give_back() {
+        if is_for_once && parts.sessions.is_empty() && parts.alarms.is_empty() {
+            self.give_back_storage();
+        }
+    }
+
+    fn give_back_storage(&self) {
+        if self.parts.rows.give_back() {
             self.parts.clock.forget_alarm();
+            self.parts.alarms.forget_all();
         }
     }
 
@@ -51,8 +59,8 @@ impl Inner {
         let app = app();
         let mut servers = app.endpoints.iter();
         let may_be_for_once = servers.any(|it| it.options.placement.is_for_once());
-        if may_be_for_once && self.layer().is_none() && self.parts.rows.give_back() {
-            self.parts.clock.forget_alarm();
+        if may_be_for_once && self.layer().is_none() {
+            self.give_back_storage();
         }
     }
 

@@ -12,6 +12,7 @@ use crate::port::{locate, wire};
 impl HandsOver for Inner {
     fn hand_over(&self, refused: Option<ConnId>) {
         self.calls.fail_all();
+        self.parts.alarms.claim_running(self.again());
         let (Some(layer), Ok(undelivered)) = (self.layer(), self.undelivered.try_borrow()) else {
             return;
         };

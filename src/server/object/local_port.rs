@@ -1,19 +1,24 @@
 //! The object's own port: requests of its handlers, and of other parts of the
 //! Worker, for its sessions and sockets.
 
+use std::rc::Rc;
+
 use futures::future::LocalBoxFuture;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use super::{Inner, endpoint_at};
+use super::Inner;
 use crate::api::endpoint::Endpoint;
-use crate::parts::{RecoveryRows, spawn};
+use crate::parts::{spawn, spawn_for_all};
 use crate::port::{self, Called, LocalPort, Port, PortError};
 use crate::sid::{Key, Sid};
 
 impl Port for Inner {
     fn call(&self, request: port::Request<'_>) -> Called {
+        if let port::Request::Alarm(name, change) = &request {
+            return self.change_alarm(name, *change);
+        }
         match self.layer() {
             Some(layer) => self.parts.turn.run(|| layer.call(request)),
             None => PortError::Gone.into(),
@@ -37,15 +42,27 @@ impl LocalPort for Inner {
     fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>) {
         spawn(&self.parts, session, task);
     }
+
+    fn spawn_for_all(
+        &self,
+        name: &str,
+        task: LocalBoxFuture<'static, Result<(), String>>,
+    ) -> Option<bool> {
+        spawn_for_all(&self.parts, name, task).ok()
+    }
 }
 
 /// Requests from elsewhere.
 impl Inner {
     /// Handles a request of another part of the Worker.
-    pub(super) fn handle_call(&self, endpoint: &Endpoint, request: &Uint8Array) -> JsValue {
+    pub(super) fn handle_call(&self, endpoint: &Rc<Endpoint>, request: &Uint8Array) -> JsValue {
         self.wake(&endpoint.options);
         self.calls.answer(request, |request| {
             self.find_owner(request.session());
+            if matches!(request, port::Request::Alarm(..)) {
+                // Nobody may ever have been here.
+                self.adopt(Some(endpoint));
+            }
             match self.serves(&endpoint.options) {
                 true => self.call(request),
                 // Its id was asked for, and is one of another server's or of nobody's.
@@ -61,10 +78,8 @@ impl Inner {
             self.parts.sessions.find(session);
         } else if self.layer().is_none() {
             self.parts.sessions.restore_all();
-            // All may have gone, and only what is kept of their sockets is here.
-            if let Some(path) = RecoveryRows::server(&self.parts.state) {
-                self.adopt(endpoint_at(&path).as_ref());
-            }
+            // All may have gone, and only what is kept for later is here.
+            self.adopt_stored();
         }
     }
 }

@@ -9,6 +9,7 @@
 //! JavaScript side ([`Requests`]), and what is in memory alone is handed over there
 //! when a panic is reported ([`register`]).
 
+mod alarms;
 mod deadlines;
 mod finishing;
 mod inheritance;
@@ -36,8 +37,8 @@ use crate::http;
 use crate::layer::{self, Layer};
 use crate::options::Options;
 use crate::parts::{
-    Alarmed as _, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests,
-    Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
+    Alarms, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests, Rows,
+    ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::ObjectState;
 use crate::port::wire::Calls;
@@ -75,6 +76,7 @@ impl Object {
                 requests: Requests::new(&state, options_at, me.clone()),
                 clock: Clock::new(&state, me.clone()),
                 rows: Rows::new(&state),
+                alarms: Alarms::new(&state),
                 tasks: Tasks::default(),
                 budget: Budget::default(),
                 networks: RefCell::default(),
@@ -195,6 +197,19 @@ impl Inner {
         let _ = self.layer.set(layer);
     }
 
+    /// Adopts the server that the stored alarms, or what is kept for recovery, belong to.
+    fn adopt_stored(&self) {
+        if self.layer.get().is_some() {
+            return;
+        }
+        if let Some(path) = RecoveryRows::server(&self.parts.state) {
+            self.adopt(endpoint_at(&path).as_ref());
+        }
+        if let Some(path) = self.parts.alarms.server() {
+            self.adopt(endpoint_at(&path).as_ref());
+        }
+    }
+
     fn layer(&self) -> Option<&dyn Layer> {
         self.layer.get().map(|layer| &**layer)
     }
@@ -210,12 +225,11 @@ impl Inner {
         self.take_up();
         self.parts.clock.handle_alarm();
         self.restore_all();
-        // Perhaps all sessions have gone, and only what is kept for recovery is
-        // here.
-        if let Some(path) = RecoveryRows::server(&self.parts.state) {
-            self.adopt(endpoint_at(&path).as_ref());
-        }
-        self.handle_timeouts();
+        // Perhaps all sessions have gone, and only what is kept for later is here.
+        self.adopt_stored();
+        self.check_all();
+        self.ring();
+        self.rearm();
         self.give_back_unknown();
     }
 

@@ -45,8 +45,9 @@ macro_rules! option_methods {
         }
 
         #[doc = concat!("Sets how long a task started with [`", $spawn, "`] may take before it is")]
-        /// dropped, with a line in the log. Default: 60 s. A task keeps its object
-        /// awake, which costs money: this bounds what a forgotten one can cost.
+        /// dropped, with a line in the log; the same holds for the handler of an
+        /// [alarm](Self::on_alarm). Default: 60 s. A task keeps its object awake, which
+        /// costs money: this bounds what a forgotten one can cost.
         pub fn task_limit(mut self, limit: Duration) -> Self {
             self.options.task_limit = limit;
             self

@@ -173,18 +173,42 @@ impl Clock {
         }
     }
 
-    /// Sets the alarm for the next deadline after all sessions have been checked:
-    /// where heartbeats are batched, not before another ping interval has passed.
-    pub(crate) fn rearm(&self, first: Option<Timestamp>) {
+    /// Sets the alarm for what comes next after all sessions have been checked: the
+    /// `first` deadline of a session, though where heartbeats are batched, not before
+    /// another ping interval has passed; or the next alarm of the `application`.
+    pub(crate) fn rearm(&self, first: Option<Timestamp>, application: Option<Timestamp>) {
         self.held.set(false);
-        let Some(first) = first else {
-            return;
+        let pulse = match first {
+            Some(first) if self.sleeps() => {
+                let pulse = platform::now() + self.settings.get().ping_interval;
+                Some(first.max(pulse))
+            }
+            Some(first) => {
+                self.arm_timer(Which::All, first);
+                None
+            }
+            None => None,
         };
-        if self.sleeps() {
-            let pulse = platform::now() + self.settings.get().ping_interval;
-            self.arm_alarm(Wanted::exactly(first.max(pulse)));
-        } else {
-            self.arm_timer(Which::All, first);
+        // One after the other might be two rows.
+        if let Some(next) = pulse.into_iter().chain(application).min() {
+            self.arm_alarm(Wanted::exactly(next));
+        }
+    }
+
+    /// Sets the alarm for one of the application's, in an object that never sleeps, too:
+    /// a timer would be lost with the instance.
+    pub(crate) fn arm_for_application(&self, at: Timestamp) {
+        if !self.held.get() {
+            self.arm_alarm(Wanted::exactly(at));
+        }
+    }
+
+    /// Returns whether the alarm is set for whatever it was to be set for, rather than
+    /// about to be.
+    pub(crate) fn is_settled(&self) -> bool {
+        match self.alarm.get() {
+            Alarm::None | Alarm::At(_) => true,
+            Alarm::Unknown | Alarm::Asking(_) => false,
         }
     }
 

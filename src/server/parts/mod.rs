@@ -3,6 +3,7 @@
 //! No part knows a layer or the object itself. A part is given what it needs of the
 //! others, and reports through a trait of its own.
 
+mod alarms;
 mod attachment;
 mod budget;
 mod clock;
@@ -23,6 +24,7 @@ mod tasks;
 mod turn;
 mod websockets;
 
+pub(crate) use self::alarms::{Alarms, Due, NotSet};
 pub(crate) use self::attachment::{
     ATTACHMENT, Attachment, Carried, Held, attachment, read_attachment, whose,
 };
@@ -36,13 +38,13 @@ pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, runni
 pub(crate) use self::intake::{admit_handshake, charge, hold, release, take};
 pub(crate) use self::packet::Packet;
 pub(crate) use self::recovery_rows::RecoveryRows;
-pub(crate) use self::repeats::Repeats;
+pub(crate) use self::repeats::{OBJECT, Repeats};
 pub(crate) use self::requests::{Kind, Parsed, Receiver, Requests};
 #[cfg(all(test, target_arch = "wasm32"))]
 pub(crate) use self::row_budget::SAVE_AFTER;
 pub(crate) use self::row_budget::{Purpose, RowBudget};
 pub(crate) use self::rows::Rows;
-pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn};
+pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn, spawn_for_all};
 pub(crate) use self::sessions::{Layered, Phase, Row, SessionEntry, Sessions, Source, Stored};
 pub(crate) use self::set::{Parts, ServerOptions};
 pub(crate) use self::tasks::{Job, Tasks};

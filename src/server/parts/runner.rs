@@ -16,8 +16,9 @@ use futures::future::{AbortHandle, Abortable, Either, LocalBoxFuture, select};
 use futures::task::AtomicWaker;
 
 use super::handover;
+use super::repeats::OBJECT;
 use super::set::Parts;
-use super::tasks::Job;
+use super::tasks::{Job, TooManyTasks};
 use crate::log::Level;
 use crate::platform::{self, sleep};
 use crate::sid::Key;
@@ -202,6 +203,31 @@ pub(crate) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'stati
         }
         abort.abort();
     }));
+}
+
+/// Runs a task of the whole object until it returns, unless one of that name is running:
+/// then returns `false`.
+pub(crate) fn spawn_for_all(
+    parts: &Rc<Parts>,
+    name: &str,
+    mut task: LocalBoxFuture<'static, Result<(), String>>,
+) -> Result<bool, TooManyTasks> {
+    let name: Rc<str> = name.into();
+    if !parts.tasks.begin_for_all(&name)? {
+        return Ok(false);
+    }
+    let job = Job::new(OBJECT, "task");
+    let (parts, steps) = (parts.clone(), parts.clone());
+    platform::spawn(Box::pin(async move {
+        let poll = |context: &mut Context<'_>| step(&steps, job, || task.as_mut().poll(context));
+        let outcome = poll_fn(poll).await;
+        parts.tasks.end_for_all(&name);
+        if let Err(message) = outcome {
+            let fields = [("task", &*name), ("message", &*message)];
+            parts.log_for_all(Level::Error, "task failed", &fields);
+        }
+    }));
+    Ok(true)
 }
 
 /// Wakes whichever task polls a handler. A handler is polled once before it has a

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use dormouse_proto::rate::Networks;
 use worker::Env;
 
+use super::alarms::Alarms;
 use super::budget::Budget;
 use super::clock::Clock;
 use super::repeats::{OBJECT, Repeats};
@@ -45,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) requests: Requests,
     pub(crate) clock: Clock,
     pub(crate) rows: Rows,
+    pub(crate) alarms: Alarms,
     pub(crate) tasks: Tasks,
     pub(crate) budget: Budget,
     /// What is left to the networks that clients connect from.
@@ -68,8 +70,11 @@ impl Parts {
             .is_none_or(|options| options.settings.sleeps())
     }
 
-    /// Logs an event of a session.
+    /// Logs an event of a session, or of the object that [`OBJECT`] stands for.
     pub(crate) fn log(&self, level: Level, event: &'static str, key: Key, fields: &[(&str, &str)]) {
+        if key == OBJECT {
+            return self.log_for_all(level, event, fields);
+        }
         if level > self.log_level() {
             return;
         }

@@ -1,8 +1,9 @@
-//! The jobs of sessions: handlers that are called, and tasks that the application
-//! has started.
+//! The jobs of sessions and of the whole object: handlers that are called, and tasks
+//! that the application has started.
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
+use std::rc::Rc;
 
 use dormouse_proto::engine::ConnId;
 use futures::future::AbortHandle;
@@ -43,9 +44,18 @@ impl Job {
     }
 }
 
-/// What runs beside everything else for sessions.
+/// The maximum number of tasks of the whole object.
+const MAX_TASKS: usize = 100;
+
+/// As many tasks of the whole object are running as may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooManyTasks;
+
+/// What runs beside everything else.
 #[derive(Default)]
 pub(crate) struct Tasks {
+    /// The names of the tasks of the whole object that are running.
+    for_all: RefCell<Vec<Rc<str>>>,
     /// The application's tasks, each of which ends with its session.
     tasks: Group,
     /// Handlers that are waiting for something. They outlive their session, unless it
@@ -54,6 +64,25 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
+    /// Notes that a task of the whole object begins. Returns `false` if one of that name
+    /// is running.
+    pub(crate) fn begin_for_all(&self, name: &Rc<str>) -> Result<bool, TooManyTasks> {
+        let mut running = self.for_all.borrow_mut();
+        if running.contains(name) {
+            return Ok(false);
+        }
+        if running.len() >= MAX_TASKS {
+            return Err(TooManyTasks);
+        }
+        running.push(name.clone());
+        Ok(true)
+    }
+
+    /// Notes that a task of the whole object has returned.
+    pub(crate) fn end_for_all(&self, name: &Rc<str>) {
+        self.for_all.borrow_mut().retain(|other| other != name);
+    }
+
     pub(crate) fn add(&self, key: Key, task: AbortHandle) {
         self.tasks.add(key, task);
     }
@@ -99,5 +128,37 @@ impl Group {
             }
             *other != key
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn a_name_is_taken_while_its_task_runs() {
+        let tasks = Tasks::default();
+        let (one, other) = ("one".into(), "other".into());
+        assert_eq!(tasks.begin_for_all(&one), Ok(true));
+        assert_eq!(tasks.begin_for_all(&one), Ok(false));
+        assert_eq!(tasks.begin_for_all(&other), Ok(true));
+        tasks.end_for_all(&one);
+        assert_eq!(tasks.begin_for_all(&one), Ok(true));
+        assert_eq!(tasks.begin_for_all(&other), Ok(false));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn tasks_of_the_whole_object_are_bounded() {
+        let tasks = Tasks::default();
+        let name = |number: usize| number.to_string().into();
+        for number in 0..MAX_TASKS {
+            assert_eq!(tasks.begin_for_all(&name(number)), Ok(true));
+        }
+        assert_eq!(tasks.begin_for_all(&name(MAX_TASKS)), Err(TooManyTasks));
+        assert_eq!(tasks.begin_for_all(&name(0)), Ok(false));
+        tasks.end_for_all(&name(0));
+        assert_eq!(tasks.begin_for_all(&name(MAX_TASKS)), Ok(true));
     }
 }

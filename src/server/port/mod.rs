@@ -17,6 +17,7 @@ use core::fmt;
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{Data, Transport};
 use dormouse_proto::socket::{Args, Filter, JoinId};
 use dormouse_proto::versioned;
@@ -47,6 +48,15 @@ pub(crate) trait LocalPort: Port {
 
     /// Runs a task beside the handlers, for as long as a session lasts.
     fn spawn(&self, session: Key, task: LocalBoxFuture<'static, ()>);
+
+    /// Runs a task beside the handlers until it returns, unless one of this name is
+    /// running: then returns `false`. Its error is logged. Returns `None` if too many are
+    /// running.
+    fn spawn_for_all(
+        &self,
+        name: &str,
+        task: LocalBoxFuture<'static, Result<(), String>>,
+    ) -> Option<bool>;
 }
 
 /// Something to be done with a session or with sockets.
@@ -70,6 +80,8 @@ pub(crate) enum Request<'a> {
     UserSession(Key),
     /// Replaces it.
     SetUserSession(Key, Update<'a>),
+    /// Sets or cancels the application's alarm of this name, in the object itself.
+    Alarm(String, AlarmChange),
     /// Something about one socket.
     #[serde(skip)]
     Look(Spot, Look),
@@ -94,7 +106,7 @@ impl Request<'_> {
             | Self::Look(spot, _)
             | Self::SetData(spot, _)
             | Self::Acknowledge(spot, ..) => Some(spot.session),
-            Self::CloseAll | Self::Operate(Target::Sockets(_), _) => None,
+            Self::CloseAll | Self::Alarm(..) | Self::Operate(Target::Sockets(_), _) => None,
         }
     }
 }
@@ -200,6 +212,17 @@ impl<'a> Update<'a> {
             }
         }
     }
+}
+
+/// What becomes of an alarm of the application's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AlarmChange {
+    Set {
+        due: Timestamp,
+        /// One that is set already stays as it is.
+        keeps: bool,
+    },
+    Cancel,
 }
 
 /// A question about one socket.
@@ -310,6 +333,8 @@ pub(crate) enum PortError {
     Gone,
     /// The socket is in as many rooms as it may be.
     TooManyRooms,
+    /// As many alarms are set in the object as may be.
+    TooManyAlarms,
     /// It is not known which object it is for.
     Placement,
     /// The object could not be reached.
@@ -326,6 +351,7 @@ impl fmt::Display for PortError {
         match self {
             Self::Gone => f.write_str("there is no such session or socket"),
             Self::TooManyRooms => f.write_str("the socket is in as many rooms as allowed"),
+            Self::TooManyAlarms => f.write_str("as many alarms are set as allowed"),
             Self::Placement => f.write_str("the request does not say which object it is for"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
             Self::Answer => f.write_str("the object's answer cannot be read"),
@@ -338,7 +364,12 @@ impl core::error::Error for PortError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Platform(error) => Some(error),
-            Self::Gone | Self::TooManyRooms | Self::Placement | Self::Answer | Self::Lost => None,
+            Self::Gone
+            | Self::TooManyRooms
+            | Self::TooManyAlarms
+            | Self::Placement
+            | Self::Answer
+            | Self::Lost => None,
         }
     }
 }
@@ -364,6 +395,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
         | Request::Transport(_)
         | Request::UserSession(_)
         | Request::SetUserSession(..)
+        | Request::Alarm(..)
         | Request::Operate(Target::Socket(_), _)
         | Request::Look(..)
         | Request::SetData(..)
@@ -395,6 +427,7 @@ enum Failure {
     Other,
     /// It failed before it could.
     Lost,
+    TooManyAlarms,
 }
 
 /// Encodes an answer to another part of the Worker.
@@ -403,6 +436,7 @@ pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
         PortError::Gone => Failure::Gone,
         PortError::TooManyRooms => Failure::TooManyRooms,
         PortError::Lost => Failure::Lost,
+        PortError::TooManyAlarms => Failure::TooManyAlarms,
         PortError::Placement | PortError::Platform(_) | PortError::Answer => Failure::Other,
     });
     versioned::encode(VERSION, &reply)
@@ -415,6 +449,7 @@ pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
     reply.map_err(|failure| match failure {
         Failure::Gone => PortError::Gone,
         Failure::TooManyRooms => PortError::TooManyRooms,
+        Failure::TooManyAlarms => PortError::TooManyAlarms,
         Failure::Other => PortError::Answer,
         Failure::Lost => PortError::Lost,
     })
@@ -432,6 +467,14 @@ mod tests {
             Request::CloseAll,
             Request::UserSession([1; 12]),
             Request::SetUserSession([1; 12], Update::new("[1]".to_owned())),
+            Request::Alarm("close".to_owned(), AlarmChange::Cancel),
+            Request::Alarm(
+                "close".to_owned(),
+                AlarmChange::Set {
+                    due: Timestamp::from_millis(7),
+                    keeps: true,
+                },
+            ),
             Request::Operate(
                 Target::Sockets(Selection::default()),
                 Operation::SetData(Update {

@@ -54,20 +54,20 @@ impl RemotePort {
 
     /// Returns the object that holds the sockets, as far as the placement and the
     /// target tell.
-    fn object_of(&self, target: &Target) -> Result<ObjectName, PortError> {
+    fn object_of(&self, target: Option<&Target>) -> Result<ObjectName, PortError> {
         let placement = &self.options.placement;
         if let Some(name) = placement.name_of(&self.options.path, self.key.as_deref()) {
             return Ok(ObjectName::Name(name));
         }
         // A socket id says where its socket is.
         match target {
-            Target::Sockets(selection) => match &*selection.filter.rooms {
+            Some(Target::Sockets(selection)) => match &*selection.filter.rooms {
                 [id] => Sid::parse(Connection::sid_in(id))
                     .map(|sid| ObjectName::Id(sid.object()))
                     .ok_or(PortError::Placement),
                 _ => Err(PortError::Placement),
             },
-            Target::Socket(_) => Err(PortError::Placement),
+            Some(Target::Socket(_)) | None => Err(PortError::Placement),
         }
     }
 
@@ -115,9 +115,19 @@ impl RemotePort {
 
 impl Port for RemotePort {
     fn call(&self, request: Request<'_>) -> Called {
-        let Request::Operate(target, _) = &request else {
+        let target = match &request {
+            Request::Operate(target, _) => Some(target),
+            Request::Alarm(..) => None,
             // All others are for a session, and use `call_for`.
-            return PortError::Placement.into();
+            Request::Send(..)
+            | Request::Close(_)
+            | Request::CloseAll
+            | Request::Transport(_)
+            | Request::UserSession(_)
+            | Request::SetUserSession(..)
+            | Request::Look(..)
+            | Request::SetData(..)
+            | Request::Acknowledge(..) => return PortError::Placement.into(),
         };
         let prepared = self.object_of(target).and_then(|name| {
             let bytes = port::encode_request(&request)?;

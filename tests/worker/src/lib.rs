@@ -9,6 +9,7 @@ mod routes;
 mod rows;
 mod socket;
 mod stale;
+mod tasks;
 
 use core::time::Duration;
 
@@ -32,6 +33,9 @@ pub(crate) fn echo(path: &str) -> Engine {
         )
         .on_connect(connect)
         .on_message(async |client: Client, message: Message| match &message {
+            Data::Text(text) if text.starts_with("cmd:alarms ") => {
+                tasks::command(&client, text).await
+            }
             Data::Text(text) if text.starts_with("cmd:") => commands::run(&client, text).await,
             Data::Text(_) | Data::Binary(_) => Ok(client.send(message).await?),
         })
@@ -112,6 +116,7 @@ fn engines() -> App {
                 .trust_proxy(true)
                 .select_subprotocol(second),
         )
+        .engine(tasks::engine())
         .engine(echo("/limited-engine/").task_limit(Duration::from_secs(1)))
 }
 

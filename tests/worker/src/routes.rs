@@ -99,7 +99,27 @@ async fn io_route(what: &str, url: &Url, env: &Env, body: &str) -> worker::Resul
     let Some(io) = Io::new(env, &query(url, "path")) else {
         return Response::error("Not Found", 404);
     };
+    let io = match query(url, "key") {
+        key if key.is_empty() => io,
+        key => io.key(&key),
+    };
     let io = io.of(&query(url, "namespace"));
+    if let Some(what) = what.strip_prefix("alarm/") {
+        let name = query(url, "name");
+        let after = Duration::from_millis(query(url, "after").parse().unwrap_or_default());
+        let done = match what {
+            "set" => io.set_alarm(&name, after).await,
+            _ => io.cancel_alarm(&name).await,
+        };
+        return match done {
+            Ok(()) => Response::ok("ok"),
+            Err(error) => Response::error(error.to_string(), 500),
+        };
+    }
+    if what == "spawn" {
+        let started = io.spawn("task", async |_io| {});
+        return Response::ok(format!("{started:?}"));
+    }
     if let Some(what) = what.strip_prefix("data/") {
         return match data(what, url, &io, body).await {
             Ok(value) => Response::ok(value.to_string()),

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::commands;
 use crate::rows::rows;
 use crate::stale::stale;
+use crate::tasks::{alarms, tasks};
 
 /// The servers, each on its path.
 pub(crate) fn servers() -> [Server; 9] {
@@ -44,7 +45,7 @@ pub(crate) fn servers() -> [Server; 9] {
 
 pub(crate) fn server(path: &str) -> Server {
     let recovers = path.starts_with("/recovery");
-    Server::new()
+    alarms(Server::new())
         .path(path)
         .log(Level::Info)
         .namespace("/", move |namespace| greeting(common(namespace), recovers))
@@ -309,7 +310,7 @@ fn plain(namespace: Namespace) -> Namespace {
             socket.emit("any", args.behind(&event.0)?).await?;
             Ok::<(), HandlerError>(())
         });
-    stale(rows(many(data(acks(messages(namespace))))))
+    stale(rows(tasks(many(data(acks(messages(namespace)))))))
 }
 
 fn messages(namespace: Namespace) -> Namespace {

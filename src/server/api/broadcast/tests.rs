@@ -38,6 +38,14 @@ impl LocalPort for Always {
     }
 
     fn spawn(&self, _session: Key, _task: LocalBoxFuture<'static, ()>) {}
+
+    fn spawn_for_all(
+        &self,
+        _name: &str,
+        _task: LocalBoxFuture<'static, Result<(), String>>,
+    ) -> Option<bool> {
+        Some(true)
+    }
 }
 
 /// What comes of a future that has nothing to wait for.

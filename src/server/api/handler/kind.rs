@@ -1,11 +1,11 @@
 //! The kinds of handlers, and what each of them can take.
 
 use dormouse_proto::engine;
-use dormouse_proto::socket::Reason;
+use dormouse_proto::socket::{ROOT, Reason};
 
-use super::super::context::{ConnectDetail, EventDetail, ExpireDetail, Place};
+use super::super::context::{ConnectDetail, EngineDetail, EventDetail, Place, ServerDetail};
 use super::super::encode::Replied;
-use super::super::{Expired, Rewrite, Socket};
+use super::super::{Alarm, Expired, Rewrite, Socket};
 use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
@@ -50,6 +50,10 @@ pub enum OnDisconnect {}
 #[derive(Debug)]
 pub enum OnExpired {}
 
+/// The kind of [`Server::on_alarm`](crate::Server::on_alarm).
+#[derive(Debug)]
+pub enum OnAlarm {}
+
 /// The kind of [`Engine::on_connect`](crate::engine::Engine::on_connect).
 #[derive(Debug)]
 pub enum OnOpen {}
@@ -61,6 +65,10 @@ pub enum OnMessage {}
 /// The kind of [`Engine::on_disconnect`](crate::engine::Engine::on_disconnect).
 #[derive(Debug)]
 pub enum OnClose {}
+
+/// The kind of [`Engine::on_alarm`](crate::engine::Engine::on_alarm).
+#[derive(Debug)]
+pub enum OnEngineAlarm {}
 
 macro_rules! kinds {
     ($($kind:ident: $subject:ty, $detail:ty => $outcome:ty, |$context:ident| $place:expr;)*) => {
@@ -82,18 +90,20 @@ kinds! {
     RewriteEvent: Socket, EventDetail<'a> => Result<Option<Rewrite>, HandlerError>, |it| it.subject.place();
     OnConnect: Socket, ConnectDetail<'a> => Result<(), Refusal>, |it| it.subject.place();
     OnDisconnect: Socket, Reason => Result<(), HandlerError>, |it| it.subject.place();
-    OnExpired: Expired, ExpireDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
+    OnExpired: Expired, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
+    OnAlarm: Alarm, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
     OnOpen: Client, &'a web_sys::Request => Result<(), EngineRefusal>, |it| it.subject.place();
     OnMessage: Client, Option<Message> => Result<(), HandlerError>, |it| it.subject.place();
     OnClose: Client, engine::Reason => Result<(), HandlerError>, |it| it.subject.place();
+    OnEngineAlarm: Alarm, EngineDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
 }
 
 /// The kinds of handlers that are called for a [`Socket`].
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` is not called for a `Socket`",
     label = "there is no `Socket` here",
-    note = "Engine.IO's handlers take a `dormouse::engine::Client`, and `on_expired` takes an \
-            `Expired`"
+    note = "Engine.IO's handlers take a `dormouse::engine::Client`, `on_expired` takes an \
+            `Expired`, and `on_alarm` takes an `Alarm` and an `Io`"
 )]
 pub trait OfSocket: Kind<Subject = Socket> {}
 
@@ -162,6 +172,18 @@ pub trait OfExpired: Kind<Subject = Expired> {}
 
 impl OfExpired for OnExpired {}
 
+/// The kinds of handlers that are called for an [`Alarm`].
+#[diagnostic::on_unimplemented(
+    message = "a handler of kind `{Self}` cannot take an `Alarm`",
+    label = "no alarm has gone off here",
+    note = "`Alarm` is for `on_alarm`; other handlers set one with `Io::set_alarm` or \
+            `Client::set_alarm`"
+)]
+pub trait OfAlarm: Kind<Subject = Alarm> {}
+
+impl OfAlarm for OnAlarm {}
+impl OfAlarm for OnEngineAlarm {}
+
 /// The kinds of handlers that are called for an Engine.IO [`Client`].
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` is not called for a `Client` of Engine.IO",
@@ -220,7 +242,7 @@ impl OfHandshake for OnOpen {
     }
 }
 
-/// The kinds of handlers that belong to a namespace.
+/// The kinds of handlers that belong to a namespace, or to all of them.
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` cannot take an `Io`",
     label = "there are no namespaces here",
@@ -247,7 +269,14 @@ of_namespace!(OnEvent BeforeEvent RewriteEvent OnConnect OnDisconnect);
 impl OfNamespace for OnExpired {
     fn io(context: &Context<'_, Self>) -> crate::Io {
         let namespace = context.subject.namespace().into();
-        let ExpireDetail { port, application } = context.detail;
+        let ServerDetail { port, application } = context.detail;
         crate::Io::local(port.clone(), application.clone(), &namespace)
+    }
+}
+
+impl OfNamespace for OnAlarm {
+    fn io(context: &Context<'_, Self>) -> crate::Io {
+        let ServerDetail { port, application } = context.detail;
+        crate::Io::local(port.clone(), application.clone(), &ROOT.into())
     }
 }

@@ -5,7 +5,7 @@ use core::error::Error;
 use serde::Serialize;
 
 use super::super::encode::Replied;
-use super::super::{Args, ArgsError, EmitError, Rewrite};
+use super::super::{AlarmError, Args, ArgsError, EmitError, Rewrite, SpawnError};
 use super::HandlerError;
 use crate::api::client::{SendError, SessionError};
 use crate::api::error::Failure;
@@ -161,7 +161,10 @@ macro_rules! internal {
     };
 }
 
-internal!(HandlerError EmitError ArgsError SessionError SendError worker::Error serde_json::Error);
+internal!(
+    HandlerError EmitError ArgsError AlarmError SpawnError SessionError SendError worker::Error
+    serde_json::Error
+);
 
 impl Internal for Box<dyn Error> {
     fn into_error(self) -> HandlerError {

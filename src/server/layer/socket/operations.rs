@@ -32,7 +32,8 @@ pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
         | Request::CloseAll
         | Request::Transport(_)
         | Request::UserSession(_)
-        | Request::SetUserSession(..) => PortError::Gone.into(),
+        | Request::SetUserSession(..)
+        | Request::Alarm(..) => PortError::Gone.into(),
     }
 }
 

@@ -118,6 +118,37 @@ fn neither_of_two_deadlines_hides_the_other() {
 }
 
 #[wasm_bindgen_test]
+fn the_applications_alarms_share_the_pulse() {
+    let _time = Time::stop();
+    let object = without_alarm();
+    let clock = &object.parts.clock;
+    let after = |seconds: u32| now() + seconds * SECOND;
+    clock.hold();
+    clock.arm_for_application(after(5));
+    assert_eq!(object.alarms(), [0; 0]);
+    // One of the two, and once.
+    clock.rearm(Some(after(1)), Some(after(60)));
+    assert_eq!(object.alarms(), [25]);
+    clock.arm_for_application(after(30));
+    assert_eq!(object.alarms(), [25]);
+    clock.arm_for_application(after(10));
+    assert_eq!(object.alarms(), [25, 10]);
+    clock.handle_alarm();
+    clock.rearm(None, Some(after(60)));
+    assert_eq!(object.alarms(), [25, 10, 60]);
+    assert!(clock.is_settled());
+}
+
+#[wasm_bindgen_test]
+fn the_applications_alarms_are_none_of_a_timer() {
+    let time = Time::stop();
+    let object = awake();
+    object.parts.clock.handle_alarm();
+    object.parts.clock.arm_for_application(now() + 3 * SECOND);
+    assert_eq!((object.alarms(), seconds(&time)), (vec![3], vec![]));
+}
+
+#[wasm_bindgen_test]
 fn an_object_that_never_sleeps_has_timers_alone() {
     for cause in [
         Cause::Heartbeat,
@@ -202,12 +233,12 @@ fn the_next_pulse_is_not_before_another_interval_has_passed() {
         object.arm(1, first * SECOND, Cause::Heartbeat);
         object.arm(2, first * SECOND, Cause::Farewell);
         assert!(object.alarms().is_empty(), "held");
-        object.parts.clock.rearm(Some(now() + first * SECOND));
+        object.parts.clock.rearm(Some(now() + first * SECOND), None);
         assert_eq!(object.alarms(), [expect], "{first}");
     }
     let object = without_alarm();
     object.parts.clock.hold();
-    object.parts.clock.rearm(None);
+    object.parts.clock.rearm(None, None);
     assert!(object.alarms().is_empty(), "there is nothing to come");
     object.arm(1, 3 * SECOND, Cause::Farewell);
     assert_eq!(object.alarms(), [3], "it is no longer held");
@@ -222,7 +253,7 @@ fn what_concerns_the_whole_object_does_not_wait_for_the_pulse() {
     drop(time);
     let time = Time::stop();
     let object = awake();
-    object.parts.clock.rearm(Some(now() + 9 * SECOND));
+    object.parts.clock.rearm(Some(now() + 9 * SECOND), None);
     object.parts.clock.arm_at(now() + 3 * SECOND);
     assert_eq!((object.alarms(), seconds(&time)), (vec![], vec![3]));
 }
@@ -288,7 +319,7 @@ fn an_object_that_never_sleeps_looks_at_all_at_the_first_deadline() {
         NO_TIMER,
         "it is set again when all were looked at"
     );
-    object.parts.clock.rearm(Some(now() + 2 * SECOND));
+    object.parts.clock.rearm(Some(now() + 2 * SECOND), None);
     assert_eq!(seconds(&time), [2], "whenever that is");
 }
 
