@@ -68,6 +68,15 @@ function unanswered({ oracle, loop }) {
   );
 }
 
+/** All of them were due long ago. */
+function checkAlarms(oracle) {
+  const { application, excuses } = oracle;
+  if (excuses.storage) return;
+  for (const name of application.silentAlarms) oracle.violation(`the alarm ${name} never went off`);
+  if (excuses.panicked || excuses.crashed) return;
+  for (const name of application.repeatedAlarms) oracle.violation(`the alarm ${name} went off again`);
+}
+
 /** All of ours but the one that has no rows of anybody's. */
 const TABLES = "SELECT name FROM sqlite_master WHERE name LIKE 'dormouse%' AND name != 'dormouse_numbers'";
 
@@ -78,6 +87,7 @@ export function checkNothingLeft(world) {
     for (const socket of oracle.application.stillHere)
       oracle.violation(`the application was never told that ${socket} has gone`);
   }
+  checkAlarms(oracle);
   const open = unanswered(world).length;
   if (open > 0) oracle.violation(`${open} requests were never answered`);
   for (const host of world.platform.objects) {

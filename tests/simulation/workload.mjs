@@ -33,6 +33,7 @@ const DEEDS = [
   [1, unknownNamespace],
   [1, endSession],
   [3, route],
+  [3, setAlarm],
 ];
 
 const TOTAL = DEEDS.reduce((sum, [weight]) => sum + weight, 0);
@@ -239,6 +240,20 @@ function who(player, place) {
   ask(player, place, ['who'], ([id, namespace]) =>
     id === place.id && namespace === place.namespace ? undefined : 'somebody else',
   );
+}
+
+/** Some handlers wait for something, and may be cut off meanwhile. */
+function setAlarm(player, place, choices) {
+  const { oracle } = player.world;
+  const name = `${choices.pick(['now', 'later'])}-${player.name}x${oracle.counts.asked}`;
+  const after = choices.pick([0, 700, 9_000, 30_000, 60_000]);
+  ask(player, place, ['set-alarm', name, after], (values) => {
+    const wrong = isOk(values);
+    // What cannot be stored is not set, and the client is told so.
+    if (wrong) return oracle.excuses.storage ? undefined : wrong;
+    oracle.application.alarmSet(name);
+    return undefined;
+  });
 }
 
 // Rooms and data.

@@ -16,11 +16,11 @@ impl Inner {
         let Some(options) = self.parts.options() else {
             return PortError::Gone.into();
         };
-        let AlarmChange::Set { due, keeps } = change else {
-            alarms.cancel(name);
-            return Reply::Done.into();
+        let changed = match change {
+            AlarmChange::Set { due, keeps } => alarms.set(&options.path, name, due, keeps),
+            AlarmChange::Cancel => alarms.cancel(name),
         };
-        match alarms.set(&options.path, name, due, keeps) {
+        match changed {
             Ok(()) => {}
             Err(NotSet::TooMany) => return PortError::TooManyAlarms.into(),
             Err(NotSet::Storage) => {
@@ -78,7 +78,7 @@ impl Inner {
             due: alarm.at,
             finish: Box::new(move || {
                 if let Some(me) = me.upgrade() {
-                    me.parts.alarms.finish(&finished);
+                    me.parts.alarms.finish(&finished, me.again());
                     me.arm_alarms();
                     me.give_back();
                 }
@@ -94,7 +94,8 @@ impl Inner {
     }
 
     fn forget_alarm(&self, name: &str, level: Level, event: &'static str, message: &str) {
-        self.parts.alarms.cancel(name);
+        // If it cannot be deleted, that is said once more.
+        let _ = self.parts.alarms.cancel(name);
         let fields = [("alarm", name), ("message", message)];
         self.parts.log_for_all(level, event, &fields);
     }

@@ -68,7 +68,7 @@ pub(crate) struct Due {
     pub(crate) is_given_up: bool,
 }
 
-/// An alarm was not set.
+/// An alarm was not set or cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotSet {
     TooMany,
@@ -129,14 +129,14 @@ impl Alarms {
     }
 
     /// Deletes an alarm. Does nothing if there is none of that name.
-    pub(crate) fn cancel(&self, name: &str) {
+    pub(crate) fn cancel(&self, name: &str) -> Result<(), NotSet> {
         self.with(|all| {
-            let before = all.len();
-            all.retain(|alarm| &*alarm.name != name);
-            if all.len() < before {
-                self.run(DELETE, &[name.into()]);
+            if all.iter().any(|alarm| &*alarm.name == name) {
+                self.run(DELETE, &[name.into()]).ok_or(NotSet::Storage)?;
+                all.retain(|alarm| &*alarm.name != name);
             }
-        });
+            Ok(())
+        })
     }
 
     /// Returns the path of the server that they belong to, if there are any.
@@ -204,18 +204,21 @@ impl Alarms {
     }
 
     /// Notes that the handler of an alarm has returned: the alarm is over, unless it was
-    /// set anew.
-    pub(crate) fn finish(&self, name: &str) {
+    /// set anew. If its row cannot be deleted, it goes off `again`.
+    pub(crate) fn finish(&self, name: &str, again: Timestamp) {
         self.with(|all| {
             let Some(alarm) = all.iter_mut().find(|alarm| &*alarm.name == name) else {
                 return;
             };
             match alarm.handler {
                 Handler::SetAnew => alarm.handler = Handler::Idle,
-                Handler::Running | Handler::Claimed => {
-                    all.retain(|alarm| &*alarm.name != name);
-                    self.run(DELETE, &[name.into()]);
-                }
+                Handler::Running | Handler::Claimed => match self.run(DELETE, &[name.into()]) {
+                    Some(_) => all.retain(|alarm| &*alarm.name != name),
+                    None => {
+                        alarm.handler = Handler::Idle;
+                        alarm.due = again;
+                    }
+                },
                 // Cancelled, and then set again.
                 Handler::Idle => {}
             }

@@ -23,6 +23,12 @@ pub(crate) fn alarms(server: Server) -> Server {
             io.emit("alarm", (what, alarm.name())).await
         })
         .on_alarm("say-nothing", |alarm: Alarm| told(&alarm))
+        // For the simulation, which may cut them off.
+        .on_alarm("now-{number}", |alarm: Alarm| done(&alarm))
+        .on_alarm("later-{number}", async |alarm: Alarm| {
+            sleep(millis(500)).await;
+            done(&alarm);
+        })
         .on_alarm("count-{number}", count)
         .on_alarm("again", async |io: Io, alarm: Alarm| {
             told(&alarm);
@@ -53,6 +59,10 @@ pub(crate) fn alarms(server: Server) -> Server {
 
 fn told(alarm: &Alarm) {
     tell(json!({ "event": "alarm", "name": alarm.name(), "due": alarm.due() }));
+}
+
+fn done(alarm: &Alarm) {
+    tell(json!({ "event": "alarm done", "name": alarm.name() }));
 }
 
 /// Counts down, an alarm for each number.

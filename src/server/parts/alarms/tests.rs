@@ -61,7 +61,7 @@ fn those_that_are_due_come_in_order_and_are_over_when_they_have_returned() {
     assert_eq!(begin(&alarms, 3), "");
     assert_eq!(alarms.next(), Some(at(4)));
     for name in ["a", "b", "c"] {
-        alarms.finish(name);
+        alarms.finish(name, at(90));
     }
     assert_eq!(number(&state, "written"), 4 + 3);
     let next = Alarms::new(&state);
@@ -77,12 +77,12 @@ fn one_that_is_set_while_its_handler_runs_is_not_over() {
     set(&alarms, "a", 1);
     // One handler at a time.
     assert_eq!((&*begin(&alarms, 9), alarms.next()), ("", None));
-    alarms.finish("a");
+    alarms.finish("a", at(90));
     assert_eq!(alarms.next(), Some(at(1)));
     assert_eq!(begin(&alarms, 9), "a");
-    alarms.cancel("a");
+    assert_eq!(alarms.cancel("a"), Ok(()));
     set(&alarms, "a", 5);
-    alarms.finish("a");
+    alarms.finish("a", at(90));
     assert_eq!(alarms.next(), Some(at(5)));
 }
 
@@ -93,7 +93,7 @@ fn one_that_another_handler_changes_is_not_called() {
         set(&alarms, name, 1);
     }
     let due = alarms.due(at(1));
-    alarms.cancel("b");
+    assert_eq!(alarms.cancel("b"), Ok(()));
     set(&alarms, "c", 7);
     let begun: Vec<bool> = due.iter().map(|due| alarms.begin(due)).collect();
     assert_eq!(begun, [true, false, false]);
@@ -134,7 +134,7 @@ fn their_number_is_bounded() {
     let one_more = |name| alarms.set("/io/", name, at(2), false);
     assert_eq!(one_more("one more"), Err(NotSet::TooMany));
     assert_eq!(one_more("0"), Ok(()));
-    alarms.cancel("1");
+    assert_eq!(alarms.cancel("1"), Ok(()));
     assert_eq!(one_more("one more"), Ok(()));
     assert_eq!(number(&state, "read"), 1);
 }
@@ -146,7 +146,7 @@ fn nothing_is_written_that_is_so_already() {
     set(&alarms, "a", 1);
     set(&alarms, "a", 1);
     assert_eq!(alarms.set("/io/", "a", at(2), true), Ok(()));
-    alarms.cancel("b");
+    assert_eq!(alarms.cancel("b"), Ok(()));
     assert_eq!((alarms.next(), number(&state, "written")), (Some(at(1)), 1));
 }
 
@@ -161,4 +161,9 @@ fn what_cannot_be_stored_is_not_set() {
     assert_eq!(set(1), Ok(()));
     state.set_own("fails", &JsValue::TRUE);
     assert_eq!((set(2), alarms.next()), (Err(NotSet::Storage), Some(at(1))));
+    assert_eq!(alarms.cancel("a"), Err(NotSet::Storage));
+    // It is over when that is written.
+    assert_eq!(begin(&alarms, 1), "a");
+    alarms.finish("a", at(90));
+    assert_eq!(alarms.next(), Some(at(90)));
 }
