@@ -118,7 +118,14 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn body(this: &ServerRequest) -> Option<Body>;
 
+    /// A transform stream that changes nothing.
+    type IdentityTransformStream;
+    #[wasm_bindgen(constructor)]
+    fn new() -> IdentityTransformStream;
+
     type Body;
+    #[wasm_bindgen(method, catch, js_name = pipeThrough)]
+    fn pipe_through(this: &Body, transform: &IdentityTransformStream) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch, js_name = getReader)]
     fn reader(this: &Body) -> Result<Reader, JsValue>;
     type Reader;
@@ -308,6 +315,14 @@ pub(crate) async fn read_at_most(
         }
         bytes.extend(value.to_vec());
     }
+}
+
+/// Returns the body of a request as another stream, or `None` if it has none that can be
+/// read.
+pub(crate) fn body_in_between(request: &Request) -> Option<JsValue> {
+    let body = request.unchecked_ref::<ServerRequest>().body()?;
+    let stream = IdentityTransformStream::new();
+    body.pipe_through(&stream).ok()
 }
 
 /// Returns the number that we gave a thing of the platform's. Without one, the

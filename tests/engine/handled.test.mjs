@@ -1,7 +1,7 @@
 // A Worker with a `fetch` of its own: `dormouse::handle` answers as the server does, and
 // what it returns can be changed before it is sent.
 
-import { after, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { gunzipSync } from 'node:zlib';
 import { startServer } from '../harness/server.mjs';
@@ -54,4 +54,37 @@ test('refused', workerOnly, async () => {
   assert.equal(answer.status, 400);
   assert.equal(JSON.parse(answer.text).code, 0);
   isHandled(answer);
+});
+
+// A copy of a request shares its body, which the server does not read where it refuses the
+// request, or finds it too large.
+describe('of a request that the application has copied', workerOnly, () => {
+  const query = { EIO: 4, transport: 'polling' };
+  const open = async () => JSON.parse((await fetchRaw(server, { path, query })).text.slice(1)).sid;
+  const post = async (copy, sid, body, headers) =>
+    fetchRaw(server, { method: 'POST', path, query: { ...query, sid, copy }, body, headers });
+
+  for (const copy of ['kept', 'read', 'read-first']) {
+    for (const [how, headers] of Object.entries({ 'of a known length': {}, chunked: { 'transfer-encoding': 'chunked' } })) {
+      test(`and ${copy}, the body ${how}`, async () => {
+        const sid = await open();
+        const fits = await post(copy, sid, `4${'x'.repeat(500_000)}`, headers);
+        assert.deepEqual([fits.status, fits.text], [200, 'ok']);
+        if (copy !== 'kept') assert.equal(fits.headers['x-body'], '500001');
+        const tooLarge = await post(copy, sid, `4${'x'.repeat(3_000_000)}`, headers);
+        assert.equal(tooLarge.status, 413);
+        if (copy !== 'kept') assert.equal(tooLarge.headers['x-body'], '3000001');
+      });
+
+      test(`and ${copy}, refused, the body ${how}`, async () => {
+        const sid = await open();
+        const body = `4${'x'.repeat(3_000_000)}`;
+        for (const unknown of ['nonsense', `${sid.slice(0, -4)}AAAA`]) {
+          const refused = await post(copy, unknown, body, headers);
+          assert.deepEqual([refused.status, JSON.parse(refused.text).code], [400, 1]);
+          if (copy !== 'kept') assert.equal(refused.headers['x-body'], '3000001');
+        }
+      });
+    }
+  }
 });

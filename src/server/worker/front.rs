@@ -37,7 +37,7 @@ enum Routed {
 pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
     let app = app();
     let running = running_fetch(&env);
-    if let Routed::Server(response) = route(&app, &request, &env) {
+    if let Routed::Server(response) = route(&app, &request, &env, pass_on) {
         return response;
     }
     drop(running);
@@ -65,7 +65,9 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
 /// there outlives a panic elsewhere in the Worker, and one that is awaited here does
 /// not.
 ///
-/// The response is as any other: headers can be appended to it.
+/// The response is as any other: headers can be appended to it. The request may have
+/// been copied before; a copy can be read in full, whether the server has read the body
+/// or not.
 ///
 /// # Errors
 ///
@@ -74,7 +76,7 @@ pub async fn handle(
     request: &worker::Request,
     env: &Env,
 ) -> Option<worker::Result<worker::Response>> {
-    let Routed::Server(response) = route(&app(), request.inner(), env) else {
+    let Routed::Server(response) = route(&app(), request.inner(), env, pass_half_on) else {
         return None;
     };
     let response = js_sys::Promise::resolve(&response);
@@ -90,7 +92,12 @@ fn changeable(response: &Response) -> Result<Response, JsValue> {
     Response::new_with_opt_readable_stream_and_init(body.as_ref(), response.unchecked_ref())
 }
 
-fn route(app: &Rc<App>, request: &Request, env: &Env) -> Routed {
+fn route(
+    app: &Rc<App>,
+    request: &Request,
+    env: &Env,
+    pass_on: fn(&DurableObject, &Request) -> JsValue,
+) -> Routed {
     let url = request.url();
     let (path, query) = query::split(&url);
     let Some(endpoint) = app.endpoint_at(path) else {
@@ -224,6 +231,20 @@ fn pass_on(object: &DurableObject, request: &Request) -> JsValue {
         Ok(response) => response.into(),
         Err(error) => js_sys::Promise::reject(&error).into(),
     }
+}
+
+/// Passes on a request of which the application may have a copy, which shares the body.
+///
+/// The runtime hands one half of the body to the object, and where that answers without
+/// reading all of it, never lets the application read the other half to its end. With a
+/// stream in between, it does.
+fn pass_half_on(object: &DurableObject, request: &Request) -> JsValue {
+    let half = platform::body_in_between(request).and_then(|body| {
+        let init = web_sys::RequestInit::new();
+        init.set_body(&body);
+        Request::new_with_request_and_init(request, &init).ok()
+    });
+    pass_on(object, half.as_ref().unwrap_or(request))
 }
 
 /// Logs and answers a mistake in the deployment of the Worker.

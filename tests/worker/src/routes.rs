@@ -19,11 +19,11 @@ pub(crate) async fn routes(
 ) -> worker::Result<Response> {
     let url = request.url()?;
     let path = url.path();
+    if path.starts_with("/handled/") {
+        return handled(&request, &env, &url).await;
+    }
     if path == "/plain" {
         return Response::ok("plain");
-    }
-    if let Some(rest) = path.strip_prefix("/handled") {
-        return handled(&request, &env, rest, &url).await;
     }
     if let Some(what) = path.strip_prefix("/io-route/") {
         let body = request.text().await?;
@@ -53,20 +53,37 @@ pub(crate) async fn routes(
 }
 
 /// Serves a server's client from a `fetch` of the application's own.
-async fn handled(request: &Request, env: &Env, path: &str, url: &Url) -> worker::Result<Response> {
-    let mut url = url.clone();
-    url.set_path(path);
-    let inner = worker::web_sys::Request::new_with_str_and_init(
-        url.as_str(),
+async fn handled(request: &Request, env: &Env, url: &Url) -> worker::Result<Response> {
+    let mut inner = url.clone();
+    inner.set_path(url.path().trim_start_matches("/handled"));
+    let inner: Request = worker::web_sys::Request::new_with_str_and_init(
+        inner.as_str(),
         request.inner().unchecked_ref(),
-    )?;
-    let Some(response) = dormouse::handle(&inner.into(), env).await else {
+    )?
+    .into();
+    // A copy, which shares the body.
+    let how = query(url, "copy");
+    let mut copy = match &*how {
+        "" => None,
+        _ => Some(inner.clone()?),
+    };
+    let mut bytes = None;
+    if let Some(copy) = copy.as_mut().filter(|_| how == "read-first") {
+        bytes = Some(copy.bytes().await?);
+    }
+    let Some(response) = dormouse::handle(&inner, env).await else {
         return Response::error("not ours", 404);
     };
     let mut response = response?;
+    if let Some(copy) = copy.as_mut().filter(|_| how == "read") {
+        bytes = Some(copy.bytes().await?);
+    }
     let headers = response.headers_mut();
     headers.append("x-handled", "yes")?;
     headers.append("set-cookie", "a=1")?;
+    if let Some(bytes) = bytes {
+        headers.append("x-body", &bytes.len().to_string())?;
+    }
     Ok(response)
 }
 
