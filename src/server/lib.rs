@@ -111,7 +111,7 @@ pub use api::{
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;
 pub use dormouse_proto::rate::{Limit, Scope};
-pub use dormouse_proto::socket::{Parser, Reason};
+pub use dormouse_proto::socket::{MAX_AUTH, Parser, Reason};
 pub use log::{Level, LogRecord};
 pub use options::{ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use placement::Placement;

@@ -167,9 +167,13 @@ mod tests {
     mod in_browser {
         use super::*;
         use crate::in_browser::request;
+        use crate::request::Source;
 
         fn handshake() -> Handshake {
-            Handshake::new(&request("GET", "https://a.org/engine.io/?room=one", &[]))
+            Handshake::new(
+                &request("GET", "https://a.org/engine.io/?room=one", &[]),
+                Source::default(),
+            )
         }
 
         #[wasm_bindgen_test]

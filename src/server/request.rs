@@ -4,8 +4,10 @@ use core::cmp::Reverse;
 use core::fmt;
 
 use dormouse_proto::Timestamp;
-use js_sys::{JSON, Reflect};
-use serde::{Deserialize, Serialize};
+use js_sys::{Date, JSON, Reflect};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::{Cf, Headers};
@@ -44,13 +46,42 @@ pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
 /// [`Server::keep_headers`](crate::Server::keep_headers) go last. Likewise a URL of more
 /// than [`MAX_KEPT_URL`] bytes loses its longest parameters. What has to be known later
 /// can be kept as data of the socket.
+///
+/// It can be serialized, with the names that npm's socket.io has for what is in its
+/// handshake: `headers`, `time`, `issued`, `address`, `secure`, `xdomain`, `url`, `query`
+/// and, of a socket, `auth`. A parameter that is there several times is an array. Mind that
+/// cookies and tokens are among all this.
+///
+/// ```no_run
+/// # fn example(socket: dormouse::Socket) -> Result<(), Box<dyn std::error::Error>> {
+/// if let Some(handshake) = socket.handshake() {
+///     let seconds = handshake.issued() / 1000;
+///     let all = serde_json::to_value(&handshake)?;
+///     assert_eq!(all["issued"], handshake.issued());
+/// #   let _ = seconds;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Handshake {
     url: String,
     headers: Headers,
     cf: Option<Cf>,
     /// The same as a JavaScript value, or `undefined`.
     cf_value: JsValue,
-    time: Timestamp,
+    issued: Timestamp,
+    from: Source,
+    /// The `auth` of a socket, as JSON.
+    auth: Option<String>,
+}
+
+/// Where a request comes from, as far as anybody is believed who says so.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Source {
+    /// The client's address.
+    pub(crate) address: Option<String>,
+    /// It came over TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// The maximum number of bytes that are kept of a handshake's headers.
@@ -74,18 +105,21 @@ pub(crate) struct StoredHandshake {
     headers: Vec<(String, String)>,
     /// As JSON.
     cf: Option<String>,
-    time: Timestamp,
+    issued: Timestamp,
+    from: Source,
 }
 
 impl Handshake {
-    pub(crate) fn new(request: &web_sys::Request) -> Self {
+    pub(crate) fn new(request: &web_sys::Request, from: Source) -> Self {
         let cf = Reflect::get(request, &"cf".into()).unwrap_or_default();
         Self {
             url: request.url(),
             headers: Headers(request.headers()),
             cf: cf.is_object().then(|| cf_of(&cf)),
             cf_value: cf,
-            time: platform::now(),
+            issued: platform::now(),
+            from,
+            auth: None,
         }
     }
 
@@ -97,7 +131,8 @@ impl Handshake {
             url: self.url.clone(),
             headers: self.headers.entries().collect(),
             cf: cf.and_then(|cf| JSON::stringify(cf).ok()).map(String::from),
-            time: self.time,
+            issued: self.issued,
+            from: self.from.clone(),
         };
         held.trim(MAX_HELD, preferred);
         held
@@ -147,19 +182,84 @@ impl Handshake {
         self.cf.as_ref()
     }
 
-    /// Returns the client's IP address, from Cloudflare's header `CF-Connecting-IP`.
+    /// Returns the client's IP address: that in Cloudflare's header `CF-Connecting-IP`, or
+    /// where [`trust_proxy`](crate::Server::trust_proxy) is set, the one in
+    /// `X-Forwarded-For` that the proxy has added. `None` if there is neither.
     pub fn address(&self) -> Option<String> {
-        self.header("cf-connecting-ip")
+        self.from.address.clone()
     }
 
-    /// Returns whether the client connected over `https:` or `wss:`.
+    /// Returns whether the client connected over `https:` or `wss:`; with
+    /// [`trust_proxy`](crate::Server::trust_proxy), whether the proxy says so in
+    /// `X-Forwarded-Proto`.
     pub fn is_secure(&self) -> bool {
-        self.url.starts_with("https:")
+        self.from.is_secure
     }
 
-    /// Returns the time of the request, in milliseconds since 1970.
-    pub fn time(&self) -> u64 {
-        self.time.as_millis()
+    /// Returns the time of the request, when the session was opened, in milliseconds since
+    /// 1970.
+    pub fn issued(&self) -> u64 {
+        self.issued.as_millis()
+    }
+
+    /// Returns the same time as JavaScript writes it, such as
+    /// `Thu Nov 26 2026 23:13:42 GMT+0000 (Coordinated Universal Time)`.
+    pub fn time(&self) -> String {
+        let millis = JsValue::from_f64(self.issued.as_millis() as f64);
+        Date::new(&millis).to_string().into()
+    }
+
+    /// Adds the `auth` of one of the client's sockets.
+    pub(crate) fn with_auth(self, auth: Option<String>) -> Self {
+        Self { auth, ..self }
+    }
+
+    /// Returns the `auth` of the socket, as JSON.
+    pub(crate) fn auth_json(&self) -> Option<&str> {
+        self.auth.as_deref()
+    }
+}
+
+impl Serialize for Handshake {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let headers = self.headers.entries().collect();
+        let auth = self.auth.as_deref();
+        let auth: Option<&RawValue> = auth.and_then(|auth| serde_json::from_str(auth).ok());
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("headers", &Pairs(headers))?;
+        map.serialize_entry("time", &self.time())?;
+        map.serialize_entry("issued", &self.issued())?;
+        map.serialize_entry("address", &self.from.address)?;
+        map.serialize_entry("secure", &self.is_secure())?;
+        map.serialize_entry("xdomain", &self.header("origin").is_some())?;
+        map.serialize_entry("url", &self.url)?;
+        map.serialize_entry("query", &Pairs(self.queries()))?;
+        if let Some(auth) = auth {
+            map.serialize_entry("auth", auth)?;
+        }
+        map.end()
+    }
+}
+
+/// Names and values, of which those with the same name are an array.
+struct Pairs(Vec<(String, String)>);
+
+impl Serialize for Pairs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs: Vec<_> = self.0.iter().collect();
+        pairs.sort_by_key(|(name, _)| name);
+        let mut map = serializer.serialize_map(None)?;
+        for same in pairs.chunk_by(|(one, _), (other, _)| one == other) {
+            match same {
+                [(name, value)] => map.serialize_entry(name, value)?,
+                several => {
+                    let name = several.first().map_or("", |(name, _)| name);
+                    let values: Vec<_> = several.iter().map(|(_, value)| value).collect();
+                    map.serialize_entry(name, &values)?;
+                }
+            }
+        }
+        map.end()
     }
 }
 
@@ -187,7 +287,9 @@ impl StoredHandshake {
 
     /// Returns how large it is, in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.url.len() + self.len() + self.cf.as_ref().map_or(0, String::len)
+        let more = [&self.cf, &self.from.address];
+        let more: usize = more.into_iter().flatten().map(String::len).sum();
+        self.url.len() + self.len() + more
     }
 
     /// The bytes of the headers.
@@ -236,7 +338,9 @@ impl From<&StoredHandshake> for Handshake {
             headers,
             cf: cf.is_object().then(|| cf_of(&cf)),
             cf_value: cf,
-            time: stored.time,
+            issued: stored.issued,
+            from: stored.from.clone(),
+            auth: None,
         }
     }
 }
@@ -269,7 +373,8 @@ mod tests {
             url: "/".to_owned(),
             headers: headers.collect(),
             cf: Some("x".repeat(cf)),
-            time: Timestamp::from_millis(0),
+            issued: Timestamp::from_millis(0),
+            from: Source::default(),
         }
     }
 
@@ -325,6 +430,41 @@ mod tests {
             assert_eq!(stored.cf.is_some(), stays, "{cf}");
         }
     }
+
+    #[cfg(target_arch = "wasm32")]
+    #[wasm_bindgen_test]
+    fn it_is_serialized_with_the_names_of_others() {
+        let url = "https://a.org/x?b=1&a=%C3%A9&b=&c&b=3";
+        let headers = [("x-hat", "red"), ("origin", "https://b.org")];
+        let request = crate::in_browser::request("GET", url, &headers);
+        let source = Source {
+            address: Some("192.0.2.1".to_owned()),
+            is_secure: true,
+        };
+        let mut stored = Handshake::new(&request, source).hold(&[]);
+        stored.issued = Timestamp::from_millis(1_795_734_822_123);
+        let json = |auth: Option<&str>| {
+            let handshake = Handshake::from(&stored).with_auth(auth.map(str::to_owned));
+            assert_eq!(handshake.issued(), 1_795_734_822_123);
+            let mut json = serde_json::to_value(&handshake).unwrap();
+            let time = json["time"].take();
+            assert!(time.as_str().unwrap().contains(" Nov 26 2026 "), "{time}");
+            json.to_string()
+        };
+        let headers = r#""headers":{"origin":"https://b.org","x-hat":"red"}"#;
+        let rest = format!(
+            r#""issued":1795734822123,"query":{{"a":"é","b":["1","","3"],"c":""}},"secure":true,"time":null,"url":"{url}","xdomain":true}}"#
+        );
+        assert_eq!(
+            json(None),
+            format!(r#"{{"address":"192.0.2.1",{headers},{rest}"#)
+        );
+        assert_eq!(
+            json(Some("[1]")),
+            format!(r#"{{"address":"192.0.2.1","auth":[1],{headers},{rest}"#)
+        );
+    }
+
     #[wasm_bindgen_test(unsupported = test)]
     fn urls_are_bounded() {
         for (length, stays) in [

@@ -217,6 +217,39 @@ describe('behind a proxy', { concurrency: true, ...workerOnly }, () => {
     assertError(await get('/proxied/', { origin }), 3);
   });
 
+  async function request(path, headers) {
+    const session = await openPolling(server, { path, headers });
+    await session.send('4cmd:request');
+    const [packet] = await session.poll();
+    return JSON.parse(packet.slice(1));
+  }
+
+  test('a proxy that is trusted tells the address, and nobody else does', async () => {
+    const address = async (forwarded, more) =>
+      (await request('/proxied/', { 'x-forwarded-for': forwarded, ...more })).address;
+    assert.equal(await address('192.0.2.1'), '192.0.2.1');
+    assert.equal(await address('10.0.0.1, 192.0.2.1'), '192.0.2.1');
+    assert.equal(await address('[2001:db8::1]:4711'), '2001:db8::1');
+    // Cloudflare is not in front here.
+    const connecting = { 'cf-connecting-ip': '192.0.2.1' };
+    assert.equal(await address('10.0.0.1, 192.0.2.1', connecting), '192.0.2.1');
+    assert.equal(await address('unknown', connecting), '192.0.2.1');
+    assert.equal(await address('unknown'), null);
+  });
+
+  test('and whether the client has come over TLS', async () => {
+    assert.equal((await request('/proxied/', { 'x-forwarded-proto': 'https' })).secure, true);
+    assert.equal((await request('/proxied/', {})).secure, false);
+    assert.equal((await request('/sleepy/', { 'x-forwarded-proto': 'https' })).secure, false);
+  });
+
+  test('one that is not trusted tells nothing', async () => {
+    const connecting = { 'cf-connecting-ip': '192.0.2.9' };
+    const { address } = await request('/sleepy/', { ...connecting, 'x-forwarded-for': '192.0.2.1' });
+    assert.equal(address, '192.0.2.9');
+    assert.equal((await request('/sleepy/', { 'x-forwarded-for': '192.0.2.1' })).address, null);
+  });
+
   test('others are not believed', async () => {
     assertError(await get('/sleepy/', headers), 3);
   });

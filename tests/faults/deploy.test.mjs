@@ -31,13 +31,14 @@ async function deploy(order) {
 async function polling(these) {
   const client = await openClient(server, { path, transport: 'polling' });
   const members = [];
-  for (const letter of these) members.push([letter, await client.join(namespaces[letter])]);
+  for (const letter of these) members.push([letter, await client.join(namespaces[letter], { letter })]);
   return { client, members };
 }
 
 async function assertOwnHandlers({ members }) {
   for (const [letter, member] of members) {
     assert.deepEqual(await member.ask('which'), [letter, namespaces[letter]]);
+    assert.deepEqual(await member.ask('auth'), [{ letter }]);
   }
 }
 

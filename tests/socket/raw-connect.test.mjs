@@ -4,8 +4,9 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { freshNamespace, openClient, openMember } from '../harness/socket/client.mjs';
+import { comeBack, lose, ticket } from '../harness/socket/recovery.mjs';
 import { eachWay } from '../harness/socket/ways.mjs';
-import { differs, workerOnly } from '../harness/target.mjs';
+import { differs, sleeping, workerOnly } from '../harness/target.mjs';
 
 const server = await startServer();
 after(() => server.stop());
@@ -170,19 +171,75 @@ const rules = ({ open, member }) => {
   });
 
   test('the handshake of a socket: query, URL, headers, address, time', async () => {
-    const player = await member({ query: { color: 'é' }, headers: { 'x-hat': 'red' } });
-    const [{ query, url, secure, has_address: hasAddress, headers, time }] = await player.ask('handshake');
-    assert.equal(query.color, 'é');
-    assert.equal(query.EIO, '4');
+    const before = Date.now();
+    const player = await member({ query: { color: 'é' }, headers: { 'x-hat': 'red', origin: server.url } });
+    const [handshake] = await player.ask('handshake');
+    const { secure, issued, time, url, headers, xdomain } = handshake;
+    assert.equal(handshake.query.color, 'é');
+    assert.equal(handshake.query.EIO, '4');
     assert.match(url, /\/io\/\?.*color=/);
-    assert.equal(secure, false);
-    assert.equal(typeof hasAddress, 'boolean');
+    assert.deepEqual([secure, xdomain], [false, true]);
+    assert.ok('address' in handshake);
     assert.equal(headers['x-hat'], 'red');
-    assert.equal(typeof time, 'string');
+    assert.ok(before <= issued && issued <= Date.now(), `${before} ${issued}`);
+    assert.ok(Math.abs(Date.parse(time) - issued) < 2_000, `${time} ${issued}`);
+    assert.match(time, /^\w{3} \w{3} \d\d \d{4} \d\d:\d\d:\d\d GMT/);
   });
 };
 
 eachWay(server, rules);
+
+describe('the auth of a socket', { concurrency: true }, () => {
+  const auth = { name: 'ada', nested: [1, { é: null }] };
+
+  for (const way of [
+    { transport: 'websocket' },
+    { transport: 'polling' },
+    { transport: 'websocket', asleep: true },
+    { transport: 'websocket', revision: 3 },
+  ]) {
+    test(`later on: ${JSON.stringify(way)}`, way.asleep ? sleeping : {}, async () => {
+      const client = await openClient(server, way);
+      const [one, two] = [freshNamespace(), freshNamespace()];
+      const own = way.revision === 3 ? { name: 'ada', token: 'é' } : auth;
+      const member = await client.join(one, own);
+      const other = await client.join(two);
+      assert.deepEqual(await member.ask('auth'), [own]);
+      assert.deepEqual(await other.ask('auth'), [{}]);
+      assert.deepEqual((await member.ask('handshake'))[0].auth, own);
+      assert.deepEqual(await member.ask('auths'), [[[member.id, own]]]);
+    });
+  }
+
+  test('of one who comes back is the new one', workerOnly, async () => {
+    const path = '/recovery/';
+    const namespace = freshNamespace();
+    const old = await openMember(server, { path, namespace, auth: { name: 'ada' } });
+    const back = await ticket(old);
+    await lose(server, old);
+    const again = { ...back, name: 'bob' };
+    const { sid, member } = await comeBack(() => openClient(server, { path }), namespace, again);
+    assert.equal(sid, old.id);
+    await server.sleep(member.client.sid);
+    assert.deepEqual(await member.ask('auth'), [again]);
+  });
+
+  test('is kept up to 16 KiB of one client', differs('keeps all'), async () => {
+    const client = await openClient(server, {});
+    const of = (bytes) => ({ x: 'x'.repeat(bytes - '{"x":""}'.length) });
+    const kept = await client.join(freshNamespace(), of(16_384));
+    const dropped = await client.join(freshNamespace(), of(10));
+    await server.sleep(client.sid);
+    assert.deepEqual(await kept.ask('auth'), [of(16_384)]);
+    assert.deepEqual(await dropped.ask('auth'), [null]);
+    assert.equal('auth' in (await dropped.ask('handshake'))[0], false);
+    const line = await logs.waitFor({ event: 'auth dropped' });
+    assert.deepEqual([line.level, line.namespace], ['warn', dropped.namespace]);
+    const large = await openMember(server, { namespace: freshNamespace(), auth: of(16_385) });
+    assert.deepEqual(await large.ask('auth'), [null]);
+    assert.equal(logs.find({ event: 'auth dropped' }).length, 1);
+  });
+});
 
 const open = (options) => openClient(server, options);
 

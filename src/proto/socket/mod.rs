@@ -37,9 +37,9 @@ pub use acks::{AwaitedAcks, LAST_ACK, Waiting};
 pub use args::{Args, Placeholder, disarm, placeholders};
 pub use connection::{
     Admission, Auth, ConnectRequest, Connection, Definition, Due, INTERNAL_ERROR,
-    INVALID_NAMESPACE, Incoming, JoinError, JoinId, KEEP_AFTER, MAX_HELD, MAX_LEFT, MAX_ROOM_NAMES,
-    MAX_STALL, MAX_WAITING, Output, REJECTED, REQUESTS_TOO_LARGE, ROOT, RecoveredSocket, Route,
-    Socket, Storing, TOO_MANY_NAMESPACES, TOO_MANY_REQUESTS, Violation,
+    INVALID_NAMESPACE, Incoming, JoinError, JoinId, KEEP_AFTER, MAX_AUTH, MAX_HELD, MAX_LEFT,
+    MAX_ROOM_NAMES, MAX_STALL, MAX_WAITING, Output, REJECTED, REQUESTS_TOO_LARGE, ROOT,
+    RecoveredSocket, Route, Socket, Storing, TOO_MANY_NAMESPACES, TOO_MANY_REQUESTS, Violation,
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;

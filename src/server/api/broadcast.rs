@@ -500,9 +500,9 @@ impl RemoteSocket {
         data::read(self.remote.data.as_deref())
     }
 
-    /// Returns the request by which its client's session began.
+    /// Returns the request by which its client's session began, with the socket's `auth`.
     pub fn handshake(&self) -> Handshake {
-        Handshake::from(&self.remote.handshake)
+        Handshake::from(&self.remote.handshake).with_auth(self.remote.auth.clone())
     }
 
     /// Addresses the socket itself.

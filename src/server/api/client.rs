@@ -14,8 +14,10 @@ use crate::api::Place;
 use crate::api::app::app;
 use crate::api::data;
 use crate::api::endpoint::Endpoint;
+use crate::http::origins;
 use crate::port::remote::RemotePort;
 use crate::port::{LocalPort, PortError, Reply, Request, Update};
+use crate::request::Handshake;
 use crate::sid::Sid;
 
 /// The maximum size of a user session, in bytes of JSON.
@@ -63,6 +65,11 @@ impl Client {
             env: self.port.env(),
             states: self.endpoint.states(),
         }
+    }
+
+    /// Returns the request of its handshake.
+    pub(crate) fn handshake(&self, request: &web_sys::Request) -> Handshake {
+        origins::handshake(&self.endpoint.options, request)
     }
 
     /// Makes a request that this object carries out at once.

@@ -81,7 +81,7 @@ pub struct EventDetail<'a> {
 
 /// Details of a client that wants to join a namespace.
 pub struct ConnectDetail<'a> {
-    auth: &'a str,
+    pub(super) auth: &'a str,
     pub(super) handshake: &'a Rc<StoredHandshake>,
     recovered: bool,
 }

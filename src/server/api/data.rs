@@ -8,6 +8,7 @@ use super::Io;
 use super::args::from_json;
 use crate::api::client::{MAX_SESSION, SessionError};
 use crate::port::{Operation, PortError, Reply, Update};
+use crate::request::Handshake;
 
 /// How often somebody else may be faster, before an edit fails.
 const MOST_ATTEMPTS: usize = 16;
@@ -25,6 +26,19 @@ pub(super) fn write(value: &impl Serialize) -> Result<String, SessionError> {
         return Err(SessionError::TooLarge);
     }
     Ok(json)
+}
+
+impl Handshake {
+    /// Returns the `auth` of the socket whose handshake this is: see
+    /// [`Socket::auth`](crate::Socket::auth). `None` in Engine.IO, and before there is a
+    /// socket.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read as a `T`.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
+        read(self.auth_json())
+    }
 }
 
 /// Changes what is kept elsewhere. It is replaced only as it was read, so that nobody

@@ -298,7 +298,7 @@ impl<'a> JoinRequest<'a> {
 
     /// Returns the request by which the client's session began.
     pub fn handshake(&self) -> Handshake {
-        Handshake::from(self.handshake)
+        Handshake::from(self.handshake).with_auth(Some(self.auth.to_owned()))
     }
 }
 

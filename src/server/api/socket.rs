@@ -13,6 +13,8 @@ use super::acks::Acked;
 use super::context::Place;
 use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
 #[cfg(doc)]
+use crate::MAX_AUTH;
+#[cfg(doc)]
 use crate::api::client::MAX_SESSION;
 use crate::api::client::SessionError;
 use crate::api::data;
@@ -139,10 +141,46 @@ impl Socket {
     /// Returns the request by which the client's session began, or `None` once the
     /// client has gone.
     pub fn handshake(&self) -> Option<Handshake> {
-        let Ok(Reply::Handshake(stored)) = self.look(Look::Handshake) else {
+        let Ok(Reply::Handshake(stored, auth)) = self.look(Look::Handshake) else {
             return None;
         };
-        Some(Handshake::from(&stored))
+        Some(Handshake::from(&stored).with_auth(auth))
+    }
+
+    /// Returns the `auth` that the client has joined the namespace with, which
+    /// [`Auth`](crate::Auth) is in [`on_connect`](crate::Namespace::on_connect). It
+    /// survives sleep. A client that comes back after a lost connection has sent it again.
+    ///
+    /// `None` once the socket has gone, and where a client has sent too much: what is kept
+    /// of one, for all its namespaces together, has at most [`MAX_AUTH`] bytes. In the
+    /// second case the log says so once.
+    ///
+    /// ```
+    /// use dormouse::{DataError, Server, Socket};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Login {
+    ///     name: String,
+    /// }
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace.on("who am i", |socket: Socket| {
+    ///         let login: Option<Login> = socket.auth()?;
+    ///         Ok::<_, DataError>(login.map(|login| login.name))
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read as a `T`.
+    pub fn auth<T: DeserializeOwned>(&self) -> Result<Option<T>, SessionError> {
+        let Ok(Reply::Json(auth)) = self.look(Look::Auth) else {
+            return Ok(None);
+        };
+        data::read(auth.as_deref())
     }
 
     /// Sends an event. A tuple or an array is several arguments, `()` is none, and

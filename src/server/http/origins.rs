@@ -1,16 +1,19 @@
 //! Where a request comes from: from which page, and whether it may; from which network.
 
 use core::cell::RefCell;
+use core::net::IpAddr;
 use std::borrow::Cow;
 
 use dormouse_proto::engine::RequestError;
 use dormouse_proto::rate::Network;
+use js_sys::Reflect;
 use web_sys::Request;
 
 use super::header;
 use crate::log::{self, Level};
 use crate::options::{Options, Origins};
 use crate::origin::Origin;
+use crate::request::{Handshake, Source};
 
 /// Scheme and host of the server, as its clients know it: those of the URL, or
 /// those that a trusted proxy tells.
@@ -35,17 +38,56 @@ pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow
     format!("{scheme}://{host}").into()
 }
 
-/// Returns the network that a client connects from, if the platform says.
-pub(crate) fn network(options: &Options, request: &Request) -> Option<Network> {
-    let address = header(request, "cf-connecting-ip");
+/// Returns the address that a client connects from, if it is known.
+///
+/// The trusted proxy adds the one that it sees to the end of `X-Forwarded-For`, behind
+/// whatever the client has written there. Where Cloudflare is in front, it adds the
+/// proxy's own behind that, which is also in `CF-Connecting-IP`. Elsewhere a client could
+/// write that header too, to have the last entry passed over.
+pub(crate) fn address(options: &Options, request: &Request) -> Option<String> {
+    let connecting = header(request, "cf-connecting-ip");
     let forwarded = header(request, "x-forwarded-for").filter(|_| options.trust_proxy);
-    // Each proxy adds the address that it is connected from, the platform last. What
-    // is before the trusted proxy's own entry, a client could have written.
     let forwarded = forwarded.as_deref().and_then(|list| {
         let mut entries = list.rsplit(',').map(str::trim);
-        entries.find(|entry| address.as_deref() != Some(*entry))
+        let last = entries.next()?;
+        let is_platforms = connecting.as_deref() == Some(last) && is_on_cloudflare(request);
+        bare_address(if is_platforms { entries.next()? } else { last })
     });
-    Network::parse(forwarded.or(address.as_deref())?)
+    let address = forwarded.or_else(|| bare_address(connecting.as_deref()?));
+    address.map(str::to_owned)
+}
+
+/// Returns whether Cloudflare's own network has passed the request on, which notes by which
+/// data centre it did. No client can write that.
+fn is_on_cloudflare(request: &Request) -> bool {
+    let cf = Reflect::get(request, &"cf".into());
+    let colo = cf.and_then(|cf| Reflect::get(&cf, &"colo".into()));
+    colo.is_ok_and(|colo| colo.is_string())
+}
+
+/// Returns an address without the port that some proxies add.
+fn bare_address(entry: &str) -> Option<&str> {
+    let address = match (entry.strip_prefix('['), entry.split_once(':')) {
+        (Some(rest), _) => rest.split_once(']')?.0,
+        (None, Some((address, port))) if !port.contains(':') => address,
+        (None, _) => entry,
+    };
+    let is_address = address.parse::<IpAddr>().is_ok();
+    is_address.then_some(address)
+}
+
+/// Returns the network that a client connects from, if its address is known.
+pub(crate) fn network(options: &Options, request: &Request) -> Option<Network> {
+    Network::parse(&address(options, request)?)
+}
+
+/// Returns the request of a handshake, as the application sees it.
+pub(crate) fn handshake(options: &Options, request: &Request) -> Handshake {
+    let source = Source {
+        address: address(options, request),
+        is_secure: is_secure(options, request),
+    };
+    Handshake::new(request, source)
 }
 
 /// Returns whether the client reaches the server over TLS.

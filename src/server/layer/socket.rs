@@ -33,8 +33,9 @@ use self::outputs::run_outputs;
 use self::recovery::Recovery;
 use super::{Content, Layer, Opening, Ringing};
 use crate::api::endpoint::Endpoint;
-use crate::api::engine::{Handshake, Message};
+use crate::api::engine::Message;
 use crate::api::{Alarm, AlarmContext, Application};
+use crate::http::origins;
 use crate::log::Level;
 use crate::parts::{self, Layered, Parts, opening};
 use crate::port::{Called, LocalPort, Request};
@@ -117,13 +118,14 @@ impl Layer for Sockets {
     fn open(&self, opening: Opening) {
         let Self(cx) = self;
         let key = opening.key;
-        let Some(revision) = parts::revision(&cx.parts, key) else {
+        let revision = parts::revision(&cx.parts, key);
+        let Some((revision, options)) = revision.zip(cx.parts.options()) else {
             return;
         };
         let now = cx.parts.turn.now();
         let protocol = Protocol::from(revision);
         let connection = Connection::open(now, cx.application.settings, protocol);
-        let handshake = Handshake::new(&opening.request);
+        let handshake = origins::handshake(options, &opening.request);
         let preferred = &*cx.application.keep_headers;
         let handshake = handshake.hold(preferred);
         let (client, dropped) = ClientEntry::open(connection, handshake, preferred);

@@ -121,7 +121,7 @@ macro_rules! option_methods {
         /// Sets how many bytes an object holds in memory for all of its clients
         /// together: packets that wait for a `GET`, messages whose handlers have not
         /// returned, packets that are not complete, what the application has attached
-        /// to clients. At least twice [`max_payload`](Self::max_payload), and at most
+        /// to clients, and the `auth` that is kept of them. At least twice [`max_payload`](Self::max_payload), and at most
         /// 100 MiB. Default: 32 MiB, or twice `max_payload` if that is more: the 128 MB
         /// that the platform gives may have to do for several objects, and what is held
         /// takes up more memory than it has bytes.
@@ -204,9 +204,18 @@ macro_rules! option_methods {
 
         /// Sets whether to trust a proxy in front of the Worker that says, by
         /// `X-Forwarded-Proto` and `X-Forwarded-Host`, how its clients reach it: these
-        /// are the server's own origin then. `X-Forwarded-For` tells their addresses to
-        /// [`address_rate_limit`](Self::address_rate_limit). Default: `false`. Clients can send these
-        /// headers too, so turn it on only where no request bypasses the proxy.
+        /// are the server's own origin then.
+        ///
+        /// `X-Forwarded-For` tells the address of each client to
+        /// [`Handshake::address`](crate::Handshake::address) and
+        /// [`address_rate_limit`](Self::address_rate_limit): it is the last one there,
+        /// which the proxy has added, or the one before if the last is the proxy's own,
+        /// which Cloudflare adds. If it is not an address, that in `CF-Connecting-IP`
+        /// counts. Put one proxy in front, or have the others tell it the client's
+        /// address.
+        ///
+        /// Default: `false`. Clients can send these headers too, so turn it on only where
+        /// no request bypasses the proxy.
         pub fn trust_proxy(mut self, trust: bool) -> Self {
             self.options.trust_proxy = trust;
             self
@@ -237,9 +246,8 @@ macro_rules! option_methods {
         /// Sets how much all clients of one address may send together, as far as they
         /// share an object, and how many sessions they may begin. Default: no limit. It
         /// is the address from Cloudflare's header `CF-Connecting-IP`, or where
-        /// [`trust_proxy`](Self::trust_proxy) is set, the last one in `X-Forwarded-For`
-        /// besides that. Addresses of IPv6 count as one if their first 64 bits are the
-        /// same. Many people may share an address of IPv4, so be generous.
+        /// [`trust_proxy`](Self::trust_proxy) is set, the one that the proxy tells.
+        /// Addresses of IPv6 count as one if their first 64 bits are the same. Many people may share an address of IPv4, so be generous.
         pub fn address_rate_limit(mut self, limit: RateLimit) -> Self {
             self.options.address_rate_limit = limit;
             self

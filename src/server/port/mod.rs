@@ -232,6 +232,7 @@ pub(crate) enum Look {
     Rooms,
     Data,
     Handshake,
+    Auth,
     Transport,
 }
 
@@ -251,8 +252,9 @@ pub(crate) enum Reply {
     Flag(bool),
     #[serde(skip)]
     Rooms(Vec<String>),
+    /// A handshake, and the socket's `auth` as JSON.
     #[serde(skip)]
-    Handshake(StoredHandshake),
+    Handshake(StoredHandshake, Option<String>),
 }
 
 /// A socket as it is fetched.
@@ -262,6 +264,7 @@ pub(crate) struct Remote {
     pub(crate) rooms: Vec<String>,
     pub(crate) data: Option<String>,
     pub(crate) handshake: StoredHandshake,
+    pub(crate) auth: Option<String>,
 }
 
 /// A socket that was asked for an acknowledgement.
@@ -405,7 +408,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
 
 /// The layout of the bytes below. Another number is another layout: while a new
 /// version is rolled out, objects of both may meet.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Encodes a request for another object.
 pub(crate) fn encode_request(request: &Request<'_>) -> Result<Vec<u8>, PortError> {

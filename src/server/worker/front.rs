@@ -181,7 +181,7 @@ fn admit(
     if (transport == Transport::WebSocket) != upgrades {
         return Err(RequestError::BadRequest.into());
     }
-    let handshake = Handshake::new(request);
+    let handshake = origins::handshake(options, request);
     if let Some(admit) = &endpoint.admit {
         admit(&handshake).map_err(|message| Denied(RequestError::Forbidden, Some(message)))?;
     }

@@ -209,9 +209,11 @@ const handlers = {
     ack('ok');
   },
   'get-data': (socket, _, ack) => ack(socket.data),
-  handshake: ({ handshake }, _, ack) => {
-    const { query, url, secure, address, headers, time, auth } = handshake;
-    ack({ query, url, secure, has_address: Boolean(address), headers, time, auth });
+  handshake: ({ handshake }, _, ack) => ack(handshake),
+  auth: ({ handshake }, _, ack) => ack(handshake.auth),
+  auths: async ({ nsp }, _, ack) => {
+    const sockets = await nsp.fetchSockets();
+    ack(sockets.map(({ id, handshake }) => [id, handshake.auth]));
   },
 
   fail: (_, [text]) => {

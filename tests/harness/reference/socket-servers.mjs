@@ -71,7 +71,9 @@
 //   set-data (value)             → "ok"
 //   get-data ()                  → the data
 //   who ()                       → the socket's id, the namespace's name
-//   handshake ()                 → { query, url, secure, has_address, headers, time, auth }
+//   handshake ()                 → the handshake
+//   auth ()                      → the socket's auth
+//   auths ()                     → id and auth of each socket of the namespace
 //   typed (string, integer)      → "string:integer"
 //   fail (text)                  the handler fails
 //   with-bytes (value)           → value, and the bytes 1, 2, 3 (ours only)

@@ -22,6 +22,8 @@ pub(crate) fn remember_request(client: &Client, handshake: &Handshake) {
         "query": queries,
         "headers": headers,
         "cf": handshake.cf().is_some(),
+        "address": handshake.address(),
+        "secure": handshake.is_secure(),
         "subprotocols": handshake.subprotocols(),
     });
     client

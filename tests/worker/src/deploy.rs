@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use dormouse::{JoinRequest, Level, Namespace, Recovery, Server, Socket};
+use serde_json::Value;
 use worker::js_sys::{self, Reflect};
 
 /// One letter for each definition.
@@ -45,6 +46,7 @@ fn told(namespace: Namespace, which: char) -> Namespace {
         .on("which", move |socket: Socket| {
             (which.to_string(), socket.namespace().to_owned())
         })
+        .on("auth", |socket: Socket| socket.auth::<Value>())
         .on("emit", async |socket: Socket| {
             socket.emit("event", ()).await
         })

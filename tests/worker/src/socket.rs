@@ -360,22 +360,16 @@ fn messages(namespace: Namespace) -> Namespace {
         .on("who", |socket: Socket| {
             (socket.id().to_owned(), socket.namespace().to_owned())
         })
-        .on("handshake", async |socket: Socket| {
-            socket.handshake().map(|handshake| describe(&handshake))
+        .on("handshake", |socket: Socket| socket.handshake())
+        .on("auth", |socket: Socket| socket.auth::<Value>())
+        .on("auths", async |socket: Socket| {
+            let sockets = socket.io().fetch_sockets().await?;
+            let auths = sockets
+                .iter()
+                .map(|it| (it.id(), it.handshake().auth().ok().flatten()));
+            let auths: Vec<(&str, Option<Value>)> = auths.collect();
+            Ok::<_, EmitError>(json!(auths))
         })
-}
-
-fn describe(handshake: &Handshake) -> Value {
-    let queries: BTreeMap<_, _> = handshake.queries().into_iter().collect();
-    let headers: BTreeMap<_, _> = handshake.headers().entries().collect();
-    json!({
-        "query": queries,
-        "url": handshake.url(),
-        "secure": handshake.is_secure(),
-        "has_address": handshake.address().is_some(),
-        "headers": headers,
-        "time": handshake.time().to_string(),
-    })
 }
 
 fn acks(namespace: Namespace) -> Namespace {

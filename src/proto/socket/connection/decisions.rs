@@ -6,7 +6,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::socket::{Definition, JoinId, Pending, RoomNames, Socket, SocketState};
+use super::socket::{Definition, JoinId, MAX_AUTH, Pending, RoomNames, Socket, SocketState};
 use super::storing::Row;
 use super::{Connection, Output, Phase, REJECTED};
 use crate::engine;
@@ -23,6 +23,9 @@ pub struct Admission {
     /// miss. A socket whose client has come back has that of its
     /// [stored state](RecoveredSocket::since).
     pub since: Option<Offset>,
+    /// The `auth` that its client has sent, if it is to be kept. It is not, if what is kept
+    /// of the client would be more than [`MAX_AUTH`] bytes.
+    pub auth: Option<String>,
     /// The application's definition that it belongs to.
     pub definition: Definition,
     /// Its stored state, if its client has come back in time.
@@ -95,6 +98,7 @@ impl Connection {
         let mut socket = Socket::new(join, namespace, admission.id, admission.definition);
         socket.pid = admission.pid;
         socket.since = admission.since;
+        socket.auth = admission.auth.filter(|auth| self.has_room_for(auth));
         if let Some(recovered) = admission.recovered {
             socket.rooms = RoomNames::new(recovered.rooms);
             socket.data = recovered.data;
@@ -111,6 +115,11 @@ impl Connection {
         }
         self.sockets.push(socket);
         join
+    }
+
+    fn has_room_for(&self, auth: &str) -> bool {
+        let kept = self.sockets.iter().filter_map(Socket::auth).map(str::len);
+        kept.sum::<usize>() + auth.len() <= MAX_AUTH
     }
 
     /// Returns whether there is still something to decide: the client is there, and no

@@ -18,7 +18,7 @@ use crate::socket::{Decoder, Offset, Protocol, Settings};
 use crate::versioned::{self, SnapshotError};
 
 /// The version of the layout below. A snapshot of another version is not read.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Everything that must survive sleep, borrowed from the connection.
 #[derive(Serialize)]
@@ -55,6 +55,7 @@ struct SavingSocket<'a> {
     pid: Option<&'a str>,
     rooms: &'a [String],
     data: Option<&'a str>,
+    auth: Option<&'a str>,
     since: Option<Offset>,
     tag: u32,
     row: Row,
@@ -69,6 +70,7 @@ struct SavedSocket {
     pid: Option<String>,
     rooms: Vec<String>,
     data: Option<String>,
+    auth: Option<String>,
     since: Option<Offset>,
     tag: u32,
     row: Row,
@@ -194,6 +196,7 @@ impl<'a> From<&'a Socket> for SavingSocket<'a> {
             pid: socket.pid.as_deref(),
             rooms: socket.rooms(),
             data: socket.data.as_deref(),
+            auth: socket.auth.as_deref(),
             since: socket.since,
             tag: socket.definition.tag,
             row: socket.row,
@@ -218,6 +221,7 @@ impl SavedSocket {
             pid: self.pid,
             rooms: RoomNames::new(self.rooms),
             data: self.data,
+            auth: self.auth,
             since: self.since,
             definition: Definition {
                 index,

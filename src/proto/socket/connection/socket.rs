@@ -42,6 +42,7 @@ pub struct Socket {
     pub(in crate::socket) pid: Option<String>,
     pub(super) rooms: RoomNames,
     pub(in crate::socket) data: Option<String>,
+    pub(super) auth: Option<String>,
     pub(in crate::socket) since: Option<Offset>,
     pub(in crate::socket) definition: Definition,
     pub(in crate::socket) row: Row,
@@ -97,6 +98,10 @@ pub(in crate::socket) enum SocketState {
 /// bytes more than it has. They are saved whenever one of them changes. It is enough for
 /// a thousand names of 200 bytes.
 pub const MAX_ROOM_NAMES: usize = 256 << 10;
+
+/// The maximum number of bytes that are kept of what a client says of itself when it joins
+/// namespaces, for all of them together. There is room for several tokens.
+pub const MAX_AUTH: usize = 16 << 10;
 
 /// The names of the rooms that a socket is in, sorted, and what they take.
 #[derive(Debug, Default)]
@@ -202,6 +207,7 @@ impl Socket {
             rooms: RoomNames::new(vec![id.clone()]),
             id,
             data: None,
+            auth: None,
             since: None,
             definition,
             row: Row::None,
@@ -241,6 +247,12 @@ impl Socket {
     /// Returns the data that the application has attached to it.
     pub fn data(&self) -> Option<&str> {
         self.data.as_deref()
+    }
+
+    /// Returns the `auth` that its client has joined with, as the driver has written it.
+    /// `None` if there was no room for it: see [`MAX_AUTH`].
+    pub fn auth(&self) -> Option<&str> {
+        self.auth.as_deref()
     }
 
     /// Returns the last event before it was there, if recovery is on: the position of
@@ -319,7 +331,7 @@ impl Socket {
     /// [`Connection::held_bytes`](crate::socket::Connection::held_bytes).
     pub(super) fn held_bytes(&self) -> usize {
         let texts = [Some(&self.namespace), Some(&self.id)];
-        let more = [self.pid.as_ref(), self.data.as_ref()];
+        let more = [self.pid.as_ref(), self.data.as_ref(), self.auth.as_ref()];
         let texts = texts.into_iter().chain(more).flatten();
         let waiting = match &self.state {
             SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.held_bytes(),

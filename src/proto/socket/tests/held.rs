@@ -38,6 +38,54 @@ fn a_packet_is_held_until_it_is_complete() {
     assert_eq!(change(&mut rig, part), -of(&[text.len(), 100]));
 }
 
+/// Lets a client in that says so many bytes of itself.
+fn join_with(rig: &mut Rig, namespace: &str, bytes: usize) -> JoinId {
+    let admission = Admission {
+        auth: Some("x".repeat(bytes)),
+        ..Admission::new("id")
+    };
+    let join = rig.connection.begin(namespace, admission);
+    rig.accept(join);
+    join
+}
+
+#[test]
+fn what_a_client_says_of_itself_is_held_up_to_a_bound() {
+    for (bytes, is_kept) in [
+        (MAX_AUTH - 1, true),
+        (MAX_AUTH, true),
+        (MAX_AUTH + 1, false),
+    ] {
+        let mut rig = Rig::new(Protocol::V5);
+        let joined = change(&mut rig, |rig| {
+            join_with(rig, "/ab", bytes);
+        });
+        let mut held = vec![3, 2, 2];
+        held.extend(is_kept.then_some(bytes));
+        assert_eq!(joined, of(&held), "{bytes}");
+    }
+}
+
+#[test]
+fn the_bound_is_for_all_namespaces_of_a_client() {
+    let mut rig = Rig::new(Protocol::V5);
+    let join = |rig: &mut Rig, namespace, bytes| {
+        let join = join_with(rig, namespace, bytes);
+        let auth = rig.connection.socket(join).and_then(Socket::auth);
+        (join, auth.map(str::len))
+    };
+    let (first, kept) = join(&mut rig, "/a", MAX_AUTH - 5);
+    assert_eq!(kept, Some(MAX_AUTH - 5));
+    assert_eq!(join(&mut rig, "/b", 6).1, None);
+    assert_eq!(join(&mut rig, "/c", 5).1, Some(5));
+    assert_eq!(join(&mut rig, "/d", 1).1, None);
+    // What has been left makes room.
+    rig.connection.disconnect(first);
+    rig.outputs();
+    rig.connection.forget(first);
+    assert_eq!(join(&mut rig, "/e", MAX_AUTH - 5).1, Some(MAX_AUTH - 5));
+}
+
 #[test]
 fn a_socket_is_held_with_its_rooms_and_data() {
     let mut rig = Rig::new(Protocol::V5);

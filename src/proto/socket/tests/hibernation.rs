@@ -110,6 +110,7 @@ fn run(rig: &mut Rig, step: &Step) -> String {
             }
             let admission = Admission {
                 pid: Some(format!("pid of {namespace}")),
+                auth: Some(format!("{{\"in\":\"{namespace}\"}}")),
                 definition: Definition { index: 7, tag: 7 },
                 ..Admission::new("sid")
             };
@@ -169,7 +170,7 @@ fn look(rig: &Rig) -> String {
         .map(|it| {
             let own = (it.join_id(), it.namespace(), it.id(), it.pid(), it.data());
             let rest = (it.rooms(), it.since(), it.definition(), it.is_connected());
-            (own, rest, connection.route(it.join_id()))
+            (own, it.auth(), rest, connection.route(it.join_id()))
         })
         .collect();
     // What is counted as it goes is counted from the start after sleep.

@@ -143,8 +143,8 @@ impl OfAck for OnEvent {}
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` cannot take `Auth` or `Recovered`",
     label = "no client is connecting here",
-    note = "`Auth` and `Recovered` are for `Namespace::on_connect` and `middleware`; what later \
-            handlers need of it is kept with `Socket::set_data`"
+    note = "`Auth` and `Recovered` are for `Namespace::on_connect` and `middleware`; later it is \
+            `Socket::auth`"
 )]
 pub trait OfConnect: OfSocket + for<'a> Kind<Detail<'a> = ConnectDetail<'a>> {}
 
@@ -232,13 +232,16 @@ pub trait OfHandshake: Kind {
 
 impl OfHandshake for OnConnect {
     fn handshake(context: &Context<'_, Self>) -> Handshake {
-        Handshake::from(&**context.detail.handshake)
+        let ConnectDetail {
+            handshake, auth, ..
+        } = &context.detail;
+        Handshake::from(&***handshake).with_auth(Some((*auth).to_owned()))
     }
 }
 
 impl OfHandshake for OnOpen {
     fn handshake(context: &Context<'_, Self>) -> Handshake {
-        Handshake::new(context.detail)
+        context.subject.handshake(context.detail)
     }
 }
 

@@ -192,58 +192,119 @@ mod in_browser {
     }
 }
 
+/// A request that says where it comes from. Cloudflare has passed it on, or has not.
+#[cfg(target_arch = "wasm32")]
+fn from(connecting: Option<&str>, forwarded: Option<&str>, is_on_cloudflare: bool) -> Request {
+    let request = Request::new_with_str("https://example.com/").unwrap();
+    let headers = request.headers();
+    for (name, value) in [
+        ("cf-connecting-ip", connecting),
+        ("x-forwarded-for", forwarded),
+    ] {
+        if let Some(value) = value {
+            headers.set(name, value).unwrap();
+        }
+    }
+    // Elsewhere there may be a note, but not of a data centre.
+    let cf = js_sys::Object::new();
+    if is_on_cloudflare {
+        Reflect::set(&cf, &"colo".into(), &"FRA".into()).unwrap();
+    }
+    Reflect::set(&request, &"cf".into(), &cf).unwrap();
+    request
+}
+
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen_test]
 fn clients_are_known_by_the_address_that_they_cannot_choose() {
+    const PROXY: Option<&str> = Some("192.0.2.9");
+    const CLIENT: Option<&str> = Some("192.0.2.1");
     let direct = Options::default();
     let proxied = Options {
         trust_proxy: true,
         ..Options::default()
     };
-    for (connecting, forwarded, by_default, behind_a_proxy) in [
-        (None, None, None, None),
-        (None, Some("192.0.2.1"), None, Some("192.0.2.1")),
-        (
-            Some("192.0.2.9"),
-            None,
-            Some("192.0.2.9"),
-            Some("192.0.2.9"),
-        ),
-        // The platform has added the proxy's address, or has not.
-        (
-            Some("192.0.2.9"),
-            Some("192.0.2.1, 192.0.2.9"),
-            Some("192.0.2.9"),
-            Some("192.0.2.1"),
-        ),
-        (
-            Some("192.0.2.9"),
-            Some("192.0.2.1"),
-            Some("192.0.2.9"),
-            Some("192.0.2.1"),
-        ),
+    for (connecting, forwarded, is_on_cloudflare, by_default, behind_a_proxy) in [
+        (None, None, false, None, None),
+        (None, CLIENT, false, None, CLIENT),
+        (PROXY, None, true, PROXY, PROXY),
+        // Cloudflare has added the proxy's address, or has not.
+        (PROXY, Some("192.0.2.1, 192.0.2.9"), true, PROXY, CLIENT),
+        (PROXY, CLIENT, true, PROXY, CLIENT),
+        (PROXY, PROXY, true, PROXY, PROXY),
         // The client had written one.
         (
-            Some("192.0.2.9"),
+            PROXY,
             Some("10.0.0.1,192.0.2.1,192.0.2.9"),
-            Some("192.0.2.9"),
-            Some("192.0.2.1"),
+            true,
+            PROXY,
+            CLIENT,
         ),
-        (Some("unknown"), Some("unknown"), None, None),
+        // The client is where the proxy is.
+        (
+            PROXY,
+            Some("10.0.0.1, 192.0.2.9, 192.0.2.9"),
+            true,
+            PROXY,
+            PROXY,
+        ),
+        // Cloudflare is not in front: the client has written its own address, so that
+        // the proxy's entry would be passed over.
+        (CLIENT, Some("10.0.0.1, 192.0.2.1"), false, CLIENT, CLIENT),
+        // With a port, or without what is an address.
+        (None, Some("192.0.2.1:4711"), false, None, CLIENT),
+        (PROXY, Some("unknown"), true, PROXY, PROXY),
+        (PROXY, Some("192.0.2.1, "), true, PROXY, PROXY),
+        (Some("unknown"), Some("unknown"), true, None, None),
+        (Some(""), Some(","), true, None, None),
     ] {
-        let request = Request::new_with_str("https://example.com/").unwrap();
-        let headers = request.headers();
-        for (name, value) in [
-            ("cf-connecting-ip", connecting),
-            ("x-forwarded-for", forwarded),
-        ] {
-            if let Some(value) = value {
-                headers.set(name, value).unwrap();
-            }
-        }
+        let request = from(connecting, forwarded, is_on_cloudflare);
         for (options, expect) in [(&direct, by_default), (&proxied, behind_a_proxy)] {
+            let case = format!("{connecting:?} {forwarded:?}");
+            assert_eq!(address(options, &request).as_deref(), expect, "{case}");
+            // What an address is limited by is the same.
             let network = network(options, &request).map(|network| network.to_string());
-            assert_eq!(network.as_deref(), expect, "{connecting:?} {forwarded:?}");
+            assert_eq!(network.as_deref(), expect, "{case}");
+            let handshake = handshake(options, &request);
+            assert_eq!(handshake.address().as_deref(), expect, "{case}");
         }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test]
+fn addresses_come_with_ports_too() {
+    let options = Options {
+        trust_proxy: true,
+        ..Options::default()
+    };
+    for (entry, expect) in [
+        ("192.0.2.1", Some("192.0.2.1")),
+        ("192.0.2.1:80", Some("192.0.2.1")),
+        ("2001:db8::1", Some("2001:db8::1")),
+        ("[2001:db8::1]", Some("2001:db8::1")),
+        ("[2001:db8::1]:80", Some("2001:db8::1")),
+        ("[2001:db8::1", None),
+        ("192.0.2.1:80:80", None),
+        ("example.com:80", None),
+        ("unix:", None),
+    ] {
+        let request = from(None, Some(entry), false);
+        assert_eq!(address(&options, &request).as_deref(), expect, "{entry}");
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test]
+fn a_handshake_is_secure_if_the_client_s_own_connection_is() {
+    let request = Request::new_with_str("http://example.com/").unwrap();
+    let headers = request.headers();
+    headers.set("x-forwarded-proto", "https").unwrap();
+    for (trust_proxy, expect) in [(false, false), (true, true)] {
+        let options = Options {
+            trust_proxy,
+            ..Options::default()
+        };
+        assert_eq!(handshake(&options, &request).is_secure(), expect);
     }
 }

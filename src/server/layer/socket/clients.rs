@@ -37,7 +37,7 @@ pub(super) struct ClientEntry {
 }
 
 /// The layout of what is stored. Another number is another layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The client as it is stored.
 #[derive(Serialize)]

@@ -1,5 +1,6 @@
 //! Clients that join namespaces.
 
+use core::cell::Cell;
 use core::future::poll_fn;
 use std::rc::Rc;
 
@@ -25,6 +26,14 @@ use crate::port::{Address, Spot};
 use crate::query;
 use crate::request::StoredHandshake;
 use crate::sid::{Key, Sid};
+
+thread_local! {
+    /// Whether this instance has logged that the `auth` of a client is not kept.
+    static DROPPED: Cell<bool> = const { Cell::new(false) };
+}
+
+const TOO_LARGE: &str = "`Socket::auth` does not have it: all of a client's may have 16 KiB; what \
+                         has to be known later can be kept as data of the socket";
 
 /// A client that is about to join a namespace.
 struct Joining {
@@ -78,17 +87,22 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
             id,
             pid,
             since,
+            auth: Some(auth.clone()),
             definition,
             recovered,
         };
         let join = client.connection.begin(namespace, admission);
         client.work.begin();
         client.work.take_on(auth.len());
-        client.address(key, join)
+        let is_kept = client.connection.socket(join)?.auth().is_some();
+        Some((client.address(key, join)?, is_kept))
     });
-    let Some(address) = begun.flatten() else {
+    let Some((address, is_kept)) = begun.flatten() else {
         return;
     };
+    if !is_kept {
+        warn_of_dropped(cx, key, namespace);
+    }
     let Some(socket) = cx.socket(address.clone()) else {
         return;
     };
@@ -101,6 +115,14 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
         auth,
         recovered: is_recovered,
     });
+}
+
+/// Logs, once for each instance, that the `auth` of a client is not kept.
+fn warn_of_dropped(cx: &Context, key: Key, namespace: &str) {
+    if !DROPPED.replace(true) {
+        let fields = [("namespace", namespace), ("message", TOO_LARGE)];
+        cx.parts.log(Level::Warn, "auth dropped", key, &fields);
+    }
 }
 
 /// Returns the id of a new socket. In protocol 5 it says which object the socket is

@@ -257,6 +257,7 @@ fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
             rooms: socket.rooms().to_vec(),
             data: socket.data().map(str::to_owned),
             handshake: (*client.stored).clone(),
+            auth: socket.auth().map(str::to_owned),
         })
     });
     remote.flatten()
@@ -329,7 +330,11 @@ fn look_at(cx: &Context, spot: Spot, look: Look) -> Result<Reply, PortError> {
             Look::IsConnected => Reply::Flag(socket.is_present()),
             Look::Rooms => Reply::Rooms(socket.rooms().to_vec()),
             Look::Data => Reply::Json(socket.data().map(str::to_owned)),
-            Look::Handshake => Reply::Handshake((**client.handshake()).clone()),
+            Look::Handshake => {
+                let auth = socket.auth().map(str::to_owned);
+                Reply::Handshake((**client.handshake()).clone(), auth)
+            }
+            Look::Auth => Reply::Json(socket.auth().map(str::to_owned)),
             Look::Transport => Reply::Transport(parts::transport(&cx.parts, spot.session)?),
         })
     });

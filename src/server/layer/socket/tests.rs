@@ -22,7 +22,8 @@ pub(super) struct Rig {
 /// A handshake as it is stored.
 pub(super) fn handshake() -> StoredHandshake {
     let url = "https://example.com/socket.io/?EIO=4&room=1";
-    Handshake::new(&request("GET", url, &[("user-agent", "test")])).hold(&[])
+    let request = request("GET", url, &[("user-agent", "test")]);
+    origins::handshake(&Options::default(), &request).hold(&[])
 }
 
 /// An object with the layer of a server that has the namespaces `/` and `/chat`.
