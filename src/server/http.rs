@@ -9,7 +9,7 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
 
-use crate::options::{Options, Origins};
+use crate::options::{Added, Options, Origins};
 use crate::request::SUBPROTOCOL;
 
 #[wasm_bindgen]
@@ -41,6 +41,8 @@ pub(crate) struct Reply {
     pub(crate) cookie: Option<String>,
     /// How long the client is to wait before it tries again: a `Retry-After` header.
     pub(crate) retry_after: Option<Duration>,
+    /// What the application adds to it.
+    pub(crate) added: Added,
 }
 
 impl Reply {
@@ -55,6 +57,7 @@ impl Reply {
             body: body.into(),
             cookie: None,
             retry_after: None,
+            added: Added::Usual,
         }
     }
 
@@ -120,6 +123,7 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
         let seconds = wait.as_millis().div_ceil(1_000);
         set(&headers, "retry-after", &seconds.to_string());
     }
+    add(&headers, options, request, reply.added);
     let init = ResponseInit::new();
     init.set_status(reply.status);
     init.set_headers(&headers);
@@ -148,6 +152,7 @@ pub(crate) fn switch_protocols(
     request: &Request,
     client: &WebSocket,
     cookie: Option<&str>,
+    added: Added,
 ) -> Response {
     let headers = headers(options, request);
     if let Some(cookie) = cookie {
@@ -158,6 +163,7 @@ pub(crate) fn switch_protocols(
     if let Some(subprotocol) = options.subprotocol.select(&offered) {
         set(&headers, SUBPROTOCOL, subprotocol);
     }
+    add(&headers, options, request, added);
     let init = ResponseInit::new();
     init.set_status(101);
     init.set_headers(&headers);
@@ -266,6 +272,7 @@ pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
     if let Some(names) = header(request, "access-control-request-headers") {
         set(&headers, "access-control-allow-headers", &names);
     }
+    add(&headers, options, request, Added::Usual);
     let init = ResponseInit::new();
     init.set_status(204);
     init.set_headers(&headers);
@@ -279,6 +286,14 @@ fn set_cookie(headers: &Headers, options: &Options, request: &Request, cookie: &
         set(headers, "set-cookie", &format!("{cookie}; Secure"));
     } else {
         set(headers, "set-cookie", cookie);
+    }
+}
+
+/// Adds the application's headers.
+fn add(headers: &Headers, options: &Options, request: &Request, added: Added) {
+    for (name, value) in options.added(request, added) {
+        // It throws for an invalid value; none is.
+        let _ = headers.append(&name, &value);
     }
 }
 

@@ -113,7 +113,7 @@ pub use dormouse_proto::engine::Transport;
 pub use dormouse_proto::rate::{Limit, Scope};
 pub use dormouse_proto::socket::{MAX_AUTH, Parser, Reason};
 pub use log::{Level, LogRecord};
-pub use options::{ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
+pub use options::{AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use placement::Placement;
 pub use request::{Handshake, MAX_KEPT, MAX_KEPT_URL};
 pub use worker::front::handle;

@@ -1,5 +1,6 @@
 //! The options of a server, and their check.
 
+mod answers;
 mod methods;
 mod rate_limit;
 mod subprotocol;
@@ -14,6 +15,8 @@ use crate::log::Log;
 use crate::origin::Origin;
 use crate::placement::Placement;
 
+pub use self::answers::AnswerHeaders;
+pub(crate) use self::answers::{Added, Additions};
 pub(crate) use self::methods::option_methods;
 pub(crate) use self::rate_limit::Decision;
 pub use self::rate_limit::{OnOverrun, Overrun, RateLimit};
@@ -139,6 +142,7 @@ pub(crate) struct Options {
     pub(crate) trust_proxy: bool,
     pub(crate) subprotocol: Subprotocol,
     pub(crate) cookie: Option<Cookie>,
+    pub(crate) additions: Additions,
     /// Bodies of at least this many bytes are compressed.
     pub(crate) compression: Option<usize>,
     pub(crate) in_order: bool,
@@ -168,6 +172,7 @@ impl Default for Options {
             trust_proxy: false,
             subprotocol: Subprotocol::default(),
             cookie: None,
+            additions: Additions::default(),
             compression: Some(1024),
             in_order: false,
             task_limit: Duration::from_secs(60),
@@ -351,6 +356,11 @@ impl Options {
             Origins::Same | Origins::These(_) => true,
             Origins::Any | Origins::Unchecked => false,
         }
+    }
+
+    /// Whether the application has a say in answers.
+    pub(crate) fn asks_for_answers(&self) -> bool {
+        !self.additions.is_empty() || self.subprotocol.is_asked()
     }
 
     pub(crate) fn takes(&self, transport: Transport) -> bool {

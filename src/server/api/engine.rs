@@ -19,7 +19,9 @@ pub use crate::api::client::{Client, Clients, MAX_SESSION, SendError, SessionErr
 pub use crate::api::error::{HandlerError, Rejection};
 pub use crate::api::task::SpawnError;
 pub use crate::log::{Level, LogRecord};
-pub use crate::options::{ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
+pub use crate::options::{
+    AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit,
+};
 pub use crate::placement::Placement;
 pub use crate::request::Handshake;
 pub use crate::sid::Sid;

@@ -63,7 +63,7 @@ pub(crate) fn object_on(state: &ObjectState, options: Options) -> Rc<FakeObject>
             turn: Turn::new(me.clone()),
             sessions: Sessions::new(me.clone()),
             websockets: WebSockets::new(state, me.clone()),
-            requests: Requests::new(state, |_| None, me.clone()),
+            requests: Requests::new(state, &env(), |_| None, me.clone()),
             clock: Clock::new(state, me.clone()),
             rows: Rows::new(state),
             alarms: Alarms::new(state),

@@ -6,6 +6,8 @@ use worker::Env;
 use super::{Inner, endpoint_at};
 use crate::api::app::app;
 use crate::api::engine::Refusal;
+use crate::http::Reply;
+use crate::options::Added;
 use crate::parts::{HandedOver, Handover, HandsOver, Kind, Listener as _, Phase, Row, run_outputs};
 use crate::port::{locate, wire};
 
@@ -124,6 +126,16 @@ impl Inner {
 
     fn take_up_request(&self, conn: ConnId, kind: Kind, refused: Option<ConnId>) {
         let requests = &self.parts.requests;
+        if requests.was_being_answered(conn) {
+            let reply = match kind {
+                Kind::Handshake => Refusal::default().reply(),
+                Kind::Upgrade | Kind::Poll | Kind::Post => {
+                    Reply::refusal(RequestError::BadRequest, None)
+                }
+            };
+            let added = Added::Nothing;
+            return requests.answer(conn, Reply { added, ..reply });
+        }
         match kind {
             Kind::Handshake if Some(conn) == refused => {
                 requests.answer(conn, Refusal::default().reply());

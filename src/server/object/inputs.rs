@@ -126,7 +126,7 @@ impl Inner {
             .sessions
             .with(key, |entry| entry.session.handle_upgrade(now, conn));
         match upgraded {
-            Some(Ok(())) => accept(&self.parts, key, conn, None),
+            Some(Ok(())) => accept(&self.parts, key, conn),
             Some(Err(refusal)) => self.parts.requests.refuse(conn, refusal),
             None => self.parts.requests.refuse(conn, RequestError::UnknownSid),
         }

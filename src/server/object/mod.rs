@@ -40,7 +40,7 @@ use crate::parts::{
     Alarms, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests, Rows,
     ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
-use crate::platform::ObjectState;
+use crate::platform::{self, ObjectState};
 use crate::port::wire::Calls;
 use crate::sid::Key;
 
@@ -68,12 +68,12 @@ impl Object {
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
             let parts = Parts {
                 id: state.id(),
-                env,
+                env: env.clone(),
                 server: OnceCell::new(),
                 turn: Turn::new(me.clone()),
                 sessions: Sessions::new(me.clone()),
                 websockets: WebSockets::new(&state, me.clone()),
-                requests: Requests::new(&state, options_at, me.clone()),
+                requests: Requests::new(&state, &env, options_at, me.clone()),
                 clock: Clock::new(&state, me.clone()),
                 rows: Rows::new(&state),
                 alarms: Alarms::new(&state),
@@ -108,8 +108,16 @@ impl Object {
             return http::not_found().into();
         };
         inner.wake(&parsed.options);
+        let is_asked = parsed.options.asks_for_answers();
         let (conn, answer) = inner.parts.requests.hold(parsed);
-        inner.parts.turn.run(|| inner.handle_request(conn));
+        let inner = inner.clone();
+        let handle = move || inner.parts.turn.run(|| inner.handle_request(conn));
+        if is_asked {
+            // This call has to return even if the application panics.
+            platform::spawn(Box::pin(async move { handle() }));
+        } else {
+            handle();
+        }
         answer
     }
 

@@ -186,6 +186,49 @@ macro_rules! option_methods {
             self
         }
 
+        /// Adds headers to the answer that opens a session: 200 via polling, 101 over
+        /// WebSocket. [`headers`](Self::headers) adds some to every answer. What the
+        /// function may add, [`AnswerHeaders::append`](crate::AnswerHeaders::append) says.
+        /// If it is set several times, all of the functions are called.
+        ///
+        /// It is called in the object, and cannot wait for anything. If it panics, the
+        /// client is refused.
+        ///
+        /// ```
+        /// use dormouse::{AnswerHeaders, Server};
+        /// use worker::Request;
+        ///
+        /// let server = Server::new()
+        ///     .initial_headers(|request: &Request, headers: &mut AnswerHeaders<'_>| {
+        ///         headers.append("set-cookie", "visited=1; Path=/; HttpOnly");
+        ///         if let Ok(Some(language)) = request.headers().get("accept-language") {
+        ///             headers.append("set-cookie", &format!("language={}", &language));
+        ///         }
+        ///     })
+        ///     .headers(|_request: &Request, headers: &mut AnswerHeaders<'_>| {
+        ///         headers.append("strict-transport-security", "max-age=31536000");
+        ///     });
+        /// # let _ = server;
+        /// ```
+        pub fn initial_headers(
+            mut self,
+            add: impl Fn(&worker::Request, &mut crate::AnswerHeaders<'_>) + 'static,
+        ) -> Self {
+            self.options.additions.add_initial(Rc::new(add));
+            self
+        }
+
+        /// Adds headers to every answer of the server: to handshakes, polls, `POST`s and
+        /// upgrades, to preflight requests, and to whatever is refused. See
+        /// [`initial_headers`](Self::initial_headers).
+        pub fn headers(
+            mut self,
+            add: impl Fn(&worker::Request, &mut crate::AnswerHeaders<'_>) + 'static,
+        ) -> Self {
+            self.options.additions.add_usual(Rc::new(add));
+            self
+        }
+
         /// Sets which pages may connect: `"*"`, one origin, or a list of them, owned or
         /// not; an empty list turns the check off. Default: pages of the same origin.
         pub fn origins(mut self, origins: impl Into<Origins>) -> Self {

@@ -15,6 +15,11 @@ impl Subprotocol {
         Self(Some(Rc::new(select)))
     }
 
+    /// Returns whether the application selects it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Returns the one for a client whose `Sec-WebSocket-Protocol` is this. It is
     /// one of those in there (RFC 6455, section 4.2.2).
     pub(crate) fn select<'a>(&self, header: &'a str) -> Option<&'a str> {

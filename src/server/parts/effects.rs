@@ -11,6 +11,7 @@ use super::set::Parts;
 use super::websockets::retire;
 use crate::http::Reply;
 use crate::log::Level;
+use crate::options::Added;
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
 
@@ -36,6 +37,7 @@ pub(crate) fn run_output(parts: &Parts, key: Key, output: Output) {
             let mut reply = Reply::from(answer);
             if parts.requests.is_handshake(request) {
                 reply.cookie = cookie(parts, key);
+                reply.added = Added::Initial;
             }
             parts.requests.answer(request, reply);
         }

@@ -89,8 +89,9 @@ struct Running {
 enum Whose {
     /// A handler: `connect`, `message` and so on.
     Session(Weak<Parts>, Key),
-    /// The front, with the bindings through which the objects can be called.
-    Front(Env),
+    /// Nobody's in particular, as in the front: the bindings through which the objects can
+    /// be called.
+    Nobody(Env),
 }
 
 thread_local! {
@@ -137,9 +138,19 @@ pub(crate) fn running(parts: &Rc<Parts>, job: Job) -> impl Drop + use<> {
 pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
     install_hook();
     begin(Running {
-        whose: Whose::Front(env.clone()),
+        whose: Whose::Nobody(env.clone()),
         conn: None,
         event: "fetch",
+    })
+}
+
+/// Notes that a function of the application's runs that its options hold, until the result
+/// is dropped.
+pub(crate) fn running_hook(env: &Env, event: &'static str) -> impl Drop + use<> {
+    begin(Running {
+        whose: Whose::Nobody(env.clone()),
+        conn: None,
+        event,
     })
 }
 
@@ -170,7 +181,7 @@ fn handle_panic(message: &str) {
             parts.log(Level::Error, "handler panicked", key, &fields);
             parts.env.clone()
         }),
-        Whose::Front(env) => {
+        Whose::Nobody(env) => {
             log(&Log::default(), Level::Error, "handler panicked", &fields);
             Some(env)
         }

@@ -5,10 +5,12 @@ use dormouse_proto::engine::{ConnId, Revision, Transport};
 use super::attachment::attach;
 use super::budget;
 use super::effects::{cookie, run_outputs};
+use super::requests::Kind;
 use super::sessions::{Phase, SessionEntry};
 use super::set::Parts;
 use crate::http::{self, Reply};
 use crate::log::Level;
+use crate::options::Added;
 use crate::platform::{self, SocketExt as _};
 use crate::sid::Key;
 
@@ -22,7 +24,7 @@ pub(crate) fn admit(parts: &Parts, key: Key, conn: ConnId) {
     let transport = transport.map_or("none", Transport::as_str);
     parts.log(Level::Info, "connect", key, &[("transport", transport)]);
     if socket == Some(conn) {
-        accept(parts, key, conn, cookie(parts, key));
+        accept(parts, key, conn);
     }
     run_outputs(parts, key);
     parts.turn.mark_dirty(key);
@@ -39,15 +41,22 @@ pub(crate) fn deny(parts: &Parts, key: Key, conn: ConnId, reply: Reply) {
 
 /// Creates the WebSocket that `conn` asked for, and hands its other end to the
 /// client.
-pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId, cookie: Option<String>) {
+pub(crate) fn accept(parts: &Parts, key: Key, conn: ConnId) {
     let Some(parsed) = parts.requests.parsed(conn) else {
         return;
     };
     let Some((client, server)) = platform::socket_pair() else {
         return handle_no_socket(parts, key, conn);
     };
-    let options = &parsed.options;
-    let response = http::switch_protocols(options, &parsed.request, &client, cookie.as_deref());
+    let (cookie, added) = match parsed.kind {
+        Kind::Handshake => (cookie(parts, key), Added::Initial),
+        Kind::Upgrade | Kind::Poll | Kind::Post => (None, Added::Usual),
+    };
+    let response = parts
+        .requests
+        .make_answer(conn, &parsed, |options, request| {
+            http::switch_protocols(options, request, &client, cookie.as_deref(), added)
+        });
     let wanted = parts.sessions.with(key, |entry| {
         let revision = entry.session.revision();
         entry.session.has_socket(conn).then_some(revision)

@@ -12,7 +12,9 @@ use js_sys::{Array, Function, Map, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
+use worker::Env;
 
+use super::handover::running_hook;
 use crate::http::{self, Reply};
 use crate::options::Options;
 use crate::platform::{self, ObjectState};
@@ -102,11 +104,12 @@ pub(crate) trait Receiver {
 /// The waiting requests of one object.
 pub(crate) struct Requests {
     object: Weak<dyn Receiver>,
-    /// Number → `[kind, request, resolve, body, key]`.
+    /// Number → `[kind, request, resolve, body, key, is answered]`.
     map: Map,
     /// The requests that this instance has parsed.
     parsed: RefCell<Table<ConnId, Rc<Parsed>>>,
     options_at: fn(&str) -> Option<Rc<Options>>,
+    env: Env,
     /// Called when a client drops its poll: one listener for all of them.
     listener: Closure<dyn FnMut(JsValue)>,
 }
@@ -117,10 +120,13 @@ const REQUEST: u32 = 1;
 const RESOLVE: u32 = 2;
 const BODY: u32 = 3;
 const KEY: u32 = 4;
+/// Its answer is being made.
+const IS_ANSWERED: u32 = 5;
 
 impl Requests {
     pub(crate) fn new(
         state: &ObjectState,
+        env: &Env,
         options_at: fn(&str) -> Option<Rc<Options>>,
         object: Weak<dyn Receiver>,
     ) -> Self {
@@ -142,6 +148,7 @@ impl Requests {
             map,
             parsed: RefCell::default(),
             options_at,
+            env: env.clone(),
             listener,
         }
     }
@@ -204,9 +211,35 @@ impl Requests {
     /// Answers a request, which then waits no longer.
     pub(crate) fn answer(&self, conn: ConnId, reply: Reply) {
         if let Some(parsed) = self.parsed(conn) {
-            let options = &parsed.options;
-            self.resolve(conn, &http::respond(options, &parsed.request, reply));
+            let response = self.make_answer(conn, &parsed, |options, request| {
+                http::respond(options, request, reply)
+            });
+            self.resolve(conn, &response);
         }
+    }
+
+    /// Makes the answer to a request, to which the application may add. If it panics, the
+    /// next instance answers without it: see [`was_being_answered`](Self::was_being_answered).
+    pub(crate) fn make_answer(
+        &self,
+        conn: ConnId,
+        parsed: &Parsed,
+        make: impl FnOnce(&Options, &Request) -> Response,
+    ) -> Response {
+        let options = &parsed.options;
+        let entry = self.entry(conn).filter(|_| options.asks_for_answers());
+        let _running = entry.map(|entry| {
+            entry.set(IS_ANSWERED, JsValue::TRUE);
+            running_hook(&self.env, "headers")
+        });
+        make(options, &parsed.request)
+    }
+
+    /// Returns whether the instance before ended while the application was asked about the
+    /// answer to a request.
+    pub(crate) fn was_being_answered(&self, conn: ConnId) -> bool {
+        let entry = self.entry(conn);
+        entry.is_some_and(|entry| entry.get(IS_ANSWERED).is_truthy())
     }
 
     pub(crate) fn refuse(&self, conn: ConnId, refusal: RequestError) {

@@ -31,7 +31,19 @@ const endpoints = {
   '/websocket/': { transports: ['websocket'] },
   '/noupgrade/': { allowUpgrades: false },
   '/ordered/': {},
+  '/headed/': { cookie: { name: 'io', path: '/' }, cors: { origin: '*' } },
 };
+
+/** Adds headers to answers: what is not a header of the protocol's own, that is. */
+function addHeaders(engine) {
+  engine.on('initial_headers', (headers, request) => {
+    headers['set-cookie'] = ['a=1; Path=/', 'b=2; Max-Age=0'];
+    headers['x-initial'] = request.headers['x-hat'] ?? '';
+  });
+  engine.on('headers', (headers, request) => {
+    headers['x-every'] = request.method;
+  });
+}
 
 export async function start({ port = 0, assets } = {}) {
   const logs = new Logs();
@@ -46,6 +58,7 @@ export async function start({ port = 0, assets } = {}) {
     const engine = new Server({ ...common, ...options });
     engine.attach(server, { path });
     attachApplication(engine, logs);
+    if (path === '/headed/') addHeaders(engine);
     engines.set(path, engine);
   }
   const io = attachSocketServers(server, logs);

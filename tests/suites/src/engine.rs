@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use dormouse::engine::{Client, Engine, Handshake, Message, SendError};
+use dormouse::engine::{AnswerHeaders, Client, Engine, Handshake, Message, SendError};
 use serde_json::{Value, json};
 use worker::{Env, Headers, Method, Request, RequestInit, Response, Result};
 
@@ -14,6 +14,14 @@ const MAX_PAYLOAD: usize = 100;
 /// A message that asks for the headers of the request that it came in.
 const SEND_HEADERS: &str = "sendHeaders";
 
+/// The cookies of a handshake.
+const COOKIES: [&str; 4] = [
+    "1=1; Max-Age=86400",
+    "2=2; Path=/; HttpOnly; Secure; SameSite=Strict",
+    "3=3; Max-Age=0",
+    "4=4; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+];
+
 pub(crate) fn server() -> Engine {
     Engine::new()
         .path(PATH)
@@ -23,6 +31,11 @@ pub(crate) fn server() -> Engine {
         .admit(|handshake: &Handshake| match handshake.query("deny") {
             Some(_) => Err(String::new()),
             None => Ok(()),
+        })
+        .initial_headers(|_request: &Request, headers: &mut AnswerHeaders<'_>| {
+            for cookie in COOKIES {
+                headers.append("set-cookie", cookie);
+            }
         })
         .on_connect(async |client: Client| client.send("hi").await)
         .on_message(answer)
@@ -42,32 +55,11 @@ async fn answer(client: Client, message: Message) -> core::result::Result<(), Se
     }
 }
 
-/// Serves a request, with two additions of the suite's server: cookies on a handshake,
-/// and in a message that asks for them the headers of its own request.
+/// Serves a request, with one addition of the suite's server: in a message that asks for
+/// them, the headers of its own request.
 pub(crate) async fn fetch(request: Request, env: &Env) -> Result<Option<Response>> {
-    let is_handshake = request.method() == Method::Get && !has_session(&request)?;
     let request = with_headers(request).await?;
-    let Some(response) = dormouse::handle(&request, env).await.transpose()? else {
-        return Ok(None);
-    };
-    // A WebSocket's response has no headers to be set any more.
-    if !is_handshake || response.status_code() != 200 {
-        return Ok(Some(response));
-    }
-    let headers = response.headers().clone();
-    for cookie in [
-        "1=1; Max-Age=86400",
-        "2=2; Path=/; HttpOnly; Secure; SameSite=Strict",
-        "3=3; Max-Age=0",
-        "4=4; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-    ] {
-        headers.append("set-cookie", cookie)?;
-    }
-    Ok(Some(response.with_headers(headers)))
-}
-
-fn has_session(request: &Request) -> Result<bool> {
-    Ok(request.url()?.query_pairs().any(|(name, _)| name == "sid"))
+    dormouse::handle(&request, env).await.transpose()
 }
 
 async fn with_headers(mut request: Request) -> Result<Request> {

@@ -15,9 +15,11 @@ use core::time::Duration;
 
 use dormouse::App;
 use dormouse::engine::{
-    Client, Cookie, Data, Engine, Handshake, Level, Message, Placement, Reason, Refusal, Transport,
+    AnswerHeaders, Client, Cookie, Data, Engine, Handshake, Level, Message, Placement, Reason,
+    Refusal, Transport,
 };
 use serde_json::json;
+use worker::Request;
 
 /// The application under test, on `path`.
 pub(crate) fn echo(path: &str) -> Engine {
@@ -78,6 +80,29 @@ fn conformance() -> Engine {
         .origins("*")
 }
 
+/// Adds headers to answers, and some that are not its own.
+fn headed() -> Engine {
+    echo("/headed/")
+        .cookie("io")
+        .initial_headers(|request: &Request, headers: &mut AnswerHeaders<'_>| {
+            headers.append("Set-Cookie", "a=1; Path=/");
+            headers.append("set-cookie", "b=2; Max-Age=0");
+            let hat = request.headers().get("x-hat").ok().flatten();
+            headers.append("x-initial", &hat.unwrap_or_default());
+        })
+        .headers(|request: &Request, headers: &mut AnswerHeaders<'_>| {
+            headers.append("x-every", request.method().as_ref());
+            let asked = request.headers().get("x-add").ok().flatten();
+            let asked = asked.as_deref().unwrap_or_default();
+            if asked == "panic" {
+                panic!("asked to, for headers");
+            }
+            if let Some((name, value)) = asked.split_once('=') {
+                headers.append(name, value);
+            }
+        })
+}
+
 fn second<'a>(offered: &[&'a str]) -> Option<&'a str> {
     offered.get(1).copied()
 }
@@ -106,6 +131,7 @@ fn engines() -> App {
         .engine(conformance())
         .engine(echo("/sleepy/"))
         .engine(strict())
+        .engine(headed().origins("*"))
         .engine(echo("/polling/").transports(&[Transport::Polling]))
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
         .engine(echo("/noupgrade/").allow_upgrades(false).jsonp(true))

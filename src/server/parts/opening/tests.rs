@@ -122,7 +122,7 @@ fn upgrade(object: &FakeObject) -> (ConnId, JsValue) {
     object.with(1, |entry| {
         assert_eq!(entry.session.handle_upgrade(now(), conn), Ok(()));
     });
-    accept(&object.parts, key(1), conn, None);
+    accept(&object.parts, key(1), conn);
     run_outputs(&object.parts, key(1));
     (conn, promise)
 }
@@ -188,7 +188,7 @@ fn a_request_that_waits_no_longer_has_no_websocket() {
     let object = object(options());
     let (conn, _) = opening(&object, Transport::WebSocket);
     object.parts.requests.refuse(conn, RequestError::BadRequest);
-    accept(&object.parts, key(1), conn, None);
+    accept(&object.parts, key(1), conn);
     assert!(own_socket(&object, conn).is_none());
     assert!(object.parts.websockets.all().is_empty());
 }

@@ -2,6 +2,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::api::engine::Engine;
+use crate::in_browser::object::env;
 use crate::in_browser::{js, js_async, request};
 
 const URL: &str = "https://example.com/engine.io/?EIO=4&transport=polling";
@@ -30,7 +31,7 @@ fn options_at(path: &str) -> Option<Rc<Options>> {
 }
 
 fn instance(state: &ObjectState) -> Requests {
-    Requests::new(state, options_at, Weak::<Nobody>::new())
+    Requests::new(state, &env(), options_at, Weak::<Nobody>::new())
 }
 
 fn parsed(request: &Request, kind: Kind) -> Parsed {
