@@ -315,14 +315,6 @@ describe('a namespace that takes its time', { concurrency: true }, () => {
       });
     }
 
-    test(`${transport}: asked for twice, it closes the session`, differs('joins it twice'), async () => {
-      const player = await openMember(server, { transport });
-      await player.client.send('0/slow,');
-      await player.client.try('0/slow,');
-      assert.deepEqual(await player.client.ended(), []);
-      await logs.waitFor({ event: 'disconnected', socket: player.id });
-    });
-
     test(`${transport}: a session that ends meanwhile joins nothing`, async () => {
       const namespace = freshNamespace();
       const witness = await openMember(server, { namespace });

@@ -1,5 +1,5 @@
 // While the application decides about a client: middlewares and `on_connect` that ask it
-// something, disconnect it, or find that it has gone.
+// something, disconnect it, or find that it has gone or has asked again.
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -192,3 +192,120 @@ describe('a client that goes while a middleware decides', { concurrency: true },
     }
   }
 });
+
+// A client that disconnects before it knows that it is connected says nothing of that. So
+// if it connects again, as in React's StrictMode, the server hears two CONNECTs.
+const again = ({ open, member, revision }) => {
+  const prefix = (namespace) => `0${namespace},`;
+
+  /** Whether this is the answer to a CONNECT that lets the client in. */
+  const connects = (message, namespace) =>
+    revision === 3 ? message === prefix(namespace) : message.startsWith(`${prefix(namespace)}{"sid":`);
+
+  /** The client is in the namespace: the socket's id, whatever else it hears before that. */
+  const inside = async (client, namespace) => {
+    await client.send(`2${namespace},99["who"]`);
+    for (;;) {
+      const message = await client.next('acknowledgement');
+      const answer = `3${namespace},99`;
+      if (message.startsWith(answer)) return JSON.parse(message.slice(answer.length))[0];
+      assert.ok(connects(message, namespace), message);
+    }
+  };
+
+  for (const [what, namespace] of [['that decides at once', '/chat'], ['that takes its time', '/slow']]) {
+    test(`two CONNECTs to a namespace ${what}: it is in it, and in its others`, async () => {
+      const root = await member();
+      await root.client.send(prefix(namespace), prefix(namespace));
+      assert.ok(connects(await root.client.next('answer'), namespace));
+      await inside(root.client, namespace);
+      assert.deepEqual(await root.ask('message-with-ack', 1), [1]);
+    });
+  }
+
+  test('a CONNECT to a namespace that it is in: it joins anew', differs('ends the session'), async () => {
+    const root = await member();
+    const { client } = root;
+    const chat = await client.join('/chat', revision === 4 ? { rooms: ['room'] } : undefined);
+    await client.send(prefix('/chat'));
+    assert.ok(connects(await client.next('answer'), '/chat'));
+    await logs.waitFor({ event: 'disconnected', socket: chat.id, reason: 'client namespace disconnect' });
+    const id = await inside(client, '/chat');
+    assert.equal(id === chat.id, revision === 3);
+    await client.send('2/chat,1["rooms"]');
+    await client.expect('3/chat,1[[]]');
+    assert.deepEqual(await root.ask('message-with-ack', 1), [1]);
+  });
+
+  test('a CONNECT to the root namespace, in which it is: likewise', differs('ends the session'), async () => {
+    const root = await member();
+    const { client } = root;
+    const chat = await client.join('/chat');
+    await client.send('0');
+    const answer = await client.next('answer');
+    assert.match(answer, revision === 3 ? /^0$/ : /^0{"sid":/);
+    await client.expect('2["auth",{}]');
+    await logs.waitFor({ event: 'disconnected', socket: root.id, reason: 'client namespace disconnect' });
+    assert.deepEqual(await chat.ask('message-with-ack', 1), [1]);
+    assert.deepEqual(await root.ask('message-with-ack', 1), [1]);
+  });
+
+  test('a CONNECT to one that is not defined, twice: two errors', async () => {
+    const root = await member();
+    await root.client.send('0/random,', '0/random,');
+    assert.match(await root.client.next(), /^4\/random,.*"Invalid namespace"/);
+    assert.match(await root.client.next(), /^4\/random,.*"Invalid namespace"/);
+    assert.deepEqual(await root.ask('message-with-ack', 1), [1]);
+  });
+};
+
+eachWay(server, again, { revisions: [3, 4], asleep: false });
+
+const takenBack = ({ member }) => {
+  const ask = (namespace, auth) => `0${namespace},${JSON.stringify(auth)}`;
+
+  test('only the last of them is answered, and in the namespace', differs('answers each'), async () => {
+    const { client } = await member();
+    const [one, two] = [freshName(), freshName()];
+    await client.send(ask('/slow', { delay: 100, name: one }), ask('/slow', { delay: 100, name: two }));
+    const id = await connected(client, '/slow');
+    assert.equal((await logs.waitFor({ event: 'connected', name: two })).socket, id);
+    await client.send('2/slow,1["fetch",{"from":"server"}]');
+    const [sockets] = JSON.parse((await client.next()).slice('3/slow,1'.length));
+    const names = sockets.map(([, , data]) => data?.name).filter((name) => [one, two].includes(name));
+    assert.deepEqual(names, [two]);
+  });
+
+  test('the first is in a middleware: no other is asked about it', differs('asks them all'), async () => {
+    const { client } = await member();
+    const [one, two] = [freshName(), freshName()];
+    await client.send(ask('/guarded', { delay: 100, name: one }), ask('/guarded', { delay: 100, name: two }));
+    await connected(client, '/guarded');
+    await logs.waitFor({ event: 'connected', name: two });
+    assert.deepEqual(logs.find({ event: 'guarded', name: one }), []);
+    assert.deepEqual(logs.find({ event: 'connected', name: one }), []);
+  });
+
+  test('the first is to be refused: only the last counts', differs('answers each'), async () => {
+    const { client } = await member();
+    await client.send(ask('/guarded', { delay: 100, guard: 'refuse' }), ask('/guarded', {}));
+    await connected(client, '/guarded');
+    // Later than the first would have been refused.
+    await client.send('2/guarded,1["slow",200,1]');
+    await client.expect('3/guarded,1[1]');
+  });
+
+  test('the first is asked something: it is disconnected', differs('ends the session'), async () => {
+    const { client } = await member();
+    await client.send(ask('/greeting', { greet: 'ask' }));
+    const id = await connected(client, '/greeting');
+    await question(client);
+    await client.send('2/greeting,["message",1]', ask('/greeting', {}));
+    await logs.waitFor({ event: 'disconnected', socket: id, reason: 'client namespace disconnect' });
+    assert.notEqual(await connected(client, '/greeting'), id);
+    await client.send('2/greeting,1["echo-nothing"]');
+    await client.expect('3/greeting,1[]');
+  });
+};
+
+eachWay(server, takenBack, { asleep: false });

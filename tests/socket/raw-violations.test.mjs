@@ -20,8 +20,6 @@ const allowed = (reason) => (target === 'reference' ? ['forced close', STATE] : 
 
 /** What is sent by a client that is in `/` and `/chat`, and why its sockets go. */
 const violations = {
-  'a second CONNECT to a joined namespace': [STATE, '0'],
-  'a second CONNECT to a joined namespace, by its name': [STATE, '0/chat,{}'],
   'an event for a namespace that was not joined': [STATE, '2/custom,["message"]'],
   'an event for a namespace that is not there': [STATE, '2/random,["message"]'],
   'an acknowledgement for a namespace that was not joined': [STATE, '3/custom,0[]'],

@@ -235,7 +235,7 @@ impl Model {
         self.shut(match violation {
             Violation::Parse(ParseError::NotForServers) => Reason::ForcedServerClose,
             Violation::Parse(_) => engine::Reason::ParseError.into(),
-            Violation::NotJoined | Violation::JoinedTwice => Reason::ForcedServerClose,
+            Violation::NotJoined => Reason::ForcedServerClose,
         });
     }
 
@@ -277,7 +277,7 @@ impl Model {
                 self.connect(ConnectRequest {
                     namespace: namespace.into(),
                     auth,
-                })?;
+                });
                 Ok(None)
             }
             ClientPacket::Disconnect { .. } => {
@@ -292,12 +292,9 @@ impl Model {
         }
     }
 
-    fn connect(&mut self, request: ConnectRequest<'static>) -> Result<(), Violation> {
+    fn connect(&mut self, request: ConnectRequest<'static>) {
         let namespace = request.namespace.clone();
-        let waits = self.waiting.iter().any(|it| it.namespace == namespace);
-        if waits || self.current_in(&namespace).is_some() {
-            return Err(Violation::JoinedTwice);
-        }
+        self.start_over(&namespace);
         self.left.remove(&*namespace);
         let current = self.sockets.iter().filter(|it| it.is_current()).count();
         let root = self.current_in("/");
@@ -309,7 +306,21 @@ impl Model {
         } else {
             self.told.push_back(Told::Connect(request));
         }
-        Ok(())
+    }
+
+    /// Whatever the client has had in a namespace it has not any more.
+    fn start_over(&mut self, namespace: &str) {
+        self.waiting.retain(|it| it.namespace != namespace);
+        let Some(join) = self.current_in(namespace).map(|it| it.join) else {
+            return;
+        };
+        let it = self.get(join).expect("it is there");
+        if it.is_connected() {
+            return self.lose(join, Reason::ClientNamespaceDisconnect);
+        }
+        it.state = State::Abandoned(Reason::ClientNamespaceDisconnect);
+        it.pid = None;
+        self.told.push_back(Told::Abandoned(join));
     }
 
     /// Whoever has waited for the root is heard.

@@ -216,8 +216,9 @@ pub enum Output {
     Send(Rc<Encoded>),
     /// A socket was not let in after all. It is no longer among the sockets.
     Refused(Box<Socket>),
-    /// The session has ended before the application has decided about a socket.
-    /// Others do not see it any more; the decision may still come.
+    /// The client has gone, or has asked for the namespace again, before the application
+    /// has decided about a socket. Others do not see it any more; the decision may still
+    /// come.
     Abandoned(JoinId),
     /// A connected socket has gone. After the application has been told, call
     /// [`Connection::forget`].
@@ -236,8 +237,6 @@ pub enum Violation {
     Parse(ParseError),
     /// The packet is for a namespace that it has not joined, or has left.
     NotJoined,
-    /// It asks to join a namespace that it is in.
-    JoinedTwice,
 }
 
 impl Violation {
@@ -247,7 +246,7 @@ impl Violation {
             // npm's server reads it, and finds that it is out of turn.
             Self::Parse(ParseError::NotForServers) => Reason::ForcedServerClose,
             Self::Parse(_) => Reason::Session(engine::Reason::ParseError),
-            Self::NotJoined | Self::JoinedTwice => Reason::ForcedServerClose,
+            Self::NotJoined => Reason::ForcedServerClose,
         }
     }
 }
@@ -257,7 +256,6 @@ impl fmt::Display for Violation {
         match self {
             Self::Parse(error) => error.fmt(f),
             Self::NotJoined => f.write_str("packet for a namespace that was not joined"),
-            Self::JoinedTwice => f.write_str("second connect to the same namespace"),
         }
     }
 }
@@ -266,7 +264,7 @@ impl core::error::Error for Violation {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Parse(error) => Some(error),
-            Self::NotJoined | Self::JoinedTwice => None,
+            Self::NotJoined => None,
         }
     }
 }
@@ -480,7 +478,7 @@ impl Connection {
                 (Some(query), None) => Auth::Query(query),
                 (None, None) => Auth::None,
             };
-            self.handle_connect(ConnectRequest { namespace, auth })?;
+            self.handle_connect(ConnectRequest { namespace, auth });
             return Ok(None);
         }
         let Some(join) = self.connected_in(packet.namespace())? else {
@@ -515,31 +513,61 @@ impl Connection {
         }
     }
 
-    fn handle_connect(&mut self, request: ConnectRequest<'_>) -> Result<(), Violation> {
-        let asked = |other: &ConnectRequest<'_>| other.namespace == request.namespace;
-        if self.socket_in(&request.namespace).is_some() || self.requests().any(asked) {
-            return Err(Violation::JoinedTwice);
-        }
+    fn handle_connect(&mut self, request: ConnectRequest<'_>) {
+        self.take_back(&request.namespace);
         self.changed |= self.left.remove(&request.namespace);
         let current = self.sockets.iter().filter(|socket| socket.is_current());
         if current.count() + self.requests().count() >= self.settings.max_namespaces {
             self.refuse_request(&request.namespace, TOO_MANY_NAMESPACES, None);
-            return Ok(());
+            return;
         }
         // In protocol 4 the root namespace comes before any other.
-        if self.protocol == Protocol::V4 && (self.root_is_undecided() || !self.waiting.is_empty()) {
+        let has_to_wait = self.protocol == Protocol::V4 && request.namespace != ROOT;
+        if has_to_wait && (self.root_is_undecided() || !self.waiting.is_empty()) {
             let waiting = self.waiting.iter().map(ConnectRequest::held_bytes);
             if waiting.sum::<usize>() + request.held_bytes() > MAX_WAITING {
                 self.refuse_request(&request.namespace, REQUESTS_TOO_LARGE, None);
-                return Ok(());
+                return;
             }
             self.waiting.push_back(request.into_owned());
             self.changed = true;
-            return Ok(());
+            return;
         }
         self.outputs
             .push_back(Output::Connect(request.into_owned()));
-        Ok(())
+    }
+
+    /// Takes back what the client has asked for or has in a namespace, since it asks
+    /// again. A client that disconnects before it has heard that it is connected says
+    /// nothing of that, so its next CONNECT is all that tells of it.
+    fn take_back(&mut self, namespace: &str) {
+        self.outputs.retain(|output| match output {
+            Output::Connect(request) => request.namespace != namespace,
+            Output::Present(_)
+            | Output::Send(_)
+            | Output::Refused(_)
+            | Output::Abandoned(_)
+            | Output::Disconnected(..)
+            | Output::Violation(_)
+            | Output::Close => true,
+        });
+        let waiting = self.waiting.len();
+        self.waiting
+            .retain(|request| request.namespace != namespace);
+        self.changed |= self.waiting.len() < waiting;
+        let mut current = self.sockets.iter_mut().filter(|it| it.is_current());
+        let Some(socket) = current.find(|socket| socket.namespace == namespace) else {
+            return;
+        };
+        let (join, reason) = (socket.join, Reason::ClientNamespaceDisconnect);
+        if socket.is_connected() {
+            return self.lose(join, reason);
+        }
+        // What is stored under its secret is for the next socket.
+        socket.pid = None;
+        socket.state = SocketState::Abandoned(reason);
+        self.changed = true;
+        self.outputs.push_back(Output::Abandoned(join));
     }
 
     fn root_is_undecided(&self) -> bool {

@@ -149,7 +149,9 @@ impl Model {
             State::Connected | State::Leaving => return false,
         }
         let it = self.sockets.remove(position);
-        self.say_refusal(&it.namespace, message, data);
+        if !matches!(it.state, State::Abandoned(_)) {
+            self.say_refusal(&it.namespace, message, data);
+        }
         self.told.push_back(Told::Refused(join));
         self.ask();
         true

@@ -258,7 +258,10 @@ impl Connection {
         }
         let socket = self.sockets.remove(position);
         self.changed = true;
-        self.tell_refused(&socket.namespace, message, data);
+        // Its client is not there, or waits for the answer to a later request.
+        if !matches!(socket.state, SocketState::Abandoned(_)) {
+            self.tell_refused(&socket.namespace, message, data);
+        }
         self.outputs.push_back(Output::Refused(Box::new(socket)));
         self.ask_waiting();
         true

@@ -75,7 +75,8 @@ pub struct Definition {
 ///                    ▼                 ▼   AcceptedEarly ──┘  ▼
 ///                 (none)            (none)  └──────────────▶ Leaving ──forget──▶ (none)
 ///                                             the same, refuse  ▲
-///        the session ends before the decision: Abandoned ───────┘ accept
+///            the session ends, or the client sends another CONNECT,
+///                              before the decision: Abandoned ──┘ accept
 /// ```
 #[derive(Debug)]
 pub(in crate::socket) enum SocketState {
@@ -88,7 +89,7 @@ pub(in crate::socket) enum SocketState {
     AcceptedEarly,
     /// The client knows that it is connected, and the application has let it in.
     Connected,
-    /// The session ended before the application decided.
+    /// The session ended, or its client asked again, before the application decided.
     Abandoned(Reason),
     /// It was connected, and the application is being told that it no longer is.
     Leaving,

@@ -58,25 +58,120 @@ fn until_a_client_is_let_in_it_has_nothing_to_say() {
 }
 
 #[test]
-fn a_namespace_is_joined_once() {
-    let twice = "violation: second connect to the same namespace; close";
-    let mut rig = Rig::joined(Protocol::V5);
-    assert_eq!(rig.say("0"), twice);
-    let mut rig = Rig::new(Protocol::V5);
-    rig.say("0/a,");
-    rig.begin("/a");
-    assert_eq!(rig.say("0/a,"), twice, "nobody has decided yet");
-    let mut rig = Rig::new(Protocol::V4);
-    rig.begin("/");
-    rig.say("0/a,");
-    assert_eq!(rig.say("0/a,"), twice, "it waits for the root");
-    // Who has left, or was refused, may come back.
+fn who_has_left_or_was_refused_may_come_back() {
     let mut rig = Rig::joined(Protocol::V5);
     rig.say("1");
     assert_eq!(rig.say("0"), "asks for /");
     let again = rig.begin("/");
     rig.refuse(again, "no", None);
     assert_eq!(rig.say("0"), "asks for /");
+}
+
+/// A client that disconnects before it has heard that it is connected says nothing
+/// of that, and connects again.
+#[test]
+fn a_second_request_takes_back_one_that_is_undecided() {
+    for protocol in BOTH {
+        for admitted in [false, true] {
+            for accepts in [false, true] {
+                let mut rig = Rig::joined(protocol);
+                rig.say("0/a,");
+                let first = rig.begin("/a");
+                if admitted {
+                    rig.admit(first);
+                }
+                assert_eq!(rig.say("0/a,"), "abandoned #1; asks for /a");
+                assert!(!rig.connection.is_wanted(first));
+                let second = rig.begin("/a");
+                // Its client hears nothing of the first, whose application does.
+                let told = match accepts {
+                    true => "disconnected #1: client namespace disconnect",
+                    false => "refused #1",
+                };
+                let said = match accepts {
+                    true => rig.accept(first),
+                    false => rig.refuse(first, "no", Some("1")),
+                };
+                assert_eq!(said, told);
+                let connected = match protocol {
+                    Protocol::V4 => "present #2; > 0/a,",
+                    Protocol::V5 => "present #2; > 0/a,{\"sid\":\"sid\"}",
+                };
+                assert_eq!(rig.accept(second), connected);
+                assert_eq!(rig.say("2/a,[\"e\"]"), "event #2 [\"e\"]");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_request_takes_back_a_socket() {
+    for protocol in BOTH {
+        for early in [false, true] {
+            let mut rig = Rig::joined(protocol);
+            let first = rig.begin("/a");
+            rig.admit(first);
+            match early {
+                true => rig.accept_early(first),
+                false => rig.accept(first),
+            };
+            let left = "disconnected #1: client namespace disconnect; asks for /a";
+            assert_eq!(rig.say("0/a,"), left);
+            let second = rig.begin("/a");
+            rig.accept(second);
+            assert_eq!(rig.say("2/a,[\"e\"]"), "event #2 [\"e\"]");
+            assert_eq!(rig.say("2[\"e\"]"), "event #0 [\"e\"]", "nothing else ends");
+        }
+    }
+}
+
+#[test]
+fn a_second_request_takes_back_one_that_nobody_has_looked_at() {
+    let mut rig = Rig::new(Protocol::V5);
+    let now = rig.now;
+    rig.connection.handle_message(now, "0/a,{\"n\":1}".into());
+    rig.connection.handle_message(now, "0/b,".into());
+    let asked = "asks for /b; asks for /a with {\"n\":2}";
+    assert_eq!(rig.say("0/a,{\"n\":2}"), asked);
+    // Of those that wait for the root, too, which never waits itself.
+    let mut rig = Rig::new(Protocol::V4);
+    rig.begin("/");
+    rig.outputs();
+    assert_eq!(rig.say("0/a?n=1,"), "");
+    assert_eq!(rig.say("0/a?n=2,"), "");
+    assert_eq!(rig.say("0"), "abandoned #0; asks for /");
+    let root = rig.begin("/");
+    assert_eq!(rig.accept(root), "present #1; > 0; asks for /a with n=2");
+}
+
+#[test]
+fn a_second_request_takes_no_more_room_than_one() {
+    let mut rig = Rig::joined(Protocol::V5);
+    rig.join("/a");
+    rig.say("0/b,");
+    let b = rig.begin("/b");
+    let asked = "abandoned #2; asks for /b";
+    assert_eq!(rig.say("0/b,"), asked, "of three namespaces, it is in two");
+    rig.begin("/b");
+    rig.refuse(b, "no", None);
+    assert_eq!(
+        rig.say("0/c,"),
+        "> 4/c,{\"message\":\"Too many namespaces\"}"
+    );
+}
+
+/// Its row is that of the socket that comes after it.
+#[test]
+fn a_socket_that_was_taken_back_leaves_what_is_stored() {
+    let mut rig = Rig::joined(Protocol::V5);
+    rig.say("0/a,");
+    let first = rig.begin_again("/a", RecoveredSocket::default());
+    rig.say("0/a,");
+    let second = rig.begin_again("/a", RecoveredSocket::default());
+    rig.accept(first);
+    let reason = Reason::ClientNamespaceDisconnect;
+    assert!(rig.connection.last_storing(first, reason, true).is_none());
+    assert!(rig.connection.last_storing(second, reason, true).is_some());
 }
 
 #[test]

@@ -151,7 +151,8 @@ impl Object {
             incoming.is_none() || !was_closing,
             "nobody listens any more"
         );
-        if let Some(namespace) = packet.strip_prefix('1') {
+        // Whoever asks for a namespace again has left it.
+        if let Some(namespace) = packet.strip_prefix(['0', '1']) {
             let namespace = namespace.trim_end_matches(',');
             let namespace = if namespace.is_empty() {
                 ROOT

@@ -170,10 +170,14 @@ impl Watch {
                 seen.gone = Some(Gone::Refused);
             }
             Output::Abandoned(join) => {
-                assert!(self.over);
+                let mut newest = self.newest.iter();
+                let (namespace, _) = newest.find(|(_, newest)| *newest == join).unwrap();
+                self.asked.remove(namespace);
                 let seen = self.seen(*join);
                 assert!(!seen.accepted && seen.gone.is_none());
                 seen.gone = Some(Gone::Abandoned);
+                // If the application accepts it all the same, it is told of its end.
+                seen.declined = false;
             }
             Output::Disconnected(join, reason) => self.disconnected(*join, *reason),
             Output::Violation(_) => assert!(!self.closing),
