@@ -201,8 +201,15 @@ impl End {
             recovered: (choice & 32 != 0).then(|| self.model.recovered()),
             ..Admission::new("id")
         };
-        let join = self.both(|it| it.begin(namespace, admission.clone()));
-        self.model.begin(join, namespace, admission);
+        let join = if choice & 64 == 0 {
+            let join = self.both(|it| it.begin(namespace, admission.clone()));
+            self.model.begin(join, namespace, admission);
+            join
+        } else {
+            let join = self.both(|it| it.reserve(namespace));
+            self.model.reserve(join, namespace);
+            join
+        };
         if choice & 1 == 1 {
             self.decide(join, 1);
         }
@@ -213,7 +220,17 @@ impl End {
         if choice & 7 == 7 {
             let refused = self.both(|it| it.refuse(join, "no \"entry\"", data));
             assert_eq!(refused, self.model.refuse(join, "no \"entry\"", data));
-        } else if choice & 1 == 1 {
+            return;
+        }
+        // Where a place was reserved, there is such a namespace.
+        let admission = Admission {
+            since: Some(self.model.newest()),
+            definition: Definition { index: 1, tag: 0 },
+            ..Admission::new("id")
+        };
+        let filled = self.both(|it| it.fill(join, admission.clone()));
+        assert_eq!(filled, self.model.fill(join, admission));
+        if choice & 1 == 1 {
             let accepted = self.both(|it| it.accept(join));
             assert_eq!(accepted, self.model.accept(join));
         } else {

@@ -208,7 +208,8 @@ pub enum Incoming<'a> {
 #[derive(Debug)]
 pub enum Output {
     /// The client asks to join a namespace: [`Connection::begin`], or
-    /// [`Connection::refuse_request`] if there is no such namespace.
+    /// [`Connection::refuse_request`] if there is no such namespace. Where that takes
+    /// time to find out, [`Connection::reserve`].
     Connect(ConnectRequest<'static>),
     /// A socket is seen by others from now on, with the rooms it is in.
     Present(JoinId),
@@ -629,7 +630,7 @@ impl Connection {
         for socket in &mut self.sockets {
             let join = socket.join;
             match socket.state {
-                SocketState::Asked(_) | SocketState::Admitted(_) => {
+                SocketState::Reserved | SocketState::Asked(_) | SocketState::Admitted(_) => {
                     socket.state = SocketState::Abandoned(reason);
                     self.outputs.push_back(Output::Abandoned(join));
                 }

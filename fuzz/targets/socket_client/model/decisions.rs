@@ -1,5 +1,7 @@
 //! What comes of what the application decides, and what a socket has.
 
+use std::collections::BTreeSet;
+
 use dormouse_proto::engine;
 use dormouse_proto::socket::{
     Admission, Args, JoinError, JoinId, Offset, REJECTED, Reason, RecoveredSocket, Route, Socket,
@@ -11,40 +13,56 @@ use super::{Joined, Model, Phase, State};
 /// Decisions of the application.
 impl Model {
     pub(in super::super) fn begin(&mut self, join: JoinId, namespace: &str, admission: Admission) {
+        self.reserve(join, namespace);
+        let it = self.get(join).expect("it is there");
+        let state = std::mem::replace(&mut it.state, State::Reserved);
+        self.fill(join, admission);
+        if let State::Abandoned(_) = state {
+            self.get(join).expect("it is there").state = state;
+        }
+    }
+
+    pub(in super::super) fn reserve(&mut self, join: JoinId, namespace: &str) {
         assert!(
             self.get(join).is_none(),
             "each join has a number of its own"
         );
-        let Admission {
-            id,
-            pid,
-            since,
-            recovered,
-            ..
-        } = admission;
         let state = match self.phase {
-            Phase::Open | Phase::Closing(_) => State::Asked,
+            Phase::Open | Phase::Closing(_) => State::Reserved,
             Phase::Over(reason) => State::Abandoned(reason),
         };
-        let since = recovered.as_ref().map(|it| it.since).or(since);
-        let recovered = recovered.unwrap_or(RecoveredSocket {
-            rooms: vec![id.clone()],
-            ..RecoveredSocket::default()
-        });
         self.sockets.push(Joined {
             join,
             namespace: namespace.to_owned(),
-            id,
-            pid,
-            data: recovered.data,
-            rooms: recovered.rooms.into_iter().collect(),
-            since,
+            id: String::new(),
+            pid: None,
+            data: None,
+            rooms: BTreeSet::new(),
+            since: None,
             unstored: false,
-            missed: recovered.missed,
+            missed: Vec::new(),
             held: Vec::new(),
             is_declined: false,
             state,
         });
+    }
+
+    pub(in super::super) fn fill(&mut self, join: JoinId, admission: Admission) -> bool {
+        let Some(it) = self.get(join).filter(|it| it.state == State::Reserved) else {
+            return false;
+        };
+        it.state = State::Asked;
+        it.rooms = [admission.id.clone()].into();
+        it.id = admission.id;
+        it.pid = admission.pid;
+        it.since = admission.since;
+        if let Some(recovered) = admission.recovered {
+            it.since = Some(recovered.since);
+            it.data = recovered.data;
+            it.rooms = recovered.rooms.into_iter().collect();
+            it.missed = recovered.missed;
+        }
+        true
     }
 
     pub(in super::super) fn recovered(&self) -> RecoveredSocket {
@@ -73,7 +91,7 @@ impl Model {
         };
         match it.state {
             State::Admitted | State::AcceptedEarly => {}
-            State::Asked => {
+            State::Reserved | State::Asked => {
                 self.refuse(join, REJECTED, None);
                 return false;
             }
@@ -141,7 +159,7 @@ impl Model {
             return false;
         };
         match self.sockets[position].state {
-            State::Asked | State::Admitted | State::Abandoned(_) => {}
+            State::Reserved | State::Asked | State::Admitted | State::Abandoned(_) => {}
             State::AcceptedEarly => {
                 self.disconnect(join);
                 return false;
@@ -183,6 +201,9 @@ impl Model {
         let Some(it) = self.current(join) else {
             return false;
         };
+        if it.state == State::Reserved {
+            return false;
+        }
         if it.state == State::Asked {
             it.is_declined = true;
         } else if it.state == State::Admitted {
@@ -224,13 +245,15 @@ impl Model {
     pub(in super::super) fn route(&mut self, join: JoinId) -> Route {
         match self.get(join) {
             Some(it) if it.is_connected() => Route::Send,
+            Some(it) if it.state == State::Reserved => Route::Gone,
             Some(it) if it.is_unanswered() && !it.is_declined => Route::Hold,
             Some(_) | None => Route::Gone,
         }
     }
 
     fn reachable(&mut self, join: JoinId) -> Option<&mut Joined> {
-        self.current(join).filter(|it| !it.is_declined)
+        let current = self.current(join);
+        current.filter(|it| !it.is_declined && it.state != State::Reserved)
     }
 
     pub(in super::super) fn hold(&mut self, join: JoinId, packet: Told) {

@@ -6,8 +6,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::socket::{Definition, JoinId, MAX_AUTH, Pending, RoomNames, Socket, SocketState};
-use super::storing::Row;
+use super::socket::{Definition, JoinId, MAX_AUTH, Pending, Socket, SocketState};
 use super::{Connection, Output, Phase, REJECTED};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
@@ -91,30 +90,62 @@ impl core::error::Error for JoinError {}
 impl Connection {
     /// Begins to decide about a request. From now on there is a socket, which
     /// neither its client nor others know about yet.
-    pub fn begin(&mut self, namespace: &str, admission: Admission) -> JoinId {
+    pub fn begin(&mut self, namespace: &str, mut admission: Admission) -> JoinId {
+        admission.auth = admission.auth.filter(|auth| self.has_room_for(auth));
+        let join = self.reserve(namespace);
+        if let Some(socket) = self.socket_mut(join) {
+            let state = core::mem::replace(&mut socket.state, SocketState::Reserved);
+            socket.fill(admission);
+            // The client asked, and its session ended before this was called.
+            if let SocketState::Abandoned(_) = state {
+                socket.state = state;
+            }
+        }
+        join
+    }
+
+    /// Reserves the place of a socket while the application finds out whether there is
+    /// such a namespace. Then [`fill`](Self::fill) begins to decide, or
+    /// [`refuse`](Self::refuse) ends it.
+    ///
+    /// ```
+    /// use dormouse_proto::Timestamp;
+    /// use dormouse_proto::socket::{Admission, Connection, Protocol, Settings};
+    ///
+    /// let now = Timestamp::from_millis(0);
+    /// let mut connection = Connection::open(now, Settings::default(), Protocol::V5);
+    /// let join = connection.reserve("/chat");
+    /// // The client asks again, and does not wait for this answer any more.
+    /// connection.handle_message(now, "0/chat,".into());
+    /// assert!(!connection.fill(join, Admission::new("an id")));
+    /// connection.refuse(join, "nobody hears this", None);
+    /// ```
+    pub fn reserve(&mut self, namespace: &str) -> JoinId {
         let join = JoinId(self.next_join);
         self.next_join = self.next_join.wrapping_add(1);
         self.changed = true;
-        let mut socket = Socket::new(join, namespace, admission.id, admission.definition);
-        socket.pid = admission.pid;
-        socket.since = admission.since;
-        socket.auth = admission.auth.filter(|auth| self.has_room_for(auth));
-        if let Some(recovered) = admission.recovered {
-            socket.rooms = RoomNames::new(recovered.rooms);
-            socket.data = recovered.data;
-            socket.since = Some(recovered.since);
-            // It names the session before, and the socket may be in other rooms when it
-            // is let in.
-            socket.row = Row::Outdated;
-            socket.is_recovered = true;
-            socket.state = SocketState::Asked(Pending::new(recovered.missed));
-        }
-        // The client asked, and its session ended before this was called.
+        let mut socket = Socket::reserved(join, namespace);
         if let Phase::Closed(reason) = self.phase {
             socket.state = SocketState::Abandoned(reason);
         }
         self.sockets.push(socket);
         join
+    }
+
+    /// Begins to decide about a request whose namespace was found.
+    ///
+    /// Returns `false` if there is nothing to decide any more: the client has gone, or
+    /// has asked again.
+    pub fn fill(&mut self, join: JoinId, mut admission: Admission) -> bool {
+        admission.auth = admission.auth.filter(|auth| self.has_room_for(auth));
+        let socket = self.socket_mut(join);
+        let reserved = socket.filter(|socket| matches!(socket.state, SocketState::Reserved));
+        let Some(socket) = reserved else {
+            return false;
+        };
+        socket.fill(admission);
+        self.changed = true;
+        true
     }
 
     fn has_room_for(&self, auth: &str) -> bool {
@@ -129,7 +160,10 @@ impl Connection {
         let socket = self.socket(join).filter(|_| self.is_open());
         socket.is_some_and(|socket| match &socket.state {
             SocketState::Asked(pending) => !pending.is_declined,
-            SocketState::Admitted(_) | SocketState::AcceptedEarly | SocketState::Connected => true,
+            SocketState::Reserved
+            | SocketState::Admitted(_)
+            | SocketState::AcceptedEarly
+            | SocketState::Connected => true,
             SocketState::Abandoned(_) | SocketState::Leaving => false,
         })
     }
@@ -180,7 +214,7 @@ impl Connection {
         let pending = match &mut socket.state {
             SocketState::Admitted(pending) => Some(core::mem::take(pending)),
             SocketState::AcceptedEarly => None,
-            SocketState::Asked(_) => {
+            SocketState::Reserved | SocketState::Asked(_) => {
                 self.refuse(join, REJECTED, None);
                 return false;
             }
@@ -249,7 +283,12 @@ impl Connection {
             return false;
         };
         match self.sockets.get(position).map(|socket| &socket.state) {
-            Some(SocketState::Asked(_) | SocketState::Admitted(_) | SocketState::Abandoned(_)) => {}
+            Some(
+                SocketState::Reserved
+                | SocketState::Asked(_)
+                | SocketState::Admitted(_)
+                | SocketState::Abandoned(_),
+            ) => {}
             Some(SocketState::AcceptedEarly) => {
                 self.disconnect(join);
                 return false;
@@ -310,7 +349,7 @@ impl Connection {
                 self.lose(join, Reason::ServerNamespaceDisconnect);
                 true
             }
-            SocketState::Abandoned(_) | SocketState::Leaving => false,
+            SocketState::Reserved | SocketState::Abandoned(_) | SocketState::Leaving => false,
         }
     }
 
@@ -354,7 +393,8 @@ impl Connection {
             Some(SocketState::AcceptedEarly | SocketState::Connected) => Route::Send,
             Some(SocketState::Asked(pending)) if pending.is_declined => Route::Gone,
             Some(SocketState::Asked(_) | SocketState::Admitted(_)) => Route::Hold,
-            Some(SocketState::Abandoned(_) | SocketState::Leaving) | None => Route::Gone,
+            Some(SocketState::Reserved | SocketState::Abandoned(_) | SocketState::Leaving)
+            | None => Route::Gone,
         }
     }
 

@@ -155,7 +155,14 @@ impl Connection {
             .collect();
         let mut sockets = Vec::with_capacity(saved.sockets.len());
         for socket in saved.sockets {
-            let index = define(&socket.namespace, socket.tag).ok_or(SnapshotError::Version)?;
+            let index = define(&socket.namespace, socket.tag);
+            let index = match socket.standing {
+                // It is refused, and may have none yet.
+                Standing::Undecided => index.unwrap_or_default(),
+                Standing::Connected | Standing::AcceptedEarly => {
+                    index.ok_or(SnapshotError::Version)?
+                }
+            };
             sockets.push(socket.into_socket(index));
         }
         let mut connection = Self {
@@ -203,7 +210,8 @@ impl<'a> From<&'a Socket> for SavingSocket<'a> {
             standing: match socket.state {
                 SocketState::Connected => Standing::Connected,
                 SocketState::AcceptedEarly => Standing::AcceptedEarly,
-                SocketState::Asked(_)
+                SocketState::Reserved
+                | SocketState::Asked(_)
                 | SocketState::Admitted(_)
                 | SocketState::Abandoned(_)
                 | SocketState::Leaving => Standing::Undecided,

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::decisions::Admission;
 use super::storing::Row;
 use crate::socket::{Args, Encoded, Offset, Reason};
 
@@ -68,6 +69,9 @@ pub struct Definition {
 /// The state of a socket.
 ///
 /// ```text
+///            reserve           fill
+///   CONNECT ─────────▶ Reserved ───▶ Asked (below); or refuse ──▶ (none)
+///
 ///           begin            admit              accept
 ///   CONNECT ─────▶ Asked ───────────▶ Admitted ─────────▶ Connected
 ///                    │                 │    │ accept_early ▲  │ DISCONNECT, disconnect,
@@ -80,6 +84,9 @@ pub struct Definition {
 /// ```
 #[derive(Debug)]
 pub(in crate::socket) enum SocketState {
+    /// The application finds out whether there is such a namespace. The socket has no
+    /// id yet, and nobody has a handle of it.
+    Reserved,
     /// The middlewares decide. Nobody else sees the socket yet.
     Asked(Pending),
     /// It has passed them, and `on_connect` decides: others see it.
@@ -195,27 +202,61 @@ impl Pending {
 }
 
 impl Socket {
+    /// Returns a socket that has its place and nothing more.
+    pub(in crate::socket) fn reserved(join: JoinId, namespace: &str) -> Self {
+        Self {
+            join,
+            namespace: namespace.to_owned(),
+            pid: None,
+            rooms: RoomNames::default(),
+            id: String::new(),
+            data: None,
+            auth: None,
+            since: None,
+            definition: Definition::default(),
+            row: Row::None,
+            is_recovered: false,
+            is_let_in: false,
+            state: SocketState::Reserved,
+        }
+    }
+
+    /// Returns a socket about which the application decides.
+    #[cfg(test)]
     pub(in crate::socket) fn new(
         join: JoinId,
         namespace: &str,
         id: String,
         definition: Definition,
     ) -> Self {
-        Self {
-            join,
-            namespace: namespace.to_owned(),
-            pid: None,
-            rooms: RoomNames::new(vec![id.clone()]),
-            id,
-            data: None,
-            auth: None,
-            since: None,
+        let mut socket = Self::reserved(join, namespace);
+        socket.fill(Admission {
             definition,
-            row: Row::None,
-            is_recovered: false,
-            is_let_in: false,
-            state: SocketState::Asked(Pending::default()),
+            ..Admission::new(id)
+        });
+        socket
+    }
+
+    /// Gives it what it has when the application begins to decide.
+    pub(super) fn fill(&mut self, admission: Admission) {
+        self.rooms = RoomNames::new(vec![admission.id.clone()]);
+        self.id = admission.id;
+        self.pid = admission.pid;
+        self.auth = admission.auth;
+        self.since = admission.since;
+        self.definition = admission.definition;
+        let mut missed = Vec::new();
+        if let Some(recovered) = admission.recovered {
+            self.rooms = RoomNames::new(recovered.rooms);
+            self.data = recovered.data;
+            self.since = Some(recovered.since);
+            // It names the session before, and the socket may be in other rooms when it
+            // is let in.
+            self.row = Row::Outdated;
+            self.is_recovered = true;
+            missed = recovered.missed;
         }
+        self.state = SocketState::Asked(Pending::new(missed));
     }
 
     /// Returns the number of its client's join that it came from.
@@ -276,7 +317,8 @@ impl Socket {
     pub fn is_connected(&self) -> bool {
         match self.state {
             SocketState::AcceptedEarly | SocketState::Connected => true,
-            SocketState::Asked(_)
+            SocketState::Reserved
+            | SocketState::Asked(_)
             | SocketState::Admitted(_)
             | SocketState::Abandoned(_)
             | SocketState::Leaving => false,
@@ -288,7 +330,10 @@ impl Socket {
     pub fn is_present(&self) -> bool {
         match self.state {
             SocketState::Admitted(_) | SocketState::AcceptedEarly | SocketState::Connected => true,
-            SocketState::Asked(_) | SocketState::Abandoned(_) | SocketState::Leaving => false,
+            SocketState::Reserved
+            | SocketState::Asked(_)
+            | SocketState::Abandoned(_)
+            | SocketState::Leaving => false,
         }
     }
 
@@ -302,7 +347,7 @@ impl Socket {
     /// Returns whether its client waits for the answer to its CONNECT.
     pub(in crate::socket) fn is_unanswered(&self) -> bool {
         match self.state {
-            SocketState::Asked(_) | SocketState::Admitted(_) => true,
+            SocketState::Reserved | SocketState::Asked(_) | SocketState::Admitted(_) => true,
             SocketState::AcceptedEarly
             | SocketState::Connected
             | SocketState::Abandoned(_)
@@ -318,7 +363,8 @@ impl Socket {
     /// Returns whether it is in its namespace, or may still be let in.
     pub(in crate::socket) fn is_current(&self) -> bool {
         match self.state {
-            SocketState::Asked(_)
+            SocketState::Reserved
+            | SocketState::Asked(_)
             | SocketState::Admitted(_)
             | SocketState::AcceptedEarly
             | SocketState::Connected => true,
@@ -336,7 +382,8 @@ impl Socket {
         let texts = texts.into_iter().chain(more).flatten();
         let waiting = match &self.state {
             SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.held_bytes(),
-            SocketState::AcceptedEarly
+            SocketState::Reserved
+            | SocketState::AcceptedEarly
             | SocketState::Connected
             | SocketState::Abandoned(_)
             | SocketState::Leaving => 0,
@@ -348,7 +395,8 @@ impl Socket {
     pub(super) fn hold(&mut self, packet: &Rc<Encoded>) -> bool {
         match &mut self.state {
             SocketState::Asked(pending) | SocketState::Admitted(pending) => pending.hold(packet),
-            SocketState::AcceptedEarly
+            SocketState::Reserved
+            | SocketState::AcceptedEarly
             | SocketState::Connected
             | SocketState::Abandoned(_)
             | SocketState::Leaving => false,

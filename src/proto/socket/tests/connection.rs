@@ -4,8 +4,9 @@ use alloc::format;
 use alloc::vec;
 use core::time::Duration;
 
-use super::rig::{BOTH, OPENED, Rig, event};
+use super::rig::{BOTH, OPENED, Rig, event, settings};
 use super::*;
+use crate::engine;
 use crate::rate::Class;
 
 #[test]
@@ -172,6 +173,67 @@ fn a_socket_that_was_taken_back_leaves_what_is_stored() {
     let reason = Reason::ClientNamespaceDisconnect;
     assert!(rig.connection.last_storing(first, reason, true).is_none());
     assert!(rig.connection.last_storing(second, reason, true).is_some());
+}
+
+#[test]
+fn a_place_is_kept_while_the_namespace_is_looked_for() {
+    for protocol in BOTH {
+        let mut rig = Rig::new(protocol);
+        if protocol == Protocol::V5 {
+            rig.say("0");
+        }
+        let root = rig.connection.reserve("/");
+        rig.outputs();
+        // Others need not wait, but for the root namespace in protocol 4.
+        let asked = rig.say("0/a,");
+        assert_eq!(asked.is_empty(), protocol == Protocol::V4);
+        assert!(rig.connection.is_wanted(root));
+        assert!(rig.fill(root, "/"));
+        assert!(!rig.fill(root, "/"), "it was filled before");
+        let sid = match protocol {
+            Protocol::V4 => "present #0; > 0; asks for /a",
+            Protocol::V5 => "present #0; > 0{\"sid\":\"sid\"}",
+        };
+        assert_eq!(rig.accept(root), sid);
+        assert!(rig.connection.socket(root).unwrap().is_in("sid"));
+    }
+}
+
+#[test]
+fn a_place_that_is_kept_counts_and_is_given_up() {
+    for protocol in BOTH {
+        let mut rig = Rig::joined(protocol);
+        rig.join("/b");
+        let a = rig.connection.reserve("/a");
+        assert!(rig.say("0/c,").contains("Too many namespaces"));
+        assert_eq!(rig.say("0/a,"), "abandoned #2; asks for /a");
+        assert!(!rig.connection.is_wanted(a) && !rig.fill(a, "/a"));
+        assert_eq!(rig.refuse(a, "no", None), "refused #2", "nobody is told");
+        let a = rig.connection.reserve("/a");
+        assert!(rig.refuse(a, "no", None).starts_with("> 4/a,"));
+        let a = rig.connection.reserve("/a");
+        let ended = rig.end(engine::Reason::TransportClose);
+        assert!(ended.ends_with("abandoned #4"), "{ended}");
+        assert!(!rig.fill(a, "/a"));
+        let a = rig.connection.reserve("/a");
+        assert!(
+            !rig.connection.is_wanted(a) && !rig.fill(a, "/a"),
+            "it ended before"
+        );
+    }
+}
+
+/// Nobody finds the definition of a namespace that is still looked for.
+#[test]
+fn a_place_that_is_kept_through_sleep_is_given_up() {
+    let mut rig = Rig::joined(Protocol::V5);
+    rig.connection.reserve("/a");
+    let snapshot = rig.connection.snapshot();
+    let define = |namespace: &str, _| (namespace == "/").then_some(0);
+    rig.connection = Connection::restore(&snapshot, settings(), define).unwrap();
+    let refused = "> 4/a,{\"message\":\"Internal server error\"}; refused #1";
+    assert_eq!(rig.outputs(), refused);
+    assert_eq!(rig.say("2[\"e\"]"), "event #0 [\"e\"]");
 }
 
 #[test]

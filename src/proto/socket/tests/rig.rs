@@ -71,6 +71,13 @@ impl Rig {
         self.connection.begin(namespace, Admission::new(id))
     }
 
+    /// Begins to decide where a place was reserved.
+    pub(super) fn fill(&mut self, join: JoinId, namespace: &str) -> bool {
+        let id = Connection::socket_id(self.connection.protocol(), "sid", namespace);
+        let id = id.unwrap_or("sid".to_string());
+        self.connection.fill(join, Admission::new(id))
+    }
+
     /// Begins to decide about a client that has come back.
     pub(super) fn begin_again(&mut self, namespace: &str, recovered: RecoveredSocket) -> JoinId {
         let admission = Admission {

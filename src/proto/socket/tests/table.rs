@@ -26,6 +26,9 @@ fn states() -> Vec<(&'static str, Arrange)> {
     }
     alloc::vec![
         ("no socket", |_| ()),
+        ("reserved", |rig| {
+            rig.connection.reserve("/n");
+        }),
         ("asked", |rig| {
             rig.begin("/n");
         }),
@@ -48,6 +51,10 @@ fn states() -> Vec<(&'static str, Arrange)> {
         ("leaving", |rig| {
             rig.join("/n");
             rig.say("1/n,");
+        }),
+        ("session closing, reserved", |rig| {
+            rig.connection.reserve("/n");
+            rig.say("nonsense");
         }),
         ("session closing, asked", |rig| {
             rig.begin("/n");
@@ -93,6 +100,10 @@ fn inputs() -> Vec<(&'static str, Input)> {
         ("bytes", |rig| rig.say_data(Data::from(&[1][..]))),
         ("begin", |rig| {
             rig.begin("/n");
+            rig.outputs()
+        }),
+        ("fill", |rig| {
+            rig.fill(N, "/n");
             rig.outputs()
         }),
         ("admit", |rig| rig.admit(N)),
@@ -145,6 +156,7 @@ fn describe(rig: &Rig) -> String {
     let sockets = sockets.filter(|socket| socket.namespace() == "/n");
     let mut all: Vec<String> = sockets
         .map(|socket| match &socket.state {
+            SocketState::Reserved => "reserved".into(),
             SocketState::Asked(pending) if !rig.connection.is_wanted(socket.join_id()) => {
                 format!("asked in vain, {} held", pending.held.len())
             }
