@@ -99,7 +99,7 @@ impl Content for Sockets {
     }
 
     fn must_be_handed_over(&self, key: Key) -> bool {
-        self.0.clients.is_changed(key)
+        self.0.clients.must_be_handed_over(key)
     }
 
     fn restore(&self, key: Key, content: Option<&[u8]>) -> bool {

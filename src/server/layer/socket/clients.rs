@@ -3,7 +3,7 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Connection, JoinId, Output};
+use dormouse_proto::socket::{Connection, JoinId, Output, Socket};
 use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 
@@ -216,13 +216,15 @@ impl Clients {
         self.with(key, changed) == Some(true)
     }
 
-    /// Returns whether a client differs from what was last kept.
-    pub(super) fn is_changed(&self, key: Key) -> bool {
+    /// Returns whether a client differs from what was last kept, or waits for an answer
+    /// that only the next instance can give.
+    pub(super) fn must_be_handed_over(&self, key: Key) -> bool {
         let clients = self.0.try_borrow();
-        clients.is_ok_and(|clients| {
-            let client = clients.get(key);
-            client.is_some_and(|client| client.connection.is_changed())
-        })
+        let must_be = |client: &ClientEntry| {
+            let mut sockets = client.connection.sockets();
+            client.connection.is_changed() || sockets.any(Socket::is_undecided)
+        };
+        clients.is_ok_and(|clients| clients.get(key).is_some_and(must_be))
     }
 }
 

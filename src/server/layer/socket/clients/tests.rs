@@ -72,12 +72,25 @@ fn a_change_is_told_once() {
     let rig = made();
     rig.add(1, Protocol::V5);
     let clients = &rig.cx.clients;
-    assert!(clients.is_changed(key(1)));
+    assert!(clients.must_be_handed_over(key(1)));
     assert!(clients.take_changed(key(1)));
-    assert!(!clients.is_changed(key(1)) && !clients.take_changed(key(1)));
+    assert!(!clients.must_be_handed_over(key(1)) && !clients.take_changed(key(1)));
     rig.join(1, "/", "id");
     assert!(clients.take_changed(key(1)));
-    assert!(!clients.is_changed(key(9)) && !clients.take_changed(key(9)));
+    assert!(!clients.must_be_handed_over(key(9)) && !clients.take_changed(key(9)));
+}
+
+#[wasm_bindgen_test]
+fn who_waits_for_a_decision_is_handed_over() {
+    let rig = made();
+    rig.add(1, Protocol::V5);
+    let spot = rig.begin(1, "/", "an id");
+    let clients = &rig.cx.clients;
+    assert!(clients.take_changed(key(1)));
+    assert!(clients.must_be_handed_over(key(1)));
+    rig.with(spot, |client, join| client.accept(join));
+    assert!(clients.take_changed(key(1)));
+    assert!(!clients.must_be_handed_over(key(1)));
 }
 
 #[wasm_bindgen_test]
@@ -87,7 +100,7 @@ fn in_the_middle_of_a_panic_nothing_is_known() {
     let clients = &rig.cx.clients;
     let looked = clients.with(key(1), |client| {
         client.connection.begin("/", Admission::new("id"));
-        (clients.content(key(1)), clients.is_changed(key(1)))
+        (clients.content(key(1)), clients.must_be_handed_over(key(1)))
     });
     assert_eq!(looked, Some((vec![], false)));
 }
