@@ -105,8 +105,8 @@ pub use api::error::{HandlerError, Refusal, Rejection};
 pub use api::{
     Ack, AckError, Acked, Acks, Alarm, AlarmError, Args, ArgsError, Arguments, Auth, Binary,
     Broadcast, EmitError, Event, EventName, Expired, FromArgs, Group, Io, JoinRequest, Namespace,
-    Recovered, Recovery, RemoteSocket, Rewrite, Room, RoomNames, Server, Socket, SpawnError, State,
-    Timed, When,
+    ParentNamespace, Recovered, Recovery, RemoteSocket, Rewrite, Room, RoomNames, Server, Socket,
+    SpawnError, State, Timed, When,
 };
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;

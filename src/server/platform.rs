@@ -1,14 +1,17 @@
 //! Bindings for what the platform offers and `worker` does not bind, or not cheaply.
 
+use core::future::{Pending, pending};
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Frame};
-use futures::future::LocalBoxFuture;
+use futures::future::{AbortHandle, Abortable, LocalBoxFuture};
 use js_sys::{Array, Function, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, WebSocket};
+use web_sys::{AbortSignal, Request, WebSocket};
 use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
 
 use crate::compatibility;
@@ -114,7 +117,7 @@ extern "C" {
     /// A request, with what browsers' requests do not have.
     type ServerRequest;
     #[wasm_bindgen(method, getter)]
-    fn signal(this: &ServerRequest) -> Option<web_sys::AbortSignal>;
+    fn signal(this: &ServerRequest) -> Option<AbortSignal>;
     #[wasm_bindgen(method, getter)]
     fn body(this: &ServerRequest) -> Option<Body>;
 
@@ -289,6 +292,52 @@ pub(crate) fn on_abort(request: &Request, conn: u64, listener: &Function) {
         // with compatibility dates before September 2026 keeps the others from being
         // called.
         signal.set_onabort(Some(listener));
+    }
+}
+
+/// Completes when the client drops a request.
+pub(crate) struct ClientGone {
+    signal: Option<AbortSignal>,
+    future: Abortable<Pending<()>>,
+    _listener: Closure<dyn FnMut()>,
+}
+
+impl ClientGone {
+    pub(crate) fn of(request: &Request) -> Self {
+        let (abort, registration) = AbortHandle::new_pair();
+        let listener = Closure::<dyn FnMut()>::new(move || abort.abort());
+        let signal = request.unchecked_ref::<ServerRequest>().signal();
+        if let Some(signal) = &signal {
+            signal.set_onabort(Some(listener.as_ref().unchecked_ref()));
+        }
+        Self {
+            signal,
+            future: Abortable::new(pending(), registration),
+            _listener: listener,
+        }
+    }
+}
+
+impl Future for ClientGone {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.future).poll(context).map(drop)
+    }
+}
+
+impl Drop for ClientGone {
+    fn drop(&mut self) {
+        if let Some(signal) = &self.signal {
+            signal.set_onabort(None);
+        }
+    }
+}
+
+/// Listens no longer for the client dropping a request: the listener's instance ends.
+pub(crate) fn forget_client(request: &Request) {
+    if let Some(signal) = request.unchecked_ref::<ServerRequest>().signal() {
+        signal.set_onabort(None);
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn offered(header: &str) -> impl Iterator<Item = &str> {
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 pub struct Handshake {
     url: String,
     headers: Headers,

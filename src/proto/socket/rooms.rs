@@ -58,13 +58,15 @@ impl Filter {
 /// }
 /// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
 /// assert_eq!(rooms.sizes("/"), [("a".to_owned(), 2)]);
+/// assert!(rooms.is_empty("/news") && !rooms.is_empty("/chat"));
+/// assert_eq!(rooms.namespaces().collect::<Vec<_>>(), ["/", "/chat"]);
 /// rooms.leave("/", "a", 2);
 /// assert_eq!(rooms.select("/", &Filter { rooms: vec!["a".into()], except: vec![] }), [1]);
 /// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rooms<S> {
-    /// They are few, and searched one by one.
+    /// By name, in order.
     namespaces: Vec<(String, Members<S>)>,
 }
 
@@ -87,17 +89,20 @@ impl<S> Default for Rooms<S> {
 impl<S: Ord + Copy> Rooms<S> {
     /// Adds a socket to a namespace.
     pub fn insert(&mut self, namespace: &str, socket: S) {
-        match self.of_mut(namespace) {
-            Some(members) => {
-                members.all.insert(socket);
+        let position = match self.position(namespace) {
+            Ok(position) => position,
+            Err(position) => {
+                let members = Members {
+                    all: SortedSet::default(),
+                    rooms: BTreeMap::new(),
+                };
+                let namespace = (namespace.to_owned(), members);
+                self.namespaces.insert(position, namespace);
+                position
             }
-            None => {
-                let mut all = SortedSet::default();
-                all.insert(socket);
-                let rooms = BTreeMap::new();
-                self.namespaces
-                    .push((namespace.to_owned(), Members { all, rooms }));
-            }
+        };
+        if let Some((_, members)) = self.namespaces.get_mut(position) {
+            members.all.insert(socket);
         }
     }
 
@@ -108,7 +113,10 @@ impl<S: Ord + Copy> Rooms<S> {
         rooms: impl IntoIterator<Item = &'a str>,
         socket: S,
     ) {
-        let Some(members) = self.of_mut(namespace) else {
+        let Ok(position) = self.position(namespace) else {
+            return;
+        };
+        let Some((_, members)) = self.namespaces.get_mut(position) else {
             return;
         };
         members.all.remove(socket);
@@ -116,15 +124,14 @@ impl<S: Ord + Copy> Rooms<S> {
             members.leave(room, socket);
         }
         if members.all.is_empty() {
-            self.namespaces.retain(|(name, _)| name != namespace);
+            self.namespaces.remove(position);
         }
     }
 
     /// Returns the names of a namespace's rooms, in order, and the number of sockets in
     /// each.
     pub fn sizes(&self, namespace: &str) -> Vec<(String, usize)> {
-        let mut all = self.namespaces.iter();
-        let Some((_, members)) = all.find(|(name, _)| name == namespace) else {
+        let Some(members) = self.of(namespace) else {
             return Vec::new();
         };
         let rooms = members.rooms.iter();
@@ -154,14 +161,31 @@ impl<S: Ord + Copy> Rooms<S> {
         }
     }
 
+    fn position(&self, namespace: &str) -> Result<usize, usize> {
+        self.namespaces
+            .binary_search_by(|(name, _)| (**name).cmp(namespace))
+    }
+
     fn of_mut(&mut self, namespace: &str) -> Option<&mut Members<S>> {
-        let mut all = self.namespaces.iter_mut();
-        all.find_map(|(name, members)| (name == namespace).then_some(members))
+        let position = self.position(namespace).ok()?;
+        let found = self.namespaces.get_mut(position);
+        found.map(|(_, members)| members)
     }
 
     fn of(&self, namespace: &str) -> Option<&Members<S>> {
-        let mut all = self.namespaces.iter();
-        all.find_map(|(name, members)| (name == namespace).then_some(members))
+        let position = self.position(namespace).ok()?;
+        let found = self.namespaces.get(position);
+        found.map(|(_, members)| members)
+    }
+
+    /// Returns the names of the namespaces that sockets are in, in order.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(|(name, _)| &**name)
+    }
+
+    /// Returns whether no socket is in a namespace.
+    pub fn is_empty(&self, namespace: &str) -> bool {
+        self.of(namespace).is_none()
     }
 
     /// Returns the sockets that a filter selects, each of them once and in order.

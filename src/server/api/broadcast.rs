@@ -585,6 +585,8 @@ pub enum EmitError {
     /// It is not known which object holds the sockets: they are placed by a key, and
     /// none was given. See [`Io::key`].
     Placement,
+    /// This is not a pattern of names: see [`Io::parent`].
+    Pattern(String),
     /// The object that holds the sockets could not be reached.
     Platform(worker::Error),
 }
@@ -599,6 +601,7 @@ impl fmt::Display for EmitError {
             Self::Args(error) => write!(f, "acknowledged with something else: {error}"),
             Self::TooManyRooms => f.write_str("in as many rooms as allowed (max_rooms)"),
             Self::Placement => f.write_str("sockets are placed by a key; name it with Io::key"),
+            Self::Pattern(text) => write!(f, "`{text}` is not a pattern of names"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
         }
     }
@@ -614,7 +617,8 @@ impl core::error::Error for EmitError {
             | Self::ReservedName(_)
             | Self::Timeout
             | Self::TooManyRooms
-            | Self::Placement => None,
+            | Self::Placement
+            | Self::Pattern(_) => None,
         }
     }
 }

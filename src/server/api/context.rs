@@ -13,10 +13,13 @@ use worker::Env;
 use super::args::{describe, from_json};
 use super::handler::{
     BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake,
-    OfMessage, OfNamespace, OfSocket, OnAlarm, OnClose, OnConnect, OnDisconnect, OnEngineAlarm,
-    OnEvent, OnExpired, OnMessage, OnOpen, RewriteEvent,
+    OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm, OnClose, OnConnect,
+    OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage, OnNewNamespace,
+    OnOpen, RewriteEvent,
 };
-use super::{Ack, Alarm, Application, Args, Expired, FromArgs, Io, Socket, State, States};
+use super::{
+    Ack, Alarm, Application, Args, Expired, FromArgs, Io, JoinRequest, Socket, State, States,
+};
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Client, Clients, Handshake, Message};
 use crate::api::error::Rejection;
@@ -41,11 +44,15 @@ pub(crate) type DisconnectContext<'a> = Context<'a, OnDisconnect>;
 pub(crate) type ExpireContext<'a> = Context<'a, OnExpired>;
 pub(crate) type AlarmContext<'a> = Context<'a, OnAlarm>;
 pub(crate) type EngineAlarmContext<'a> = Context<'a, OnEngineAlarm>;
+pub(crate) type AdmitContext<'a> = Context<'a, OnAdmit>;
+pub(crate) type JoinContext<'a> = Context<'a, OnJoinRequest>;
+pub(crate) type NamespaceContext<'a> = Context<'a, OnNewNamespace>;
 pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
 pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
 pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
 
 /// The surroundings of a handler.
+#[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub(crate) env: &'a Env,
     pub(crate) states: &'a States,
@@ -182,7 +189,8 @@ impl<K: OfConnect> Context<'_, K> {
     }
 }
 
-/// For `on_connect` and middlewares, of a namespace or of Engine.IO.
+/// For `on_connect` and middlewares, of a namespace or of Engine.IO, and what comes before
+/// them.
 impl<K: OfHandshake> Context<'_, K> {
     /// Returns the request by which the client's session began. Other handlers have
     /// [`Socket::handshake`].
@@ -203,6 +211,14 @@ impl Context<'_, OnDisconnect> {
 impl<K: OfExpired> Context<'_, K> {
     /// Returns the socket that has not come back.
     pub fn expired(&self) -> &Expired {
+        self.subject
+    }
+}
+
+/// For `namespace_if`.
+impl<K: OfJoinRequest> Context<'_, K> {
+    /// Returns the client's request.
+    pub fn join_request(&self) -> &JoinRequest {
         self.subject
     }
 }
@@ -286,19 +302,41 @@ impl<'a, K: OfEvent> Context<'a, K> {
 }
 
 impl<'a> ConnectContext<'a> {
-    pub(crate) fn new(
-        socket: &'a Socket,
-        auth: &'a str,
-        handshake: &'a Rc<StoredHandshake>,
-        recovered: bool,
-    ) -> Self {
+    pub(crate) fn new(socket: &'a Socket, request: &'a JoinRequest, recovered: bool) -> Self {
         Self {
             subject: socket,
             detail: ConnectDetail {
-                auth,
-                handshake,
+                auth: request.json(),
+                handshake: request.stored(),
                 recovered,
             },
+        }
+    }
+}
+
+impl<'a> JoinContext<'a> {
+    pub(crate) fn new(request: &'a JoinRequest, env: &'a Env, states: &'a States) -> Self {
+        Self {
+            subject: request,
+            detail: Place { env, states },
+        }
+    }
+}
+
+impl<'a> NamespaceContext<'a> {
+    pub(crate) fn new(io: &'a Io, env: &'a Env, states: &'a States) -> Self {
+        Self {
+            subject: io,
+            detail: Place { env, states },
+        }
+    }
+}
+
+impl<'a> AdmitContext<'a> {
+    pub(crate) fn new(handshake: &'a Handshake, env: &'a Env, states: &'a States) -> Self {
+        Self {
+            subject: handshake,
+            detail: Place { env, states },
         }
     }
 }

@@ -4,19 +4,20 @@ use core::fmt;
 use std::rc::Rc;
 
 use crate::api;
+use crate::api::HandlerFn;
 use crate::api::engine;
+use crate::api::handler::OnAdmit;
 use crate::options::Options;
-use crate::request::Handshake;
 
 /// One server of an [`App`](crate::App), of Engine.IO or of Socket.IO.
 pub(crate) struct Endpoint {
     pub(crate) options: Rc<Options>,
-    pub(crate) admit: Option<Admit>,
+    pub(crate) admit: Option<AdmitFn>,
     pub(crate) application: Application,
 }
 
 /// Decides whether a client may try to connect.
-pub(crate) type Admit = Rc<dyn Fn(&Handshake) -> Result<(), String>>;
+pub(crate) type AdmitFn = HandlerFn<OnAdmit>;
 
 /// The application behind a server's sessions.
 pub(crate) enum Application {

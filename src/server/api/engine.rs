@@ -26,9 +26,9 @@ pub use crate::placement::Placement;
 pub use crate::request::Handshake;
 pub use crate::sid::Sid;
 
-use crate::api::endpoint::{Admit, Application, Endpoint};
+use crate::api::endpoint::{AdmitFn, Application, Endpoint};
 use crate::api::error::{Failure, failure};
-use crate::api::handler::{Handler, OnClose, OnEngineAlarm, OnMessage, OnOpen};
+use crate::api::handler::{Handler, OnAdmit, OnClose, OnEngineAlarm, OnMessage, OnOpen};
 use crate::api::{AlarmHandlers, HandlerFn, States, erase};
 use crate::http;
 use crate::options::{Options, option_methods};
@@ -61,7 +61,7 @@ pub type Message = Data<'static>;
 #[derive(Default)]
 pub struct Engine {
     pub(crate) options: Options,
-    admit: Option<Admit>,
+    admit: Option<AdmitFn>,
     pub(super) handlers: EngineHandlers,
 }
 

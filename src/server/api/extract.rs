@@ -12,9 +12,9 @@ use worker::Env;
 
 use super::handler::{
     Context, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
-    OfHandshake, OfMessage, OfNamespace, OfSocket, OnEngineAlarm,
+    OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnEngineAlarm,
 };
-use super::{Ack, Alarm, Args, Io, Socket};
+use super::{Ack, Alarm, Args, Io, JoinRequest, Socket};
 use crate::api::client::SessionError;
 use crate::api::data;
 use crate::api::engine::{Client, Clients, Handshake, Message};
@@ -184,6 +184,12 @@ impl<K: OfConnect> Extract<K> for Recovered {
 impl<K: OfHandshake> Extract<K> for Handshake {
     fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
         Ok(context.handshake())
+    }
+}
+
+impl<K: OfJoinRequest> Extract<K> for JoinRequest {
+    fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
+        Ok(context.join_request().clone())
     }
 }
 

@@ -14,6 +14,9 @@
 //! | `on_disconnecting`, `on_disconnect` | [`Reason`](crate::Reason) |
 //! | `on_expired` | [`Expired`](crate::Expired) |
 //! | `on_alarm` | [`Alarm`](crate::Alarm), and the root namespace as [`Io`](crate::Io) |
+//! | `namespace_if` | [`JoinRequest`](crate::JoinRequest), [`Handshake`](crate::Handshake), [`State`](crate::State), the Worker's `Env` |
+//! | `on_new_namespace` | [`Io`](crate::Io) of the namespace, [`State`](crate::State), the Worker's `Env` |
+//! | `admit`, of both | [`Handshake`](crate::Handshake), [`State`](crate::State), the Worker's `Env` |
 //! | every handler of Engine.IO | [`Client`](crate::engine::Client), [`State`](crate::State), the Worker's `Env` |
 //! | `on_connect` | [`Handshake`](crate::Handshake) |
 //! | `on_message` | [`Message`](crate::engine::Message) |
@@ -21,7 +24,8 @@
 //! | `on_alarm` | [`Alarm`](crate::engine::Alarm), and [`Clients`](crate::engine::Clients) instead of a `Client` |
 //!
 //! [`Reply`] describes what the handlers of events can return, and [`Verdict`] what
-//! all others can, but for `event_rewrite`: see [`Rewrite`](crate::Rewrite). There are three types of errors, the same everywhere: a `Refusal`
+//! all others can, but for `event_rewrite`: see [`Rewrite`](crate::Rewrite), and
+//! `namespace_if`, which returns a `bool` or a `Result` of it. There are three types of errors, the same everywhere: a `Refusal`
 //! does not let a client in, a [`HandlerError`] fails what a handler was to do, and
 //! a [`Rejection`] is an extractor's.
 //!
@@ -38,8 +42,9 @@ use futures::future::LocalBoxFuture;
 
 pub use self::kind::{
     BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent,
-    OfExpired, OfHandshake, OfMessage, OfNamespace, OfSocket, OnAlarm, OnClose, OnConnect,
-    OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnMessage, OnOpen, RewriteEvent,
+    OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm,
+    OnClose, OnConnect, OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage,
+    OnNewNamespace, OnOpen, RewriteEvent,
 };
 pub use self::outcome::{FailsWith, Internal, Outcome, Reply, Verdict, mark};
 pub use super::context::Context;

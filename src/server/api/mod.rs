@@ -20,7 +20,9 @@ pub(crate) mod error;
 mod event;
 mod extract;
 pub mod handler;
+mod join_request;
 mod namespace;
+mod parent;
 mod pattern;
 mod recovery;
 mod rewrite;
@@ -35,21 +37,24 @@ pub use self::args::{Args, ArgsError, Arguments, Binary, FromArgs};
 pub use self::broadcast::{Broadcast, EmitError, Io, RemoteSocket, Room, RoomNames};
 pub use self::event::Event;
 pub use self::extract::{Auth, EventName, Expired, Recovered, State};
+pub use self::join_request::JoinRequest;
 pub use self::namespace::{Group, Namespace};
+pub use self::parent::ParentNamespace;
 pub use self::recovery::Recovery;
 pub use self::rewrite::Rewrite;
-pub use self::server::{JoinRequest, Server};
+pub use self::server::Server;
 pub use self::socket::{Socket, Timed};
 pub use self::task::SpawnError;
 
 pub(crate) use self::alarm::AlarmHandlers;
 pub(crate) use self::context::{
-    AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
-    EngineAlarmContext, EventContext, ExpireContext, MessageContext, OpenContext, Place,
-    RewriteContext,
+    AdmitContext, AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
+    EngineAlarmContext, EventContext, ExpireContext, JoinContext, MessageContext, NamespaceContext,
+    OpenContext, Place, RewriteContext,
 };
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;
 pub(crate) use self::handler::{Call, HandlerFn, erase};
 pub(crate) use self::namespace::{BeforeFn, DisconnectFn, EventFn, NamespaceHandlers};
-pub(crate) use self::server::Application;
+pub(crate) use self::pattern::Pattern;
+pub(crate) use self::server::{Application, Found, LookUp};

@@ -7,21 +7,21 @@ use std::rc::Rc;
 
 use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
-use serde::de::DeserializeOwned;
+use worker::Env;
 
-use super::args::from_json;
-use super::handler::OnAlarm;
+use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace};
+use super::join_request::{self, JoinRequest};
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
-use super::{AlarmHandlers, States};
-use crate::api::endpoint::{self, Admit, Endpoint};
+use super::{AlarmHandlers, HandlerFn, States, erase};
+use crate::api::endpoint::{self, AdmitFn, Endpoint};
+use crate::api::error::Failure;
 use crate::log::Level;
 use crate::options::{
     ConfigError, Cookie, OnOverrun, Options, Origins, Overrun, RateLimit, option_methods,
 };
 use crate::placement::Placement;
-use crate::request::{Handshake, StoredHandshake};
 
 /// A Socket.IO server.
 ///
@@ -41,7 +41,7 @@ use crate::request::{Handshake, StoredHandshake};
 /// ```
 pub struct Server {
     options: Options,
-    admit: Option<Admit>,
+    admit: Option<AdmitFn>,
     pub(super) application: Application,
 }
 
@@ -55,8 +55,26 @@ pub(crate) struct Application {
     pub(crate) states: States,
     pub(crate) alarms: AlarmHandlers<OnAlarm>,
     definitions: Vec<Definition>,
+    pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
+    /// The method of a handler that was given twice.
+    duplicate: Option<&'static str>,
+}
+
+/// The definition of a namespace.
+pub(crate) struct Found {
+    pub(crate) definition: socket::Definition,
+    pub(crate) handlers: Rc<NamespaceHandlers>,
+}
+
+/// The outcome of looking for the definition of a namespace by its name alone.
+pub(crate) enum LookUp {
+    Found(Found),
+    /// There is none.
+    Nothing,
+    /// The application has to be asked: [`Application::ask`].
+    Ask,
 }
 
 struct Definition {
@@ -73,7 +91,7 @@ struct Definition {
 enum Matcher {
     Name(String),
     Pattern(Pattern),
-    Predicate(Rc<dyn Fn(&JoinRequest<'_>) -> bool>),
+    Predicate(HandlerFn<OnJoinRequest>),
 }
 
 impl Matcher {
@@ -111,11 +129,10 @@ impl Matcher {
         }
     }
 
-    fn matches(&self, request: &JoinRequest<'_>) -> bool {
+    fn is_predicate(&self) -> bool {
         match self {
-            Self::Name(_) => false,
-            Self::Pattern(pattern) => pattern.read(request.namespace).is_some(),
-            Self::Predicate(predicate) => predicate(request),
+            Self::Name(_) | Self::Pattern(_) => false,
+            Self::Predicate(_) => true,
         }
     }
 }
@@ -170,22 +187,73 @@ impl Application {
     }
 
     /// Finds the definition of a namespace: one of its own name comes before all
-    /// others.
-    pub(crate) fn find(
-        &self,
-        request: &JoinRequest<'_>,
-    ) -> Option<(socket::Definition, Rc<NamespaceHandlers>)> {
-        let of_its_own = |it: &Definition| it.matcher.is_name(request.namespace);
+    /// others, and those in their order.
+    pub(crate) fn look_up(&self, namespace: &str) -> LookUp {
         let mut all = self.definitions.iter();
-        let found = all.position(of_its_own).or_else(|| {
-            let mut all = self.definitions.iter();
-            all.position(|definition| definition.matcher.matches(request))
-        });
-        let index = u16::try_from(found?).ok()?;
-        let definition = self.definitions.get(usize::from(index))?;
-        let tag = definition.tag;
-        let handlers = definition.handlers.clone();
-        Some((socket::Definition { index, tag }, handlers))
+        let own = all.position(|definition| definition.matcher.is_name(namespace));
+        let mut all = self.definitions.iter();
+        let may_be = |it: &Definition| it.matcher.is_predicate() || it.matcher.fits(namespace);
+        match own.or_else(|| all.position(may_be)) {
+            Some(index) => match self.found(index) {
+                Some((_, true)) => LookUp::Ask,
+                Some((found, false)) => LookUp::Found(found),
+                None => LookUp::Nothing,
+            },
+            None => LookUp::Nothing,
+        }
+    }
+
+    /// Finds the definition of a namespace that has none of its own name, asking the
+    /// predicates one after the other. `failed` is told of those that fail, which counts
+    /// as a no.
+    pub(crate) async fn ask(
+        &self,
+        request: &JoinRequest,
+        env: &Env,
+        failed: impl Fn(&Failure),
+    ) -> Option<Found> {
+        for (index, Definition { matcher, .. }) in self.definitions.iter().enumerate() {
+            let is_it = match matcher {
+                Matcher::Name(_) | Matcher::Pattern(_) => matcher.fits(request.namespace()),
+                Matcher::Predicate(predicate) => {
+                    let called = join_request::call(predicate, request, env, &self.states);
+                    let answer = called.await;
+                    answer.unwrap_or_else(|error| {
+                        failed(&error.failure);
+                        false
+                    })
+                }
+            };
+            if is_it {
+                return self.found(index).map(|(found, _)| found);
+            }
+        }
+        None
+    }
+
+    /// Returns a definition, and whether it is a predicate's.
+    fn found(&self, index: usize) -> Option<(Found, bool)> {
+        let definition = self.definitions.get(index)?;
+        let found = Found {
+            definition: socket::Definition {
+                index: u16::try_from(index).ok()?,
+                tag: definition.tag,
+            },
+            handlers: definition.handlers.clone(),
+        };
+        Some((found, definition.matcher.is_predicate()))
+    }
+
+    /// Returns whether a definition is one of many namespaces.
+    pub(crate) fn is_dynamic(&self, definition: u16) -> bool {
+        let definition = self.definitions.get(usize::from(definition));
+        definition.is_some_and(|it| !matches!(it.matcher, Matcher::Name(_)))
+    }
+
+    /// Returns whether a namespace is defined by its own name.
+    pub(crate) fn is_named(&self, namespace: &str) -> bool {
+        let mut all = self.definitions.iter();
+        all.any(|definition| definition.matcher.is_name(namespace))
     }
 
     /// Finds the definition of a socket's namespace again, perhaps in another build
@@ -220,6 +288,9 @@ impl Application {
         };
         if let Some(remedy) = &self.wrong {
             return wrong("namespace", remedy);
+        }
+        if let Some(method) = self.duplicate {
+            return wrong(method, "it has two handlers; make one of them");
         }
         if self.definitions.is_empty() {
             return wrong("namespace", "define at least one, such as \"/\"");
@@ -270,46 +341,6 @@ impl Application {
     }
 }
 
-/// A client's request for a namespace.
-pub struct JoinRequest<'a> {
-    namespace: &'a str,
-    auth: &'a str,
-    handshake: &'a StoredHandshake,
-}
-
-impl<'a> JoinRequest<'a> {
-    pub(crate) fn new(namespace: &'a str, auth: &'a str, handshake: &'a StoredHandshake) -> Self {
-        Self {
-            namespace,
-            auth,
-            handshake,
-        }
-    }
-
-    /// Returns the namespace's name.
-    pub fn namespace(&self) -> &str {
-        self.namespace
-    }
-
-    /// Returns the client's `auth`, or `None` if it cannot be read as a `T`.
-    pub fn auth<T: DeserializeOwned>(&self) -> Option<T> {
-        from_json(self.auth).ok()
-    }
-
-    /// Returns the request by which the client's session began.
-    pub fn handshake(&self) -> Handshake {
-        Handshake::from(self.handshake).with_auth(Some(self.auth.to_owned()))
-    }
-}
-
-impl fmt::Debug for JoinRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinRequest")
-            .field("namespace", &self.namespace)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Namespaces.
 impl Server {
     /// Creates a server with the default options and no namespaces.
@@ -330,7 +361,9 @@ impl Server {
                 states: States::default(),
                 alarms: AlarmHandlers::default(),
                 definitions: Vec::new(),
+                on_new_namespace: None,
                 wrong: None,
+                duplicate: None,
             },
         }
     }
@@ -362,32 +395,84 @@ impl Server {
         }
     }
 
-    /// Defines all namespaces for which a function returns `true`. The function is
-    /// called for each client's request, if no namespace has exactly that name.
+    /// Defines all namespaces for which a handler returns `true`. It is called for each
+    /// client's request, if no namespace has exactly that name and no earlier pattern fits.
+    /// It may be async, and take the [`JoinRequest`], the [`Handshake`](crate::Handshake),
+    /// [`State`](crate::State) and the Worker's `Env`. `false` goes on to the next
+    /// definition; so does an error, which is logged.
     ///
     /// ```
     /// use dormouse::{JoinRequest, Server};
     /// use serde::Deserialize;
+    /// use worker::{Env, Result};
     ///
     /// #[derive(Deserialize)]
     /// struct Login {
     ///     tenant: String,
     /// }
     ///
-    /// fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
+    /// fn is_own_tenant(request: JoinRequest) -> bool {
     ///     let login: Option<Login> = request.auth();
     ///     login.is_some_and(|login| request.namespace() == format!("/tenant/{}", login.tenant))
     /// }
     ///
-    /// let server = Server::new().namespace_if(is_own_tenant, |namespace| namespace);
+    /// async fn is_document(request: JoinRequest, env: Env) -> Result<bool> {
+    ///     let Some(id) = request.namespace().strip_prefix("/document/") else {
+    ///         return Ok(false);
+    ///     };
+    ///     let documents = env.kv("DOCUMENTS")?;
+    ///     Ok(documents.get(id).text().await?.is_some())
+    /// }
+    ///
+    /// let server = Server::new()
+    ///     .namespace_if(is_own_tenant, |namespace| namespace)
+    ///     .namespace_if(is_document, |namespace| namespace);
     /// # let _ = server;
     /// ```
-    pub fn namespace_if(
+    ///
+    /// While it waits, its client's request is undecided, as it is while a middleware
+    /// waits: requests for other namespaces and events in them are handled meanwhile, except
+    /// that in protocol 4 all others wait for the root namespace. After 30 s, after a panic,
+    /// and if the object is lost, the client is refused with `Internal server error`. If the
+    /// client goes, or asks again, what the handler returns does not count.
+    pub fn namespace_if<S>(
         self,
-        matches: impl Fn(&JoinRequest<'_>) -> bool + 'static,
+        matches: impl Handler<OnJoinRequest, S>,
         define: impl FnOnce(Namespace) -> Namespace,
     ) -> Self {
-        self.define("", Matcher::Predicate(Rc::new(matches)), define)
+        self.define("", Matcher::Predicate(erase(matches)), define)
+    }
+
+    /// Registers the handler for a new namespace: one that is defined by a pattern or by
+    /// [`namespace_if`](Self::namespace_if), and gets its first socket. It takes the
+    /// namespace as [`Io`](crate::Io).
+    ///
+    /// ```
+    /// use dormouse::{Io, Server};
+    ///
+    /// let server = Server::new()
+    ///     .namespace("/room-{id}", |namespace| namespace)
+    ///     .on_new_namespace(async |io: Io| {
+    ///         let lobby = io.of("/");
+    ///         lobby.emit("room opened", io.namespace()).await
+    ///     });
+    /// # let _ = server;
+    /// ```
+    ///
+    /// It is called in the object of the socket, when that has passed the middlewares and
+    /// no other socket of the object is in the namespace: once while there are any, through
+    /// sleep and panics, and again after the last one has left and another one comes, as
+    /// after a deploy, which cuts all of them off. With a
+    /// [`Placement::Key`](crate::Placement::Key), each object has its own namespaces.
+    ///
+    /// The socket's `on_connect` waits for it, within the same 30 s, and that of others who
+    /// come meanwhile does not. An error is logged, and the client is let in.
+    pub fn on_new_namespace<S>(mut self, handler: impl Handler<OnNewNamespace, S>) -> Self {
+        let place = &mut self.application.on_new_namespace;
+        if place.replace(erase(handler)).is_some() {
+            self.application.duplicate = Some("on_new_namespace");
+        }
+        self
     }
 
     fn define(

@@ -9,7 +9,7 @@ use worker::worker_sys::DurableObjectState;
 
 use super::object::env;
 use super::{js, js_async};
-use crate::parts::running_fetch;
+use crate::parts::running_in_front;
 use crate::platform::ObjectState;
 
 /// The object's id.
@@ -144,7 +144,7 @@ pub(crate) fn state() -> ObjectState {
 /// The same as the platform hands it to the object.
 pub(crate) fn raw_state() -> DurableObjectState {
     // Installs the panic hook, which cannot be done any more once a test has failed.
-    drop(running_fetch(&env()));
+    drop(running_in_front(&env(), "fetch"));
     js(GLOBALS, JsValue::UNDEFINED);
     js(STATE, ID).unchecked_into()
 }

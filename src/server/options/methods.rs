@@ -1,7 +1,7 @@
 //! The options that both kinds of servers have.
 
 /// Defines their builder methods, for a type with the fields `options: Options` and
-/// `admit: Option<Admit>`. Its arguments are what the documentation says of defaults.
+/// `admit: Option<AdmitFn>`. Its arguments are what the documentation says of defaults.
 macro_rules! option_methods {
     (path: $path:literal, placement: $placement:literal, spawn: $spawn:literal $(,)?) => {
         #[doc = "Sets the path that clients connect to: exactly this path, with or without"]
@@ -12,29 +12,39 @@ macro_rules! option_methods {
         }
 
         /// Registers a check that decides, in the stateless Worker and before any object
-        /// is woken, whether a client may try to connect. An error refuses it with 403
-        /// and the protocol's code 4; the error's text is the message, or `Forbidden` if
-        /// it is empty.
+        /// is woken, whether a client may try to connect. It may be async, and take the
+        /// [`Handshake`](crate::Handshake), [`State`](crate::State) and the Worker's `Env`.
         ///
-        /// The check cannot wait for anything; `on_connect` can.
+        /// An error refuses the client with 403 and the protocol's code 4. The error's text
+        /// is the message, or `Forbidden` if it is empty; any other error than a text or a
+        /// [`HandlerError`](crate::HandlerError) is logged, and the message is
+        /// `internal error`.
         ///
         /// ```
-        /// use dormouse::Handshake;
+        /// use dormouse::{Handshake, HandlerError};
         /// use dormouse::engine::Engine;
+        /// use worker::Env;
         ///
-        /// let server = Engine::new().admit(|handshake: &Handshake| {
-        ///     match handshake.header("authorization") {
+        /// async fn has_paid(handshake: Handshake, env: Env) -> Result<(), HandlerError> {
+        ///     let token = handshake.header("authorization");
+        ///     let token = token.ok_or_else(|| HandlerError::new("no token"))?;
+        ///     match env.kv("TOKENS")?.get(&token).text().await? {
         ///         Some(_) => Ok(()),
-        ///         None => Err("no token".to_owned()),
+        ///         None => Err(HandlerError::new("unknown token")),
         ///     }
-        /// });
+        /// }
+        ///
+        /// let server = Engine::new().admit(has_paid);
         /// # let _ = server;
         /// ```
-        pub fn admit(
-            mut self,
-            admit: impl Fn(&Handshake) -> Result<(), String> + 'static,
-        ) -> Self {
-            self.admit = Some(Rc::new(admit));
+        ///
+        /// While it waits, its client waits for the answer to its request, and nothing of
+        /// the client is in any object. It has 30 s; then, and if it panics, the client is
+        /// refused with `Forbidden`. If the client drops its request, the check is dropped.
+        /// A client that is admitted can still be answered with 503, if its object is full
+        /// by then.
+        pub fn admit<S>(mut self, admit: impl Handler<OnAdmit, S>) -> Self {
+            self.admit = Some(erase(admit));
             self
         }
 

@@ -68,9 +68,10 @@ impl Handover {
     }
 }
 
-/// An object that can hand over.
+/// An object, or a request that waits in the front: it has something to do when the
+/// instance ends.
 pub(crate) trait HandsOver {
-    /// Writes down what is nowhere else.
+    /// Writes down what is nowhere else, or answers what nobody will.
     fn hand_over(&self, refused: Option<ConnId>);
 
     /// Sends the object a request, which makes the new instance, unless the object
@@ -95,13 +96,13 @@ enum Whose {
 }
 
 thread_local! {
-    /// The objects of this instance.
+    /// The objects of this instance, and what waits in the front.
     static OBJECTS: RefCell<Vec<Weak<dyn HandsOver>>> = const { RefCell::new(Vec::new()) };
     /// The handler that is running.
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
-/// Registers an object, so that it hands over if there is a panic.
+/// Registers an object or a request, so that it hands over if there is a panic.
 pub(crate) fn register(object: Weak<dyn HandsOver>) {
     install_hook();
     OBJECTS.with_borrow_mut(|objects| {
@@ -133,14 +134,14 @@ pub(crate) fn running(parts: &Rc<Parts>, job: Job) -> impl Drop + use<> {
     })
 }
 
-/// Notes that code of the application is running in the front, until the result is
-/// dropped.
-pub(crate) fn running_fetch(env: &Env) -> impl Drop + use<> {
+/// Notes that code of the application is running in the front, and under which name,
+/// until the result is dropped.
+pub(crate) fn running_in_front(env: &Env, event: &'static str) -> impl Drop + use<> {
     install_hook();
     begin(Running {
         whose: Whose::Nobody(env.clone()),
         conn: None,
-        event: "fetch",
+        event,
     })
 }
 

@@ -34,7 +34,7 @@ pub(crate) use self::effects::{
     close, close_now, expel, expel_with, forget_socket, next_output, revision, run_output,
     run_outputs, send, tell_sign_of_life, transmit, transport,
 };
-pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_fetch};
+pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_in_front};
 pub(crate) use self::intake::{admit_handshake, charge, hold, release, take};
 pub(crate) use self::packet::Packet;
 pub(crate) use self::recovery_rows::RecoveryRows;

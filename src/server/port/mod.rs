@@ -106,7 +106,9 @@ impl Request<'_> {
             | Self::Look(spot, _)
             | Self::SetData(spot, _)
             | Self::Acknowledge(spot, ..) => Some(spot.session),
-            Self::CloseAll | Self::Alarm(..) | Self::Operate(Target::Sockets(_), _) => None,
+            Self::CloseAll
+            | Self::Alarm(..)
+            | Self::Operate(Target::Sockets(_) | Target::Children(_), _) => None,
         }
     }
 }
@@ -137,6 +139,9 @@ pub(crate) struct Address {
 pub(crate) enum Target {
     /// Sockets of a namespace.
     Sockets(Selection),
+    /// Sockets of all namespaces whose names fit the pattern that stands for one. They can
+    /// be sent an event, and nothing else.
+    Children(Selection),
     /// One socket.
     #[serde(skip)]
     Socket(Spot),
@@ -392,7 +397,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
             | Operation::Leave(_)
             | Operation::Disconnect { .. } => Reply::Done,
         },
-        Request::CloseAll => Reply::Done,
+        Request::CloseAll | Request::Operate(Target::Children(_), _) => Reply::Done,
         Request::Send(..)
         | Request::Close(_)
         | Request::Transport(_)
@@ -488,7 +493,7 @@ mod tests {
             Request::Send([1; 12], Data::from("é")),
             Request::Send([1; 12], Data::from(vec![0, 255])),
             Request::Operate(
-                Target::Sockets(Selection::default()),
+                Target::Children(Selection::default()),
                 Operation::Emit {
                     args: Args::new("[\"e\",1]", vec![vec![1]]),
                     volatile: true,

@@ -61,12 +61,14 @@ impl RemotePort {
         }
         // A socket id says where its socket is.
         match target {
-            Some(Target::Sockets(selection)) => match &*selection.filter.rooms {
-                [id] => Sid::parse(Connection::sid_in(id))
-                    .map(|sid| ObjectName::Id(sid.object()))
-                    .ok_or(PortError::Placement),
-                _ => Err(PortError::Placement),
-            },
+            Some(Target::Sockets(selection) | Target::Children(selection)) => {
+                match &*selection.filter.rooms {
+                    [id] => Sid::parse(Connection::sid_in(id))
+                        .map(|sid| ObjectName::Id(sid.object()))
+                        .ok_or(PortError::Placement),
+                    _ => Err(PortError::Placement),
+                }
+            }
             Some(Target::Socket(_)) | None => Err(PortError::Placement),
         }
     }

@@ -18,12 +18,13 @@ use crate::api::endpoint::Endpoint;
 use crate::compatibility;
 use crate::http::{self, Reply, origins};
 use crate::log::{self, Level};
-use crate::parts::running_fetch;
+use crate::parts::running_in_front;
 use crate::platform;
 use crate::port::locate;
 use crate::query::{self, Query};
 use crate::request::Handshake;
 use crate::sid::Sid;
+use crate::worker::admission;
 
 /// The destination of a request.
 enum Routed {
@@ -36,7 +37,7 @@ enum Routed {
 /// Handles a request to the Worker: its `fetch`.
 pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
     let app = app();
-    let running = running_fetch(&env);
+    let running = running_in_front(&env, "fetch");
     if let Routed::Server(response) = route(&app, &request, &env, pass_on) {
         return response;
     }
@@ -47,7 +48,7 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
     let mut answer = fetch(request.into(), env.clone(), worker::Context::new(context));
     let response = async move {
         let answer = poll_fn(|context| {
-            let _running = running_fetch(&env);
+            let _running = running_in_front(&env, "fetch");
             answer.as_mut().poll(context)
         });
         match answer.await {
@@ -108,57 +109,53 @@ fn route(
     if request.method() == "OPTIONS" && http::is_cross_origin(options) {
         return Routed::Server(http::preflight(options, request).into());
     }
-    Routed::Server(match admit(endpoint, request, &url, query) {
-        Ok(Admitted::Session(sid)) => {
+    Routed::Server(match check(endpoint, request, &url, query) {
+        Ok(Checked::Session(sid)) => {
             match objects(app, env).map(|objects| locate::by_id(&objects, &sid.object())) {
                 Ok(Some(object)) => pass_on(&object, request),
-                Ok(None) => refuse(endpoint, request, &RequestError::UnknownSid.into()).into(),
+                Ok(None) => refuse(endpoint, request, RequestError::UnknownSid).into(),
                 Err(message) => misconfigured(&message),
             }
         }
-        Ok(Admitted::Handshake(revision, handshake)) => match objects(app, env) {
-            Ok(objects) => match place(endpoint, &objects, revision, &handshake) {
-                Some(object) => pass_on(&object, request),
-                None => misconfigured("the platform made no object"),
-            },
-            Err(message) => misconfigured(&message),
-        },
-        Err(refused) => refuse(endpoint, request, &refused).into(),
+        Ok(Checked::Handshake(revision)) => {
+            let opening = Opening {
+                app: app.clone(),
+                endpoint: endpoint.clone(),
+                request: Clone::clone(request),
+                handshake: origins::handshake(options, request),
+                env: env.clone(),
+                revision,
+            };
+            admission::ask(opening)
+        }
+        Err(refusal) => refuse(endpoint, request, refusal).into(),
     })
 }
 
-/// A request that is passed on to an object.
-enum Admitted {
+/// A request that nothing speaks against so far.
+enum Checked {
     Session(Sid),
-    Handshake(Revision, Handshake),
-}
-
-/// A request that is refused, and the application's message if it was its decision.
-struct Denied(RequestError, Option<String>);
-
-impl From<RequestError> for Denied {
-    fn from(refusal: RequestError) -> Self {
-        Self(refusal, None)
-    }
+    /// A handshake, and its revision if that is served.
+    Handshake(Result<Revision, RequestError>),
 }
 
 /// Checks a request in the same order as the reference server, so that clients see
 /// the same error first.
-fn admit(
+fn check(
     endpoint: &Endpoint,
     request: &Request,
     url: &str,
     query: &str,
-) -> Result<Admitted, Denied> {
+) -> Result<Checked, RequestError> {
     let options = &endpoint.options;
     let query = Query::parse(query);
     let transport = match query.transport.as_deref() {
         Some("polling") => Transport::Polling,
         Some("websocket") => Transport::WebSocket,
-        Some(_) | None => return Err(RequestError::UnknownTransport.into()),
+        Some(_) | None => return Err(RequestError::UnknownTransport),
     };
     if !options.takes(transport) {
-        return Err(RequestError::UnknownTransport.into());
+        return Err(RequestError::UnknownTransport);
     }
     origins::check(options, request, url, query.j.is_some())?;
     let upgrades = http::is_upgrade(request);
@@ -170,41 +167,74 @@ fn admit(
             Transport::WebSocket => upgrades,
         };
         return if fits {
-            Ok(Admitted::Session(sid))
+            Ok(Checked::Session(sid))
         } else {
-            Err(RequestError::BadRequest.into())
+            Err(RequestError::BadRequest)
         };
     }
     if method != "GET" {
-        return Err(RequestError::BadHandshakeMethod.into());
+        return Err(RequestError::BadHandshakeMethod);
     }
     if (transport == Transport::WebSocket) != upgrades {
-        return Err(RequestError::BadRequest.into());
+        return Err(RequestError::BadRequest);
     }
-    let handshake = origins::handshake(options, request);
-    if let Some(admit) = &endpoint.admit {
-        admit(&handshake).map_err(|message| Denied(RequestError::Forbidden, Some(message)))?;
-    }
-    match query.revision().flatten() {
-        Some(Revision::V3) if !options.revision_3 => {
-            Err(RequestError::UnsupportedProtocolVersion.into())
+    // The application is asked before anything is said of the revision.
+    Ok(Checked::Handshake(match query.revision().flatten() {
+        Some(Revision::V3) if !options.revision_3 => Err(RequestError::UnsupportedProtocolVersion),
+        Some(revision) => Ok(revision),
+        None => Err(RequestError::UnsupportedProtocolVersion),
+    }))
+}
+
+/// A handshake that is about to be passed on to an object, if the application admits it.
+pub(super) struct Opening {
+    app: Rc<App>,
+    pub(super) endpoint: Rc<Endpoint>,
+    pub(super) request: Request,
+    pub(super) handshake: Handshake,
+    pub(super) env: Env,
+    revision: Result<Revision, RequestError>,
+}
+
+impl Opening {
+    /// Passes it on to an object: a response, or the promise of one.
+    pub(super) fn pass_on(&self) -> JsValue {
+        let revision = match self.revision {
+            Ok(revision) => revision,
+            Err(refusal) => return refuse(&self.endpoint, &self.request, refusal).into(),
+        };
+        match objects(&self.app, &self.env) {
+            Ok(objects) => match place(&self.endpoint, &objects, revision, &self.handshake) {
+                Some(object) => pass_on(&object, &self.request),
+                None => misconfigured("the platform made no object"),
+            },
+            Err(message) => misconfigured(&message),
         }
-        Some(revision) => Ok(Admitted::Handshake(revision, handshake)),
-        None => Err(RequestError::UnsupportedProtocolVersion.into()),
+    }
+
+    /// Refuses it with the application's message.
+    pub(super) fn deny(&self, message: String) -> Response {
+        let forbidden = RequestError::Forbidden;
+        respond_with(&self.endpoint, &self.request, forbidden, Some(message))
     }
 }
 
-fn refuse(endpoint: &Endpoint, request: &Request, denied: &Denied) -> Response {
-    let Denied(refusal, message) = denied;
+fn refuse(endpoint: &Endpoint, request: &Request, refusal: RequestError) -> Response {
+    respond_with(endpoint, request, refusal, None)
+}
+
+fn respond_with(
+    endpoint: &Endpoint,
+    request: &Request,
+    refusal: RequestError,
+    message: Option<String>,
+) -> Response {
     if endpoint.options.log.level >= Level::Debug {
         let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
         log::log(&endpoint.options.log, Level::Debug, "refused", &fields);
     }
-    http::respond(
-        &endpoint.options,
-        request,
-        Reply::refusal(*refusal, message.clone()),
-    )
+    let reply = Reply::refusal(refusal, message);
+    http::respond(&endpoint.options, request, reply)
 }
 
 /// Returns the Durable Objects of an application.

@@ -1,3 +1,4 @@
 //! The stateless Worker, which requests meet first.
 
+mod admission;
 pub(crate) mod front;

@@ -32,6 +32,7 @@ const endpoints = {
   '/noupgrade/': { allowUpgrades: false },
   '/ordered/': {},
   '/headed/': { cookie: { name: 'io', path: '/' }, cors: { origin: '*' } },
+  '/admitted/': { allowRequest: allowLater },
 };
 
 /** Adds headers to answers: what is not a header of the protocol's own, that is. */
@@ -138,6 +139,12 @@ async function text(request) {
   let body = '';
   for await (const chunk of request.setEncoding('utf8')) body += chunk;
   return body;
+}
+
+function allowLater(request, decide) {
+  const { admission, delay = 50 } = request._query;
+  const decided = admission === undefined ? [undefined, true] : [admission === 'no' ? undefined : 'not you', false];
+  setTimeout(decide, Number(delay), ...decided);
 }
 
 function allowRequest(request, decide) {

@@ -35,7 +35,17 @@ export function attachSocketApplication(io, logs, { recovers }) {
     })
     .on('connection', connects());
   io.of('/greeting').on('connection', connects(greet));
-  io.of(/^\/dynamic-[^/]+$/).on('connection', connects());
+  io.children = io.of(/^\/dynamic-[^/]+$/).on('connection', connects());
+  io.on('new_namespace', ({ name }) => {
+    for (const event of ['new namespace', 'namespace opened']) {
+      logs.write(JSON.stringify({ event, namespace: name }));
+    }
+  });
+  io.of((name, { delay, guard: what }, next) => {
+    if (!name.startsWith('/later/')) return next(null, false);
+    logs.write(JSON.stringify({ event: 'asked', name: name.slice('/later/'.length) }));
+    return setTimeout(next, delay ?? 50, what === 'fail' ? new Error('out of order') : null, what !== 'refuse');
+  }).on('connection', connects());
   io.of((name, auth, next) => next(null, isOwnTenant(name, auth)))
     // The server asks only for the first client of a namespace.
     .use((socket, next) => {
@@ -173,6 +183,10 @@ const handlers = {
     } catch (error) {
       return ack('timeout', sorted(error.responses));
     }
+  },
+  'cast-children': (socket, [{ to = [], except = [] }, event, ...args], ack) => {
+    socket.nsp.server.children.to(to).except(except).emit(event, ...args);
+    ack('ok');
   },
   direct: (socket, [id, event, ...args], ack) => {
     socket.nsp.to(id).emit(event, ...args);

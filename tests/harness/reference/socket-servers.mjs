@@ -34,6 +34,12 @@
 //                   socket unless the answer is "yes"
 //   /dynamic-<id>   by pattern: one or more characters other than `/`
 //   /tenant/<name>  by predicate: where auth.tenant is that name
+//   /later/<name>   by a predicate that writes the log line { event: "asked", name }, and
+//                   waits for 50 ms, or auth.delay; where auth.guard is "refuse" or "fail",
+//                   there is none, "panic" and "hang" do so (ours only)
+// A new namespace writes the log lines { event: "new namespace", namespace } and { event:
+// "namespace opened", namespace }, the second after 50 ms if its name ends with "-waits",
+// and not at all if with "-fails" (both ours only).
 //
 // In every namespace a new socket joins the rooms of auth.rooms (an array), and its
 // data is { name: auth.name ?? null }. A recovered one keeps both. Where auth.announce
@@ -52,6 +58,10 @@
 //   cast (operators, event, …args)
 //                                emits to many → "ok"; where operators.ack is set
 //                                → "ok" or "timeout", [first value of each answer, sorted]
+//   cast-children ({ to, except }, event, …args)
+//                                emits to all namespaces /dynamic-<id> → "ok"
+//   cast-to (pattern)            emits `to-pattern` with it to all namespaces of that pattern
+//                                → "ok" (ours only)
 //   count (operators, event, …args)
 //                                emits to many, who answer a number → [[id, it or what is
 //                                wrong], …], sorted (ours only)
@@ -99,6 +109,7 @@
 // Routes, with ?path=/io/&namespace=/&to=room&to=room&except=room:
 //   POST /io-route/emit             &event=name, body: JSON array of args → "ok"
 //   POST /io-route/emit-with-ack    the same, &timeout=ms → JSON array of first values
+//   POST /io-route/emit-children    as emit, to all namespaces /dynamic-<id>
 //   GET  /io-route/fetch            → JSON, as the event
 //   POST /io-route/make-join, /io-route/make-leave   &room=name → "ok"
 //   POST /io-route/make-disconnect  &close=1 → "ok"
@@ -151,6 +162,9 @@ async function operate(servers, url, body) {
     .except(query.getAll('except'));
   const [event, room] = [query.get('event'), query.get('room')];
   switch (what) {
+    case 'emit-children':
+      io.children.to(query.getAll('to')).except(query.getAll('except')).emit(event, ...JSON.parse(body));
+      return 'ok';
     case 'emit':
       target.emit(event, ...JSON.parse(body));
       return 'ok';

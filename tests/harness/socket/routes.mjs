@@ -9,6 +9,11 @@ export async function emitFromElsewhere(server, target, event, ...args) {
   await request(server, 'emit', { ...target, event }, JSON.stringify(args));
 }
 
+/** The same, in all namespaces of a pattern. */
+export async function emitToChildrenFromElsewhere(server, target, event, ...args) {
+  await request(server, 'emit-children', { ...target, event }, JSON.stringify(args));
+}
+
 /** The sockets that are there, as the application lists them: id, rooms and data of each. */
 export async function fetchFromElsewhere(server, target) {
   return JSON.parse(await request(server, 'fetch', target));

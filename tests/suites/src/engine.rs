@@ -28,7 +28,7 @@ pub(crate) fn server() -> Engine {
         .ping_interval(Duration::from_millis(500))
         .max_payload(MAX_PAYLOAD)
         .origins("*")
-        .admit(|handshake: &Handshake| match handshake.query("deny") {
+        .admit(|handshake: Handshake| match handshake.query("deny") {
             Some(_) => Err(String::new()),
             None => Ok(()),
         })

@@ -30,8 +30,7 @@ fn define(server: Server, which: char) -> Server {
         'c' => server.namespace("/c-{id}", move |it| told(it, which)),
         _ => {
             let prefix = format!("/{which}/");
-            let is_meant =
-                move |request: &JoinRequest<'_>| request.namespace().starts_with(&prefix);
+            let is_meant = move |request: JoinRequest| request.namespace().starts_with(&prefix);
             // By its events, such a definition is found again.
             server.namespace_if(is_meant, move |it| {
                 told(it, which).on(&format!("only {which}"), || ())

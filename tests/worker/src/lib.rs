@@ -13,13 +13,13 @@ mod tasks;
 
 use core::time::Duration;
 
-use dormouse::App;
 use dormouse::engine::{
     AnswerHeaders, Client, Cookie, Data, Engine, Handshake, Level, Message, Placement, Reason,
     Refusal, Transport,
 };
+use dormouse::{App, HandlerError, sleep};
 use serde_json::json;
-use worker::Request;
+use worker::{Env, Request};
 
 /// The application under test, on `path`.
 pub(crate) fn echo(path: &str) -> Engine {
@@ -27,7 +27,7 @@ pub(crate) fn echo(path: &str) -> Engine {
         .path(path)
         .log(Level::Info)
         .admit(
-            |handshake: &Handshake| match handshake.query("admission").as_deref() {
+            |handshake: Handshake| match handshake.query("admission").as_deref() {
                 Some("no") => Err(String::new()),
                 Some(_) => Err("not you".to_owned()),
                 None => Ok(()),
@@ -42,6 +42,30 @@ pub(crate) fn echo(path: &str) -> Engine {
             Data::Text(_) | Data::Binary(_) => Ok(client.send(message).await?),
         })
         .on_disconnect(async |_client: Client, _reason: Reason| {})
+}
+
+/// Decides about a client after a while, and tells the tests when it is asked and when it
+/// has decided.
+async fn admit_later(handshake: Handshake, env: Env) -> Result<(), HandlerError> {
+    let name = handshake.query("name");
+    let tell = |event: &str| {
+        let line = json!({ "event": event, "name": name });
+        worker::console_log!("{line}");
+    };
+    tell("admission asked");
+    let delay = handshake
+        .query("delay")
+        .and_then(|delay| delay.parse().ok());
+    sleep(Duration::from_millis(delay.unwrap_or(50))).await;
+    tell("admission decided");
+    match handshake.query("admission").as_deref() {
+        Some("no") => Err(HandlerError::new("")),
+        Some("fail") => Ok(env.kv("NOWHERE").map(drop)?),
+        Some("panic") => panic!("asked to, on admission"),
+        Some("hang") => core::future::pending().await,
+        Some(_) => Err(HandlerError::new("not you")),
+        None => Ok(()),
+    }
 }
 
 async fn connect(client: Client, handshake: Handshake) -> Result<(), Refusal> {
@@ -136,6 +160,7 @@ fn engines() -> App {
         .engine(echo("/websocket/").transports(&[Transport::WebSocket]))
         .engine(echo("/noupgrade/").allow_upgrades(false).jsonp(true))
         .engine(echo("/ordered/").in_order(true))
+        .engine(echo("/admitted/").admit(admit_later))
         .engine(echo("/alone/").placement(Placement::PerSession))
         .engine(
             echo("/proxied/")

@@ -143,6 +143,15 @@ async fn io_route(what: &str, url: &Url, env: &Env, body: &str) -> worker::Resul
             Err(error) => Response::error(error.to_string(), 500),
         };
     }
+    if what == "emit-children" {
+        let args = Items(serde_json::from_str(body).unwrap_or_default());
+        let parent = io.parent("/dynamic-{id}");
+        let target = parent.to(queries(url, "to")).except(queries(url, "except"));
+        return match target.emit(&query(url, "event"), args).await {
+            Ok(()) => Response::ok("ok"),
+            Err(error) => Response::error(error.to_string(), 500),
+        };
+    }
     let target = io.to(queries(url, "to")).except(queries(url, "except"));
     match operate(what, url, target, body).await {
         Ok(Some(answer)) => Response::ok(answer.to_string()),

@@ -85,6 +85,20 @@ pub(crate) fn server(path: &str) -> Server {
         .namespace_if(is_own_tenant, move |namespace| {
             connecting(common(namespace))
         })
+        .namespace_if(is_found_later, move |namespace| {
+            connecting(common(namespace))
+        })
+        .on_new_namespace(async |io: Io| {
+            tell(json!({ "event": "new namespace", "namespace": io.namespace() }));
+            if io.namespace().ends_with("-fails") {
+                return Err(HandlerError::new("not today"));
+            }
+            if io.namespace().ends_with("-waits") {
+                sleep(Duration::from_millis(50)).await;
+            }
+            tell(json!({ "event": "namespace opened", "namespace": io.namespace() }));
+            Ok(())
+        })
 }
 
 /// Changes some events, and keeps the names of those that a socket is sent.
@@ -139,7 +153,24 @@ struct Login {
     fault: Option<String>,
 }
 
-fn is_own_tenant(request: &JoinRequest<'_>) -> bool {
+/// Finds out after a while whether there is such a namespace.
+async fn is_found_later(request: JoinRequest) -> Result<bool, HandlerError> {
+    let Some(name) = request.namespace().strip_prefix("/later/") else {
+        return Ok(false);
+    };
+    let login: Login = request.auth().unwrap_or_default();
+    tell(json!({ "event": "asked", "name": name }));
+    sleep(Duration::from_millis(login.delay.unwrap_or(50))).await;
+    match &*login.guard {
+        "refuse" => Ok(false),
+        "fail" => Err(HandlerError::internal("out of order")),
+        "panic" => panic!("asked to, on a request for a namespace"),
+        "hang" => core::future::pending().await,
+        _ => Ok(true),
+    }
+}
+
+fn is_own_tenant(request: JoinRequest) -> bool {
     let login: Option<Login> = request.auth();
     let tenant = login.and_then(|login| login.tenant);
     tenant.is_some_and(|tenant| request.namespace() == format!("/tenant/{tenant}"))
@@ -532,6 +563,21 @@ impl Operators {
 fn many(namespace: Namespace) -> Namespace {
     namespace
         .on("cast", cast)
+        .on("cast-children", async |socket: Socket, args: Args| {
+            let (operators, event): (Operators, String) = args.parse()?;
+            let parent = socket.io().parent("/dynamic-{id}");
+            let target = parent.to(&*operators.to).except(&*operators.except);
+            target.emit(&event, args.skip(2)).await?;
+            Ok::<_, HandlerError>("ok")
+        })
+        .on("cast-to", async |socket: Socket, (pattern,): (String,)| {
+            socket
+                .io()
+                .parent(&pattern)
+                .emit("to-pattern", pattern)
+                .await?;
+            Ok::<_, EmitError>("ok")
+        })
         .on("count", async |socket: Socket, args: Args| {
             let (operators, event): (Operators, String) = args.parse()?;
             let target = operators.broadcast(&socket);

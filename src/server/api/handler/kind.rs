@@ -5,7 +5,7 @@ use dormouse_proto::socket::{ROOT, Reason};
 
 use super::super::context::{ConnectDetail, EngineDetail, EventDetail, Place, ServerDetail};
 use super::super::encode::Replied;
-use super::super::{Alarm, Expired, Rewrite, Socket};
+use super::super::{Alarm, Expired, Io, JoinRequest, Rewrite, Socket};
 use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
@@ -14,7 +14,8 @@ use crate::api::error::Refusal;
 /// and return.
 pub trait Kind: Sized + 'static {
     /// The type that the handler is called for: a [`Socket`], an Engine.IO
-    /// [`Client`], or a socket that has [`Expired`].
+    /// [`Client`], a socket that has [`Expired`], a [`JoinRequest`], a namespace, or the
+    /// request of a handshake.
     type Subject;
     #[doc(hidden)]
     type Detail<'a>;
@@ -54,6 +55,19 @@ pub enum OnExpired {}
 #[derive(Debug)]
 pub enum OnAlarm {}
 
+/// The kind of [`Server::namespace_if`](crate::Server::namespace_if).
+#[derive(Debug)]
+pub enum OnJoinRequest {}
+
+/// The kind of [`Server::on_new_namespace`](crate::Server::on_new_namespace).
+#[derive(Debug)]
+pub enum OnNewNamespace {}
+
+/// The kind of [`Server::admit`](crate::Server::admit) and
+/// [`Engine::admit`](crate::engine::Engine::admit).
+#[derive(Debug)]
+pub enum OnAdmit {}
+
 /// The kind of [`Engine::on_connect`](crate::engine::Engine::on_connect).
 #[derive(Debug)]
 pub enum OnOpen {}
@@ -92,6 +106,9 @@ kinds! {
     OnDisconnect: Socket, Reason => Result<(), HandlerError>, |it| it.subject.place();
     OnExpired: Expired, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
     OnAlarm: Alarm, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
+    OnJoinRequest: JoinRequest, Place<'a> => Result<bool, HandlerError>, |it| it.detail;
+    OnNewNamespace: Io, Place<'a> => Result<(), HandlerError>, |it| it.detail;
+    OnAdmit: Handshake, Place<'a> => Result<(), HandlerError>, |it| it.detail;
     OnOpen: Client, &'a web_sys::Request => Result<(), EngineRefusal>, |it| it.subject.place();
     OnMessage: Client, Option<Message> => Result<(), HandlerError>, |it| it.subject.place();
     OnClose: Client, engine::Reason => Result<(), HandlerError>, |it| it.subject.place();
@@ -223,7 +240,8 @@ impl OfClose for OnClose {}
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` cannot take a `Handshake`",
     label = "no client is connecting here",
-    note = "`Handshake` is for `on_connect` and `middleware`; later it is `Socket::handshake`"
+    note = "`Handshake` is for `on_connect`, `middleware`, `admit` and `namespace_if`; later it is \
+            `Socket::handshake`"
 )]
 pub trait OfHandshake: Kind {
     #[doc(hidden)]
@@ -244,6 +262,29 @@ impl OfHandshake for OnOpen {
         context.subject.handshake(context.detail)
     }
 }
+
+impl OfHandshake for OnAdmit {
+    fn handshake(context: &Context<'_, Self>) -> Handshake {
+        context.subject.clone()
+    }
+}
+
+impl OfHandshake for OnJoinRequest {
+    fn handshake(context: &Context<'_, Self>) -> Handshake {
+        context.subject.handshake()
+    }
+}
+
+/// The kinds of handlers that decide whether there is a namespace.
+#[diagnostic::on_unimplemented(
+    message = "a handler of kind `{Self}` cannot take a `JoinRequest`",
+    label = "no namespace is looked for here",
+    note = "`JoinRequest` is for `Server::namespace_if`; `on_connect` and `middleware` take a \
+            `Socket`, `Auth` and a `Handshake`"
+)]
+pub trait OfJoinRequest: Kind<Subject = JoinRequest> {}
+
+impl OfJoinRequest for OnJoinRequest {}
 
 /// The kinds of handlers that belong to a namespace, or to all of them.
 #[diagnostic::on_unimplemented(
@@ -281,5 +322,11 @@ impl OfNamespace for OnAlarm {
     fn io(context: &Context<'_, Self>) -> crate::Io {
         let ServerDetail { port, application } = context.detail;
         crate::Io::local(port.clone(), application.clone(), &ROOT.into())
+    }
+}
+
+impl OfNamespace for OnNewNamespace {
+    fn io(context: &Context<'_, Self>) -> crate::Io {
+        context.subject.clone()
     }
 }

@@ -14,7 +14,8 @@ use crate::api::error::Failure;
 #[diagnostic::on_unimplemented(
     message = "this handler cannot return `{R}`",
     label = "its return type is `{R}`",
-    note = "`event_rewrite` returns `Option<Rewrite>`, or a `Result` of it: `None` drops the event"
+    note = "`event_rewrite` returns `Option<Rewrite>`, or a `Result` of it: `None` drops the event",
+    note = "`namespace_if` returns `bool`, or a `Result` of it"
 )]
 pub trait Outcome<R, N>: Sized {
     #[doc(hidden)]
@@ -43,6 +44,20 @@ impl<F: FailsWith<HandlerError>> Outcome<Result<Option<Rewrite>, F>, mark::Falli
     for Result<Option<Rewrite>, HandlerError>
 {
     fn of(returned: Result<Option<Rewrite>, F>) -> Self {
+        returned.map_err(FailsWith::into_error)
+    }
+}
+
+impl Outcome<bool, mark::Value> for Result<bool, HandlerError> {
+    fn of(returned: bool) -> Self {
+        Ok(returned)
+    }
+}
+
+impl<F: FailsWith<HandlerError>> Outcome<Result<bool, F>, mark::Fallible>
+    for Result<bool, HandlerError>
+{
+    fn of(returned: Result<bool, F>) -> Self {
         returned.map_err(FailsWith::into_error)
     }
 }

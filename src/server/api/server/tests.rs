@@ -48,11 +48,42 @@ fn a_namespace_has_a_name_that_can_be_joined() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn new_namespaces_have_one_handler() {
+    let once = named(&["/"]).on_new_namespace(|| ());
+    check(
+        once.on_new_namespace(async || ()),
+        "on_new_namespace",
+        "it has two handlers",
+    );
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn definitions_are_looked_up_by_their_own_name_first() {
+    let server = named(&["/{first}"])
+        .namespace_if(|| true, |namespace| namespace)
+        .namespace("/own", |namespace| namespace)
+        .namespace("/late/{last}", |namespace| namespace);
+    let look_up = |namespace| match server.application.look_up(namespace) {
+        LookUp::Found(found) => Some(found.definition.index),
+        LookUp::Nothing => None,
+        LookUp::Ask => Some(u16::MAX),
+    };
+    assert_eq!(look_up("/own"), Some(2));
+    assert_eq!(look_up("/other"), Some(0));
+    // A predicate comes before it.
+    assert_eq!(look_up("/late/a"), Some(u16::MAX));
+    let server = named(&["/a", "/b-{b}"]);
+    assert!(matches!(server.application.look_up("/c"), LookUp::Nothing));
+    let dynamic = [0, 1, 2].map(|index| server.application.is_dynamic(index));
+    assert_eq!(dynamic, [false, true, false]);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn a_namespace_is_defined_once() {
     let distinct = named(&["/", "/a", "/A", "/{a}", "/{b}", "/a/{*b}"]);
-    let distinct = distinct.namespace_if(|_| true, |namespace| namespace);
+    let distinct = distinct.namespace_if(|| true, |namespace| namespace);
     assert_eq!(
-        wrong(distinct.namespace_if(|_| true, |namespace| namespace)),
+        wrong(distinct.namespace_if(|| true, |namespace| namespace)),
         None
     );
     check(

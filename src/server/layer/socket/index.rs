@@ -21,17 +21,39 @@ impl Index {
         clients: &Clients,
         selection: &Selection,
     ) -> Vec<Spot> {
+        let select = |rooms: &Rooms<_>| rooms.select(&selection.namespace, &selection.filter);
+        self.read(parts, clients, select)
+    }
+
+    /// Returns whether no socket is in a namespace.
+    pub(super) fn is_empty(&self, parts: &Parts, clients: &Clients, namespace: &str) -> bool {
+        let is_empty = |rooms: &Rooms<_>| rooms.is_empty(namespace);
+        self.read(parts, clients, is_empty)
+    }
+
+    /// Returns the names of the namespaces that sockets are in, of those that fit.
+    pub(super) fn namespaces(
+        &self,
+        parts: &Parts,
+        clients: &Clients,
+        fits: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        let namespaces = |rooms: &Rooms<_>| {
+            let fitting = rooms.namespaces().filter(|name| fits(name));
+            fitting.map(str::to_owned).collect()
+        };
+        self.read(parts, clients, namespaces)
+    }
+
+    /// Calls `read` with all rooms, including those of sockets that are asleep.
+    fn read<T>(&self, parts: &Parts, clients: &Clients, read: impl FnOnce(&Rooms<Spot>) -> T) -> T {
         if self.0.borrow().is_none() {
             parts.sessions.restore_all();
             let mut rooms = Rooms::default();
             clients.for_each(|key, client| insert_all(&mut rooms, key, client));
             self.0.replace(Some(rooms));
         }
-        let rooms = self.0.borrow();
-        let selected = rooms
-            .as_ref()
-            .map(|rooms| rooms.select(&selection.namespace, &selection.filter));
-        selected.unwrap_or_default()
+        read(self.0.borrow().as_ref().unwrap_or(&Rooms::default()))
     }
 
     fn change(&self, change: impl FnOnce(&mut Rooms<Spot>)) {

@@ -8,23 +8,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dormouse_proto::engine::Reason;
 use dormouse_proto::socket::{
-    Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, Protocol,
-    REJECTED, Socket,
+    Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, JoinId,
+    Protocol, REJECTED, Socket,
 };
 use serde::Serializer as _;
 
 use super::clients::ClientEntry;
 use super::context::Context;
 use super::{events, recovering};
-use crate::api::error::{Refusal, Rejection};
-use crate::api::{self, Call, ConnectContext, JoinRequest, NamespaceHandlers};
+use crate::api::error::{Failure, Refusal, Rejection};
+use crate::api::handler::OnNewNamespace;
+use crate::api::{
+    self, Call, ConnectContext, Found, HandlerFn, JoinRequest, LookUp, NamespaceContext,
+};
 use crate::layer::called::log_failure;
 use crate::log::Level;
 use crate::parts::{self, CONNECT_LIMIT, Job};
 use crate::platform;
 use crate::port::{Address, Spot};
 use crate::query;
-use crate::request::StoredHandshake;
 use crate::sid::{Key, Sid};
 
 thread_local! {
@@ -40,37 +42,89 @@ struct Joining {
     cx: Rc<Context>,
     socket: api::Socket,
     address: Rc<Address>,
-    handlers: Rc<NamespaceHandlers>,
-    handshake: Rc<StoredHandshake>,
-    /// The client's `auth`, as JSON.
-    auth: String,
+    found: Found,
+    request: JoinRequest,
     recovered: bool,
 }
 
 /// Asks the application about a client that wants to join a namespace.
-pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
-    let namespace = &*request.namespace;
+pub(super) fn ask(cx: &Context, key: Key, request: ConnectRequest<'_>) {
+    let namespace = request.namespace.into_owned();
     let auth = auth_as_json(&request.auth);
     let known = cx.clients.with(key, |client| {
         let has_room = client.work.has_room(auth.len());
-        let protocol = client.connection.protocol();
-        (client.handshake().clone(), protocol, has_room)
+        (client.handshake().clone(), has_room)
     });
-    let Some(((handshake, protocol, has_room), me)) = known.zip(cx.me.upgrade()) else {
+    let Some((handshake, has_room)) = known else {
         return;
     };
     if !has_room {
         return parts::expel(&cx.parts, key, Reason::Overrun);
     }
-    let wanted = JoinRequest::new(namespace, &auth, &handshake);
-    let Some((definition, handlers)) = cx.application.find(&wanted) else {
-        cx.clients.with(key, |client| {
-            let connection = &mut client.connection;
-            connection.refuse_request(namespace, INVALID_NAMESPACE, None);
-        });
-        return log_refusal(cx, key, namespace, INVALID_NAMESPACE);
+    match cx.application.look_up(&namespace) {
+        LookUp::Found(found) => {
+            let request = JoinRequest::new(namespace, auth, handshake);
+            begin(cx, key, None, request, found);
+        }
+        LookUp::Nothing => {
+            cx.clients.with(key, |client| {
+                let connection = &mut client.connection;
+                connection.refuse_request(&namespace, INVALID_NAMESPACE, None);
+            });
+            log_refusal(cx, key, &namespace, INVALID_NAMESPACE);
+        }
+        LookUp::Ask => look_for(cx, key, JoinRequest::new(namespace, auth, handshake)),
+    }
+}
+
+/// Asks the application whether there is such a namespace.
+fn look_for(cx: &Context, key: Key, request: JoinRequest) {
+    let bytes = request.json().len();
+    let reserved = cx.clients.with(key, |client| {
+        let join = client.connection.reserve(request.namespace());
+        begin_work(client, bytes);
+        Spot::new(key, join)
+    });
+    let Some(spot) = reserved else {
+        return;
     };
-    let recovered = recovering::recover(cx, key, namespace, &auth);
+    let job = job(key);
+    let (me, application, parts) = (cx.me.clone(), cx.application.clone(), cx.parts.clone());
+    let asking = request.clone();
+    let asked = Box::pin(async move {
+        let failed = |failure: &Failure| log_failure(&parts, job, failure);
+        application.ask(&asking, &parts.env, failed).await
+    });
+    parts::run(&cx.parts, job, asked, move |decided| {
+        let Some(cx) = me.upgrade() else {
+            return;
+        };
+        let is_wanted = cx.clients.with(key, |client| {
+            end_work(client, bytes);
+            client.connection.is_wanted(spot.join)
+        });
+        match decided {
+            Some(Some(found)) if is_wanted == Some(true) => {
+                begin(&cx, key, Some(spot.join), request, found);
+            }
+            // Nobody hears that it is refused.
+            Some(Some(_)) => refuse(&cx, spot, request.namespace(), REJECTED, None),
+            Some(None) => refuse(&cx, spot, request.namespace(), INVALID_NAMESPACE, None),
+            None => refuse_dropped(&cx, spot, request.namespace()),
+        }
+        cx.parts.turn.mark_dirty(key);
+    });
+}
+
+/// Begins to decide about a client whose namespace is found. Its socket may have a place
+/// already.
+fn begin(cx: &Context, key: Key, reserved: Option<JoinId>, request: JoinRequest, found: Found) {
+    let namespace = request.namespace();
+    let protocol = cx.clients.with(key, |client| client.connection.protocol());
+    let Some((protocol, me)) = protocol.zip(cx.me.upgrade()) else {
+        return;
+    };
+    let recovered = recovering::recover(cx, key, namespace, request.json());
     let (id, pid, recovered) = match recovered {
         Some(found) => (found.id, Some(found.pid), Some(found.state)),
         None => (
@@ -87,13 +141,16 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
             id,
             pid,
             since,
-            auth: Some(auth.clone()),
-            definition,
+            auth: Some(request.json().to_owned()),
+            definition: found.definition,
             recovered,
         };
-        let join = client.connection.begin(namespace, admission);
-        client.work.begin();
-        client.work.take_on(auth.len());
+        let connection = &mut client.connection;
+        let join = match reserved {
+            Some(join) => connection.fill(join, admission).then_some(join)?,
+            None => connection.begin(namespace, admission),
+        };
+        begin_work(client, request.json().len());
         let is_kept = client.connection.socket(join)?.auth().is_some();
         Some((client.address(key, join)?, is_kept))
     });
@@ -110,9 +167,8 @@ pub(super) fn ask(cx: &Context, key: Key, request: &ConnectRequest<'_>) {
         cx: me,
         socket,
         address,
-        handlers,
-        handshake,
-        auth,
+        found,
+        request,
         recovered: is_recovered,
     });
 }
@@ -123,6 +179,23 @@ fn warn_of_dropped(cx: &Context, key: Key, namespace: &str) {
         let fields = [("namespace", namespace), ("message", TOO_LARGE)];
         cx.parts.log(Level::Warn, "auth dropped", key, &fields);
     }
+}
+
+fn job(key: Key) -> Job {
+    Job {
+        limit: Some(CONNECT_LIMIT),
+        ..Job::droppable(key, "connect")
+    }
+}
+
+fn begin_work(client: &mut ClientEntry, bytes: usize) {
+    client.work.begin();
+    client.work.take_on(bytes);
+}
+
+fn end_work(client: &mut ClientEntry, bytes: usize) {
+    client.work.end();
+    client.work.put_down(bytes);
 }
 
 /// Returns the id of a new socket. In protocol 5 it says which object the socket is
@@ -167,11 +240,8 @@ impl From<Rejection> for Decision {
 fn run(joining: Joining) {
     let cx = joining.cx.clone();
     let address = joining.address.clone();
-    let job = Job {
-        limit: Some(CONNECT_LIMIT),
-        ..Job::droppable(address.spot.session, "connect")
-    };
-    let bytes = joining.auth.len();
+    let job = job(address.spot.session);
+    let bytes = joining.request.json().len();
     let me = cx.me.clone();
     let asked = Box::pin(async move { joining.ask().await });
     parts::run(&cx.parts, job, asked, move |decided| {
@@ -179,10 +249,8 @@ fn run(joining: Joining) {
             return;
         };
         let key = address.spot.session;
-        cx.clients.with(key, |client| {
-            client.work.end();
-            client.work.put_down(bytes);
-        });
+        cx.clients.with(key, |client| end_work(client, bytes));
+        let (spot, namespace) = (address.spot, &*address.namespace);
         match decided {
             Some(Decision::LetIn) => let_in(&cx, &address),
             Some(Decision::Refused(refusal)) => {
@@ -190,15 +258,10 @@ fn run(joining: Joining) {
                     log_failure(&cx.parts, job, &refusal.failure);
                 }
                 let data = refusal.failure.data();
-                refuse(&cx, &address, refusal.message(), data);
+                refuse(&cx, spot, namespace, refusal.message(), data);
             }
-            Some(Decision::Needless) => refuse(&cx, &address, REJECTED, None),
-            None => {
-                let fields = [("namespace", &*address.namespace)];
-                let what = "connect handler dropped";
-                cx.parts.log(Level::Warn, what, key, &fields);
-                refuse(&cx, &address, INTERNAL_ERROR, None);
-            }
+            Some(Decision::Needless) => refuse(&cx, spot, namespace, REJECTED, None),
+            None => refuse_dropped(&cx, spot, namespace),
         }
         // What the client has said meanwhile is heard, if it is let in.
         events::handle_early(&cx, address.spot);
@@ -246,13 +309,21 @@ fn log_join(cx: &Context, address: &Address) {
     cx.parts.log(Level::Info, "join", session, &fields);
 }
 
-fn refuse(cx: &Context, address: &Address, message: &str, data: Option<&str>) {
-    let (key, join) = (address.spot.session, address.spot.join);
+fn refuse(cx: &Context, spot: Spot, namespace: &str, message: &str, data: Option<&str>) {
+    let (key, join) = (spot.session, spot.join);
     let refuse = |client: &mut ClientEntry| client.connection.refuse(join, message, data);
     if cx.clients.with(key, refuse) == Some(true) {
-        log_refusal(cx, key, &address.namespace, message);
+        log_refusal(cx, key, namespace, message);
     }
     cx.run_outputs(key);
+}
+
+/// Refuses a client about which nobody has decided in time.
+fn refuse_dropped(cx: &Context, spot: Spot, namespace: &str) {
+    let fields = [("namespace", namespace)];
+    let what = "connect handler dropped";
+    cx.parts.log(Level::Warn, what, spot.session, &fields);
+    refuse(cx, spot, namespace, INTERNAL_ERROR, None);
 }
 
 fn log_refusal(cx: &Context, key: Key, namespace: &str, message: &str) {
@@ -269,11 +340,10 @@ impl Joining {
     }
 
     async fn decide(&self) -> Result<(), Decision> {
-        let context =
-            || ConnectContext::new(&self.socket, &self.auth, &self.handshake, self.recovered);
+        let context = || ConnectContext::new(&self.socket, &self.request, self.recovered);
         let skip_middlewares = self.recovered && self.cx.recovery.skips_middlewares();
         if !skip_middlewares {
-            for middleware in &self.handlers.middlewares {
+            for middleware in &self.found.handlers.middlewares {
                 self.check()?;
                 match middleware(&mut context())? {
                     Call::Done(checked) => checked?,
@@ -283,10 +353,15 @@ impl Joining {
         }
         self.check()?;
         let Spot { session, join } = self.address.spot;
+        let is_new = self.is_new();
         let admit = |client: &mut ClientEntry| client.connection.admit(join);
         self.cx.clients.with(session, admit);
         self.cx.run_outputs(session);
-        let Some(on_connect) = &self.handlers.on_connect else {
+        if let Some(handler) = is_new {
+            self.open(handler).await;
+            self.check()?;
+        }
+        let Some(on_connect) = &self.found.handlers.on_connect else {
             return Ok(());
         };
         let spot = self.address.spot;
@@ -300,6 +375,33 @@ impl Joining {
                 });
                 Ok(poll.await?)
             }
+        }
+    }
+
+    /// Returns the handler of new namespaces, if this is one: nobody is in it yet.
+    fn is_new(&self) -> Option<&HandlerFn<OnNewNamespace>> {
+        let cx = &self.cx;
+        let handler = cx.application.on_new_namespace.as_ref()?;
+        let is_dynamic = cx.application.is_dynamic(self.found.definition.index);
+        let is_empty = || {
+            let namespace = &self.address.namespace;
+            cx.index.is_empty(&cx.parts, &cx.clients, namespace)
+        };
+        (is_dynamic && is_empty()).then_some(handler)
+    }
+
+    /// Tells the application of a new namespace.
+    async fn open(&self, handler: &HandlerFn<OnNewNamespace>) {
+        let (parts, states) = (&self.cx.parts, &self.cx.application.states);
+        let io = self.socket.io();
+        let outcome = match handler(&mut NamespaceContext::new(&io, &parts.env, states)) {
+            Ok(Call::Done(outcome)) => outcome,
+            Ok(Call::Later(future)) => future.await,
+            Err(rejection) => Err(rejection.into()),
+        };
+        if let Err(error) = outcome {
+            let job = Job::new(self.address.spot.session, "new namespace");
+            log_failure(parts, job, &error.failure);
         }
     }
 

@@ -11,6 +11,7 @@ use super::clients::ClientEntry;
 use super::context::Context;
 use super::sending::EncodedEvent;
 use super::{joining, recovering};
+use crate::api::Pattern;
 use crate::parts::{self, Packet};
 use crate::port::{
     Address, Answer, Asked, Called, Look, Operation, PortError, Remote, Reply, Request, Selection,
@@ -24,6 +25,10 @@ pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
         Request::Operate(Target::Sockets(selection), operation) => {
             on_many(cx, &selection, operation)
         }
+        Request::Operate(Target::Children(selection), Operation::Emit { args, volatile }) => {
+            emit_to_children(cx, &selection, &args, volatile).into()
+        }
+        Request::Operate(Target::Children(_), _) => PortError::Answer.into(),
         Request::Look(spot, look) => look_at(cx, spot, look).into(),
         Request::SetData(spot, data) => set_data(cx, spot, Update::new(data)).into(),
         Request::Acknowledge(spot, id, args) => done(acknowledge(cx, spot, id, &args)),
@@ -83,14 +88,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
     };
     match operation {
         Operation::Emit { args, volatile } => {
-            let (namespace, filter) = (&selection.namespace, &selection.filter);
-            let offset = recovering::log(cx, namespace, filter, &args, volatile);
-            let sockets = select();
-            let event = EncodedEvent::new(cx, namespace, &args).offset(offset);
-            let event = event.count(sockets.len());
-            for spot in sockets {
-                event.send(spot, volatile);
-            }
+            emit_to_many(cx, selection, &args, volatile);
             Reply::Done.into()
         }
         Operation::EmitWithAck { args, timeout } => {
@@ -128,6 +126,39 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             }
         }
     }
+}
+
+/// Sends an event to the selected sockets of a namespace.
+fn emit_to_many(cx: &Context, selection: &Selection, args: &Args<'_>, volatile: bool) {
+    let (namespace, filter) = (&selection.namespace, &selection.filter);
+    let offset = recovering::log(cx, namespace, filter, args, volatile);
+    let sockets = cx.index.select(&cx.parts, &cx.clients, selection);
+    let event = EncodedEvent::new(cx, namespace, args).offset(offset);
+    let event = event.count(sockets.len());
+    for spot in sockets {
+        event.send(spot, volatile);
+    }
+}
+
+/// Does the same in each namespace that fits a pattern and that sockets are in, other than
+/// those that are defined by their names.
+fn emit_to_children(
+    cx: &Context,
+    selection: &Selection,
+    args: &Args<'_>,
+    volatile: bool,
+) -> Result<Reply, PortError> {
+    let pattern = Pattern::parse(&selection.namespace).ok_or(PortError::Answer)?;
+    let fits =
+        |namespace: &str| pattern.read(namespace).is_some() && !cx.application.is_named(namespace);
+    for namespace in cx.index.namespaces(&cx.parts, &cx.clients, fits) {
+        let selection = Selection {
+            namespace,
+            ..selection.clone()
+        };
+        emit_to_many(cx, &selection, args, volatile);
+    }
+    Ok(Reply::Done)
 }
 
 /// Lets in the socket whose `on_connect` does something with all of these, if it is

@@ -34,7 +34,7 @@ pub(super) fn refuse_joins(cx: &Context, key: Key) {
 
 fn run_output(cx: &Context, key: Key, output: Output) {
     match output {
-        Output::Connect(request) => joining::ask(cx, key, &request),
+        Output::Connect(request) => joining::ask(cx, key, request),
         Output::Present(join) => cx.index.insert(&cx.clients, Spot::new(key, join)),
         Output::Send(packet) => {
             parts::transmit(&cx.parts, key, &Packet::new(packet, 1), false);

@@ -88,7 +88,7 @@ fn the_innermost_handler_is_the_one_that_runs() {
     {
         let _inner = running(&object.parts, job("disconnect"));
         assert_eq!(event(), Some("disconnect"));
-        let _front = running_fetch(&env());
+        let _front = running_in_front(&env(), "fetch");
         assert_eq!(event(), Some("fetch"));
     }
     assert_eq!(event(), Some("message"));
