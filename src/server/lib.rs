@@ -98,7 +98,7 @@ mod sid;
 mod table;
 mod worker;
 
-pub use api::app::App;
+pub use api::app::{App, Description};
 pub use api::client::SessionError as DataError;
 pub use api::engine::sleep;
 pub use api::error::{HandlerError, Refusal, Rejection};
@@ -117,6 +117,28 @@ pub use options::{AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overru
 pub use placement::Placement;
 pub use request::{Handshake, MAX_KEPT, MAX_KEPT_URL};
 pub use worker::front::handle;
+
+/// Returns the Worker's bindings where no `Env` is at hand, as in the function that
+/// describes the application. While the Worker starts, variables and secrets can be read,
+/// and nothing else can be done with it. `None` outside a Worker, as in tests.
+///
+/// ```
+/// use dormouse::Server;
+///
+/// fn app() -> Result<Server, String> {
+///     let origin = dormouse::env().and_then(|env| env.var("ORIGIN").ok());
+///     let origin = origin.ok_or("ORIGIN is not set: add it to [vars] in wrangler.toml")?;
+///     Ok(Server::new().origins(origin.to_string()).namespace("/", |namespace| namespace))
+/// }
+///
+/// dormouse::worker!(app);
+/// # fn main() {}
+/// ```
+pub fn env() -> Option<::worker::Env> {
+    use wasm_bindgen::JsCast;
+
+    platform::bindings().map(JsCast::unchecked_into)
+}
 
 /// The examples of the README and the other documents, which `cargo test` runs.
 #[cfg(doctest)]
@@ -149,12 +171,11 @@ pub mod private {
     /// Installs the application, or keeps the Worker from starting. `instance` is any
     /// instance of the class of its objects.
     pub fn start(
-        app: impl Into<crate::App>,
+        app: impl crate::Description,
         instance: &wasm_bindgen::JsValue,
     ) -> Result<(), wasm_bindgen::JsValue> {
         wire::extend_durable_object(instance);
-        install(app).map_err(|error| {
-            let message = error.to_string();
+        install(app).map_err(|message| {
             crate::log::misconfigured(&message);
             js_sys::Error::new(&message).into()
         })
@@ -165,9 +186,10 @@ pub mod private {
 /// class `Dormouse`.
 ///
 /// Takes the path of a function without arguments that returns an [`App`], a
-/// [`Server`] or an [`Engine`](engine::Engine). The function is called whenever an
-/// instance of the Worker starts, so it should only describe the application. An
-/// option that cannot be served keeps the Worker from starting, with a message that
+/// [`Server`] or an [`Engine`](engine::Engine), or a `Result` of one of them. The function
+/// is called whenever an instance of the Worker starts, so it should only describe the
+/// application; [`env`] has the Worker's variables and secrets there. Its error, or an
+/// option that cannot be served, keeps the Worker from starting, with a message that
 /// names the option and the remedy. Use the macro once, at the root of the crate.
 #[macro_export]
 macro_rules! worker {

@@ -208,6 +208,18 @@ pub struct ConfigError {
     pub(crate) remedy: String,
 }
 
+impl ConfigError {
+    /// Returns the name of the option: that of the method which sets it.
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+
+    /// Returns what is wrong with it, and what is allowed.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

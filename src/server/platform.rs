@@ -176,6 +176,23 @@ pub(crate) fn durable_object() -> JsValue {
     js_sys::Function::new_no_args("").into()
 }
 
+/// Returns the Worker's bindings, also while it starts. `None` where there is no Worker,
+/// as in tests.
+#[cfg(all(target_arch = "wasm32", not(test)))]
+pub(crate) fn bindings() -> Option<JsValue> {
+    #[wasm_bindgen(module = "cloudflare:workers")]
+    extern "C" {
+        #[wasm_bindgen(thread_local_v2, js_name = env)]
+        static ENV: JsValue;
+    }
+    Some(ENV.with(JsValue::clone))
+}
+
+#[cfg(not(all(target_arch = "wasm32", not(test))))]
+pub(crate) fn bindings() -> Option<JsValue> {
+    None
+}
+
 /// Returns the platform's time, which stands still between two events.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(js_sys::Date::now() as u64)

@@ -85,7 +85,22 @@ impl App {
         self
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Checks for options that cannot be served, as a Worker does when it starts: for an
+    /// application that wants to say it in words of its own.
+    ///
+    /// ```
+    /// use dormouse::{App, Server};
+    ///
+    /// let server = Server::new().max_rows(0).namespace("/", |namespace| namespace);
+    /// let error = App::from(server).check().unwrap_err();
+    /// assert_eq!(error.option(), "max_rows");
+    /// assert!(error.remedy().starts_with("must be at least 2"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first such option, and the remedy.
+    pub fn check(&self) -> Result<(), ConfigError> {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             let path = &endpoint.options.path;
             endpoint.options.check()?;
@@ -148,14 +163,56 @@ thread_local! {
     static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
 }
 
+/// A description of an application, as the function returns it that is given to
+/// [`worker!`](macro@crate::worker): an [`App`], a [`Server`] or an [`Engine`], or a
+/// `Result` of one of them, whose error keeps the Worker from starting.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an application",
+    note = "the function returns an `App`, a `Server` or an `Engine`, or a `Result` of one of \
+            them whose error implements `Display`"
+)]
+pub trait Description {
+    /// Returns the application, or why there is none.
+    #[doc(hidden)]
+    fn into_app(self) -> Result<App, String>;
+}
+
+impl Description for App {
+    fn into_app(self) -> Result<App, String> {
+        Ok(self)
+    }
+}
+
+impl Description for Engine {
+    fn into_app(self) -> Result<App, String> {
+        Ok(self.into())
+    }
+}
+
+impl Description for Server {
+    fn into_app(self) -> Result<App, String> {
+        Ok(self.into())
+    }
+}
+
+impl<T: Description, E: fmt::Display> Description for Result<T, E> {
+    fn into_app(self) -> Result<App, String> {
+        match self {
+            Ok(described) => described.into_app(),
+            Err(error) => Err(format!("dormouse: {error}")),
+        }
+    }
+}
+
 /// Installs the application when the Worker starts.
 ///
 /// # Errors
 ///
-/// An option cannot be served: the error names it and the remedy.
-pub fn install(app: impl Into<App>) -> Result<(), ConfigError> {
-    let app = app.into();
-    app.check()?;
+/// Its description failed, or an option cannot be served: the error names it and the
+/// remedy.
+pub fn install(described: impl Description) -> Result<(), String> {
+    let app = described.into_app()?;
+    app.check().map_err(|error| error.to_string())?;
     APP.with(|cell| {
         // The start function runs once for each instance.
         let _ = cell.set(Rc::new(app));

@@ -63,6 +63,8 @@ pub(crate) struct NamespaceHandlers {
     pub(crate) on_expired: Option<HandlerFn<OnExpired>>,
     /// What was given twice: the method, and of which event.
     pub(crate) duplicate: Option<(&'static str, String)>,
+    /// What a group cannot be served with: the option, and the remedy.
+    pub(crate) wrong: Option<(&'static str, String)>,
 }
 
 impl NamespaceHandlers {
@@ -337,6 +339,32 @@ impl Namespace {
     pub fn on_expired<S>(mut self, handler: impl Handler<OnExpired, S>) -> Self {
         self.handlers
             .set("on_expired", |it| &mut it.on_expired, erase(handler));
+        self
+    }
+
+    /// Keeps the Worker from starting, for a [`Group`] whose settings cannot be served:
+    /// the message names the option and the remedy.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    ///
+    /// use dormouse::{Group, Namespace};
+    ///
+    /// struct Dice {
+    ///     sides: u32,
+    /// }
+    ///
+    /// impl Group for Dice {
+    ///     fn register(self: Rc<Self>, namespace: Namespace) -> Namespace {
+    ///         match self.sides {
+    ///             0 => namespace.misconfigured("sides", "must be over 0"),
+    ///             sides => namespace.on("roll", move || 1 + 7 % sides),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn misconfigured(mut self, option: &'static str, remedy: &str) -> Self {
+        self.handlers.wrong = Some((option, remedy.to_owned()));
         self
     }
 

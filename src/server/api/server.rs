@@ -306,6 +306,9 @@ impl Application {
                 let remedy = format!("in \"{name}\", {what} has two handlers; make one of them");
                 return wrong(method, &remedy);
             }
+            if let Some((option, remedy)) = &handlers.wrong {
+                return wrong(option, remedy);
+            }
         }
         let names = self.definitions.iter().flat_map(|it| it.handlers.names());
         if let Some(name) = names.into_iter().find(|name| RESERVED_NAMES.contains(name)) {
