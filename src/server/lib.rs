@@ -65,7 +65,7 @@
 //!
 //! [`Auth`] has a client's credentials, and a [`Refusal`] keeps the client out;
 //! [`Namespace::middleware`] and [`Namespace::event_middleware`] run checks before
-//! every handler. [`Recovery`] keeps what clients miss while they are away. [`App`]
+//! every handler. A [`Webhook`] asks a back end elsewhere. [`Recovery`] keeps what clients miss while they are away. [`App`]
 //! puts several servers and the application's own routes into one Worker, and
 //! [`engine`] is the layer beneath, for applications that need messages and nothing
 //! else.
@@ -96,6 +96,7 @@ mod query;
 mod request;
 mod sid;
 mod table;
+mod webhooks;
 mod worker;
 
 pub use api::app::{App, Description};
@@ -116,6 +117,7 @@ pub use log::{Level, LogRecord};
 pub use options::{AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use placement::Placement;
 pub use request::{Handshake, MAX_KEPT, MAX_KEPT_URL};
+pub use webhooks::{Hook, Webhook};
 pub use worker::front::handle;
 
 /// Returns the Worker's bindings where no `Env` is at hand, as in the function that
@@ -144,6 +146,7 @@ pub fn env() -> Option<::worker::Env> {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/engine.io.md")]
+#[doc = include_str!("../../docs/webhooks.md")]
 struct Documents;
 
 /// Items that the macros need. They are not part of the public interface.
@@ -188,7 +191,7 @@ pub mod private {
 /// Takes the path of a function without arguments that returns an [`App`], a
 /// [`Server`] or an [`Engine`](engine::Engine), or a `Result` of one of them. The function
 /// is called whenever an instance of the Worker starts, so it should only describe the
-/// application; [`env`] has the Worker's variables and secrets there. Its error, or an
+/// application; [`env`](env()) has the Worker's variables and secrets there. Its error, or an
 /// option that cannot be served, keeps the Worker from starting, with a message that
 /// names the option and the remedy. Use the macro once, at the root of the crate.
 #[macro_export]

@@ -34,13 +34,15 @@ pub enum Level {
     /// needs: `misconfigured`.
     Off,
     /// Errors of the application: `handler panicked`, `handler failed`, `task failed`,
-    /// `alarm given up`, `logger panicked`.
+    /// `alarm given up`, `logger panicked`, `webhook failed` (a back end's answer cannot
+    /// be used).
     Error,
     /// Also limits of the server that were exceeded: `overrun` (a client sends
     /// faster than its handlers work, or than a rate limit allows), `rate limited` (the
     /// same, where that is not its end), `memory exceeded` (a session ended because the
     /// object held too much), `task dropped`, `alarm forgotten` (it has no handler any
-    /// more), `connect handler dropped`, `full` (an
+    /// more), `connect handler dropped`, `webhook unavailable` (a back end does not
+    /// answer), `webhook circuit` (so it is spared, for a while), `full` (an
     /// object takes no more WebSockets, or nobody new for a while); and once for each instance,
     /// `origin refused` (for each origin), `headers dropped` and `query dropped` (what
     /// is not kept of a handshake), and `compressed` (the runtime compresses WebSocket

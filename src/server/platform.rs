@@ -11,7 +11,7 @@ use futures::future::{AbortHandle, Abortable, LocalBoxFuture};
 use js_sys::{Array, Function, JsString, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Request, WebSocket};
+use web_sys::{AbortSignal, Request, RequestInit, Response, WebSocket};
 use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
 
 use crate::compatibility;
@@ -114,12 +114,15 @@ extern "C" {
     #[wasm_bindgen(method, setter, catch, js_name = dormouse)]
     fn set_number(this: &Numbered, number: f64) -> Result<(), JsValue>;
 
-    /// A request, with what browsers' requests do not have.
-    type ServerRequest;
+    /// A request or a response, with what not all bindings have.
+    type ServerMessage;
     #[wasm_bindgen(method, getter)]
-    fn signal(this: &ServerRequest) -> Option<AbortSignal>;
+    fn signal(this: &ServerMessage) -> Option<AbortSignal>;
     #[wasm_bindgen(method, getter)]
-    fn body(this: &ServerRequest) -> Option<Body>;
+    fn body(this: &ServerMessage) -> Option<Body>;
+
+    #[wasm_bindgen(js_name = fetch)]
+    fn fetch_promise(url: &str, init: &RequestInit) -> Promise;
 
     /// A transform stream that changes nothing.
     type IdentityTransformStream;
@@ -303,7 +306,7 @@ pub(crate) fn socket_pair() -> Option<(WebSocket, WebSocket)> {
 /// Calls `listener`, and no earlier one, when the client drops this request. The
 /// event's target then has the number `conn`.
 pub(crate) fn on_abort(request: &Request, conn: u64, listener: &Function) {
-    if let Some(signal) = request.unchecked_ref::<ServerRequest>().signal() {
+    if let Some(signal) = request.unchecked_ref::<ServerMessage>().signal() {
         set_number_of(&signal, conn);
         // Not one listener more: that of a wasm instance which is gone throws, and
         // with compatibility dates before September 2026 keeps the others from being
@@ -323,7 +326,7 @@ impl ClientGone {
     pub(crate) fn of(request: &Request) -> Self {
         let (abort, registration) = AbortHandle::new_pair();
         let listener = Closure::<dyn FnMut()>::new(move || abort.abort());
-        let signal = request.unchecked_ref::<ServerRequest>().signal();
+        let signal = request.unchecked_ref::<ServerMessage>().signal();
         if let Some(signal) = &signal {
             signal.set_onabort(Some(listener.as_ref().unchecked_ref()));
         }
@@ -353,17 +356,23 @@ impl Drop for ClientGone {
 
 /// Listens no longer for the client dropping a request: the listener's instance ends.
 pub(crate) fn forget_client(request: &Request) {
-    if let Some(signal) = request.unchecked_ref::<ServerRequest>().signal() {
+    if let Some(signal) = request.unchecked_ref::<ServerMessage>().signal() {
         signal.set_onabort(None);
     }
 }
 
-/// Reads the body of a request. Returns `None` if it is longer than `limit`.
+/// Makes a request to another server.
+pub(crate) async fn fetch(url: &str, init: &RequestInit) -> Result<Response, JsValue> {
+    let response = JsFuture::from(fetch_promise(url, init)).await?;
+    Ok(response.unchecked_into())
+}
+
+/// Reads the body of a request or a response. Returns `None` if it is longer than `limit`.
 pub(crate) async fn read_at_most(
-    request: &Request,
+    message: &JsValue,
     limit: usize,
 ) -> Result<Option<Vec<u8>>, JsValue> {
-    let Some(body) = request.unchecked_ref::<ServerRequest>().body() else {
+    let Some(body) = message.unchecked_ref::<ServerMessage>().body() else {
         return Ok(Some(Vec::new()));
     };
     let reader = body.reader()?;
@@ -386,7 +395,7 @@ pub(crate) async fn read_at_most(
 /// Returns the body of a request as another stream, or `None` if it has none that can be
 /// read.
 pub(crate) fn body_in_between(request: &Request) -> Option<JsValue> {
-    let body = request.unchecked_ref::<ServerRequest>().body()?;
+    let body = request.unchecked_ref::<ServerMessage>().body()?;
     let stream = IdentityTransformStream::new();
     body.pipe_through(&stream).ok()
 }

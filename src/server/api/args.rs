@@ -465,7 +465,7 @@ pub(super) fn from_json<T: DeserializeOwned>(json: &str) -> serde_json::Result<T
 }
 
 /// Returns an error's text without its position, of which the client knows nothing.
-pub(super) fn describe(error: &serde_json::Error) -> String {
+pub(crate) fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((text, _)) => text.to_owned(),

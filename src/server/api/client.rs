@@ -63,6 +63,7 @@ impl Client {
     pub(crate) fn place(&self) -> Place<'_> {
         Place {
             env: self.port.env(),
+            port: Some(&self.port),
             states: self.endpoint.states(),
         }
     }

@@ -55,6 +55,8 @@ pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub(crate) env: &'a Env,
+    /// That of the object, where the handler runs in one.
+    pub(crate) port: Option<&'a Rc<dyn LocalPort>>,
     pub(crate) states: &'a States,
 }
 
@@ -74,6 +76,7 @@ impl<'a> EngineDetail<'a> {
     pub(super) fn place(&self) -> Place<'a> {
         Place {
             env: self.port.env(),
+            port: Some(self.port),
             states: self.endpoint.states(),
         }
     }
@@ -97,6 +100,7 @@ impl<'a> ServerDetail<'a> {
     pub(super) fn place(&self) -> Place<'a> {
         Place {
             env: self.port.env(),
+            port: Some(self.port),
             states: &self.application.states,
         }
     }
@@ -107,6 +111,11 @@ impl<K: Kind> Context<'_, K> {
     /// Returns the Worker's bindings.
     pub fn env(&self) -> &Env {
         K::place(self).env
+    }
+
+    /// Returns the port of the handler's object, if it runs in one.
+    pub(crate) fn port(&self) -> Option<&Rc<dyn LocalPort>> {
+        K::place(self).port
     }
 
     /// Returns the value of this type that the server was given by
@@ -318,7 +327,11 @@ impl<'a> JoinContext<'a> {
     pub(crate) fn new(request: &'a JoinRequest, env: &'a Env, states: &'a States) -> Self {
         Self {
             subject: request,
-            detail: Place { env, states },
+            detail: Place {
+                env,
+                states,
+                port: None,
+            },
         }
     }
 }
@@ -327,7 +340,11 @@ impl<'a> NamespaceContext<'a> {
     pub(crate) fn new(io: &'a Io, env: &'a Env, states: &'a States) -> Self {
         Self {
             subject: io,
-            detail: Place { env, states },
+            detail: Place {
+                env,
+                states,
+                port: None,
+            },
         }
     }
 }
@@ -336,7 +353,11 @@ impl<'a> AdmitContext<'a> {
     pub(crate) fn new(handshake: &'a Handshake, env: &'a Env, states: &'a States) -> Self {
         Self {
             subject: handshake,
-            detail: Place { env, states },
+            detail: Place {
+                env,
+                states,
+                port: None,
+            },
         }
     }
 }

@@ -47,6 +47,7 @@ pub use self::socket::{Socket, Timed};
 pub use self::task::SpawnError;
 
 pub(crate) use self::alarm::AlarmHandlers;
+pub(crate) use self::args::describe;
 pub(crate) use self::context::{
     AdmitContext, AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
     EngineAlarmContext, EventContext, ExpireContext, JoinContext, MessageContext, NamespaceContext,

@@ -20,6 +20,7 @@ use crate::api::client::SessionError;
 use crate::api::data;
 use crate::port::{Address, LocalPort, Look, Operation, PortError, Reply, Request, Spot, Target};
 use crate::request::Handshake;
+use crate::sid::Key;
 
 /// One client in one namespace, which is, or was, connected.
 ///
@@ -74,8 +75,14 @@ impl Socket {
     pub(crate) fn place(&self) -> Place<'_> {
         Place {
             env: self.port.env(),
+            port: Some(&self.port),
             states: &self.application.states,
         }
+    }
+
+    /// Returns the key of its client's session.
+    pub(crate) fn session(&self) -> Key {
+        self.spot().session
     }
 
     fn spot(&self) -> Spot {

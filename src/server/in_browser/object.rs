@@ -14,6 +14,7 @@ use worker::Env;
 use super::platform::{self, ID, state};
 use super::request;
 use crate::layer::Layer;
+use crate::log::Level;
 use crate::options::Options;
 use crate::parts::{
     Alarmed, Alarms, Budget, Clock, Finish, Kind, Listener, Parsed, Parts, Phase, Receiver,
@@ -21,7 +22,7 @@ use crate::parts::{
     WebSockets, run_outputs,
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
-use crate::port::{Called, LocalPort, Port, PortError, Request};
+use crate::port::{Called, LocalPort, Memory, Port, PortError, Request};
 use crate::sid::{Key, Sid};
 
 /// The number of the server that the sessions belong to.
@@ -291,5 +292,13 @@ impl LocalPort for FakeObject {
         task: LocalBoxFuture<'static, Result<(), String>>,
     ) -> Option<bool> {
         crate::parts::spawn_for_all(&self.parts, name, task).ok()
+    }
+
+    fn memory(&self) -> &Memory {
+        unreachable!("nobody keeps anything")
+    }
+
+    fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]) {
+        self.parts.log_for_all(level, event, fields);
     }
 }

@@ -10,8 +10,9 @@ use worker::Env;
 
 use super::Inner;
 use crate::api::endpoint::Endpoint;
+use crate::log::Level;
 use crate::parts::{spawn, spawn_for_all};
-use crate::port::{self, Called, LocalPort, Port, PortError};
+use crate::port::{self, Called, LocalPort, Memory, Port, PortError};
 use crate::sid::{Key, Sid};
 
 impl Port for Inner {
@@ -49,6 +50,14 @@ impl LocalPort for Inner {
         task: LocalBoxFuture<'static, Result<(), String>>,
     ) -> Option<bool> {
         spawn_for_all(&self.parts, name, task).ok()
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]) {
+        self.parts.log_for_all(level, event, fields);
     }
 }
 

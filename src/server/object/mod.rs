@@ -41,6 +41,7 @@ use crate::parts::{
     ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::{self, ObjectState};
+use crate::port::Memory;
 use crate::port::wire::Calls;
 use crate::sid::Key;
 
@@ -58,6 +59,8 @@ struct Inner {
     /// Messages of one payload that have not been delivered yet.
     undelivered: RefCell<VecDeque<(Key, Message)>>,
     calls: Rc<Calls>,
+    /// What is kept for the application's handlers.
+    memory: Memory,
 }
 
 /// The entry points. The platform calls each of them by itself.
@@ -90,6 +93,7 @@ impl Object {
                 awake: Cell::new(false),
                 undelivered: RefCell::default(),
                 calls: Rc::default(),
+                memory: Memory::default(),
             }
         });
         register(inner.me.clone());

@@ -13,6 +13,8 @@ pub(crate) mod locate;
 pub(crate) mod remote;
 pub(crate) mod wire;
 
+use core::any::Any;
+use core::cell::RefCell;
 use core::fmt;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -25,6 +27,7 @@ use futures::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
+use crate::log::Level;
 use crate::request::StoredHandshake;
 use crate::sid::{Key, Sid};
 
@@ -57,6 +60,30 @@ pub(crate) trait LocalPort: Port {
         name: &str,
         task: LocalBoxFuture<'static, Result<(), String>>,
     ) -> Option<bool>;
+
+    /// Returns what is kept for the handlers of this object.
+    fn memory(&self) -> &Memory;
+
+    /// Logs an event of the object, which is not one session's.
+    fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]);
+}
+
+/// Values that handlers share within one object, at most one of each type. They are gone
+/// when the object sleeps or is replaced, with whatever waited for them.
+#[derive(Default)]
+pub(crate) struct Memory(RefCell<Vec<Rc<dyn Any>>>);
+
+impl Memory {
+    /// Returns the value of a type, which is created when it is first asked for.
+    pub(crate) fn of<T: Any + Default>(&self) -> Rc<T> {
+        let mut values = self.0.borrow_mut();
+        let found = values.iter().find_map(|it| it.clone().downcast().ok());
+        found.unwrap_or_else(|| {
+            let value = Rc::new(T::default());
+            values.push(value.clone());
+            value
+        })
+    }
 }
 
 /// Something to be done with a session or with sockets.

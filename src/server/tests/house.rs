@@ -17,7 +17,7 @@ const ORDER: &[&[&str]] = &[
     &["options"],
     &["http", "port"],
     &["parts", "api"],
-    &["layer"],
+    &["layer", "webhooks"],
     &["object", "worker"],
 ];
 

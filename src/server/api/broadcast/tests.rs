@@ -12,7 +12,8 @@ use worker::Env;
 use crate::api::client::SessionError;
 use crate::api::endpoint::Endpoint;
 use crate::api::{EmitError, Io, Server, Socket};
-use crate::port::{Address, Called, LocalPort, Port, Reply, Request, Spot};
+use crate::log::Level;
+use crate::port::{Address, Called, LocalPort, Memory, Port, Reply, Request, Spot};
 use crate::sid::{Key, Sid};
 
 /// A port that answers everything with the same.
@@ -46,6 +47,12 @@ impl LocalPort for Always {
     ) -> Option<bool> {
         Some(true)
     }
+
+    fn memory(&self) -> &Memory {
+        unreachable!("nobody keeps anything")
+    }
+
+    fn log(&self, _level: Level, _event: &'static str, _fields: &[(&str, &str)]) {}
 }
 
 /// What comes of a future that has nothing to wait for.
