@@ -21,6 +21,7 @@ import { setUpBuild } from './setup.mjs';
 
 export const playground = '.';
 export const testWorker = 'tests/worker';
+export const gateway = 'examples/gateway';
 
 /**
  * Builds the crate in this directory for release, if anything has changed; on

@@ -7,16 +7,16 @@
 //   attack    tests/attack/*.test.mjs: clients that try to sink the same Worker's objects
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
 //
-// Besides node_modules, the last three parts get from here: tests/worker/build (and
-// build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a folder with the files of
-// tests/browser/bundles.json, DORMOUSE_PYTHON and DORMOUSE_PYTHON_OLD, each a
-// Python with the packages of a tests/python/requirements*.txt, and
-// DORMOUSE_RUST_CLIENT, the program of tests/rust.
+// Besides node_modules, the last three parts get from here: tests/worker/build and
+// examples/gateway/build (and build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a
+// folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON and
+// DORMOUSE_PYTHON_OLD, each a Python with the packages of a
+// tests/python/requirements*.txt, and DORMOUSE_RUST_CLIENT, the program of tests/rust.
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say, status, statusWithin } from './shell.mjs';
-import { build, playground, testWorker } from './build.mjs';
+import { build, gateway, playground, testWorker } from './build.mjs';
 import {
   ensureBrowser,
   ensureNpmPackages,
@@ -78,6 +78,7 @@ async function wasm() {
 
 async function clients() {
   await build(testWorker);
+  await build(gateway);
   const env = {
     DORMOUSE_PYTHON: await ensurePython(),
     DORMOUSE_PYTHON_OLD: await ensurePython('requirements-old.txt', '.venv-old'),

@@ -51,8 +51,17 @@ export default {
 };
 `;
 
-/** The configuration of workerd: everything above is in `directory`. */
-export function configuration(directory, { storage, tidy }, port) {
+/** A variable as a binding: text, or what TOML has besides, as JSON. */
+function binding([name, value]) {
+  const [type, text] = typeof value === 'string' ? ['text', value] : ['json', JSON.stringify(value)];
+  return `(name = "${name}", ${type} = ${JSON.stringify(text)}),`;
+}
+
+/**
+ * The configuration of workerd: everything above is in `directory`. The Worker reaches
+ * servers on this machine and no others.
+ */
+export function configuration(directory, { storage, tidy, variables }, port) {
   const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
   return `
 using Workerd = import "/workerd/workerd.capnp";
@@ -64,6 +73,7 @@ const config :Workerd.Config = (
     ${storage ? disk : ''}
     (name = "dormouse", worker = .dormouse),
     (name = "control", worker = .control),
+    (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [
     (name = "http", address = "${HOST}:${port}", http = (), service = "dormouse"),
@@ -82,7 +92,10 @@ const dormouse :Workerd.Worker = (
   ],
   durableObjectNamespaces = [(className = "Dormouse", uniqueKey = "dormouse-tests", enableSql = true)],
   durableObjectStorage = ${storage ? '(localDisk = "storage")' : '(inMemory = void)'},
-  bindings = [(name = "DORMOUSE", durableObjectNamespace = "Dormouse")],
+  bindings = [
+    (name = "DORMOUSE", durableObjectNamespace = "Dormouse"),
+    ${Object.entries(variables).map(binding).join(' ')}
+  ],
 );
 
 const control :Workerd.Worker = (

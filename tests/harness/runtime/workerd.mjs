@@ -31,9 +31,11 @@ const LONGEST_EVICTION = 60_000;
 /**
  * `storage`: rows are kept on disk, and so outlive the process. `tidy`: garbage is
  * collected early and often, so that memory that grows is memory that is held.
+ * `variables`: those of the Worker.
  */
-export async function startWorkerd({ build = 'tests/worker/build', storage = false, tidy = false } = {}) {
-  const runtime = new Runtime(build, { storage, tidy });
+export async function startWorkerd(options = {}) {
+  const { build = 'tests/worker/build', storage = false, tidy = false, variables = {} } = options;
+  const runtime = new Runtime(build, { storage, tidy, variables });
   try {
     await runtime.restart();
     return runtime;

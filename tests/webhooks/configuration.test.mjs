@@ -1,0 +1,74 @@
+// What a gateway says that is configured wrongly: it does not start, and names the variable.
+
+import { describe, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { startGateway } from '../harness/gateway.mjs';
+import { workerOnly } from '../harness/target.mjs';
+
+const URL = 'https://api.example.com/hook';
+
+/** Each variable with a wrong value, and what is said of it. */
+const wrong = [
+  [{ WEBHOOK_URL: '' }, /WEBHOOK_URL: is not set; it is the address of the back end/],
+  [{ WEBHOOK_URL: 'api.example.com' }, /WEBHOOK_URL: .*"api\.example\.com" is not an address/],
+  [{ WEBHOOK_SECRET: '' }, /WEBHOOK_SECRET: neither WEBHOOK_SECRET nor WEBHOOK_SECRET_OLD is set/],
+  [{ WEBHOOK_SECRET: 'abc' }, /WEBHOOK_SECRET: .*must be `whsec_` and 24 to 64 random bytes in base64/],
+  [{ WEBHOOK_TIME_LIMIT: 'soon' }, /WEBHOOK_TIME_LIMIT: must be a whole number of seconds/],
+  [{ WEBHOOK_TIME_LIMIT: 30 }, /WEBHOOK_TIME_LIMIT: must be over 0 and at most 25 s/],
+  [{ WEBHOOK_IN_FLIGHT: 4 }, /WEBHOOK_IN_FLIGHT: must be a list of whole numbers/],
+  [{ WEBHOOK_IN_FLIGHT: [4] }, /WEBHOOK_IN_FLIGHT: write two numbers/],
+  [{ WEBHOOK_IN_FLIGHT: [4, 2] }, /WEBHOOK_IN_FLIGHT: must be over 0 for a client, and for an object/],
+  [{ WEBHOOK_HOOKS: ['message'] }, /WEBHOOK_HOOKS: "message" is none of "connect"/],
+  [{ WEBHOOK_EVENTS: ['disconnect'] }, /WEBHOOK_EVENTS: `disconnect` is not an event that clients send/],
+  [{ WEBHOOK_RETRY_EVENTS: 'perhaps' }, /WEBHOOK_RETRY_EVENTS: must be true or false/],
+  [{ ORIGINS: ['example.com'] }, /ORIGINS: "example\.com" is not an origin/],
+  [{ ORIGINS: [] }, /ORIGINS: is empty; name the pages/],
+  [{ NAMESPACES: ['chat'] }, /NAMESPACES: "chat" is not a name; it must start with `\/`/],
+  [{ NAMESPACES: [] }, /NAMESPACES: define at least one/],
+  [{ NAMESPACES: 7 }, /NAMESPACES: must be a list of texts/],
+  [{ PARSER: 'xml' }, /PARSER: "xml" is neither "json" nor "msgpack"/],
+  [{ SOCKET_PATH: 'socket.io' }, /SOCKET_PATH: must start with `\/`/],
+  [{ PLACEMENT: 'many' }, /PLACEMENT: "many" is neither "one", nor "query:" or "header:"/],
+  [{ RECOVERY: -1 }, /RECOVERY: must be a whole number of seconds/],
+  [{ RATE_LIMIT: { packets: 5 } }, /RATE_LIMIT: must be a table of lists of whole numbers/],
+  [{ RATE_LIMIT: { packets: [5] } }, /RATE_LIMIT: packets takes two numbers/],
+  [{ RATE_LIMIT: { events: [5, 5] } }, /RATE_LIMIT: events is none of packets, bytes, joins and handshakes/],
+  [{ RATE_LIMIT: { bytes: [5, 5] } }, /RATE_LIMIT: .*max_payload/],
+  [{ LOG: 'all' }, /LOG: "all" is none of/],
+  [{ ORGINS: '*' }, /ORGINS: is not a variable of the gateway, which has .*ORIGINS/],
+];
+
+describe('a gateway whose variables are wrong', workerOnly, () => {
+  for (const [variables, expect] of wrong) {
+    test(JSON.stringify(variables), async () => {
+      const error = await startGateway(URL, variables).catch((error) => error);
+      assert.match(error.message.replaceAll('\\"', '"'), expect);
+    });
+  }
+});
+
+test('a gateway whose variables are all set', workerOnly, async () => {
+  const gateway = await startGateway(URL, {
+    SOCKET_PATH: '/chat/',
+    ORIGINS: ['https://example.com'],
+    CREDENTIALS: true,
+    NAMESPACES: ['/', '/room-{id}'],
+    PARSER: 'msgpack',
+    PLACEMENT: 'header:x-tenant',
+    RECOVERY: 60,
+    IN_ORDER: true,
+    RATE_LIMIT: { packets: [50, 200] },
+    ADDRESS_RATE_LIMIT: { handshakes: [10, 100] },
+    LOG: 'debug',
+    WEBHOOK_HOOKS: ['connect', 'event'],
+    WEBHOOK_EVENTS: 'chat message',
+    WEBHOOK_TIME_LIMIT: '5',
+    WEBHOOK_IN_FLIGHT: [1, 8],
+    WEBHOOK_RETRY_EVENTS: 'true',
+  });
+  const response = await fetch(`${gateway.url}/chat/?EIO=4&transport=polling`, {
+    headers: { origin: 'https://example.com' },
+  });
+  assert.equal(response.status, 200);
+  await gateway.stop();
+});
