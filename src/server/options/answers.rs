@@ -175,10 +175,16 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
+    use crate::log::Log;
 
     fn appended(origins: Origins, headers: &[(&str, &str)]) -> String {
         let options = Options {
             origins,
+            // There is no console where tests run natively.
+            log: Log {
+                level: Level::Off,
+                ..Log::default()
+            },
             ..Options::default()
         };
         let mut answer = AnswerHeaders {
