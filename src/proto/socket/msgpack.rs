@@ -9,7 +9,7 @@ mod reader;
 mod writer;
 
 use alloc::borrow::Cow;
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use self::reader::Reader;
@@ -32,6 +32,54 @@ pub(super) fn decode_message<'a>(
         Data::Binary(bytes) => decode(protocol, &bytes, limits),
         Data::Text(_) => Err(ParseError::MsgPack),
     }
+}
+
+/// Reads one value in msgpack as JSON, with a placeholder for each of its bytes. Anything
+/// that JSON cannot express becomes what JavaScript would make of it: `undefined` and
+/// infinities are `null`, dates are text.
+///
+/// ```
+/// use dormouse_proto::socket::json_from_msgpack;
+///
+/// // {"a": <1, 2>}
+/// let (json, attachments) = json_from_msgpack(&[0x81, 0xa1, 0x61, 0xc4, 2, 1, 2], 10).unwrap();
+/// assert_eq!(json, r#"{"a":{"_placeholder":true,"num":0}}"#);
+/// assert_eq!(attachments, [[1, 2]]);
+/// ```
+///
+/// # Errors
+///
+/// [`ParseError::MsgPack`] if it is not msgpack, or is nested deeper than 100 levels;
+/// [`ParseError::TooManyAttachments`]; [`ParseError::Placeholder`] if there are bytes,
+/// and something else that looks like a placeholder.
+pub fn json_from_msgpack(bytes: &[u8], max_attachments: usize) -> Read<(String, Vec<Vec<u8>>)> {
+    let limits = Limits {
+        attachments: max_attachments,
+        bytes: bytes.len(),
+    };
+    let mut reader = Reader::new(bytes, limits);
+    let json = reader.json()?;
+    if !reader.bytes.is_empty() {
+        return Err(ParseError::MsgPack);
+    }
+    if reader.has_lookalike && !reader.attachments.is_empty() {
+        return Err(ParseError::Placeholder);
+    }
+    Ok((json, reader.attachments))
+}
+
+/// Writes a valid JSON text as msgpack, with bytes in the places of attachments. What is
+/// nested deeper than 1,000 levels is `null`.
+///
+/// ```
+/// use dormouse_proto::socket::msgpack_from_json;
+///
+/// assert_eq!(msgpack_from_json(r#"{"a":1}"#, &[]), [0x81, 0xa1, 0x61, 1]);
+/// ```
+pub fn msgpack_from_json(json: &str, attachments: &[Vec<u8>]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.json(json, attachments, None);
+    writer.into_bytes()
 }
 
 pub(super) fn encode_message(packet: &ServerPacket<'_>, protocol: Protocol) -> Encoded {
