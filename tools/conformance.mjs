@@ -40,7 +40,9 @@ async function prepare(name) {
 async function serveHere(name) {
   const { start } = await import('../tests/harness/runtime/miniflare.mjs');
   const { worker, port, paths } = suites[name];
-  const server = await start({ build: `${worker}/build`, port });
+  // For the HTTP API of the Socket.IO servers.
+  const bindings = { API_SECRET: 'conformance' };
+  const server = await start({ build: `${worker}/build`, port, worker: { bindings } });
   const urls = paths.map((path) => `http://${host}:${port}${path}`);
   say(`serving ${urls.join(' and ')} for the suite "${name}" (Ctrl+C stops it)`);
   process.once('SIGINT', async () => {

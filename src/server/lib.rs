@@ -81,6 +81,7 @@
 mod api;
 mod compatibility;
 mod http;
+mod http_api;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;
 mod layer;
@@ -113,6 +114,7 @@ pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;
 pub use dormouse_proto::rate::{Limit, Scope};
 pub use dormouse_proto::socket::{MAX_AUTH, Parser, Reason};
+pub use http_api::HttpApi;
 pub use log::{Level, LogRecord};
 pub use options::{AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use placement::Placement;
@@ -147,6 +149,7 @@ pub fn env() -> Option<::worker::Env> {
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/engine.io.md")]
 #[doc = include_str!("../../docs/webhooks.md")]
+#[doc = include_str!("../../docs/http-api.md")]
 struct Documents;
 
 /// Items that the macros need. They are not part of the public interface.

@@ -35,7 +35,7 @@ pub enum Level {
     Off,
     /// Errors of the application: `handler panicked`, `handler failed`, `task failed`,
     /// `alarm given up`, `logger panicked`, `webhook failed` (a back end's answer cannot
-    /// be used).
+    /// be used), `api failed` (the HTTP API could not reach an object).
     Error,
     /// Also limits of the server that were exceeded: `overrun` (a client sends
     /// faster than its handlers work, or than a rate limit allows), `rate limited` (the

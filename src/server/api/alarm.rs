@@ -485,7 +485,7 @@ impl From<PortError> for AlarmError {
             PortError::TooManyAlarms => Self::TooMany,
             PortError::Gone | PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyRooms | PortError::Answer | PortError::Lost => {
+            PortError::TooManyRooms | PortError::Repeated | PortError::Answer | PortError::Lost => {
                 Self::Platform(error.to_string().into())
             }
         }

@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use worker::{Context, Env, Request, Response};
 
 use crate::api::Server;
-use crate::api::endpoint::{Application, Endpoint};
+use crate::api::endpoint::{Application, Endpoint, Service};
 use crate::api::engine::Engine;
 use crate::options::ConfigError;
 
@@ -108,6 +108,9 @@ impl App {
                 Application::Engine(handlers) => handlers.check(&endpoint.options)?,
                 Application::Socket(application) => application.check(&endpoint.options)?,
             }
+            if let Some(service) = &endpoint.service {
+                service.check(&endpoint.options)?;
+            }
             if self
                 .endpoints
                 .iter()
@@ -122,6 +125,15 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Returns what is served on a path below that of a server, and that server.
+    pub(crate) fn service_at(&self, path: &str) -> Option<(&Rc<Endpoint>, &Rc<dyn Service>)> {
+        self.endpoints.iter().find_map(|endpoint| {
+            let service = endpoint.service.as_ref()?;
+            let rest = path.strip_prefix(&*endpoint.options.path)?;
+            service.serves(rest).then_some((endpoint, service))
+        })
     }
 
     /// Returns the server on a path.

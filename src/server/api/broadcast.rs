@@ -354,7 +354,7 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
-        let Reply::Sockets(sockets) = self.operate(Operation::Fetch).await? else {
+        let Reply::Sockets(sockets) = self.operate(Operation::Fetch(None)).await? else {
             return Err(PortError::Answer.into());
         };
         let io = &self.io;
@@ -393,7 +393,7 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn rooms(&self) -> Result<Vec<Room>, EmitError> {
-        let Reply::RoomSizes(rooms) = self.operate(Operation::Rooms).await? else {
+        let Reply::RoomSizes(rooms) = self.operate(Operation::Rooms(None)).await? else {
             return Err(PortError::Answer.into());
         };
         let rooms = rooms.into_iter();
@@ -630,9 +630,10 @@ impl From<PortError> for EmitError {
             PortError::TooManyRooms => Self::TooManyRooms,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyAlarms | PortError::Answer | PortError::Lost => {
-                Self::Platform(error.to_string().into())
-            }
+            PortError::TooManyAlarms
+            | PortError::Repeated
+            | PortError::Answer
+            | PortError::Lost => Self::Platform(error.to_string().into()),
         }
     }
 }

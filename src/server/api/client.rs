@@ -535,6 +535,7 @@ impl From<PortError> for SessionError {
             PortError::Platform(error) => Self::Platform(error),
             PortError::TooManyRooms
             | PortError::TooManyAlarms
+            | PortError::Repeated
             | PortError::Answer
             | PortError::Lost => Self::Platform(error.to_string().into()),
         }
@@ -553,6 +554,7 @@ impl From<PortError> for SendError {
             PortError::Platform(error) => Self::Platform(error),
             PortError::TooManyRooms
             | PortError::TooManyAlarms
+            | PortError::Repeated
             | PortError::Answer
             | PortError::Lost => Self::Platform(error.to_string().into()),
         }

@@ -3,17 +3,55 @@
 use core::fmt;
 use std::rc::Rc;
 
+use wasm_bindgen::JsValue;
+use web_sys::Request;
+use worker::Env;
+
 use crate::api;
 use crate::api::HandlerFn;
 use crate::api::engine;
 use crate::api::handler::OnAdmit;
-use crate::options::Options;
+use crate::options::{ConfigError, Options};
+use crate::platform::ObjectState;
 
 /// One server of an [`App`](crate::App), of Engine.IO or of Socket.IO.
 pub(crate) struct Endpoint {
     pub(crate) options: Rc<Options>,
     pub(crate) admit: Option<AdmitFn>,
     pub(crate) application: Application,
+    /// What is served below its path.
+    pub(crate) service: Option<Rc<dyn Service>>,
+}
+
+/// What a server serves below its path, beside its clients.
+///
+/// It is known by this trait alone, so that what an application does not use is not
+/// linked.
+pub(crate) trait Service {
+    /// Checks for options that cannot be served.
+    fn check(&self, options: &Options) -> Result<(), ConfigError>;
+
+    /// Returns whether it serves a path, of which the server's is left out.
+    fn serves(&self, path: &str) -> bool;
+
+    /// Serves a request: returns a response, or the promise of one.
+    fn serve(&self, asked: ServiceRequest) -> JsValue;
+
+    /// Decides, in an object, whether a request that is known by `once` may be carried out:
+    /// not for the second time.
+    fn is_first(&self, state: &ObjectState, once: &str) -> bool;
+}
+
+/// A request for a [`Service`].
+pub(crate) struct ServiceRequest {
+    pub(crate) endpoint: Rc<Endpoint>,
+    /// The name of the Durable Object binding.
+    pub(crate) binding: String,
+    pub(crate) request: Request,
+    pub(crate) env: Env,
+    /// The Worker's context, or `undefined` where the application has a `fetch` of its
+    /// own.
+    pub(crate) context: JsValue,
 }
 
 /// Decides whether a client may try to connect.

@@ -206,6 +206,7 @@ impl From<Engine> for Endpoint {
             options: engine.options.complete(),
             admit: engine.admit,
             application: Application::Engine(Rc::new(engine.handlers)),
+            service: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
 use super::{AlarmHandlers, HandlerFn, States, erase};
-use crate::api::endpoint::{self, AdmitFn, Endpoint};
+use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
 use crate::api::error::Failure;
 use crate::log::Level;
 use crate::options::{
@@ -43,6 +43,7 @@ pub struct Server {
     options: Options,
     admit: Option<AdmitFn>,
     pub(super) application: Application,
+    service: Option<Rc<dyn Service>>,
 }
 
 /// The namespaces of a server, and the settings of all of them.
@@ -267,6 +268,17 @@ impl Application {
         u16::try_from(index).ok()
     }
 
+    /// Returns whether a namespace of this name may be defined. Nobody knows it of those
+    /// that a predicate decides about.
+    pub(crate) fn may_have(&self, namespace: &str) -> bool {
+        let mut all = self.definitions.iter();
+        all.any(|definition| match &definition.matcher {
+            Matcher::Name(name) => name == namespace,
+            Matcher::Pattern(pattern) => pattern.read(namespace).is_some(),
+            Matcher::Predicate(_) => true,
+        })
+    }
+
     /// Finds the definition of a namespace by its own name or by a pattern.
     fn named(&self, namespace: &str) -> Option<u16> {
         let mut all = self.definitions.iter();
@@ -368,6 +380,7 @@ impl Server {
                 wrong: None,
                 duplicate: None,
             },
+            service: None,
         }
     }
 
@@ -608,6 +621,14 @@ impl Server {
     );
 }
 
+impl Server {
+    /// Sets what is served below its path.
+    pub(crate) fn service(mut self, service: Rc<dyn Service>) -> Self {
+        self.service = Some(service);
+        self
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self::new()
@@ -619,6 +640,7 @@ impl From<Server> for Endpoint {
         Self {
             options: server.options.complete(),
             admit: server.admit,
+            service: server.service,
             application: endpoint::Application::Socket(Rc::new(server.application)),
         }
     }

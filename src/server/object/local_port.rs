@@ -66,7 +66,13 @@ impl Inner {
     /// Handles a request of another part of the Worker.
     pub(super) fn handle_call(&self, endpoint: &Rc<Endpoint>, request: &Uint8Array) -> JsValue {
         self.wake(&endpoint.options);
-        self.calls.answer(request, |request| {
+        self.calls.answer(request, |once, request| {
+            if let Some(once) = once
+                && let Some(service) = &endpoint.service
+                && !service.is_first(&self.parts.state, &once)
+            {
+                return PortError::Repeated.into();
+            }
             self.find_owner(request.session());
             if matches!(request, port::Request::Alarm(..)) {
                 // Nobody may ever have been here.

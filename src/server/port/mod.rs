@@ -196,7 +196,8 @@ pub(crate) enum Operation {
         /// The number of milliseconds to wait for their answers.
         timeout: u64,
     },
-    Fetch,
+    /// Describes them: all, or a page of them.
+    Fetch(Option<Page>),
     Join(Vec<String>),
     Leave(Vec<String>),
     Disconnect {
@@ -205,12 +206,37 @@ pub(crate) enum Operation {
     },
     /// Counts them.
     Count,
-    /// Lists the rooms they are in.
-    Rooms,
+    /// Lists the rooms they are in: all, or a page of them.
+    Rooms(Option<Page>),
     /// What the application keeps of the one whose id is the only room selected.
     Data,
     /// Replaces that.
     SetData(Update<'static>),
+}
+
+/// A part of a list that is in order: of sockets by id, or of rooms by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Page {
+    /// Only what comes after this one.
+    pub(crate) after: Option<String>,
+    /// The maximum number of items.
+    pub(crate) limit: usize,
+}
+
+/// The number of bytes from which a page takes no further items.
+const PAGE_BYTES: usize = 1 << 20;
+
+impl Page {
+    /// Returns whether an item of this name is after the last page.
+    pub(crate) fn begins_before(&self, name: &str) -> bool {
+        self.after.as_deref().is_none_or(|after| after < name)
+    }
+
+    /// Returns whether a page of so many items, which have so many bytes, takes no
+    /// further ones.
+    pub(crate) fn is_full(&self, items: usize, bytes: usize) -> bool {
+        items >= self.limit || bytes >= PAGE_BYTES
+    }
 }
 
 /// JSON that is to be kept, in place of what was kept before.
@@ -299,6 +325,15 @@ pub(crate) struct Remote {
     pub(crate) auth: Option<String>,
 }
 
+impl Remote {
+    /// Returns about how many bytes it has.
+    pub(crate) fn bytes(&self) -> usize {
+        let rooms = self.rooms.iter().map(String::len);
+        let data = self.data.as_ref().map_or(0, String::len);
+        self.id.len() + rooms.sum::<usize>() + data
+    }
+}
+
 /// A socket that was asked for an acknowledgement.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Asked {
@@ -372,6 +407,8 @@ pub(crate) enum PortError {
     TooManyAlarms,
     /// It is not known which object it is for.
     Placement,
+    /// It is one that was made before, and is carried out once only.
+    Repeated,
     /// The object could not be reached.
     Platform(worker::Error),
     /// The object's answer does not fit the request, as that of another build may
@@ -388,6 +425,7 @@ impl fmt::Display for PortError {
             Self::TooManyRooms => f.write_str("the socket is in as many rooms as allowed"),
             Self::TooManyAlarms => f.write_str("as many alarms are set as allowed"),
             Self::Placement => f.write_str("the request does not say which object it is for"),
+            Self::Repeated => f.write_str("the request was made before"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
             Self::Answer => f.write_str("the object's answer cannot be read"),
             Self::Lost => f.write_str("the object failed before it answered"),
@@ -403,6 +441,7 @@ impl core::error::Error for PortError {
             | Self::TooManyRooms
             | Self::TooManyAlarms
             | Self::Placement
+            | Self::Repeated
             | Self::Answer
             | Self::Lost => None,
         }
@@ -415,9 +454,9 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
     Ok(match request {
         Request::Operate(Target::Sockets(_), operation) => match operation {
             Operation::EmitWithAck { .. } => Reply::Acks(Vec::new()),
-            Operation::Fetch => Reply::Sockets(Vec::new()),
+            Operation::Fetch(_) => Reply::Sockets(Vec::new()),
             Operation::Count => Reply::Count(0),
-            Operation::Rooms => Reply::RoomSizes(Vec::new()),
+            Operation::Rooms(_) => Reply::RoomSizes(Vec::new()),
             Operation::Data | Operation::SetData(_) => return Err(PortError::Gone),
             Operation::Emit { .. }
             | Operation::Join(_)
@@ -442,14 +481,18 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
 /// version is rolled out, objects of both may meet.
 const VERSION: u8 = 3;
 
-/// Encodes a request for another object.
-pub(crate) fn encode_request(request: &Request<'_>) -> Result<Vec<u8>, PortError> {
+/// Encodes a request for another object. One that is to be carried out once only is known
+/// by `once`.
+pub(crate) fn encode_request(
+    request: &Request<'_>,
+    once: Option<&str>,
+) -> Result<Vec<u8>, PortError> {
     // As `versioned` does, save that what is asked of a spot cannot be written.
-    postcard::to_allocvec(&(VERSION, request)).map_err(|_| PortError::Answer)
+    postcard::to_allocvec(&(VERSION, (once, request))).map_err(|_| PortError::Answer)
 }
 
-/// Decodes a request that another part of the Worker sent.
-pub(crate) fn decode_request(bytes: &[u8]) -> Option<Request<'static>> {
+/// Decodes a request that another part of the Worker sent, and what it is known by.
+pub(crate) fn decode_request(bytes: &[u8]) -> Option<(Option<String>, Request<'static>)> {
     versioned::decode(VERSION, bytes).ok()
 }
 
@@ -463,6 +506,7 @@ enum Failure {
     /// It failed before it could.
     Lost,
     TooManyAlarms,
+    Repeated,
 }
 
 /// Encodes an answer to another part of the Worker.
@@ -472,6 +516,7 @@ pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
         PortError::TooManyRooms => Failure::TooManyRooms,
         PortError::Lost => Failure::Lost,
         PortError::TooManyAlarms => Failure::TooManyAlarms,
+        PortError::Repeated => Failure::Repeated,
         PortError::Placement | PortError::Platform(_) | PortError::Answer => Failure::Other,
     });
     versioned::encode(VERSION, &reply)
@@ -485,6 +530,7 @@ pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
         Failure::Gone => PortError::Gone,
         Failure::TooManyRooms => PortError::TooManyRooms,
         Failure::TooManyAlarms => PortError::TooManyAlarms,
+        Failure::Repeated => PortError::Repeated,
         Failure::Other => PortError::Answer,
         Failure::Lost => PortError::Lost,
     })
@@ -527,9 +573,12 @@ mod tests {
                 },
             ),
         ] {
-            let bytes = encode_request(&request).unwrap();
-            let read = decode_request(&bytes).unwrap();
-            assert_eq!(format!("{read:?}"), format!("{request:?}"));
+            for once in [None, Some("7.ab.0")] {
+                let bytes = encode_request(&request, once).unwrap();
+                let (known_by, read) = decode_request(&bytes).unwrap();
+                assert_eq!(known_by.as_deref(), once);
+                assert_eq!(format!("{read:?}"), format!("{request:?}"));
+            }
         }
         let reply = decode_reply(&encode_reply(Ok(Reply::Transport(Transport::WebSocket))));
         assert!(matches!(reply, Ok(Reply::Transport(Transport::WebSocket))));
@@ -546,9 +595,15 @@ mod tests {
             join: JoinId(3),
         };
         let look = Request::Look(spot, Look::Rooms);
-        assert!(matches!(encode_request(&look), Err(PortError::Answer)));
+        assert!(matches!(
+            encode_request(&look, None),
+            Err(PortError::Answer)
+        ));
         let leave = Request::Operate(Target::Socket(spot), Operation::Leave(Vec::new()));
-        assert!(matches!(encode_request(&leave), Err(PortError::Answer)));
+        assert!(matches!(
+            encode_request(&leave, None),
+            Err(PortError::Answer)
+        ));
     }
 
     #[wasm_bindgen_test(unsupported = test)]
@@ -582,6 +637,6 @@ mod tests {
         bytes[0] += 1;
         assert!(matches!(decode_reply(&bytes), Err(PortError::Answer)));
         assert!(matches!(decode_reply(&[]), Err(PortError::Answer)));
-        assert!(decode_request(b"\x02\xff\xff").is_none());
+        assert!(decode_request(b"\x03\xff\xff").is_none());
     }
 }

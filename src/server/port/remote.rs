@@ -21,6 +21,8 @@ pub(crate) struct RemotePort {
     env: Env,
     /// The key by which the sockets are placed, if they are.
     key: Option<String>,
+    /// What a request is known by that is carried out once only.
+    once: Option<String>,
 }
 
 /// The object that a request is for.
@@ -37,7 +39,22 @@ impl RemotePort {
             binding: binding.into(),
             env: env.clone(),
             key: None,
+            once: None,
         }
+    }
+
+    /// Returns the same port for a single request, which is known by this text and
+    /// carried out once only.
+    pub(crate) fn once(&self, once: String) -> Self {
+        Self {
+            once: Some(once),
+            ..self.clone()
+        }
+    }
+
+    /// Checks whether the object that holds the sockets is known.
+    pub(crate) fn check(&self, target: &Target) -> Result<(), PortError> {
+        self.object_of(Some(target)).map(drop)
     }
 
     /// Returns the same port for the sockets that are placed by this key.
@@ -95,7 +112,7 @@ impl RemotePort {
     async fn send(&self, name: &ObjectName, request: &Request<'_>) -> Result<Reply, PortError> {
         match self.find(name)? {
             Some(object) => {
-                let bytes = port::encode_request(request)?;
+                let bytes = port::encode_request(request, None)?;
                 wire::ask(object, &self.options.path, &bytes).await
             }
             // The platform has not issued this id, so no session or socket is there.
@@ -132,7 +149,7 @@ impl Port for RemotePort {
             | Request::Acknowledge(..) => return PortError::Placement.into(),
         };
         let prepared = self.object_of(target).and_then(|name| {
-            let bytes = port::encode_request(&request)?;
+            let bytes = port::encode_request(&request, self.once.as_deref())?;
             Ok((self.find(&name)?, bytes))
         });
         let (object, bytes) = match prepared {

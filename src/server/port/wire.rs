@@ -61,18 +61,19 @@ pub(crate) struct Calls {
 
 impl Calls {
     /// Answers a request with the result of `call`: the bytes of the reply, or a promise
-    /// of them; `undefined` where the request cannot be read.
+    /// of them; `undefined` where the request cannot be read. `call` is
+    /// also given what a request is known by that is carried out once only.
     ///
     /// What can be done at once is, so that a panic is the caller's error.
     pub(crate) fn answer(
         self: &Rc<Self>,
         request: &Uint8Array,
-        call: impl FnOnce(port::Request<'static>) -> Called,
+        call: impl FnOnce(Option<String>, port::Request<'static>) -> Called,
     ) -> JsValue {
-        let Some(request) = port::decode_request(&request.to_vec()) else {
+        let Some((once, request)) = port::decode_request(&request.to_vec()) else {
             return JsValue::UNDEFINED;
         };
-        match call(request) {
+        match call(once, request) {
             Called::Done(reply) => encode(reply),
             Called::Later(reply) => self.hold(reply),
         }

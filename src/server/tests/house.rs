@@ -17,6 +17,7 @@ const ORDER: &[&[&str]] = &[
     &["options"],
     &["http", "port"],
     &["parts", "api"],
+    &["http_api"],
     &["layer", "webhooks"],
     &["object", "worker"],
 ];

@@ -14,7 +14,7 @@ use worker::Env;
 use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 
 use crate::api::app::{App, app};
-use crate::api::endpoint::Endpoint;
+use crate::api::endpoint::{Endpoint, ServiceRequest};
 use crate::compatibility;
 use crate::http::{self, Reply, origins};
 use crate::log::{self, Level};
@@ -38,7 +38,8 @@ enum Routed {
 pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
     let app = app();
     let running = running_in_front(&env, "fetch");
-    if let Routed::Server(response) = route(&app, &request, &env, pass_on) {
+    let passed = AsRef::<JsValue>::as_ref(&context);
+    if let Routed::Server(response) = route(&app, &request, &env, passed, pass_on) {
         return response;
     }
     drop(running);
@@ -77,7 +78,9 @@ pub async fn handle(
     request: &worker::Request,
     env: &Env,
 ) -> Option<worker::Result<worker::Response>> {
-    let Routed::Server(response) = route(&app(), request.inner(), env, pass_half_on) else {
+    let context = &JsValue::UNDEFINED;
+    let routed = route(&app(), request.inner(), env, context, pass_half_on);
+    let Routed::Server(response) = routed else {
         return None;
     };
     let response = js_sys::Promise::resolve(&response);
@@ -97,12 +100,22 @@ fn route(
     app: &Rc<App>,
     request: &Request,
     env: &Env,
+    context: &JsValue,
     pass_on: fn(&DurableObject, &Request) -> JsValue,
 ) -> Routed {
     let url = request.url();
     let (path, query) = query::split(&url);
     let Some(endpoint) = app.endpoint_at(path) else {
-        return Routed::Application;
+        return match app.service_at(path) {
+            Some((endpoint, service)) => Routed::Server(service.serve(ServiceRequest {
+                endpoint: endpoint.clone(),
+                binding: app.binding.clone(),
+                request: Clone::clone(request),
+                env: env.clone(),
+                context: context.clone(),
+            })),
+            None => Routed::Application,
+        };
     };
     let options = &endpoint.options;
     compatibility::check(&options.log);

@@ -76,6 +76,7 @@ function placing(env, object) {
     return id;
   };
   return {
+    ...env,
     DORMOUSE: {
       idFromName,
       idFromString: (id) => objects.idFromString(id),

@@ -1,6 +1,7 @@
 // The built test Worker on workerd, or another one, with a meter in front of it: what the
 // tests of costs (tests/cost) and of attacks (tests/attack) read.
 
+import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { root } from '../root.mjs';
 import { COMPATIBILITY_FLAGS, OBJECT, builtFile } from '../runtime/built.mjs';
@@ -31,7 +32,8 @@ export async function startMetered(options = {}) {
       if (level === 'error' && !quiet) console.error(message);
     },
     compatibilityFlags: COMPATIBILITY_FLAGS.filter((flag) => !compresses || flag !== UNCOMPRESSED),
-    bindings: { REAL_TIME: realTime },
+    // Nobody who attacks knows the secret of the HTTP API.
+    bindings: { REAL_TIME: realTime, API_SECRET: randomUUID() },
     modules: [
       ...METER.map((name) => module('ESModule', path.join(tests, name))),
       moved(module('ESModule', builtFile(build, 'index.js'))),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use dormouse::{
     Ack, Acked, Args, Auth, Binary, Broadcast, DataError, EmitError, EventName, Expired,
-    HandlerError, Handshake, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason,
+    HandlerError, Handshake, HttpApi, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason,
     Recovered, Recovery, Refusal, RemoteSocket, Rewrite, Server, Socket, sleep,
 };
 use serde::Deserialize;
@@ -45,8 +45,10 @@ pub(crate) fn servers() -> [Server; 9] {
 
 pub(crate) fn server(path: &str) -> Server {
     let recovers = path.starts_with("/recovery");
+    let signed = path == "/in-order/";
     alarms(Server::new())
         .path(path)
+        .api(HttpApi::new().signed(signed))
         .log(Level::Info)
         .namespace("/", move |namespace| greeting(common(namespace), recovers))
         .namespace("/custom", move |namespace| {

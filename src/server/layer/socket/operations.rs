@@ -14,8 +14,8 @@ use super::{joining, recovering};
 use crate::api::Pattern;
 use crate::parts::{self, Packet};
 use crate::port::{
-    Address, Answer, Asked, Called, Look, Operation, PortError, Remote, Reply, Request, Selection,
-    Spot, Target, Update,
+    Address, Answer, Asked, Called, Look, Operation, Page, PortError, Remote, Reply, Request,
+    Selection, Spot, Target, Update,
 };
 
 /// Carries out a request.
@@ -64,7 +64,7 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
             };
             ask(cx, namespace_of(cx, spot), sockets, &args, timeout)
         }
-        Operation::Fetch => Reply::Sockets(remote(cx, spot).into_iter().collect()).into(),
+        Operation::Fetch(_) => Reply::Sockets(remote(cx, spot).into_iter().collect()).into(),
         Operation::Join(rooms) => join(cx, spot, &rooms).into(),
         Operation::Leave(rooms) => done(leave(cx, spot, &rooms)),
         Operation::Disconnect { close } => {
@@ -73,7 +73,7 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
             done(disconnect(cx, spot, close))
         }
         Operation::Count => Reply::Count(is_there(cx, spot).into()).into(),
-        Operation::Rooms => Reply::RoomSizes(rooms_of(cx, &[spot])).into(),
+        Operation::Rooms(_) => Reply::RoomSizes(rooms_of(cx, &[spot])).into(),
         Operation::Data => look_at(cx, spot, Look::Data).into(),
         Operation::SetData(update) => set_data(cx, spot, update).into(),
     }
@@ -96,7 +96,8 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             let_own_in(cx, &sockets);
             ask(cx, selection.namespace.clone(), sockets, &args, timeout)
         }
-        Operation::Fetch => {
+        Operation::Fetch(Some(page)) => Reply::Sockets(on_page(cx, &select(), &page)).into(),
+        Operation::Fetch(None) => {
             let sockets = select().into_iter().filter_map(|spot| remote(cx, spot));
             Reply::Sockets(sockets.collect()).into()
         }
@@ -116,7 +117,19 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             Reply::Done.into()
         }
         Operation::Count => Reply::Count(select().len()).into(),
-        Operation::Rooms => Reply::RoomSizes(rooms_of(cx, &select())).into(),
+        Operation::Rooms(page) => {
+            let mut rooms = rooms_of(cx, &select());
+            if let Some(page) = page {
+                let (mut count, mut bytes) = (0, 0);
+                rooms.retain(|(name, _)| {
+                    let is_on = page.begins_before(name) && !page.is_full(count, bytes);
+                    count += usize::from(is_on);
+                    bytes += if is_on { name.len() } else { 0 };
+                    is_on
+                });
+            }
+            Reply::RoomSizes(rooms).into()
+        }
         Operation::Data | Operation::SetData(_) => {
             // Others may be in the room of its id, too.
             let mut sockets = select().into_iter();
@@ -178,22 +191,49 @@ fn is_named(cx: &Context, spot: Spot, ids: &[String]) -> bool {
     is_named.flatten() == Some(true)
 }
 
+/// Returns the sockets on a page, in the order of their ids.
+fn on_page(cx: &Context, sockets: &[Spot], page: &Page) -> Vec<Remote> {
+    let by_id = by_room(cx, sockets, true);
+    let (mut on_page, mut bytes) = (Vec::new(), 0);
+    for (id, _) in by_id.sizes("") {
+        if page.begins_before(&id) && !page.is_full(on_page.len(), bytes) {
+            let filter = Filter {
+                rooms: vec![id],
+                except: Vec::new(),
+            };
+            let named = by_id.select("", &filter).into_iter();
+            on_page.extend(named.filter_map(|spot| remote(cx, spot)));
+            bytes += on_page.last().map_or(0, Remote::bytes);
+        }
+    }
+    on_page
+}
+
 /// Returns the rooms of sockets, and how many of the sockets are in each. None counts in
 /// the room of its own id.
 fn rooms_of(cx: &Context, sockets: &[Spot]) -> Vec<(String, usize)> {
+    by_room(cx, sockets, false).sizes("")
+}
+
+/// Puts each of these sockets into the room of its own id, or into all its other rooms.
+fn by_room(cx: &Context, sockets: &[Spot], own: bool) -> Rooms<Spot> {
     // They are all in one namespace, whatever its name is.
     let mut rooms = Rooms::default();
     for spot in sockets {
         cx.clients.with(spot.session, |client| {
             let socket = client.connection.socket(spot.join)?;
             rooms.insert("", *spot);
+            if own {
+                rooms.join("", socket.id(), *spot);
+                return Some(());
+            }
             for room in socket.rooms().iter().filter(|room| *room != socket.id()) {
                 rooms.join("", room, *spot);
             }
             Some(())
         });
     }
-    rooms.sizes("")
+    rooms
 }
 
 fn is_there(cx: &Context, spot: Spot) -> bool {

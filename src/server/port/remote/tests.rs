@@ -82,7 +82,7 @@ fn unknown_sid() -> Sid {
 
 /// Which object is asked for sockets, if it is known.
 async fn check_object(port: RemotePort, target: Target, expect: Option<&str>) {
-    let request = Request::Operate(target, Operation::Fetch);
+    let request = Request::Operate(target, Operation::Fetch(None));
     let what = format!("{request:?}");
     let reply = port.call(request).reply().await;
     let asked = asked(port.env());
@@ -153,7 +153,7 @@ async fn where_nobody_can_be_nobody_is_asked() {
     for (operation, expect) in [
         (emit(), Reply::Done),
         (emit_with_ack(), Reply::Acks(Vec::new())),
-        (Operation::Fetch, Reply::Sockets(Vec::new())),
+        (Operation::Fetch(None), Reply::Sockets(Vec::new())),
         (Operation::Join(Vec::new()), Reply::Done),
         (Operation::Leave(Vec::new()), Reply::Done),
         (Operation::Disconnect { close: true }, Reply::Done),
@@ -199,7 +199,7 @@ async fn a_request_arrives_as_it_was_sent() {
     let path = js("return x.asked[0][1];", &env);
     assert_eq!(path.as_string().as_deref(), Some("/engine.io/"));
     let sent = js("return x.asked[0][2];", &env);
-    let read = port::decode_request(&Uint8Array::new(&sent).to_vec()).unwrap();
+    let (_, read) = port::decode_request(&Uint8Array::new(&sent).to_vec()).unwrap();
     assert_eq!(format!("{read:?}"), format!("{request:?}"));
     port.call_named("one", &request).await.unwrap();
     assert_eq!(asked(&env), format!("id {ID}; name one"));
