@@ -82,6 +82,7 @@ async function clients() {
   const env = {
     DORMOUSE_PYTHON: await ensurePython(),
     DORMOUSE_PYTHON_OLD: await ensurePython('requirements-old.txt', '.venv-old'),
+    DORMOUSE_PYTHON_API: await ensurePython('requirements-api.txt', '.venv-api'),
     DORMOUSE_RUST_CLIENT: await ensureRustClient(),
   };
   const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser'], file));
