@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { assertError } from '../harness/engine/expect.mjs';
 import { drop } from '../harness/wire/http.mjs';
 import { refusedWebSocket } from '../harness/wire/websocket.mjs';
-import { attacks } from './field.mjs';
+import { MiB, attacks } from './field.mjs';
 
 const attack = attacks();
 /** What the others ask at the end: the only calls where an attack may make none. */
@@ -51,6 +51,34 @@ describe('requests that wake no object', { concurrency: 1 }, () => {
       });
     });
   }
+});
+
+describe('requests to the HTTP API without its secret', { concurrency: 1 }, () => {
+  const signature = `t=${Math.floor(Date.now() / 1000)},b=00,v1=${'0'.repeat(64)}`;
+  for (const [name, headers] of [
+    ['none', {}],
+    ['a wrong one', { authorization: `Bearer ${randomBytes(18).toString('base64')}` }],
+    ['a wrong signature', { 'x-dormouse-signature': signature }],
+  ]) {
+    attack(`100 requests with ${name}: 401`, { may: OTHERS }, async (field) => {
+      const url = `${field.path}api/v1/emit`;
+      const body = JSON.stringify({ event: 'x', args: ['x'.repeat(10_000)] });
+      await field.many(100, async () => {
+        assert.equal((await field.request({ url, method: 'POST', headers, body })).status, 401);
+      });
+    });
+  }
+
+  attack('20 bodies of 5 MB with a wrong signature: 401, and not read', { may: { ...OTHERS, wasm: 4 * MiB } }, async (field) => {
+    const url = `${field.path}api/v1/emit`;
+    const headers = { 'x-dormouse-signature': signature };
+    await field.many(20, async () => {
+      const body = Buffer.alloc(5_000_000, 'x');
+      // The connection may be closed before all of it is sent.
+      const answer = await field.request({ url, method: 'POST', headers, body }).catch(({ code }) => ({ code }));
+      assert.ok(answer.status === 401 || ['EPIPE', 'ECONNRESET'].includes(answer.code), JSON.stringify(answer));
+    });
+  });
 });
 
 describe('requests that find their object, and nobody in it', { concurrency: 1 }, () => {
