@@ -10,6 +10,7 @@
 //! - [`socket`]: Socket.IO, protocols 4 and 5. Packets with attachments,
 //!   namespaces, rooms, acknowledgements, and the
 //!   [`Connection`](socket::Connection): one client's sockets above its session.
+//! - [`cluster`]: many objects that are one server. The server does not use it yet.
 //! - [`rate`]: how much of what a client sends is taken in, and when.
 //!
 //! Both protocols are driven in the same way: `handle_*` takes in what has happened, and
@@ -28,6 +29,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod bytes;
+pub mod cluster;
 pub mod engine;
 pub mod rate;
 pub mod socket;

@@ -1,0 +1,272 @@
+//! The object that orders the events of some of a namespace's rooms.
+
+mod interest;
+mod lanes;
+mod publishing;
+
+use self::interest::Interest;
+use self::lanes::Lanes;
+use self::publishing::{PublishId, Publishing};
+use super::calls::Calls;
+use super::rules::{Rule, is_broken};
+use super::{
+    Answer, Call, CallId, Failed, Failure, HubIndex, HubLife, NodeId, Output, Store, Ticket, hub_of,
+};
+use crate::Timestamp;
+
+/// A hub: it keeps, in rows, which nodes may have a member of its rooms, gives each
+/// event its place among all others, and passes it on to those nodes.
+///
+/// It never knows who is in a room, what is in an event, or a client. What it remembers
+/// besides its rows serves calls that are under way, and is lost when it sleeps.
+///
+/// ```
+/// use dormouse_proto::Timestamp;
+/// use dormouse_proto::cluster::{
+///     Answer, Call, Control, Hub, HubIndex, HubLife, NodeId, NodeLife, Output, Stamp, Ticket,
+/// };
+/// # use dormouse_proto::cluster::{Failed, Store};
+/// # #[derive(Default)]
+/// # struct Rows(std::collections::BTreeMap<(String, NodeId), Stamp>);
+/// # impl Store for Rows {
+/// #     fn begin_life(&mut self) -> Result<HubLife, Failed> { Ok(HubLife(1)) }
+/// #     fn era(&self, _: NodeId) -> Result<u64, Failed> { Ok(0) }
+/// #     fn put_era(&mut self, _: NodeId, _: u64) -> Result<(), Failed> { Ok(()) }
+/// #     fn nodes(&self, room: &str) -> Result<Vec<NodeId>, Failed> {
+/// #         Ok(self.0.keys().filter(|(name, _)| name == room).map(|(_, node)| *node).collect())
+/// #     }
+/// #     fn has(&self, room: &str, node: NodeId) -> Result<bool, Failed> {
+/// #         Ok(self.nodes(room)?.contains(&node))
+/// #     }
+/// #     fn only_node(&self, room: &str) -> Result<Option<NodeId>, Failed> {
+/// #         Ok(match self.nodes(room)?[..] { [only] => Some(only), _ => None })
+/// #     }
+/// #     fn put(&mut self, room: &str, node: NodeId, stamp: Stamp) -> Result<(), Failed> {
+/// #         self.0.insert((room.into(), node), stamp);
+/// #         Ok(())
+/// #     }
+/// #     fn delete_below(&mut self, _: &str, _: NodeId, _: Stamp) -> Result<(), Failed> { Ok(()) }
+/// # }
+/// let mut rows = Rows::default(); // a `Store`: SQL, in a Durable Object
+/// let mut hub = Hub::new(HubIndex(0), 1, &mut rows).unwrap();
+///
+/// let control = Control {
+///     node: NodeId([7; 32]),
+///     life: NodeLife(1),
+///     hello: true,
+///     occupy: vec!["lobby".into()],
+///     vacate: vec![],
+///     stamp: Stamp::default(),
+/// };
+/// hub.handle_call(Ticket(0), Call::Control(control), Timestamp::from_millis(0), &mut rows);
+/// let Some(Output::Answer { answer: Answer::Controlled(answer), .. }) = hub.poll_output() else {
+///     panic!("the row is written, and the answer may leave when it is safe");
+/// };
+/// assert_eq!((answer.hub_life, answer.stamp.era), (HubLife(1), 1));
+/// assert_eq!(hub.next_deadline(), None);
+/// ```
+#[derive(Debug)]
+pub struct Hub {
+    index: HubIndex,
+    hubs: u16,
+    life: HubLife,
+    interest: Interest,
+    lanes: Lanes,
+    publishing: Publishing,
+    calls: Calls<Purpose>,
+}
+
+/// What a call of a hub is about.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Deliver(NodeId),
+    Ask(HubIndex),
+    Recall(NodeId),
+}
+
+impl Hub {
+    /// Begins a life of the hub with this number, one of `hubs` in its namespace.
+    ///
+    /// # Errors
+    ///
+    /// The storage fails. Without a life of its own, a hub could not tell calls that
+    /// were meant for the one before.
+    pub fn new(index: HubIndex, hubs: u16, store: &mut dyn Store) -> Result<Self, Failed> {
+        Ok(Self {
+            index,
+            hubs,
+            life: store.begin_life()?,
+            interest: Interest::default(),
+            lanes: Lanes::default(),
+            publishing: Publishing::default(),
+            calls: Calls::default(),
+        })
+    }
+
+    /// Returns the life that this is.
+    pub fn life(&self) -> HubLife {
+        self.life
+    }
+
+    /// Returns whether nothing is under way: the object may fall asleep, and its memory
+    /// be lost, without anybody noticing but by one more call.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_idle() && self.next_deadline().is_none()
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) has something to do.
+    /// Calling it early or late is harmless.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let interest = self.interest.next_deadline();
+        let lanes = self.lanes.next_deadline();
+        let publishing = self.publishing.next_deadline();
+        [interest, lanes, publishing].into_iter().flatten().min()
+    }
+
+    /// Returns what is to be done next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.calls.poll_output()
+    }
+
+    /// Takes in a call of a node or another hub.
+    pub fn handle_call(
+        &mut self,
+        ticket: Ticket,
+        call: Call,
+        now: Timestamp,
+        store: &mut dyn Store,
+    ) {
+        match call {
+            Call::Control(control) => {
+                self.lanes.learn(control.node, control.life);
+                if self.control(ticket, &control, now, store).is_err() {
+                    self.forget_control(ticket);
+                    self.calls.answer(ticket, Answer::Unavailable);
+                }
+            }
+            Call::Publish(publish) => self.publish(ticket, publish, now, store),
+            Call::Ask(ask) => {
+                let answer = interest::answer(&ask, store);
+                let answer = answer.map_or(Answer::Unavailable, Answer::Interested);
+                self.calls.answer(ticket, answer);
+            }
+            Call::Recall(_) | Call::Deliver(_) => {
+                self.calls.answer(ticket, Answer::Misdirected);
+            }
+        }
+        self.send(now, store);
+    }
+
+    /// Takes in the answer to a call. One that was given up is ignored.
+    pub fn handle_answer(
+        &mut self,
+        id: CallId,
+        answer: Answer,
+        now: Timestamp,
+        random: u32,
+        store: &mut dyn Store,
+    ) {
+        let Some(purpose) = self.calls.end(id) else {
+            return;
+        };
+        let rest = match (purpose, answer) {
+            (Purpose::Deliver(node), Answer::Delivered(delivered)) => {
+                self.delivered(node, &delivered, store);
+                None
+            }
+            (Purpose::Deliver(node), Answer::WrongNodeLife(life)) => {
+                let is_news = self.lanes.learn(node, life);
+                self.lanes.call_ended(node);
+                if is_news {
+                    self.lanes.make_ready(node);
+                    None
+                } else {
+                    Some(Failure::Broken)
+                }
+            }
+            (Purpose::Ask(hub), Answer::Interested(interested)) => {
+                self.interested(hub, &interested, now, store);
+                None
+            }
+            (Purpose::Recall(node), Answer::Recalled) => {
+                self.recalled(node, store);
+                None
+            }
+            (Purpose::Deliver(node), answer) => {
+                self.lanes.call_ended(node);
+                Some(blame(&answer))
+            }
+            (Purpose::Ask(_) | Purpose::Recall(_), answer) => Some(blame(&answer)),
+        };
+        if let Some(failure) = rest {
+            self.repeat(purpose, failure, now, random);
+        }
+        self.send(now, store);
+    }
+
+    /// Takes in that a call was not answered.
+    pub fn handle_failure(
+        &mut self,
+        id: CallId,
+        failure: Failure,
+        now: Timestamp,
+        random: u32,
+        store: &mut dyn Store,
+    ) {
+        let Some(purpose) = self.calls.end(id) else {
+            return;
+        };
+        if let Purpose::Deliver(node) = purpose {
+            self.lanes.call_ended(node);
+        }
+        self.repeat(purpose, failure, now, random);
+        self.send(now, store);
+    }
+
+    fn repeat(&mut self, purpose: Purpose, failure: Failure, now: Timestamp, random: u32) {
+        match purpose {
+            Purpose::Deliver(node) => self.lanes.fail(node, failure, now, random),
+            Purpose::Ask(hub) => self.publishing.fail_ask(hub, failure, now, random),
+            Purpose::Recall(node) => self.interest.fail_recall(node, failure, now, random),
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp, store: &mut dyn Store) {
+        self.answer_impatient(now);
+        self.stop_asking(now, store);
+        self.expire_batches(now, store);
+        self.send(now, store);
+    }
+
+    /// Makes the calls that are to be made.
+    fn send(&mut self, now: Timestamp, store: &mut dyn Store) {
+        self.send_recalls(now);
+        self.send_questions(now);
+        self.send_batches(now, store);
+    }
+
+    /// An event has reached a node, or will not any more.
+    fn settle(&mut self, publish: PublishId, seq: u64, missing: Option<NodeId>, store: &dyn Store) {
+        if self.publishing.settle(publish, seq, missing) {
+            self.complete(publish, store);
+        }
+    }
+
+    fn is_mine(&self, room: &str) -> bool {
+        hub_of(room, self.hubs) == self.index
+    }
+}
+
+/// Returns how an answer that does not fit its call is counted.
+pub(super) fn blame(answer: &Answer) -> Failure {
+    match answer {
+        Answer::Unavailable | Answer::WrongHubLife(_) | Answer::WrongNodeLife(_) => Failure::Broken,
+        Answer::Misdirected
+        | Answer::Controlled(_)
+        | Answer::Published(_)
+        | Answer::Interested(_)
+        | Answer::Recalled
+        | Answer::Delivered(_) => Failure::Overloaded,
+    }
+}

@@ -1,0 +1,162 @@
+//! Many objects that are one server: who is told of an event, in which order, and what
+//! is known of it in the end.
+//!
+//! This module contains no networking code, no storage, no clock and no randomness. A
+//! [`Node`] is the part of an object that holds sockets; a [`Hub`] is the object that
+//! orders the events of some of a namespace's rooms, and knows which nodes may have a
+//! member of each. Both take in calls and their answers with `handle_*`, and
+//! `poll_output` returns what is to be done until nothing is left.
+//!
+//! Who is in which room is known only where the sockets are. A hub has a superset,
+//! in rows: a node is entered before its first socket is in a room, and struck out some
+//! time after its last one has left. So an event goes to no node that certainly has no
+//! member, and each node decides by the whole filter who is meant.
+//!
+//! ```text
+//!   join ─► Node ── Control ──► Hub ── row ── answer ──► Node ─► Output::Joined
+//!   emit ─► Node ── Publish ──► Hub ─┬─ Deliver ──► Node ─► Output::Deliver
+//!                                    ├─ Deliver ──► Node ─► Output::Deliver
+//!                                    └─ Ask ──► Hub (a room that is that one's)
+//!                               Hub ── Recall ──► Node (a room that it served alone)
+//! ```
+//!
+//! # What is promised
+//!
+//! - An [emit](Node::emit) that is [`Outcome::Reached`] was given exactly once to every
+//!   node with a socket whose [join](Node::join) had resolved before, and that stays.
+//! - The events of one room reach all nodes in the same order, within a life of its hub;
+//!   those of one sender to a room in the order in which it sent them.
+//! - Everything ends within its limit: [`JOIN_LIMIT`], [`UNSENT_LIMIT`] and then
+//!   [`EMIT_LIMIT`] with [`ANSWER_GRACE`]. An [`Outcome`] says what is missing.
+//! - A room whose members are all in one node is served there: [`Emitted::Here`], without
+//!   a call.
+//! - Where nothing happens there is no timeout, no call and no row.
+//!
+//! Not promised is the order of events to rooms of different hubs, nor, across the end
+//! of a hub's memory, that of events whose publishing was repeated because of it.
+//!
+//! # What its driver does
+//!
+//! - It carries [`Output::Call`] to its callee as it is, and passes on the answer or the
+//!   failure under the number of that call; a call is repeated only by the core. One
+//!   that is not answered within 30 s has failed.
+//! - It carries out outputs in the order in which it polls them, in the same turn as the
+//!   input. Rows are written through a [`Store`] before an answer that relies on them is
+//!   among the outputs, so the answer must not leave before the rows are safe: on
+//!   Durable Objects the output gate holds calls and answers back until they are.
+//! - It touches its storage in every turn in which a call comes in, in which a
+//!   [`Control`] leaves, and in which an emit is [`Emitted::Here`]. An old instance that
+//!   is alive beside its successor is stopped by that, before it answers for sockets
+//!   that it no longer has.
+
+mod calls;
+mod flight;
+mod hub;
+mod ids;
+mod messages;
+mod node;
+mod rules;
+mod store;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
+
+use core::time::Duration;
+
+pub use flight::{CallId, Failure, Ticket};
+pub use hub::Hub;
+pub use ids::{Address, HubIndex, HubLife, NodeId, NodeLife, Sender, Stamp, hub_of};
+pub use messages::{
+    Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Interested, MessageError,
+    Missing, Operation, Payload, Publish, Published, Recall, Shared,
+};
+pub use node::{Emit, EmitId, Emitted, Full, JoinKey, Joining, Members, Node, Outcome, Settings};
+pub use store::{Failed, Store};
+
+/// The time in which an event has to reach all nodes, counted from when it is first
+/// sent to a hub. No node takes it later, so nodes and hubs need not remember longer
+/// than this what they have had; an object that falls asleep after 10 s in which
+/// nothing happened forgets nothing that could matter.
+pub const EMIT_LIMIT: Duration = Duration::from_secs(8);
+
+/// The time after [`EMIT_LIMIT`] in which a hub's answer about what is missing may come.
+pub const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
+/// The time that an event may wait behind others before it is sent to a hub.
+pub const UNSENT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The time that a hub waits for other hubs before it goes on without them.
+pub const ASK_LIMIT: Duration = Duration::from_secs(4);
+
+/// The time that a join may take.
+pub const JOIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// The time after which a [`Control`] that is not answered is given up. What it asked
+/// for is asked again if somebody still wants it.
+pub const CONTROL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Rooms that have been empty for [`Settings::vacate_after`] are looked at once in this
+/// part of that time, so that one call takes many.
+pub const VACATE_STEPS: u32 = 6;
+
+/// The time for which a hub holds the answer to a [`Control`] back because another node
+/// has to give up a room first. Other rooms of that node would have to wait behind it.
+pub const RECALL_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The maximum number of events that wait for one callee.
+pub const MAX_WAITING: usize = 1_000;
+
+/// The maximum size of the events that wait for one callee, in bytes.
+pub const MAX_WAITING_BYTES: usize = 4 << 20;
+
+/// The maximum size of the events in one call, in bytes, unless a single one is larger.
+pub const MAX_BATCH: usize = 1 << 20;
+
+/// The maximum number of [`Deliver`] calls of a hub that are under way.
+pub const MAX_CALLS: usize = 128;
+
+/// The maximum number of senders whose last event is remembered.
+pub const MAX_SENDERS: usize = 4_096;
+
+/// The maximum number of rooms in one [`Control`], [`Ask`] or [`Recall`].
+pub const MAX_ROOMS: usize = 1_000;
+
+/// The maximum number of joins of a node that are not answered.
+pub const MAX_JOINS: usize = 10_000;
+
+/// The maximum number of nodes that an outcome names as missing. It counts all of them.
+pub const MAX_NAMED: usize = 64;
+
+/// The maximum number of rooms of which a hub remembers that nobody serves them alone.
+/// Forgetting one costs a [`Recall`].
+pub const MAX_CLEAN: usize = 100_000;
+
+/// Something that a [`Hub`] or a [`Node`] asks of its driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Calls another object, and passes on its answer under this number.
+    Call {
+        /// The number of the call.
+        id: CallId,
+        /// The object to call.
+        to: Address,
+        /// The call.
+        call: Call,
+    },
+    /// Answers a call that has come in.
+    Answer {
+        /// The number under which it came in.
+        ticket: Ticket,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Carries out an event on the sockets of this object that its filter selects. Only
+    /// nodes ask for it, and before they answer the call that brought it.
+    Deliver(Event),
+    /// A join is known to its hub: the socket is in the room from now on. If there is no
+    /// such socket any more, the driver says so with [`Node::leave`].
+    Joined(JoinKey),
+    /// The hub did not answer within [`JOIN_LIMIT`]: the socket is not in the room.
+    NotJoined(JoinKey),
+    /// An emit has ended.
+    Resolved(EmitId, Outcome),
+}

@@ -1,0 +1,157 @@
+//! Events that hubs pass on: each is taken once, in order, and in time.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::{Members, Node, Rule, is_broken};
+use crate::Timestamp;
+use crate::cluster::{
+    Answer, Deliver, Delivered, Event, HubIndex, HubLife, MAX_SENDERS, Output, Sender, Stamp,
+};
+
+/// The last events of all senders.
+#[derive(Debug, Default)]
+pub(super) struct Seen(BTreeMap<(Sender, HubIndex), Last>);
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    seq: u64,
+    /// No repetition is taken later, whether it is remembered or not.
+    until: Timestamp,
+}
+
+/// What a node makes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    First,
+    Again,
+    /// Too many senders are remembered to be sure.
+    Unsure,
+}
+
+impl Seen {
+    fn note(&mut self, hub: HubIndex, event: &Event, now: Timestamp) -> Sight {
+        let hub = if is_broken(Rule::CountPerHub) {
+            HubIndex(0)
+        } else {
+            hub
+        };
+        let key = (event.sender, hub);
+        let seq = event.operation.seq;
+        if let Some(last) = self.0.get_mut(&key) {
+            if last.seq >= seq && !is_broken(Rule::DropRepeated) {
+                return Sight::Again;
+            }
+            last.seq = seq;
+            last.until = last.until.max(event.deadline);
+            return Sight::First;
+        }
+        if self.0.len() >= MAX_SENDERS {
+            self.0.retain(|_, last| last.until >= now);
+        }
+        if self.0.len() >= MAX_SENDERS {
+            return Sight::Unsure;
+        }
+        let until = event.deadline;
+        self.0.insert(key, Last { seq, until });
+        Sight::First
+    }
+}
+
+/// The last batch that was taken from a hub, and what it was answered.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    at: (HubLife, u64),
+    answer: Delivered,
+}
+
+impl Node {
+    pub(super) fn deliver(
+        &mut self,
+        deliver: Deliver,
+        now: Timestamp,
+        members: &dyn Members,
+    ) -> Answer {
+        if deliver.node_life != self.life && !is_broken(Rule::NameLives) {
+            return Answer::WrongNodeLife(self.life);
+        }
+        let hub = deliver.hub;
+        let at = (deliver.hub_life, deliver.number);
+        let link = self.links.entry(hub).or_default();
+        if let Some(taken) = &link.taken
+            && !is_broken(Rule::NumberDelivers)
+        {
+            if taken.at == at {
+                return Answer::Delivered(taken.answer.clone());
+            }
+            if taken.at > at {
+                // Its hub has gone on, or has a life after this.
+                return Answer::Delivered(Delivered {
+                    refused: (0..deliver.events.len() as u32).collect(),
+                    ..Delivered::default()
+                });
+            }
+        }
+        link.life = link.life.max(deliver.hub_life);
+        let era = Stamp::first(deliver.era);
+        // A late copy of a hello may have raised it.
+        if link.stamp.is_some_and(|stamp| stamp < era) && !is_broken(Rule::FollowEra) {
+            link.stamp = Some(era);
+        }
+        let answer = self.take_events(hub, deliver, now, members);
+        let link = self.links.entry(hub).or_default();
+        let answer_copy = answer.clone();
+        link.taken = Some(Taken { at, answer });
+        Answer::Delivered(answer_copy)
+    }
+
+    fn take_events(
+        &mut self,
+        hub: HubIndex,
+        deliver: Deliver,
+        now: Timestamp,
+        members: &dyn Members,
+    ) -> Delivered {
+        let mut delivered = Delivered::default();
+        let mut vacant = BTreeSet::new();
+        for (index, event) in (0_u32..).zip(deliver.events) {
+            if event.deadline < now && !is_broken(Rule::KeepDeadlines) {
+                delivered.refused.push(index);
+                continue;
+            }
+            for room in &event.operation.rooms {
+                if self.is_wanted(room, members) {
+                    continue;
+                }
+                if self.hub_of(room) == hub {
+                    vacant.insert(room.clone());
+                } else {
+                    self.linger(room, now);
+                }
+            }
+            match self.seen.note(hub, &event, now) {
+                Sight::First => self.calls.output(Output::Deliver(event)),
+                Sight::Again => {}
+                Sight::Unsure => delivered.refused.push(index),
+            }
+        }
+        if vacant.is_empty() {
+            return delivered;
+        }
+        let link = self.links.entry(hub).or_default();
+        if let Some(stamp) = &mut link.stamp {
+            delivered.stamp = stamp.advance();
+            for room in &vacant {
+                self.lingering.remove(room);
+                self.give_up_grant(hub, room, Rule::VacateGrant);
+            }
+            delivered.vacant = vacant.into_iter().collect();
+        } else if !is_broken(Rule::Greet) {
+            // Without an era it cannot say when they were empty.
+            link.control.greet();
+            for room in &vacant {
+                self.linger(room, now);
+            }
+        }
+        delivered
+    }
+}

@@ -1,0 +1,266 @@
+//! Emits on their way to hubs: one publish under way to each, and what waits goes
+//! together with the next.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Emit, EmitId, Emitted, Full, Members, Node, Outcome, Purpose, Rule, is_broken};
+use crate::Timestamp;
+use crate::cluster::flight::Flight;
+use crate::cluster::{
+    ANSWER_GRACE, Address, Call, EMIT_LIMIT, HubIndex, MAX_BATCH, MAX_ROOMS, MAX_WAITING,
+    MAX_WAITING_BYTES, Operation, Output, Payload, Publish, Published, Shared, UNSENT_LIMIT,
+};
+
+/// The way of events to a hub.
+#[derive(Debug, Default)]
+pub(super) struct Publishing {
+    pub(super) flight: Flight,
+    current: Option<Batch>,
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    /// Emits that wait for others first, and when that becomes too long.
+    held: VecDeque<Waiting>,
+    /// The number of the last event.
+    seq: u64,
+    /// Rooms whose grant is not taken, should it be in the answer to what is under way.
+    spoiled: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    id: EmitId,
+    operation: Operation,
+    until: Timestamp,
+}
+
+/// The events of one call, which stays the same when it is repeated.
+#[derive(Debug)]
+struct Batch {
+    deadline: Timestamp,
+    emits: Vec<EmitId>,
+    operations: Vec<Shared>,
+}
+
+impl Publishing {
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        let current = self.current.as_ref();
+        let limits = [
+            current.map(|batch| batch.deadline + ANSWER_GRACE),
+            self.waiting.front().map(|waiting| waiting.until),
+            self.held.front().map(|held| held.until),
+            self.flight.next_deadline(),
+        ];
+        limits.into_iter().flatten().min()
+    }
+
+    /// Makes sure that no grant of a room is taken that is on its way.
+    pub(super) fn spoil(&mut self, room: &str) {
+        if self.current.is_some() {
+            self.spoiled.insert(room.into());
+        }
+    }
+
+    fn is_full(&self, size: usize) -> bool {
+        let count = self.waiting.len() + self.held.len();
+        count >= MAX_WAITING || (count > 0 && self.bytes + size > MAX_WAITING_BYTES)
+    }
+
+    /// Takes the events of the next call.
+    fn take_batch(&mut self, now: Timestamp) -> Option<Batch> {
+        let (mut bytes, mut rooms) = (0, 0);
+        let mut emits = Vec::new();
+        let mut operations = Vec::new();
+        while let Some(waiting) = self.waiting.front() {
+            let size = waiting.operation.size();
+            bytes += size;
+            rooms += waiting.operation.rooms.len();
+            if !emits.is_empty() && (bytes > MAX_BATCH || rooms > MAX_ROOMS) {
+                break;
+            }
+            let Some(mut waiting) = self.waiting.pop_front() else {
+                break;
+            };
+            self.bytes -= size;
+            self.seq += 1;
+            waiting.operation.seq = self.seq;
+            emits.push(waiting.id);
+            operations.push(Shared(Rc::new(waiting.operation)));
+        }
+        self.spoiled.clear();
+        (!emits.is_empty()).then(|| Batch {
+            deadline: now + EMIT_LIMIT,
+            emits,
+            operations,
+        })
+    }
+
+    /// Removes what has waited for too long.
+    fn take_unsent(&mut self, now: Timestamp) -> Vec<EmitId> {
+        let mut unsent = Vec::new();
+        for queue in [&mut self.waiting, &mut self.held] {
+            while queue.front().is_some_and(|waiting| waiting.until <= now) {
+                if let Some(waiting) = queue.pop_front() {
+                    self.bytes -= waiting.operation.size();
+                    unsent.push(waiting.id);
+                }
+            }
+        }
+        unsent
+    }
+
+    /// Lets an emit go that had to wait for others.
+    fn let_go(&mut self, id: EmitId) -> bool {
+        let position = self.held.iter().position(|waiting| waiting.id == id);
+        let waiting = position.and_then(|position| self.held.remove(position));
+        let found = waiting.is_some();
+        self.waiting.extend(waiting);
+        found
+    }
+}
+
+impl Node {
+    /// Sends an event to members of rooms, wherever they are.
+    ///
+    /// # Errors
+    ///
+    /// It has no room or more than [`MAX_ROOMS`], or [`MAX_WAITING`] events or
+    /// [`MAX_WAITING_BYTES`] wait for the same hub already. It is not sent.
+    pub fn emit(
+        &mut self,
+        emit: &Emit<'_>,
+        now: Timestamp,
+        members: &dyn Members,
+    ) -> Result<Emitted, Full> {
+        let rooms = emit.rooms;
+        if self.is_served_here(emit) {
+            return Ok(Emitted::Here);
+        }
+        let hub = rooms.iter().map(|room| self.hub_of(room)).min();
+        let hub = hub.filter(|_| rooms.len() <= MAX_ROOMS).ok_or(Full)?;
+        let names: BTreeSet<&str> = rooms.iter().copied().collect();
+        let rooms: Vec<String> = names.into_iter().map(String::from).collect();
+        let operation = Operation {
+            seq: 0,
+            rooms: rooms.clone(),
+            nodes: emit.nodes.into(),
+            payload: Payload(emit.payload.into()),
+        };
+        let publishing = &mut self.links.entry(hub).or_default().publishing;
+        let size = operation.size();
+        if publishing.is_full(size) {
+            return Err(Full);
+        }
+        publishing.bytes += size;
+        let id = EmitId(self.next_emit);
+        self.next_emit += 1;
+        let waiting = Waiting {
+            id,
+            operation,
+            until: now + UNSENT_LIMIT,
+        };
+        if self.holds.insert(id, rooms, hub) {
+            publishing.waiting.push_back(waiting);
+        } else {
+            publishing.held.push_back(waiting);
+        }
+        self.send(now, members);
+        Ok(Emitted::Sent(id))
+    }
+
+    /// Returns whether all who may be meant are in this object.
+    fn is_served_here(&self, emit: &Emit<'_>) -> bool {
+        let mut rooms = emit.rooms.iter();
+        let is_granted = |room: &&str| self.grants.contains(*room);
+        let are_granted = if is_broken(Rule::GrantAll) {
+            rooms.any(is_granted)
+        } else {
+            !emit.rooms.is_empty() && rooms.all(is_granted)
+        };
+        are_granted
+            && emit.nodes.iter().all(|node| *node == self.id)
+            && (self.holds.are_free(emit.rooms) || is_broken(Rule::LocalLast))
+    }
+
+    pub(super) fn send_publishes(&mut self, now: Timestamp) {
+        let sender = self.sender();
+        for (hub, link) in &mut self.links {
+            let publishing = &mut link.publishing;
+            let is_due = publishing.flight.is_due(now) || publishing.flight.is_idle();
+            if !is_due {
+                continue;
+            }
+            if publishing.current.is_none() {
+                publishing.current = publishing.take_batch(now);
+            }
+            let Some(batch) = &publishing.current else {
+                continue;
+            };
+            let call = Call::Publish(Publish {
+                hub_life: link.life,
+                sender,
+                deadline: batch.deadline,
+                operations: batch.operations.clone(),
+            });
+            let id = self
+                .calls
+                .call(Address::Hub(*hub), call, Purpose::Publish(*hub));
+            publishing.flight.start(id);
+        }
+    }
+
+    /// The hub has said what has become of a batch.
+    pub(super) fn published(&mut self, hub: HubIndex, published: Published, members: &dyn Members) {
+        let link = self.links.entry(hub).or_default();
+        link.publishing.flight.finish();
+        let Some(batch) = link.publishing.current.take() else {
+            return;
+        };
+        for room in published.grants {
+            let is_spoiled = link.publishing.spoiled.contains(&room);
+            if members.is_occupied(&room) && !is_spoiled {
+                self.grants.insert(room);
+            }
+        }
+        let mut partial = published.partial;
+        for (id, operation) in batch.emits.into_iter().zip(batch.operations) {
+            let missing = partial.iter().position(|(seq, _)| *seq == operation.seq);
+            let outcome = match missing.map(|position| partial.swap_remove(position)) {
+                Some((_, missing)) => Outcome::Partial(missing),
+                None => Outcome::Reached,
+            };
+            self.resolve(id, outcome);
+        }
+    }
+
+    /// Gives up what has no answer, and what could not be sent.
+    pub(super) fn end_publishes(&mut self, now: Timestamp) {
+        let mut ended = Vec::new();
+        for link in self.links.values_mut() {
+            let publishing = &mut link.publishing;
+            let current = &mut publishing.current;
+            let is_over = |batch: &mut Batch| batch.deadline + ANSWER_GRACE <= now;
+            if let Some(batch) = current.take_if(is_over) {
+                if let Some(id) = publishing.flight.finish() {
+                    self.calls.end(id);
+                }
+                ended.extend(batch.emits.into_iter().map(|id| (id, Outcome::Unanswered)));
+            }
+            let unsent = publishing.take_unsent(now).into_iter();
+            ended.extend(unsent.map(|id| (id, Outcome::Unsent)));
+        }
+        for (id, outcome) in ended {
+            self.resolve(id, outcome);
+        }
+    }
+
+    fn resolve(&mut self, id: EmitId, outcome: Outcome) {
+        self.calls.output(Output::Resolved(id, outcome));
+        for free in self.holds.remove(id) {
+            let mut links = self.links.values_mut();
+            let _ = links.any(|link| link.publishing.let_go(free));
+        }
+    }
+}
