@@ -1,5 +1,6 @@
 //! The object that orders the events of some of a namespace's rooms.
 
+mod asking;
 mod interest;
 mod lanes;
 mod publishing;
@@ -150,7 +151,7 @@ impl Hub {
                 let answer = answer.map_or(Answer::Unavailable, Answer::Interested);
                 self.calls.answer(ticket, answer);
             }
-            Call::Recall(_) | Call::Deliver(_) => {
+            Call::Recall(_) | Call::Deliver(_) | Call::Gather(_) => {
                 self.calls.answer(ticket, Answer::Misdirected);
             }
         }
@@ -267,6 +268,7 @@ pub(super) fn blame(answer: &Answer) -> Failure {
         | Answer::Published(_)
         | Answer::Interested(_)
         | Answer::Recalled
-        | Answer::Delivered(_) => Failure::Overloaded,
+        | Answer::Delivered(_)
+        | Answer::Gathered(_) => Failure::Overloaded,
     }
 }

@@ -33,6 +33,8 @@ pub enum Call {
     Recall(Recall),
     /// A hub passes events on. To a node.
     Deliver(Deliver),
+    /// A node asks what another one knows of its sockets. To a node.
+    Gather(Gather),
 }
 
 /// The rooms of a node that gain and lose their members.
@@ -86,6 +88,8 @@ pub struct Operation {
     pub rooms: Vec<String>,
     /// Nodes that are meant whatever rooms they have: a socket was named there by its id.
     pub nodes: Vec<NodeId>,
+    /// The sender has to know which nodes have taken it, to gather their answers.
+    pub tells_nodes: bool,
     /// The filter and the content, which are the driver's.
     pub payload: Payload,
 }
@@ -150,6 +154,8 @@ impl Operation {
 pub struct Published {
     /// The numbers of events that did not reach all, and what is missing.
     pub partial: Vec<(u64, Missing)>,
+    /// The nodes that have taken an event whose sender [has to know](Operation::tells_nodes).
+    pub nodes: Vec<(u64, Vec<NodeId>)>,
     /// Rooms that the sender may serve alone from now on.
     pub grants: Vec<String>,
 }
@@ -242,6 +248,15 @@ pub struct Delivered {
     pub refused: Vec<u32>,
 }
 
+/// A question of one node to another. It may come more than once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gather {
+    /// The time at which to answer, with what there is by then.
+    pub deadline: Timestamp,
+    /// The question, which only drivers read.
+    pub payload: Payload,
+}
+
 /// The answer to a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -255,6 +270,8 @@ pub enum Answer {
     Recalled,
     /// To a [`Deliver`].
     Delivered(Delivered),
+    /// To a [`Gather`]. Only drivers read it.
+    Gathered(Payload),
     /// A [`Publish`] was for another life of the hub. This is its present one.
     WrongHubLife(HubLife),
     /// A [`Deliver`] was for another life of the node. This is its present one.
@@ -319,6 +336,7 @@ impl Call {
                 rooms.len() <= MAX_ROOMS
             }
             Self::Deliver(deliver) => deliver.events.len() <= MAX_WAITING,
+            Self::Gather(_) => true,
         };
         if is_small {
             Ok(call)

@@ -60,16 +60,22 @@ mod store;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
+use alloc::vec::Vec;
 use core::time::Duration;
+
+use crate::Timestamp;
 
 pub use flight::{CallId, Failure, Ticket};
 pub use hub::Hub;
 pub use ids::{Address, HubIndex, HubLife, NodeId, NodeLife, Sender, Stamp, hub_of};
 pub use messages::{
-    Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Interested, MessageError,
-    Missing, Operation, Payload, Publish, Published, Recall, Shared,
+    Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Gather, Interested,
+    MessageError, Missing, Operation, Payload, Publish, Published, Recall, Shared,
 };
-pub use node::{Emit, EmitId, Emitted, Full, JoinKey, Joining, Members, Node, Outcome, Settings};
+pub use node::{
+    Emit, EmitId, Emitted, Full, GatherId, Gathering, JoinKey, Joining, Members, Node, Outcome,
+    Settings,
+};
 pub use store::{Failed, Store};
 
 /// The time in which an event has to reach all nodes, counted from when it is first
@@ -111,7 +117,8 @@ pub const MAX_WAITING_BYTES: usize = 4 << 20;
 /// The maximum size of the events in one call, in bytes, unless a single one is larger.
 pub const MAX_BATCH: usize = 1 << 20;
 
-/// The maximum number of [`Deliver`] calls of a hub that are under way.
+/// The maximum number of [`Deliver`] calls of a hub, and of [`Gather`] calls of a node,
+/// that are under way.
 pub const MAX_CALLS: usize = 128;
 
 /// The maximum number of senders whose last event is remembered.
@@ -122,6 +129,9 @@ pub const MAX_ROOMS: usize = 1_000;
 
 /// The maximum number of joins of a node that are not answered.
 pub const MAX_JOINS: usize = 10_000;
+
+/// The maximum number of questions of a node that are open.
+pub const MAX_GATHERS: usize = 1_000;
 
 /// The maximum number of nodes that an outcome names as missing. It counts all of them.
 pub const MAX_NAMED: usize = 64;
@@ -157,6 +167,23 @@ pub enum Output {
     Joined(JoinKey),
     /// The hub did not answer within [`JOIN_LIMIT`]: the socket is not in the room.
     NotJoined(JoinKey),
+    /// The nodes that have taken an event whose sender [has to know](Emit::tells_nodes).
+    /// The outcome follows.
+    Taken(EmitId, Vec<NodeId>),
+    /// Asks this object a question of another. The driver answers with
+    /// [`Node::answer_gather`], at the latest at the deadline.
+    Gather {
+        /// The number under which it came in.
+        ticket: Ticket,
+        /// The time at which to answer with what there is.
+        deadline: Timestamp,
+        /// The question.
+        payload: Payload,
+    },
+    /// An object has answered a question.
+    Collected(GatherId, NodeId, Payload),
+    /// A question is over. Nobody else will answer it.
+    Gathered(GatherId, Missing),
     /// An emit has ended.
     Resolved(EmitId, Outcome),
 }

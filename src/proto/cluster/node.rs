@@ -2,6 +2,7 @@
 
 mod delivering;
 mod emitting;
+mod gathering;
 mod holds;
 mod joining;
 
@@ -12,6 +13,8 @@ use core::time::Duration;
 
 use self::delivering::{Seen, Taken};
 use self::emitting::Publishing;
+use self::gathering::Gatherings;
+pub use self::gathering::{GatherId, Gathering};
 use self::holds::Holds;
 use self::joining::{Controlling, Joins, Lingering};
 use super::calls::Calls;
@@ -82,6 +85,9 @@ pub struct Emit<'a> {
     pub rooms: &'a [&'a str],
     /// Nodes that are meant whatever rooms they have.
     pub nodes: &'a [NodeId],
+    /// [`Output::Taken`] is to name the nodes that have taken it, to gather their
+    /// acknowledgements.
+    pub tells_nodes: bool,
     /// The filter and the content, which only the driver reads.
     pub payload: &'a [u8],
 }
@@ -166,6 +172,7 @@ pub struct Node {
     grants: BTreeSet<String>,
     holds: Holds,
     seen: Seen,
+    gatherings: Gatherings,
     next_emit: u64,
     calls: Calls<Purpose>,
 }
@@ -186,6 +193,8 @@ struct Link {
 enum Purpose {
     Control(HubIndex),
     Publish(HubIndex),
+    Ask(GatherId, HubIndex),
+    Gather(GatherId, NodeId),
 }
 
 impl Node {
@@ -201,6 +210,7 @@ impl Node {
             grants: BTreeSet::new(),
             holds: Holds::default(),
             seen: Seen::default(),
+            gatherings: Gatherings::default(),
             next_emit: 0,
             calls: Calls::default(),
         }
@@ -215,14 +225,19 @@ impl Node {
     /// count: if they are forgotten, the next event for one of them says that it is
     /// empty.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_idle() && self.holds.is_empty() && self.joins.is_empty()
+        let is_waiting = !self.holds.is_empty() || !self.joins.is_empty();
+        self.calls.is_idle() && !is_waiting && self.gatherings.is_empty()
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) has something to do.
     /// Calling it early or late is harmless.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let links = self.links.values().filter_map(Link::next_deadline);
-        let others = [self.joins.next_deadline(), self.lingering.next_deadline()];
+        let others = [
+            self.joins.next_deadline(),
+            self.lingering.next_deadline(),
+            self.gatherings.next_deadline(),
+        ];
         links.chain(others.into_iter().flatten()).min()
     }
 
@@ -246,6 +261,10 @@ impl Node {
                     self.give_up_grant(recall.hub, room, Rule::CancelArriving);
                 }
                 Answer::Recalled
+            }
+            Call::Gather(gather) => {
+                self.take_question(ticket, gather, now);
+                return;
             }
             Call::Control(_) | Call::Publish(_) | Call::Ask(_) => Answer::Misdirected,
         };
@@ -281,6 +300,12 @@ impl Node {
                     link.publishing.flight.fail(Failure::Broken, now, random);
                 }
             }
+            (Purpose::Ask(id, hub), Answer::Interested(interested)) => {
+                self.hub_answered(id, hub, interested);
+            }
+            (Purpose::Gather(id, node), Answer::Gathered(payload)) => {
+                self.node_answered(id, node, payload);
+            }
             (purpose, answer) => self.repeat(purpose, blame(&answer), now, random),
         }
         self.send(now, members);
@@ -307,6 +332,7 @@ impl Node {
         self.end_lingering(now, members);
         self.end_controls(now, members);
         self.end_publishes(now);
+        self.end_gathers(now);
         self.send(now, members);
     }
 
@@ -320,6 +346,8 @@ impl Node {
                 let link = self.links.entry(hub).or_default();
                 link.publishing.flight.fail(failure, now, random);
             }
+            Purpose::Ask(id, hub) => self.fail_ask((id, hub), failure, now, random),
+            Purpose::Gather(id, node) => self.fail_gather((id, node), failure, now, random),
         }
     }
 
@@ -327,6 +355,7 @@ impl Node {
     fn send(&mut self, now: Timestamp, members: &dyn Members) {
         self.send_controls(now, members);
         self.send_publishes(now);
+        self.send_gathers(now);
     }
 
     fn hub_of(&self, room: &str) -> HubIndex {

@@ -1,2 +1,4 @@
+mod bounds;
 mod properties;
+mod rules;
 mod simulation;

@@ -47,6 +47,12 @@ struct Recalling {
     next: BTreeSet<String>,
 }
 
+impl Recalling {
+    fn has(&self, room: &str) -> bool {
+        self.next.contains(room) || self.current.iter().any(|name| name == room)
+    }
+}
+
 impl Interest {
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let recalls = self.recalls.values();
@@ -191,7 +197,7 @@ impl Hub {
                 store.put(room, node, stamp)?;
             }
             let recalling = self.interest.recalls.entry(holder).or_default();
-            if !recalling.current.iter().any(|name| name == room) {
+            if !recalling.has(room) {
                 recalling.next.insert(room.into());
             }
             return Ok(false);
@@ -303,15 +309,23 @@ impl Hub {
 
     /// Returns which of these rooms a node may serve alone from now on: those of which it
     /// has the only row, and for which nobody waits.
+    ///
+    /// Nor may it while an earlier grant is being taken back, even if whoever wanted that
+    /// has stopped waiting: the answer would be taken for one about this grant.
     pub(super) fn grant(
         &mut self,
         rooms: Vec<String>,
         node: NodeId,
         store: &dyn Store,
     ) -> Vec<String> {
+        let Interest {
+            arriving, recalls, ..
+        } = &self.interest;
+        let recalling = recalls.get(&node);
         let is_free = |room: &String| {
-            let awaited = self.interest.arriving.contains_key(room);
-            (!awaited || is_broken(Rule::NoGrantMeanwhile))
+            let is_recalled = recalling.is_some_and(|recalling| recalling.has(room));
+            let is_awaited = is_recalled || arriving.contains_key(room);
+            (!is_awaited || is_broken(Rule::NoGrantMeanwhile))
                 && store.only_node(room) == Ok(Some(node))
         };
         let granted: Vec<_> = rooms.into_iter().filter(is_free).collect();

@@ -5,14 +5,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
+use super::asking::Asking;
 use super::lanes::Queued;
-use super::{Hub, Purpose, Rule, is_broken};
+use super::{Hub, Rule, is_broken};
 use crate::Timestamp;
-use crate::cluster::flight::Flight;
 use crate::cluster::{
-    ANSWER_GRACE, ASK_LIMIT, Address, Answer, Ask, Call, Event, Failed, Failure, HubIndex,
-    Interested, MAX_ROOMS, MAX_SENDERS, Missing, NodeId, Publish, Published, Sender, Shared, Store,
-    Ticket, hub_of,
+    ANSWER_GRACE, ASK_LIMIT, Answer, EMIT_LIMIT, Event, Failed, HubIndex, MAX_SENDERS, Missing,
+    NodeId, Operation, Publish, Published, Sender, Shared, Store, Ticket, hub_of,
 };
 
 /// The number of a publish in a life of the hub.
@@ -24,12 +23,12 @@ pub(super) struct PublishId(u64);
 pub(super) struct Publishing {
     next: u64,
     place: u64,
-    batches: BTreeMap<PublishId, Batch>,
+    pub(super) batches: BTreeMap<PublishId, Batch>,
     /// The last batch of each sender: of no other is a repetition expected.
     senders: BTreeMap<Sender, Last>,
     /// When each of these may be forgotten.
     ages: VecDeque<(Timestamp, Sender)>,
-    asks: BTreeMap<HubIndex, Asking>,
+    pub(super) asks: BTreeMap<HubIndex, Asking>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,19 +40,21 @@ struct Last {
 
 /// The events of one publish.
 #[derive(Debug)]
-struct Batch {
+pub(super) struct Batch {
     sender: Sender,
     deadline: Timestamp,
-    operations: Vec<Shared>,
-    stage: Stage,
+    pub(super) operations: Vec<Shared>,
+    pub(super) stage: Stage,
     /// The number of deliveries that have not ended.
     open: usize,
     missing: BTreeMap<u64, Missing>,
+    /// The nodes of events whose sender has to know them.
+    nodes: BTreeMap<u64, BTreeSet<NodeId>>,
     waiters: Vec<Ticket>,
 }
 
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// Other hubs were asked.
     Asking {
         /// Those that have not answered.
@@ -68,16 +69,25 @@ enum Stage {
     Complete,
 }
 
-/// The way of questions to another hub.
-#[derive(Debug, Default)]
-struct Asking {
-    flight: Flight,
-    rooms: Vec<String>,
-    current: Vec<PublishId>,
-    next: VecDeque<PublishId>,
+impl Batch {
+    fn published(&self, grants: Vec<String>) -> Published {
+        let nodes = self.nodes.iter();
+        Published {
+            partial: self.missing.clone().into_iter().collect(),
+            nodes: nodes
+                .map(|(seq, nodes)| (*seq, nodes.iter().copied().collect()))
+                .collect(),
+            grants,
+        }
+    }
 }
 
 impl Publishing {
+    fn published(&self, id: PublishId, grants: Vec<String>) -> Published {
+        let batch = self.batches.get(&id);
+        batch.map_or_else(Published::default, |batch| batch.published(grants))
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let asking = self.batches.values().filter_map(|batch| match batch.stage {
             Stage::Asking { until, .. } => Some(until),
@@ -88,18 +98,6 @@ impl Publishing {
         asking.chain(asks).min()
     }
 
-    pub(super) fn fail_ask(
-        &mut self,
-        hub: HubIndex,
-        failure: Failure,
-        now: Timestamp,
-        random: u32,
-    ) {
-        if let Some(asking) = self.asks.get_mut(&hub) {
-            asking.flight.fail(failure, now, random);
-        }
-    }
-
     /// An event has reached a node, or will not any more. Returns whether that was the
     /// last delivery of its batch.
     pub(super) fn settle(&mut self, publish: PublishId, seq: u64, missing: Option<NodeId>) -> bool {
@@ -108,6 +106,9 @@ impl Publishing {
         };
         if let Some(node) = missing {
             batch.missing.entry(seq).or_default().add_node(node);
+            if let Some(nodes) = batch.nodes.get_mut(&seq) {
+                nodes.remove(&node);
+            }
         }
         batch.open = batch.open.saturating_sub(1);
         batch.open == 0 && matches!(batch.stage, Stage::Placed)
@@ -192,10 +193,12 @@ impl Hub {
         first_seq: u64,
         now: Timestamp,
     ) -> PublishId {
+        // Whatever the sender's clock says, it does not get more time than anybody else.
+        let deadline = publish.deadline.min(now + EMIT_LIMIT);
         let state = &mut self.publishing;
         state.next += 1;
         let id = PublishId(state.next);
-        let until = publish.deadline.max(now) + ANSWER_GRACE;
+        let until = deadline.max(now) + ANSWER_GRACE;
         let last = Last {
             first_seq,
             publish: id,
@@ -205,15 +208,16 @@ impl Hub {
         state.ages.push_back((until, publish.sender));
         let batch = Batch {
             sender: publish.sender,
-            deadline: publish.deadline,
+            deadline,
             operations: publish.operations,
             stage: Stage::Asking {
                 hubs: BTreeSet::new(),
-                until: publish.deadline.min(now + ASK_LIMIT),
+                until: deadline.min(now + ASK_LIMIT),
                 found: BTreeMap::new(),
             },
             open: 0,
             missing: BTreeMap::new(),
+            nodes: BTreeMap::new(),
             waiters: Vec::from([ticket]),
         };
         state.batches.insert(id, batch);
@@ -229,10 +233,8 @@ impl Hub {
         match batch.stage {
             Stage::Asking { .. } | Stage::Placed => batch.waiters.push(ticket),
             Stage::Complete => {
-                let partial = batch.missing.clone().into_iter().collect();
                 // Grants were in the first answer. One that was lost is recalled.
-                let grants = Vec::new();
-                let published = Published { partial, grants };
+                let published = batch.published(Vec::new());
                 self.calls.answer(ticket, Answer::Published(published));
             }
         }
@@ -247,125 +249,7 @@ impl Hub {
         }
     }
 
-    /// Notes which hubs have to be asked about a batch.
-    fn ask_others(&mut self, id: PublishId) {
-        let (index, count) = (self.index, self.hubs);
-        let state = &mut self.publishing;
-        let Some(batch) = state.batches.get_mut(&id) else {
-            return;
-        };
-        let Stage::Asking { hubs, .. } = &mut batch.stage else {
-            return;
-        };
-        let rooms = batch.operations.iter().flat_map(|op| &op.rooms);
-        hubs.extend(rooms.map(|room| hub_of(room, count)));
-        hubs.remove(&index);
-        for hub in &*hubs {
-            let asking = state.asks.entry(*hub).or_default();
-            if is_broken(Rule::AskAfterwards) && !asking.flight.is_idle() {
-                asking.current.push(id);
-            } else {
-                asking.next.push_back(id);
-            }
-        }
-    }
-
-    /// Asks other hubs about the batches that wait for them, one call for each hub.
-    pub(super) fn send_questions(&mut self, now: Timestamp) {
-        let count = self.hubs;
-        let state = &mut self.publishing;
-        for (hub, asking) in &mut state.asks {
-            if !asking.flight.is_idle() && !asking.flight.is_due(now) {
-                continue;
-            }
-            let batches = &state.batches;
-            let waits = |id: &PublishId| match batches.get(id).map(|batch| &batch.stage) {
-                Some(Stage::Asking { hubs, .. }) => hubs.contains(hub),
-                Some(Stage::Placed | Stage::Complete) | None => false,
-            };
-            asking.current.retain(waits);
-            if asking.current.is_empty() {
-                asking.flight.finish();
-                asking.next.retain(waits);
-                let mut rooms = BTreeSet::new();
-                while let Some(id) = asking.next.front() {
-                    let operations = batches.get(id).map(|batch| &*batch.operations);
-                    let named = operations
-                        .unwrap_or_default()
-                        .iter()
-                        .flat_map(|op| &op.rooms);
-                    let named = named.filter(|room| hub_of(room, count) == *hub);
-                    let union: BTreeSet<_> = rooms.iter().copied().chain(named).collect();
-                    if !rooms.is_empty() && union.len() > MAX_ROOMS {
-                        break;
-                    }
-                    rooms = union;
-                    asking.current.extend(asking.next.pop_front());
-                }
-                asking.rooms = rooms.into_iter().cloned().collect();
-            }
-            if !asking.current.is_empty() {
-                let rooms = asking.rooms.clone();
-                let purpose = Purpose::Ask(*hub);
-                let call = Call::Ask(Ask { rooms });
-                let id = self.calls.call(Address::Hub(*hub), call, purpose);
-                asking.flight.start(id);
-            }
-        }
-        state.asks.retain(|_, asking| !asking.current.is_empty());
-    }
-
-    /// Another hub has answered.
-    pub(super) fn interested(
-        &mut self,
-        hub: HubIndex,
-        interested: &Interested,
-        now: Timestamp,
-        store: &mut dyn Store,
-    ) {
-        let state = &mut self.publishing;
-        let Some(asking) = state.asks.get_mut(&hub) else {
-            return;
-        };
-        asking.flight.finish();
-        let ids = mem::take(&mut asking.current);
-        let rooms = mem::take(&mut asking.rooms);
-        let node = |at: &u16| interested.nodes.get(usize::from(*at)).copied();
-        let nodes = interested.rooms.iter();
-        let nodes = nodes.map(|room| room.iter().filter_map(node).collect::<Vec<_>>());
-        let answers: BTreeMap<String, Vec<NodeId>> = rooms.into_iter().zip(nodes).collect();
-        for id in ids {
-            let batch = self.publishing.batches.get_mut(&id);
-            if let Some(Batch {
-                stage: Stage::Asking { hubs, found, .. },
-                operations,
-                ..
-            }) = batch
-            {
-                for room in operations.iter().flat_map(|op| &op.rooms) {
-                    if let Some(nodes) = answers.get(room) {
-                        found.insert(room.clone(), nodes.clone());
-                    }
-                }
-                hubs.remove(&hub);
-                self.place_if_known(id, now, store);
-            }
-        }
-    }
-
-    /// Goes on without the hubs that have not answered.
-    pub(super) fn stop_asking(&mut self, now: Timestamp, store: &mut dyn Store) {
-        let batches = self.publishing.batches.iter();
-        let tired = batches.filter_map(|(id, batch)| match batch.stage {
-            Stage::Asking { until, .. } if until <= now => Some(*id),
-            Stage::Asking { .. } | Stage::Placed | Stage::Complete => None,
-        });
-        for id in tired.collect::<Vec<_>>() {
-            self.place(id, now, store);
-        }
-    }
-
-    fn place_if_known(&mut self, id: PublishId, now: Timestamp, store: &mut dyn Store) {
+    pub(super) fn place_if_known(&mut self, id: PublishId, now: Timestamp, store: &mut dyn Store) {
         let batch = self.publishing.batches.get(&id);
         if let Some(Batch {
             stage: Stage::Asking { hubs, .. },
@@ -378,7 +262,7 @@ impl Hub {
     }
 
     /// Gives the events of a batch their places, and sends them on their way.
-    fn place(&mut self, id: PublishId, now: Timestamp, store: &mut dyn Store) {
+    pub(super) fn place(&mut self, id: PublishId, now: Timestamp, store: &mut dyn Store) {
         let Some(batch) = self.publishing.batches.get_mut(&id) else {
             return;
         };
@@ -386,30 +270,26 @@ impl Hub {
         let Stage::Asking { hubs, found, .. } = stage else {
             return;
         };
-        let operations = batch.operations.clone();
         let is_late = batch.deadline < now && !is_broken(Rule::KeepDeadlines);
-        for operation in operations {
+        let operations = batch.operations.clone();
+        // All rows are read before the first event has its place: a batch that fails
+        // halfway would be repeated, and have two places.
+        let nodes = operations
+            .iter()
+            .map(|operation| self.nodes(operation, &found, store));
+        let Ok(nodes) = nodes.collect::<Result<Vec<_>, Failed>>() else {
+            self.forget(id);
+            return;
+        };
+        for (operation, nodes) in operations.into_iter().zip(nodes) {
             if is_late {
                 self.note(id, operation.seq, |missing| missing.is_late = true);
                 continue;
             }
             if !is_broken(Rule::CountSilence) {
-                for room in &operation.rooms {
-                    let hub = hub_of(room, self.hubs);
-                    if hubs.contains(&hub) {
-                        self.note(id, operation.seq, |missing| {
-                            if !missing.hubs.contains(&hub) {
-                                missing.hubs.push(hub);
-                            }
-                        });
-                    }
-                }
+                self.note_silence(id, &operation, &hubs);
             }
-            if self.place_one(id, operation, &found, store).is_err() {
-                // The sender repeats it. What is on its way already is not taken twice.
-                self.forget(id);
-                return;
-            }
+            self.place_one(id, operation, nodes);
         }
         let batch = self.publishing.batches.get(&id);
         if batch.is_some_and(|batch| batch.open == 0) {
@@ -417,13 +297,13 @@ impl Hub {
         }
     }
 
-    fn place_one(
-        &mut self,
-        id: PublishId,
-        operation: Shared,
+    /// Returns the nodes that may have a member who is meant.
+    fn nodes(
+        &self,
+        operation: &Operation,
         found: &BTreeMap<String, Vec<NodeId>>,
-        store: &mut dyn Store,
-    ) -> Result<(), Failed> {
+        store: &dyn Store,
+    ) -> Result<BTreeSet<NodeId>, Failed> {
         let mut nodes: BTreeSet<NodeId> = operation.nodes.iter().copied().collect();
         for room in &operation.rooms {
             if self.is_mine(room) {
@@ -432,12 +312,25 @@ impl Hub {
                 nodes.extend(found.get(room).into_iter().flatten());
             }
         }
+        Ok(nodes)
+    }
+
+    /// Notes the hubs that did not say who is interested in an event.
+    fn note_silence(&mut self, id: PublishId, operation: &Operation, silent: &BTreeSet<HubIndex>) {
+        let rooms = operation.rooms.iter();
+        let hubs: BTreeSet<_> = rooms.map(|room| hub_of(room, self.hubs)).collect();
+        for hub in hubs.intersection(silent) {
+            self.note(id, operation.seq, |missing| missing.hubs.push(*hub));
+        }
+    }
+
+    fn place_one(&mut self, id: PublishId, operation: Shared, nodes: BTreeSet<NodeId>) {
         let Some(batch) = self.publishing.batches.get(&id) else {
-            return Ok(());
+            return;
         };
         let (sender, deadline) = (batch.sender, batch.deadline);
         self.publishing.place += 1;
-        let seq = operation.seq;
+        let (seq, tells_nodes) = (operation.seq, operation.tells_nodes);
         let event = Event {
             place: self.publishing.place,
             sender,
@@ -449,15 +342,15 @@ impl Hub {
                 publish: id,
                 event: event.clone(),
             };
-            if self.lanes.push(node, queued) {
-                if let Some(batch) = self.publishing.batches.get_mut(&id) {
-                    batch.open += 1;
-                }
-            } else {
+            if !self.lanes.push(node, queued) {
                 self.note(id, seq, |missing| missing.add_node(node));
+            } else if let Some(batch) = self.publishing.batches.get_mut(&id) {
+                batch.open += 1;
+                if tells_nodes {
+                    batch.nodes.entry(seq).or_default().insert(node);
+                }
             }
         }
-        Ok(())
     }
 
     fn note(&mut self, id: PublishId, seq: u64, change: impl FnOnce(&mut Missing)) {
@@ -477,7 +370,8 @@ impl Hub {
         let (own, rest): (Vec<_>, Vec<_>) = operations.into_iter().partition(is_mine);
         batch.operations = rest;
         for operation in own {
-            let _ = self.place_one(id, operation, &BTreeMap::new(), store);
+            let nodes = self.nodes(&operation, &BTreeMap::new(), store);
+            self.place_one(id, operation, nodes.unwrap_or_default());
         }
     }
 
@@ -502,17 +396,13 @@ impl Hub {
         let sender = batch.sender;
         let waiters = mem::take(&mut batch.waiters);
         let operations = mem::take(&mut batch.operations);
-        let partial: Vec<_> = batch.missing.clone().into_iter().collect();
         let rooms = operations.iter().flat_map(|op| &op.rooms);
         let rooms = rooms.filter(|room| hub_of(room, count) == index);
         let rooms: BTreeSet<_> = rooms.cloned().collect();
         let grants = self.grant(rooms.into_iter().collect(), sender.node, store);
         // Only the last of them is still listened to.
         for ticket in waiters {
-            let published = Published {
-                partial: partial.clone(),
-                grants: grants.clone(),
-            };
+            let published = self.publishing.published(id, grants.clone());
             self.calls.answer(ticket, Answer::Published(published));
         }
     }

@@ -5,7 +5,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use super::{Members, Node, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::{
-    Answer, Deliver, Delivered, Event, HubIndex, HubLife, MAX_SENDERS, Output, Sender, Stamp,
+    Answer, Deliver, Delivered, EMIT_LIMIT, Event, HubIndex, HubLife, MAX_SENDERS, Output, Sender,
+    Stamp,
 };
 
 /// The last events of all senders.
@@ -36,13 +37,15 @@ impl Seen {
             hub
         };
         let key = (event.sender, hub);
+        // Whatever a hub's clock says, nothing is remembered for longer.
+        let until = event.deadline.min(now + EMIT_LIMIT);
         let seq = event.operation.seq;
         if let Some(last) = self.0.get_mut(&key) {
             if last.seq >= seq && !is_broken(Rule::DropRepeated) {
                 return Sight::Again;
             }
             last.seq = seq;
-            last.until = last.until.max(event.deadline);
+            last.until = last.until.max(until);
             return Sight::First;
         }
         if self.0.len() >= MAX_SENDERS {
@@ -51,7 +54,6 @@ impl Seen {
         if self.0.len() >= MAX_SENDERS {
             return Sight::Unsure;
         }
-        let until = event.deadline;
         self.0.insert(key, Last { seq, until });
         Sight::First
     }

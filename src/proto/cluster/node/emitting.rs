@@ -115,9 +115,13 @@ impl Publishing {
     fn let_go(&mut self, id: EmitId) -> bool {
         let position = self.held.iter().position(|waiting| waiting.id == id);
         let waiting = position.and_then(|position| self.held.remove(position));
-        let found = waiting.is_some();
-        self.waiting.extend(waiting);
-        found
+        let Some(waiting) = waiting else {
+            return false;
+        };
+        // Those behind it have no room in common with it, and more time.
+        let position = self.waiting.partition_point(|other| other.id < id);
+        self.waiting.insert(position, waiting);
+        true
     }
 }
 
@@ -146,6 +150,7 @@ impl Node {
             seq: 0,
             rooms: rooms.clone(),
             nodes: emit.nodes.into(),
+            tells_nodes: emit.tells_nodes,
             payload: Payload(emit.payload.into()),
         };
         let publishing = &mut self.links.entry(hub).or_default().publishing;
@@ -225,12 +230,19 @@ impl Node {
             }
         }
         let mut partial = published.partial;
+        let mut nodes = published.nodes;
         for (id, operation) in batch.emits.into_iter().zip(batch.operations) {
             let missing = partial.iter().position(|(seq, _)| *seq == operation.seq);
             let outcome = match missing.map(|position| partial.swap_remove(position)) {
                 Some((_, missing)) => Outcome::Partial(missing),
                 None => Outcome::Reached,
             };
+            let taken = nodes.iter().position(|(seq, _)| *seq == operation.seq);
+            if operation.tells_nodes {
+                let taken = taken.map(|position| nodes.swap_remove(position).1);
+                let taken = taken.unwrap_or_default();
+                self.calls.output(Output::Taken(id, taken));
+            }
             self.resolve(id, outcome);
         }
     }

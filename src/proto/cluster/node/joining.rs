@@ -310,6 +310,9 @@ impl Node {
                 if let Some(id) = link.control.flight.finish() {
                     self.calls.end(id);
                 }
+                // A hub that does not answer is not to keep this object awake.
+                link.control.vacate.clear();
+                link.control.greet = false;
                 rooms.extend(sent.occupy.into_iter().map(|room| (*hub, room)));
             }
         }

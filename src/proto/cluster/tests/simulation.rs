@@ -3,21 +3,25 @@
 //! Everything follows from one seed, and time jumps from one thing to the next. Calls
 //! and answers are lost, late or repeated; objects and hubs crash, sleep, and are
 //! replaced by new instances while old ones are still alive; rows that are not safe yet
-//! are lost. [`world`] has the platform and drives the core, [`rows`] is a hub's
-//! storage, [`life`] what users do, and [`checks`] looks at what every socket got, and
-//! knows nothing of the core. A seed that fails is named: run it alone with
+//! are lost. [`world`] is what there is, [`network`] carries calls, [`driver`] does what
+//! the core asks, [`rows`] is a hub's storage, [`users`] what can happen, [`life`] what
+//! does, and [`checks`] looks at what every socket got, and knows nothing of the core. A seed that fails is named: run it alone with
 //! `SEED=7 cargo test … cluster::tests::simulation`, or many with `SEEDS=100000`.
 
 mod checks;
+mod driver;
 mod life;
+mod network;
 mod random;
 mod rows;
+mod users;
 mod world;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use self::checks::Report;
+pub(super) use self::rows::Rows;
 use self::world::World;
 use crate::cluster::rules::{Rule, break_rule};
 

@@ -56,6 +56,7 @@ pub(super) fn check(world: &World) -> Report {
             report.wrong.push("an emit never ended".into());
         }
     }
+    check_gathers(world, &mut report);
     check_interest(world, &mut report);
     report
 }
@@ -161,6 +162,24 @@ fn check_one_order(world: &World, orders: &BTreeSet<(usize, usize)>, report: &mu
         } else {
             let what = format!("opposite orders of {first} and {second}: {one:?} {two:?}");
             report.wrong.push(what);
+        }
+    }
+}
+
+/// A question that nobody was missing from has found everybody.
+fn check_gathers(world: &World, report: &mut Report) {
+    for (index, gather) in world.gathers.iter().enumerate() {
+        let Some((ended, true)) = gather.ended else {
+            continue;
+        };
+        for (number, socket) in world.sockets.iter().enumerate() {
+            let has_gone = socket.gone.is_some_and(|at| at <= ended);
+            let is_in =
+                |room: &String| socket.since.get(room).is_some_and(|at| *at < gather.called);
+            if gather.rooms.iter().any(is_in) && !has_gone && !gather.found.contains(&number) {
+                let what = format!("question {index} did not find socket {number}: {gather:?}");
+                report.wrong.push(what);
+            }
         }
     }
 }

@@ -78,6 +78,12 @@ fn act(world: &mut World) {
         (_, true) => 50,
         _ => 20,
     };
+    if world.random.permille(60) {
+        let rooms = some_rooms(world);
+        if !rooms.is_empty() {
+            return world.gather(serial, rooms);
+        }
+    }
     let dice = world.random.below(1_000);
     if dice < 150 || sockets.is_empty() {
         let mut rooms = some_rooms(world);

@@ -9,7 +9,7 @@ use crate::cluster::{Failed, HubLife, NodeId, Stamp, Store};
 
 /// What is in the storage of a hub.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Rows {
+pub(in crate::cluster::tests) struct Rows {
     pub(super) lives: u64,
     pub(super) eras: BTreeMap<NodeId, u64>,
     pub(super) interest: BTreeMap<String, BTreeMap<NodeId, Stamp>>,
@@ -17,7 +17,7 @@ pub(super) struct Rows {
     pub(super) touched: Cell<bool>,
     pub(super) written: bool,
     /// So many calls from now, one fails.
-    pub(super) fails_in: Cell<Option<u32>>,
+    pub(in crate::cluster::tests) fails_in: Cell<Option<u32>>,
 }
 
 impl Rows {
