@@ -236,7 +236,7 @@ impl Hub {
     pub fn handle_timeout(&mut self, now: Timestamp, store: &mut dyn Store) {
         self.answer_impatient(now);
         self.stop_asking(now, store);
-        self.expire_batches(now, store);
+        self.look_at_lanes(now, store);
         self.send(now, store);
     }
 

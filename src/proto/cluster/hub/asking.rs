@@ -145,11 +145,9 @@ impl Hub {
 
     /// Goes on without the hubs that have not answered.
     pub(super) fn stop_asking(&mut self, now: Timestamp, store: &mut dyn Store) {
-        let batches = self.publishing.batches.iter();
-        let tired = batches.filter_map(|(id, batch)| match batch.stage {
-            Stage::Asking { until, .. } if until <= now => Some(*id),
-            Stage::Asking { .. } | Stage::Placed | Stage::Complete => None,
-        });
+        let asking = self.publishing.asking.iter();
+        let tired = asking.take_while(|(until, _)| *until <= now);
+        let tired = tired.map(|(_, id)| *id);
         for id in tired.collect::<Vec<_>>() {
             self.place(id, now, store);
         }

@@ -1,7 +1,7 @@
 //! The ways to the nodes: one call under way to each, and what waits goes together with
 //! the next.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::publishing::PublishId;
@@ -24,6 +24,9 @@ pub(super) struct Lanes {
     /// The number of the last batch. They are counted over all nodes, so that a lane
     /// that is forgotten does not begin again.
     number: u64,
+    /// When each lane has to be looked at. A broadcast to a thousand nodes has a thousand
+    /// answers, none of which may look at all lanes.
+    deadlines: BTreeSet<(Timestamp, NodeId)>,
     /// The lives of nodes, as far as they are known. A wrong one costs a call.
     lives: BTreeMap<NodeId, NodeLife>,
 }
@@ -35,6 +38,8 @@ struct Lane {
     flight: Flight,
     batch: Option<Batch>,
     is_ready: bool,
+    /// As it stands among the deadlines.
+    deadline: Option<Timestamp>,
 }
 
 /// An event that waits, and whose it is.
@@ -53,6 +58,11 @@ struct Batch {
 }
 
 impl Lane {
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let batch = self.batch.as_ref().map(|batch| batch.deadline);
+        batch.into_iter().chain(self.flight.next_deadline()).min()
+    }
+
     fn is_full(&self, size: usize) -> bool {
         self.waiting.len() >= MAX_WAITING
             || (!self.waiting.is_empty() && self.bytes + size > MAX_WAITING_BYTES)
@@ -89,11 +99,22 @@ impl Lane {
 
 impl Lanes {
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        let deadlines = self.lanes.values().filter_map(|lane| {
-            let batch = lane.batch.as_ref().map(|batch| batch.deadline);
-            batch.into_iter().chain(lane.flight.next_deadline()).min()
-        });
-        deadlines.min()
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Puts a lane that has changed where it belongs among the deadlines.
+    fn note_deadline(&mut self, node: NodeId) {
+        let Some(lane) = self.lanes.get_mut(&node) else {
+            return;
+        };
+        let next = lane.next_deadline();
+        if lane.deadline != next {
+            if let Some(at) = lane.deadline {
+                self.deadlines.remove(&(at, node));
+            }
+            self.deadlines.extend(next.map(|at| (at, node)));
+            lane.deadline = next;
+        }
     }
 
     /// Adds an event to what waits for a node. Returns `false` if that is too much.
@@ -127,18 +148,29 @@ impl Lanes {
         }
     }
 
+    /// A pause is over. If no call is free, it is not to be looked at again until one is.
+    fn resume(&mut self, node: NodeId) {
+        if let Some(lane) = self.lanes.get_mut(&node) {
+            lane.flight.land();
+        }
+        self.note_deadline(node);
+        self.make_ready(node);
+    }
+
     /// A call to a node is under way no more. What is in its batch may be sent again.
     pub(super) fn call_ended(&mut self, node: NodeId) {
         self.out = self.out.saturating_sub(1);
         if let Some(lane) = self.lanes.get_mut(&node) {
             lane.flight.land();
         }
+        self.note_deadline(node);
     }
 
     pub(super) fn fail(&mut self, node: NodeId, failure: Failure, now: Timestamp, random: u32) {
         if let Some(lane) = self.lanes.get_mut(&node) {
             lane.flight.fail(failure, now, random);
         }
+        self.note_deadline(node);
     }
 
     /// Ends a node's batch.
@@ -148,6 +180,10 @@ impl Lanes {
         };
         lane.flight.finish();
         let events = lane.batch.take().map(|batch| batch.events);
+        self.note_deadline(node);
+        let Some(lane) = self.lanes.get_mut(&node) else {
+            return Vec::new();
+        };
         if lane.waiting.is_empty() {
             if !lane.is_ready {
                 self.lanes.remove(&node);
@@ -158,29 +194,21 @@ impl Lanes {
         events.unwrap_or_default()
     }
 
-    /// Returns the nodes whose batch is too late.
-    fn expired(&self, now: Timestamp) -> Vec<NodeId> {
-        let lanes = self.lanes.iter();
-        let expired = lanes.filter(|(_, lane)| {
-            let batch = lane.batch.as_ref();
-            batch.is_some_and(|batch| batch.deadline <= now)
-        });
-        expired.map(|(node, _)| *node).collect()
+    /// Returns the nodes whose lanes have to be looked at.
+    fn due(&self, now: Timestamp) -> Vec<NodeId> {
+        let due = self.deadlines.iter().take_while(|(at, _)| *at <= now);
+        due.map(|(_, node)| *node).collect()
     }
 
-    fn due(&self, now: Timestamp) -> Vec<NodeId> {
-        let lanes = self.lanes.iter();
-        let due = lanes.filter(|(_, lane)| lane.flight.is_due(now) && !lane.is_ready);
-        due.map(|(node, _)| *node).collect()
+    fn is_expired(&self, node: NodeId, now: Timestamp) -> bool {
+        let batch = self.lanes.get(&node).and_then(|lane| lane.batch.as_ref());
+        batch.is_some_and(|batch| batch.deadline <= now)
     }
 }
 
 impl Hub {
     /// Sends what waits, as far as calls are free.
     pub(super) fn send_batches(&mut self, now: Timestamp, store: &mut dyn Store) {
-        for node in self.lanes.due(now) {
-            self.lanes.make_ready(node);
-        }
         while self.lanes.out < MAX_CALLS {
             let Some(node) = self.lanes.ready.pop_front() else {
                 return;
@@ -228,6 +256,7 @@ impl Hub {
         let id = self.calls.call(Address::Node(node), call, purpose);
         lane.flight.start(id);
         lanes.out += 1;
+        lanes.note_deadline(node);
     }
 
     /// A node has taken a batch.
@@ -239,17 +268,21 @@ impl Hub {
                 let _ = self.strike_out(room, node, delivered.stamp, store);
             }
         }
-        let refused = |index: usize| delivered.refused.iter().any(|at| *at as usize == index);
-        for (index, queued) in self.lanes.finish(node).into_iter().enumerate() {
-            let missing = refused(index).then_some(node);
+        let refused: BTreeSet<u32> = delivered.refused.iter().copied().collect();
+        for (index, queued) in (0..).zip(self.lanes.finish(node)) {
+            let missing = refused.contains(&index).then_some(node);
             let seq = queued.event.operation.seq;
             self.settle(queued.publish, seq, missing, store);
         }
     }
 
-    /// Gives up batches whose time is over.
-    pub(super) fn expire_batches(&mut self, now: Timestamp, store: &dyn Store) {
-        for node in self.lanes.expired(now) {
+    /// Repeats batches after their pauses, and gives those up whose time is over.
+    pub(super) fn look_at_lanes(&mut self, now: Timestamp, store: &dyn Store) {
+        for node in self.lanes.due(now) {
+            if !self.lanes.is_expired(node, now) {
+                self.lanes.resume(node);
+                continue;
+            }
             let lane = self.lanes.lanes.get_mut(&node);
             if let Some(id) = lane.and_then(|lane| lane.flight.finish()) {
                 self.calls.end(id);

@@ -29,6 +29,8 @@ pub(super) struct Publishing {
     /// When each of these may be forgotten.
     ages: VecDeque<(Timestamp, Sender)>,
     pub(super) asks: BTreeMap<HubIndex, Asking>,
+    /// Until when each batch waits for other hubs.
+    pub(super) asking: BTreeSet<(Timestamp, PublishId)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,13 +91,10 @@ impl Publishing {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        let asking = self.batches.values().filter_map(|batch| match batch.stage {
-            Stage::Asking { until, .. } => Some(until),
-            Stage::Placed | Stage::Complete => None,
-        });
+        let asking = self.asking.first().map(|(at, _)| *at);
         let asks = self.asks.values();
         let asks = asks.filter_map(|asking| asking.flight.next_deadline());
-        asking.chain(asks).min()
+        asking.into_iter().chain(asks).min()
     }
 
     /// An event has reached a node, or will not any more. Returns whether that was the
@@ -123,7 +122,13 @@ impl Publishing {
             self.ages.pop_front();
             let last = self.senders.get(&sender).filter(|last| last.until < now);
             if let Some(Last { publish, .. }) = last {
-                self.batches.remove(publish);
+                if let Some(Batch {
+                    stage: Stage::Asking { until, .. },
+                    ..
+                }) = self.batches.remove(publish)
+                {
+                    self.asking.remove(&(until, *publish));
+                }
                 self.senders.remove(&sender);
             }
         }
@@ -220,6 +225,9 @@ impl Hub {
             nodes: BTreeMap::new(),
             waiters: Vec::from([ticket]),
         };
+        if let Stage::Asking { until, .. } = batch.stage {
+            state.asking.insert((until, id));
+        }
         state.batches.insert(id, batch);
         id
     }
@@ -243,6 +251,9 @@ impl Hub {
     /// Forgets a batch whose sender does not wait for it. What was placed goes on.
     fn abandon(&mut self, id: PublishId) {
         if let Some(batch) = self.publishing.batches.remove(&id) {
+            if let Stage::Asking { until, .. } = batch.stage {
+                self.publishing.asking.remove(&(until, id));
+            }
             for ticket in batch.waiters {
                 self.calls.answer(ticket, Answer::Unavailable);
             }
@@ -266,12 +277,13 @@ impl Hub {
         let Some(batch) = self.publishing.batches.get_mut(&id) else {
             return;
         };
-        let stage = mem::replace(&mut batch.stage, Stage::Placed);
-        let Stage::Asking { hubs, found, .. } = stage else {
-            return;
-        };
         let is_late = batch.deadline < now && !is_broken(Rule::KeepDeadlines);
         let operations = batch.operations.clone();
+        let stage = mem::replace(&mut batch.stage, Stage::Placed);
+        let Stage::Asking { hubs, found, until } = stage else {
+            return;
+        };
+        self.publishing.asking.remove(&(until, id));
         // All rows are read before the first event has its place: a batch that fails
         // halfway would be repeated, and have two places.
         let nodes = operations

@@ -1,7 +1,7 @@
 //! Emits on their way to hubs: one publish under way to each, and what waits goes
 //! together with the next.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -113,8 +113,10 @@ impl Publishing {
 
     /// Lets an emit go that had to wait for others.
     fn let_go(&mut self, id: EmitId) -> bool {
-        let position = self.held.iter().position(|waiting| waiting.id == id);
-        let waiting = position.and_then(|position| self.held.remove(position));
+        let position = self.held.binary_search_by_key(&id, |waiting| waiting.id);
+        let waiting = position
+            .ok()
+            .and_then(|position| self.held.remove(position));
         let Some(waiting) = waiting else {
             return false;
         };
@@ -229,18 +231,15 @@ impl Node {
                 self.grants.insert(room);
             }
         }
-        let mut partial = published.partial;
-        let mut nodes = published.nodes;
+        let mut partial: BTreeMap<_, _> = published.partial.into_iter().collect();
+        let mut nodes: BTreeMap<_, _> = published.nodes.into_iter().collect();
         for (id, operation) in batch.emits.into_iter().zip(batch.operations) {
-            let missing = partial.iter().position(|(seq, _)| *seq == operation.seq);
-            let outcome = match missing.map(|position| partial.swap_remove(position)) {
-                Some((_, missing)) => Outcome::Partial(missing),
+            let outcome = match partial.remove(&operation.seq) {
+                Some(missing) => Outcome::Partial(missing),
                 None => Outcome::Reached,
             };
-            let taken = nodes.iter().position(|(seq, _)| *seq == operation.seq);
             if operation.tells_nodes {
-                let taken = taken.map(|position| nodes.swap_remove(position).1);
-                let taken = taken.unwrap_or_default();
+                let taken = nodes.remove(&operation.seq).unwrap_or_default();
                 self.calls.output(Output::Taken(id, taken));
             }
             self.resolve(id, outcome);

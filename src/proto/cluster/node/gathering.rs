@@ -72,9 +72,12 @@ impl Question {
         self.hubs.is_empty() && self.nodes.is_empty() && self.waiting.is_empty()
     }
 
-    fn next_deadline(&self) -> Timestamp {
+    /// `may_call` says whether another node can be called now. If not, it will be when a
+    /// call ends.
+    fn next_deadline(&self, may_call: bool) -> Timestamp {
         let hubs = self.hubs.values().map(|asked| &asked.flight);
-        let flights = hubs.chain(self.nodes.values());
+        let nodes = self.nodes.values().filter(|_| may_call);
+        let flights = hubs.chain(nodes);
         let repeated = flights.filter_map(Flight::next_deadline).min();
         let asking = (!self.hubs.is_empty()).then_some(self.ask_until);
         let end = self.deadline + ANSWER_GRACE;
@@ -88,7 +91,11 @@ impl Gatherings {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.open.values().map(Question::next_deadline).min()
+        let may_call = self.out < MAX_CALLS;
+        let questions = self.open.values();
+        questions
+            .map(|question| question.next_deadline(may_call))
+            .min()
     }
 
     /// A call to a node has ended, for whatever reason.

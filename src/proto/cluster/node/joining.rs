@@ -391,8 +391,9 @@ impl Node {
         if sent.hello {
             link.stamp = link.stamp.max(Some(controlled.stamp));
         }
+        let waiting: BTreeSet<String> = controlled.waiting.into_iter().collect();
         for room in sent.occupy {
-            if controlled.waiting.contains(&room) {
+            if waiting.contains(&room) {
                 self.occupy_again(hub, room, now, members);
                 continue;
             }

@@ -141,7 +141,8 @@ impl World {
         if instance.timer.is_none_or(|timer| timer > at) {
             instance.timer = Some(at);
             let late = if self.random.permille(100) { 30 } else { 0 };
-            let after = at.saturating_sub(self.now) + self.random.below(late + 1);
+            let here = self.time_of(serial).as_millis();
+            let after = at.saturating_sub(here) + self.random.below(late + 1);
             self.at(after, What::Timer(serial));
         }
     }
@@ -284,7 +285,7 @@ impl World {
         let Some((socket, room, emits)) = self.end_join(serial, key) else {
             return;
         };
-        let now = self.time();
+        let now = self.time_of(serial);
         let Some(part) = self.part(serial) else {
             return;
         };

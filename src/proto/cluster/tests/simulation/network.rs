@@ -98,7 +98,7 @@ impl World {
         }
         let ticket = Ticket(self.number);
         self.number += 1;
-        let now = self.time();
+        let now = self.time_of(serial);
         let Some(instance) = self.instances.get_mut(&serial) else {
             return;
         };
@@ -147,7 +147,7 @@ impl World {
         {
             self.count("grants");
         }
-        let (now, random) = (self.time(), self.random.next() as u32);
+        let (now, random) = (self.time_of(serial), self.random.next() as u32);
         let Some(instance) = self.instances.get_mut(&serial) else {
             return;
         };
@@ -171,7 +171,7 @@ impl World {
         } else {
             Failure::Broken
         };
-        let (now, random) = (self.time(), self.random.next() as u32);
+        let (now, random) = (self.time_of(serial), self.random.next() as u32);
         let Some(instance) = self.instances.get_mut(&serial) else {
             return;
         };
@@ -187,11 +187,11 @@ impl World {
     }
 
     pub(super) fn timer(&mut self, serial: u64) {
-        let now = self.time();
+        let now = self.time_of(serial);
         let Some(instance) = self.instances.get_mut(&serial) else {
             return;
         };
-        if instance.timer.is_some_and(|at| at <= self.now) {
+        if instance.timer.is_some_and(|at| at <= now.as_millis()) {
             instance.timer = None;
         }
         match &mut instance.core {

@@ -47,7 +47,7 @@ impl World {
     }
 
     pub(super) fn join(&mut self, serial: u64, socket: SocketIndex, room: &str, emits: bool) {
-        let (now, called) = (self.time(), self.now);
+        let (now, called) = (self.time_of(serial), self.now);
         self.sockets[socket].ever.insert(room.into());
         let Some(part) = self.part(serial) else {
             return;
@@ -76,7 +76,7 @@ impl World {
     }
 
     pub(super) fn leave(&mut self, serial: u64, socket: SocketIndex, room: &str) {
-        let now = self.time();
+        let now = self.time_of(serial);
         let is_old = self.is_old(serial);
         let Some(part) = self.part(serial) else {
             return;
@@ -95,7 +95,7 @@ impl World {
     }
 
     pub(super) fn disconnect(&mut self, serial: u64, socket: SocketIndex) {
-        let now = self.time();
+        let now = self.time_of(serial);
         let Some(part) = self.part(serial) else {
             return;
         };
@@ -105,12 +105,13 @@ impl World {
             part.node
                 .leave(&room, now, &|room: &str| rooms.contains(room));
         }
-        self.sockets[socket].gone.get_or_insert(now.as_millis());
+        let gone = self.now;
+        self.sockets[socket].gone.get_or_insert(gone);
         self.after(serial, None);
     }
 
     pub(super) fn emit(&mut self, serial: u64, rooms: Vec<String>, except: Vec<String>) {
-        let now = self.time();
+        let now = self.time_of(serial);
         let emit = self.emits.len();
         let hubs = rooms.iter().map(|room| hub_of(room, self.settings.hubs).0);
         self.emits.push(EmitRecord {
@@ -155,7 +156,7 @@ impl World {
 
     /// Asks for the sockets in some rooms.
     pub(super) fn gather(&mut self, serial: u64, rooms: Vec<String>) {
-        let now = self.time();
+        let now = self.time_of(serial);
         let gather = self.gathers.len();
         self.gathers.push(GatherRecord {
             rooms: rooms.clone(),

@@ -107,6 +107,8 @@ pub(super) struct Actor {
     pub(super) current: Option<u64>,
     pub(super) old: Vec<u64>,
     pub(super) down_until: u64,
+    /// Its clock is so many milliseconds fast.
+    pub(super) fast: u64,
     /// Rows that are safe.
     pub(super) rows: Rows,
     /// Sockets of an object that sleeps.
@@ -165,9 +167,15 @@ impl World {
             current: None,
             old: Vec::new(),
             down_until: 0,
+            fast: 0,
             rows: Rows::default(),
             asleep: BTreeMap::new(),
         });
+        let differ = random.below(3) == 0;
+        let mut actors: Vec<_> = actors.collect();
+        for actor in &mut actors {
+            actor.fast = if differ { random.below(500) } else { 0 };
+        }
         let mut rooms: Vec<_> = (0..4).map(|_| format!("r{}", random.below(50))).collect();
         if random.below(3) == 0 {
             rooms.push(String::new());
@@ -178,7 +186,7 @@ impl World {
             now: 1_000_000,
             queue: BTreeMap::new(),
             number: 0,
-            actors: actors.collect(),
+            actors,
             instances: BTreeMap::new(),
             open: BTreeSet::new(),
             settings: Settings {
@@ -212,8 +220,11 @@ impl World {
         *self.counts.entry(what).or_default() += 1;
     }
 
-    pub(super) fn time(&self) -> Timestamp {
-        Timestamp::from_millis(self.now)
+    /// Returns the time that an instance believes it is.
+    pub(super) fn time_of(&self, serial: u64) -> Timestamp {
+        let instance = self.instances.get(&serial);
+        let fast = instance.map_or(0, |instance| self.actors[instance.actor].fast);
+        Timestamp::from_millis(self.now + fast)
     }
 
     pub(super) fn at(&mut self, after: u64, what: What) {
