@@ -63,7 +63,14 @@ impl Rig {
             match output {
                 Output::Call { id, call, .. } => self.calls.push((id, call)),
                 Output::Answer { ticket, answer } => self.answers.push((ticket, answer)),
-                other => panic!("not a hub's: {other:?}"),
+                Output::Deliver(_)
+                | Output::Joined(_)
+                | Output::NotJoined(_)
+                | Output::Taken(..)
+                | Output::Gather { .. }
+                | Output::Collected(..)
+                | Output::Gathered(..)
+                | Output::Resolved(..) => panic!("a hub has no sockets"),
             }
         }
     }

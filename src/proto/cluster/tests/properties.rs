@@ -183,7 +183,7 @@ fn answer() -> impl Strategy<Value = Answer> {
                 refused,
             })
         }),
-        payload().prop_map(|payload| Answer::Gathered(payload)),
+        payload().prop_map(Answer::Gathered),
         number().prop_map(|life| Answer::WrongHubLife(HubLife(life))),
         number().prop_map(|life| Answer::WrongNodeLife(NodeLife(life))),
         Just(Answer::Unavailable),
@@ -280,7 +280,13 @@ proptest! {
                     hub.handle_failure(under_way.remove(which), failure, now, 7, &mut rows);
                 }
                 Step::Pass(millis) => now = now + core::time::Duration::from_millis(millis),
-                _ => hub.handle_timeout(now, &mut rows),
+                Step::Answer(..)
+                | Step::Failure(..)
+                | Step::Timeout
+                | Step::Join(_)
+                | Step::Leave(_)
+                | Step::Emit(_)
+                | Step::Gather(_) => hub.handle_timeout(now, &mut rows),
             }
             while let Some(output) = hub.poll_output() {
                 if let Output::Call { id, .. } = output {
@@ -350,7 +356,9 @@ proptest! {
                     let gathering = node.gather(&rooms, &[], b"x", limit, now);
                     open += i64::from(matches!(gathering, Ok(crate::cluster::Gathering::Sent(_))));
                 }
-                _ => node.handle_timeout(now, &members),
+                Step::Answer(..) | Step::Failure(..) | Step::Timeout => {
+                    node.handle_timeout(now, &members);
+                }
             }
             while let Some(output) = node.poll_output() {
                 match output {
@@ -359,7 +367,11 @@ proptest! {
                     | Output::NotJoined(_)
                     | Output::Resolved(..)
                     | Output::Gathered(..) => open -= 1,
-                    _ => {}
+                    Output::Answer { .. }
+                    | Output::Deliver(_)
+                    | Output::Taken(..)
+                    | Output::Gather { .. }
+                    | Output::Collected(..) => {}
                 }
             }
         }
@@ -378,7 +390,11 @@ proptest! {
                     | Output::NotJoined(_)
                     | Output::Resolved(..)
                     | Output::Gathered(..) => open -= 1,
-                    _ => {}
+                    Output::Answer { .. }
+                    | Output::Deliver(_)
+                    | Output::Taken(..)
+                    | Output::Gather { .. }
+                    | Output::Collected(..) => {}
                 }
             }
         }
