@@ -186,8 +186,8 @@ impl Hub {
                 }
             }
             (Purpose::Ask(hub), Answer::Interested(interested)) => {
-                self.interested(hub, &interested, now, store);
-                None
+                let fits = self.interested(hub, &interested, now, store);
+                (!fits).then_some(Failure::Overloaded)
             }
             (Purpose::Recall(node), Answer::Recalled) => {
                 self.recalled(node, store);

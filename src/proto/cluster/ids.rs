@@ -74,6 +74,20 @@ impl Stamp {
     }
 }
 
+/// The last event of a hub that an object has taken.
+///
+/// An object whose memory is lost while its sockets survive has to know it, or an event
+/// that was under way then would reach them twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The hub.
+    pub hub: HubIndex,
+    /// The life of the hub.
+    pub life: HubLife,
+    /// The place of the event in that life.
+    pub place: u64,
+}
+
 /// Returns the hub of a room among `hubs` of them. The whole namespace is the room `""`.
 ///
 /// When there is one hub more, as few rooms as possible move to it, and none moves

@@ -33,7 +33,9 @@
 //! - Where nothing happens there is no timeout, no call and no row.
 //!
 //! Not promised is the order of events to rooms of different hubs, nor, across the end
-//! of a hub's memory, that of events whose publishing was repeated because of it.
+//! of a hub's memory, that of events whose publishing was repeated because of it. Should
+//! the memories of a hub and of an object be lost within the same seconds, and sockets
+//! of that object survive, they may be sent such an event twice.
 //!
 //! # What its driver does
 //!
@@ -48,6 +50,9 @@
 //!   [`Control`] leaves, and in which an emit is [`Emitted::Here`]. An old instance that
 //!   is alive beside its successor is stopped by that, before it answers for sockets
 //!   that it no longer has.
+//! - It keeps the [`Mark`] of each hub with what it keeps of its sockets, in the same
+//!   turn, if these can survive the loss of its memory; and gives them to the next
+//!   [`Node`].
 
 mod calls;
 mod flight;
@@ -67,7 +72,7 @@ use crate::Timestamp;
 
 pub use flight::{CallId, Failure, Ticket};
 pub use hub::Hub;
-pub use ids::{Address, HubIndex, HubLife, NodeId, NodeLife, Sender, Stamp, hub_of};
+pub use ids::{Address, HubIndex, HubLife, Mark, NodeId, NodeLife, Sender, Stamp, hub_of};
 pub use messages::{
     Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Gather, Interested,
     MessageError, Missing, Operation, Payload, Publish, Published, Recall, Shared,
@@ -160,8 +165,9 @@ pub enum Output {
         answer: Answer,
     },
     /// Carries out an event on the sockets of this object that its filter selects. Only
-    /// nodes ask for it, and before they answer the call that brought it.
-    Deliver(Event),
+    /// nodes ask for it, and before they answer the call that brought it. The mark takes
+    /// the place of the hub's last one.
+    Deliver(Event, Mark),
     /// A join is known to its hub: the socket is in the room from now on. If there is no
     /// such socket any more, the driver says so with [`Node::leave`].
     Joined(JoinKey),

@@ -21,8 +21,8 @@ use super::calls::Calls;
 use super::hub::blame;
 use super::rules::{Rule, is_broken};
 use super::{
-    Answer, Call, CallId, Failure, HubIndex, HubLife, Missing, NodeId, NodeLife, Output, Sender,
-    Stamp, Ticket, hub_of,
+    Answer, Call, CallId, Failure, HubIndex, HubLife, Mark, Missing, NodeId, NodeLife, Output,
+    Sender, Stamp, Ticket, hub_of,
 };
 use crate::Timestamp;
 
@@ -186,6 +186,8 @@ struct Link {
     control: Controlling,
     publishing: Publishing,
     taken: Option<Taken>,
+    /// The last event: the life of the hub, and its place.
+    mark: (HubLife, u64),
 }
 
 /// What a call of a node is about.
@@ -200,11 +202,29 @@ enum Purpose {
 impl Node {
     /// Begins a life of the node's memory. `life` is random.
     pub fn new(id: NodeId, life: NodeLife, settings: Settings) -> Self {
+        Self::resume(id, life, settings, [])
+    }
+
+    /// Begins a life in which sockets of the one before are still there, with the
+    /// [marks](Mark) that were kept with them.
+    pub fn resume(
+        id: NodeId,
+        life: NodeLife,
+        settings: Settings,
+        marks: impl IntoIterator<Item = Mark>,
+    ) -> Self {
+        let links = marks.into_iter().map(|mark| {
+            let link = Link {
+                mark: (mark.life, mark.place),
+                ..Link::default()
+            };
+            (mark.hub, link)
+        });
         Self {
             id,
             life,
             settings,
-            links: BTreeMap::new(),
+            links: links.collect(),
             joins: Joins::default(),
             lingering: Lingering::default(),
             grants: BTreeSet::new(),

@@ -18,6 +18,8 @@ pub(super) enum Rule {
     NumberDelivers,
     /// Nothing is delivered or placed after its deadline.
     KeepDeadlines,
+    /// A node that has lost its memory, but not its sockets, knows what they had.
+    KeepMarks,
     /// A node that has no stamp says hello to be able to vacate.
     Greet,
     /// A node takes the era that a deliver names.
@@ -27,6 +29,7 @@ pub(super) enum Rule {
     /// A hub that does not answer makes an emit partial.
     CountSilence,
     /// A batch is placed in one go.
+    #[cfg(test)]
     PlaceTogether,
     /// Emits that share a room do not go by two hubs at once.
     HoldShared,

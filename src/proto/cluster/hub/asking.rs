@@ -80,16 +80,15 @@ impl Hub {
                 let mut rooms = BTreeSet::new();
                 while let Some(id) = asking.next.front() {
                     let operations = batches.get(id).map(|batch| &*batch.operations);
-                    let named = operations
-                        .unwrap_or_default()
-                        .iter()
-                        .flat_map(|op| &op.rooms);
+                    let named = operations.unwrap_or_default().iter();
+                    let named = named.flat_map(|op| &op.rooms);
                     let named = named.filter(|room| hub_of(room, count) == *hub);
-                    let union: BTreeSet<_> = rooms.iter().copied().chain(named).collect();
-                    if !rooms.is_empty() && union.len() > MAX_ROOMS {
+                    let named: BTreeSet<_> = named.collect();
+                    let more = named.difference(&rooms).count();
+                    if !rooms.is_empty() && rooms.len() + more > MAX_ROOMS {
                         break;
                     }
-                    rooms = union;
+                    rooms.extend(named);
                     asking.current.extend(asking.next.pop_front());
                 }
                 asking.rooms = rooms.into_iter().cloned().collect();
@@ -105,18 +104,23 @@ impl Hub {
         state.asks.retain(|_, asking| !asking.current.is_empty());
     }
 
-    /// Another hub has answered.
+    /// Another hub has answered. Returns `false` if that is no answer to the question.
     pub(super) fn interested(
         &mut self,
         hub: HubIndex,
         interested: &Interested,
         now: Timestamp,
         store: &mut dyn Store,
-    ) {
+    ) -> bool {
         let state = &mut self.publishing;
         let Some(asking) = state.asks.get_mut(&hub) else {
-            return;
+            return true;
         };
+        let mut positions = interested.rooms.iter().flatten();
+        let are_known = positions.all(|at| usize::from(*at) < interested.nodes.len());
+        if interested.rooms.len() != asking.rooms.len() || !are_known {
+            return false;
+        }
         asking.flight.finish();
         let ids = mem::take(&mut asking.current);
         let rooms = mem::take(&mut asking.rooms);
@@ -141,6 +145,7 @@ impl Hub {
                 self.place_if_known(id, now, store);
             }
         }
+        true
     }
 
     /// Goes on without the hubs that have not answered.

@@ -184,6 +184,7 @@ impl Hub {
             let answer = Answer::Published(Published::default());
             self.calls.answer(ticket, answer);
         }
+        #[cfg(test)]
         if is_broken(Rule::PlaceTogether) {
             self.place_own_rooms(id, store);
         }
@@ -372,6 +373,7 @@ impl Hub {
     }
 
     /// What the rule `PlaceTogether` forbids.
+    #[cfg(test)]
     fn place_own_rooms(&mut self, id: PublishId, store: &mut dyn Store) {
         let Some(batch) = self.publishing.batches.get_mut(&id) else {
             return;

@@ -5,8 +5,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use super::{Members, Node, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::{
-    Answer, Deliver, Delivered, EMIT_LIMIT, Event, HubIndex, HubLife, MAX_SENDERS, Output, Sender,
-    Stamp,
+    Answer, Deliver, Delivered, EMIT_LIMIT, Event, HubIndex, HubLife, MAX_SENDERS, Mark, Output,
+    Sender, Stamp,
 };
 
 /// The last events of all senders.
@@ -87,11 +87,12 @@ impl Node {
             }
             if taken.at > at {
                 // Its hub has gone on, or has a life after this.
-                return Answer::Delivered(Delivered {
-                    refused: (0..deliver.events.len() as u32).collect(),
-                    ..Delivered::default()
-                });
+                return Answer::Delivered(refuse_all(&deliver));
             }
+        }
+        let (last_life, _) = link.mark;
+        if deliver.hub_life < last_life && !is_broken(Rule::NumberDelivers) {
+            return Answer::Delivered(refuse_all(&deliver));
         }
         link.life = link.life.max(deliver.hub_life);
         let era = Stamp::first(deliver.era);
@@ -130,8 +131,20 @@ impl Node {
                     self.linger(room, now);
                 }
             }
+            let mark = Mark {
+                hub,
+                life: deliver.hub_life,
+                place: event.place,
+            };
+            let link = self.links.entry(hub).or_default();
+            if (mark.life, mark.place) <= link.mark && !is_broken(Rule::KeepMarks) {
+                continue;
+            }
             match self.seen.note(hub, &event, now) {
-                Sight::First => self.calls.output(Output::Deliver(event)),
+                Sight::First => {
+                    link.mark = (mark.life, mark.place);
+                    self.calls.output(Output::Deliver(event, mark));
+                }
                 Sight::Again => {}
                 Sight::Unsure => delivered.refused.push(index),
             }
@@ -155,5 +168,12 @@ impl Node {
             }
         }
         delivered
+    }
+}
+
+fn refuse_all(deliver: &Deliver) -> Delivered {
+    Delivered {
+        refused: (0..).take(deliver.events.len()).collect(),
+        ..Delivered::default()
     }
 }

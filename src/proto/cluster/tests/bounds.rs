@@ -63,7 +63,7 @@ impl Rig {
             match output {
                 Output::Call { id, call, .. } => self.calls.push((id, call)),
                 Output::Answer { ticket, answer } => self.answers.push((ticket, answer)),
-                Output::Deliver(_)
+                Output::Deliver(..)
                 | Output::Joined(_)
                 | Output::NotJoined(_)
                 | Output::Taken(..)

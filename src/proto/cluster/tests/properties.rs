@@ -368,7 +368,7 @@ proptest! {
                     | Output::Resolved(..)
                     | Output::Gathered(..) => open -= 1,
                     Output::Answer { .. }
-                    | Output::Deliver(_)
+                    | Output::Deliver(..)
                     | Output::Taken(..)
                     | Output::Gather { .. }
                     | Output::Collected(..) => {}
@@ -391,7 +391,7 @@ proptest! {
                     | Output::Resolved(..)
                     | Output::Gathered(..) => open -= 1,
                     Output::Answer { .. }
-                    | Output::Deliver(_)
+                    | Output::Deliver(..)
                     | Output::Taken(..)
                     | Output::Gather { .. }
                     | Output::Collected(..) => {}

@@ -8,10 +8,10 @@ use super::bounds::{EMIT, NODE, OTHER, Rig, control, nobody, operations, publish
 use super::simulation::Rows;
 use crate::Timestamp;
 use crate::cluster::{
-    ANSWER_GRACE, Answer, Call, Control, Controlled, Deliver, EMIT_LIMIT, Emit, Emitted, Failure,
-    Gathering, Hub, HubIndex, HubLife, JoinKey, Joining, Missing, Node, NodeLife, Outcome, Output,
-    Publish, Published, RECALL_PATIENCE, Recall, Settings, Stamp, Store as _, Ticket, UNSENT_LIMIT,
-    hub_of,
+    ANSWER_GRACE, Answer, Call, Control, Controlled, Deliver, Delivered, EMIT_LIMIT, Emit, Emitted,
+    Event, Failure, Gathering, Hub, HubIndex, HubLife, Interested, JoinKey, Joining, Mark, Missing,
+    Node, NodeLife, Outcome, Output, Publish, Published, RECALL_PATIENCE, Recall, Settings, Stamp,
+    Store as _, Ticket, UNSENT_LIMIT, hub_of,
 };
 
 const HUB: HubIndex = HubIndex(0);
@@ -113,6 +113,138 @@ fn a_recall_ends_a_grant() {
         Some(Output::Answer {
             ticket: Ticket(9),
             answer
+        })
+    );
+}
+
+#[test]
+fn a_grant_that_an_occupy_has_overtaken_is_not_taken() {
+    let controlled = |count| {
+        Answer::Controlled(Controlled {
+            hub_life: HubLife(1),
+            stamp: Stamp { era: 1, count },
+            waiting: Vec::new(),
+        })
+    };
+    let granted = Answer::Published(Published {
+        grants: Vec::from(["a".into()]),
+        ..Published::default()
+    });
+    for is_overtaken in [false, true] {
+        let mut node = node_with_grant();
+        let members = |room: &str| room == "a";
+        let mut now = Timestamp::from_millis(0);
+        if is_overtaken {
+            node.leave("a", now, &nobody);
+            now = node.next_deadline().unwrap();
+            node.handle_timeout(now, &nobody);
+        } else {
+            let recall = Call::Recall(Recall {
+                hub: HUB,
+                rooms: Vec::from(["a".into()]),
+            });
+            node.handle_call(Ticket(0), recall, now, &nobody);
+        }
+        let mut calls = Vec::new();
+        let mut take = |node: &mut Node| {
+            while let Some(output) = node.poll_output() {
+                if let Output::Call { id, call, .. } = output {
+                    calls.push((id, call));
+                }
+            }
+            calls.pop().map(|(id, _)| id)
+        };
+        let vacate = take(&mut node);
+        // The hub answers this while the row is still there.
+        assert!(matches!(
+            node.emit(&EMIT, now, &nobody),
+            Ok(Emitted::Sent(_))
+        ));
+        let publish = take(&mut node).unwrap();
+        if let Some(vacate) = vacate {
+            node.handle_answer(vacate, controlled(1), now, 0, &nobody);
+            assert_eq!(node.join(JoinKey(7), "a", now, &nobody), Ok(Joining::Later));
+            let occupy = take(&mut node).unwrap();
+            node.handle_answer(occupy, controlled(2), now, 0, &nobody);
+            assert_eq!(node.poll_output(), Some(Output::Joined(JoinKey(7))));
+        }
+        node.handle_answer(publish, granted.clone(), now, 0, &members);
+        assert_eq!(node.is_granted("a"), !is_overtaken);
+    }
+}
+
+#[test]
+fn sockets_that_outlive_a_memory_get_nothing_twice() {
+    let now = Timestamp::from_millis(0);
+    let event = |place| Event {
+        place,
+        sender: publish(OTHER, now, Vec::new()).sender,
+        deadline: now + EMIT_LIMIT,
+        operation: operations(&[(place, "a")]).remove(0),
+    };
+    let deliver = |life, hub_life, number, places: &[u64]| {
+        Call::Deliver(Deliver {
+            node_life: NodeLife(life),
+            hub: HUB,
+            hub_life: HubLife(hub_life),
+            number,
+            era: 0,
+            events: places.iter().map(|place| event(*place)).collect(),
+        })
+    };
+    let members = |room: &str| room == "a";
+    let take = |node: &mut Node, call| {
+        node.handle_call(Ticket(0), call, now, &members);
+        let mut marks = Vec::new();
+        while let Some(output) = node.poll_output() {
+            match output {
+                Output::Deliver(_, mark) => marks.push(mark),
+                Output::Answer { answer, .. } => return (marks, answer),
+                Output::Call { .. }
+                | Output::Joined(_)
+                | Output::NotJoined(_)
+                | Output::Taken(..)
+                | Output::Gather { .. }
+                | Output::Collected(..)
+                | Output::Gathered(..)
+                | Output::Resolved(..) => panic!("nobody asked for that"),
+            }
+        }
+        panic!("it is answered");
+    };
+    let mut node = Node::new(NODE, NodeLife(1), Settings::default());
+    let (marks, _) = take(&mut node, deliver(1, 2, 1, &[1, 2]));
+    assert_eq!(marks.len(), 2);
+    // The answer is lost with the memory, and the hub sends the batch again.
+    let mut node = Node::resume(
+        NODE,
+        NodeLife(2),
+        Settings::default(),
+        marks.into_iter().last(),
+    );
+    let (marks, answer) = take(&mut node, deliver(2, 2, 1, &[1, 2]));
+    assert!(marks.is_empty());
+    assert_eq!(answer, Answer::Delivered(Delivered::default()));
+    assert_eq!(take(&mut node, deliver(2, 2, 2, &[3])).0.len(), 1);
+    // What an earlier life of the hub has sent comes too late.
+    let mut node = Node::resume(
+        NODE,
+        NodeLife(3),
+        Settings::default(),
+        [Mark {
+            hub: HUB,
+            life: HubLife(2),
+            place: 3,
+        }],
+    );
+    let (marks, answer) = take(&mut node, deliver(3, 1, 9, &[8, 9]));
+    assert!(marks.is_empty());
+    let refused = Vec::from([0, 1]);
+    assert_eq!(
+        answer,
+        Answer::Delivered(Delivered {
+            refused,
+            ..Delivered::default()
         })
     );
 }
@@ -239,7 +371,7 @@ fn an_emit_ends_within_its_limit_whoever_is_silent() {
                     outcomes.push(outcome);
                 }
                 Output::Answer { .. }
-                | Output::Deliver(_)
+                | Output::Deliver(..)
                 | Output::Joined(_)
                 | Output::NotJoined(_)
                 | Output::Taken(..)
@@ -336,6 +468,47 @@ fn a_hub_without_storage_has_no_life() {
     let mut rows = Rows::default();
     assert!(Hub::new(HUB, 1, &mut rows).is_ok_and(|hub| hub.life() == HubLife(1)));
     assert!(Hub::new(HUB, 1, &mut rows).is_ok_and(|hub| hub.life() == HubLife(2)));
+}
+
+#[test]
+fn an_answer_that_does_not_fit_is_none() {
+    let names: Vec<_> = (0..9).map(|number| alloc::format!("r{number}")).collect();
+    let room = names
+        .iter()
+        .find(|name| hub_of(name, 2) == HubIndex(1))
+        .unwrap();
+    let mut rows = Rows::default();
+    let mut hub = Hub::new(HUB, 2, &mut rows).unwrap();
+    let mut now = Timestamp::from_millis(1_000_000);
+    let batch = publish(NODE, now, operations(&[(1, room)]));
+    hub.handle_call(Ticket(0), Call::Publish(batch), now, &mut rows);
+    for (nodes, rooms) in [
+        (Vec::new(), Vec::new()),
+        (Vec::new(), Vec::from([Vec::from([0])])),
+        (Vec::from([OTHER]), Vec::from([Vec::from([0]), Vec::new()])),
+        (Vec::from([OTHER]), Vec::from([Vec::from([0])])),
+    ] {
+        let Some(Output::Call {
+            id,
+            call: Call::Ask(_),
+            ..
+        }) = hub.poll_output()
+        else {
+            panic!("the other hub is asked");
+        };
+        let interested = Interested { nodes, rooms };
+        hub.handle_answer(id, Answer::Interested(interested), now, 0, &mut rows);
+        now = now + Duration::from_millis(900);
+        hub.handle_timeout(now, &mut rows);
+    }
+    let output = hub.poll_output();
+    assert!(matches!(
+        output,
+        Some(Output::Call {
+            call: Call::Deliver(_),
+            ..
+        })
+    ));
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn variable(name: &str) -> Option<u64> {
 fn what_is_promised_holds() {
     let seeds = match variable("SEED") {
         Some(seed) => seed..seed + 1,
-        None => variable("FROM").unwrap_or(0)..variable("SEEDS").unwrap_or(400),
+        None => variable("FROM").unwrap_or(0)..variable("SEEDS").unwrap_or(150),
     };
     let mut total = Report::default();
     let mut failing = Vec::new();
@@ -70,15 +70,41 @@ fn what_is_promised_holds() {
 #[test]
 fn a_simulation_is_worth_its_time() {
     let mut total = Report::default();
-    for seed in 0..100 {
+    for seed in 0..60 {
         total.add(simulate(seed));
     }
-    let rare = total.counts.iter().filter(|(_, count)| **count == 0);
-    let rare: Vec<_> = rare.map(|(name, _)| *name).collect();
-    assert!(rare.is_empty(), "never: {rare:?}, {total}");
+    for what in [
+        "bare hellos",
+        "batches",
+        "crashes",
+        "emits here",
+        "emits that tell nodes",
+        "gathered",
+        "gathered here",
+        "gathered in part",
+        "grants",
+        "joins of the gone",
+        "late",
+        "old instances",
+        "orders across hubs",
+        "panics",
+        "partial",
+        "questions",
+        "recalls",
+        "sleeps",
+        "unanswered",
+        "unsent",
+        "vacates",
+        "wrong lives",
+    ] {
+        assert!(total.counts.contains_key(what), "never: {what}, {total}");
+    }
+    assert!(total.counts.get("reached") > Some(&2_000), "{total}");
+    assert!(total.counts.get("deliveries") > Some(&10_000), "{total}");
 }
 
-/// All rules, and whether the simulation is known to notice when one is broken.
+/// The rules of the core. Left out is `SpoilByOccupy`, which it takes four late answers
+/// in a row to miss: it has a test of its own.
 const RULES: [Rule; 23] = [
     Rule::DropRepeated,
     Rule::AwaitNodes,
@@ -87,6 +113,7 @@ const RULES: [Rule; 23] = [
     Rule::NameLives,
     Rule::NumberDelivers,
     Rule::KeepDeadlines,
+    Rule::KeepMarks,
     Rule::Greet,
     Rule::FollowEra,
     Rule::AskAfterwards,
@@ -100,7 +127,6 @@ const RULES: [Rule; 23] = [
     Rule::NoGrantMeanwhile,
     Rule::CancelArriving,
     Rule::VacateGrant,
-    Rule::SpoilByOccupy,
     Rule::LocalLast,
     Rule::GrantAll,
 ];

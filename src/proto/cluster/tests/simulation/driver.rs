@@ -25,7 +25,12 @@ impl World {
         let serial = self.number;
         let core = match self.actors[actor].address {
             Address::Node(id) => Core::Node(NodePart {
-                node: Node::new(id, NodeLife(self.random.next()), self.settings),
+                node: Node::resume(
+                    id,
+                    NodeLife(self.random.next()),
+                    self.settings,
+                    self.actors[actor].marks.values().copied(),
+                ),
                 sockets: mem::take(&mut self.actors[actor].asleep),
                 joins: BTreeMap::new(),
                 emits: BTreeMap::new(),
@@ -172,7 +177,11 @@ impl World {
                     self.at(way, What::Answer(caller, id, answer.encode()));
                 }
             }
-            Output::Deliver(event) => {
+            Output::Deliver(event, mark) => {
+                let actor = self.instances[&serial].actor;
+                if !self.is_old(serial) {
+                    self.actors[actor].marks.insert(mark.hub, mark);
+                }
                 let (hub, life) = origin.unwrap();
                 self.give(serial, emit_of(&event), From::Hub(hub, life, event.place));
             }

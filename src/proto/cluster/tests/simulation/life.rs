@@ -102,7 +102,11 @@ fn act(world: &mut World) {
     } else if dice < 400 {
         world.disconnect(serial, socket);
     } else if dice < 400 + crash {
-        world.crash(object);
+        if world.random.permille(400) {
+            world.panic(object);
+        } else {
+            world.crash(object);
+        }
     } else if dice < 400 + 2 * crash {
         let hubs = (world.actors.len() - world.node_count) as u64;
         let hub = world.node_count + world.random.below(hubs) as usize;

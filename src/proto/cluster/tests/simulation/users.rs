@@ -193,6 +193,7 @@ impl World {
             return;
         };
         self.count("crashes");
+        self.actors[actor].marks.clear();
         let now = self.now;
         for socket in self.sockets_of(serial) {
             self.sockets[socket].gone.get_or_insert(now);
@@ -205,6 +206,22 @@ impl World {
         } else {
             self.stop(serial);
         }
+    }
+
+    /// The memory of an object is lost, and its sockets are still there.
+    pub(super) fn panic(&mut self, actor: usize) {
+        let Some(serial) = self.actors[actor].current.take() else {
+            return;
+        };
+        self.count("panics");
+        if let Some(part) = self.part(serial) {
+            let sockets = mem::take(&mut part.sockets);
+            for socket in sockets.keys() {
+                self.sockets[*socket].survived = true;
+            }
+            self.actors[actor].asleep = sockets;
+        }
+        self.stop(serial);
     }
 
     /// An instance ends.

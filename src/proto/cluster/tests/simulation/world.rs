@@ -11,7 +11,7 @@ use super::random::Random;
 use super::rows::Rows;
 use crate::Timestamp;
 use crate::cluster::{
-    Address, CallId, EmitId, Event, GatherId, Hub, HubIndex, JoinKey, Node, NodeId, Outcome,
+    Address, CallId, EmitId, Event, GatherId, Hub, HubIndex, JoinKey, Mark, Node, NodeId, Outcome,
     Output, Settings, Ticket,
 };
 
@@ -28,6 +28,8 @@ pub(super) struct SocketRecord {
     /// All rooms it was ever in, or was about to be.
     pub(super) ever: BTreeSet<String>,
     pub(super) gone: Option<u64>,
+    /// Its object has lost its memory.
+    pub(super) survived: bool,
 }
 
 /// Where an event came from: the object itself, or a place in a life of a hub.
@@ -111,6 +113,8 @@ pub(super) struct Actor {
     pub(super) fast: u64,
     /// Rows that are safe.
     pub(super) rows: Rows,
+    /// What an object keeps with its sockets.
+    pub(super) marks: BTreeMap<HubIndex, Mark>,
     /// Sockets of an object that sleeps.
     pub(super) asleep: BTreeMap<SocketIndex, BTreeSet<String>>,
 }
@@ -169,6 +173,7 @@ impl World {
             down_until: 0,
             fast: 0,
             rows: Rows::default(),
+            marks: BTreeMap::new(),
             asleep: BTreeMap::new(),
         });
         let differ = random.below(3) == 0;
