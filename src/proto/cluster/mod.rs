@@ -92,6 +92,10 @@ pub const EMIT_LIMIT: Duration = Duration::from_secs(8);
 /// The time after [`EMIT_LIMIT`] in which a hub's answer about what is missing may come.
 pub const ANSWER_GRACE: Duration = Duration::from_secs(2);
 
+/// By so much may the clocks of two objects differ. For so long after [`EMIT_LIMIT`], a
+/// hub does not call an event missed: a node whose clock is slow may still take it.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(1);
+
 /// The time that an event may wait behind others before it is sent to a hub.
 pub const UNSENT_LIMIT: Duration = Duration::from_secs(10);
 

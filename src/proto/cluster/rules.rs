@@ -14,7 +14,7 @@ pub(super) enum Rule {
     CompareStamps,
     /// A deliver and a publish name the life of their callee.
     NameLives,
-    /// A node refuses a deliver with a lower number than the last.
+    /// A node refuses a deliver with a lower number, or of an earlier life, than the last.
     NumberDelivers,
     /// Nothing is delivered or placed after its deadline.
     KeepDeadlines,

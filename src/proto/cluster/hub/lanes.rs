@@ -9,8 +9,8 @@ use super::{Hub, Purpose};
 use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
-    Address, Call, Deliver, Delivered, Event, Failure, MAX_BATCH, MAX_CALLS, MAX_SENDERS,
-    MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
+    Address, CLOCK_MARGIN, Call, Deliver, Delivered, Event, Failure, MAX_BATCH, MAX_CALLS,
+    MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
 };
 
 /// The ways to all nodes.
@@ -59,7 +59,8 @@ struct Batch {
 
 impl Lane {
     fn next_deadline(&self) -> Option<Timestamp> {
-        let batch = self.batch.as_ref().map(|batch| batch.deadline);
+        let batch = self.batch.as_ref();
+        let batch = batch.map(|batch| batch.deadline + CLOCK_MARGIN);
         batch.into_iter().chain(self.flight.next_deadline()).min()
     }
 
@@ -202,7 +203,7 @@ impl Lanes {
 
     fn is_expired(&self, node: NodeId, now: Timestamp) -> bool {
         let batch = self.lanes.get(&node).and_then(|lane| lane.batch.as_ref());
-        batch.is_some_and(|batch| batch.deadline <= now)
+        batch.is_some_and(|batch| batch.deadline + CLOCK_MARGIN <= now)
     }
 }
 
