@@ -13,6 +13,7 @@ const wrong = [
   [{ WEBHOOK_URL: 'api.example.com' }, /WEBHOOK_URL: .*"api\.example\.com" is not an address/],
   [{ WEBHOOK_SECRET: '' }, /WEBHOOK_SECRET: neither WEBHOOK_SECRET nor WEBHOOK_SECRET_OLD is set/],
   [{ WEBHOOK_SECRET: 'abc' }, /WEBHOOK_SECRET: .*must be `whsec_` and 24 to 64 random bytes in base64/],
+  [{ API_SIGNED: true }, /API_SIGNED: there is no API_SECRET to sign with/],
   [{ WEBHOOK_TIME_LIMIT: 'soon' }, /WEBHOOK_TIME_LIMIT: must be a whole number of seconds/],
   [{ WEBHOOK_TIME_LIMIT: 30 }, /WEBHOOK_TIME_LIMIT: must be over 0 and at most 25 s/],
   [{ WEBHOOK_IN_FLIGHT: 4 }, /WEBHOOK_IN_FLIGHT: must be a list of whole numbers/],
@@ -65,6 +66,8 @@ test('a gateway whose variables are all set', workerOnly, async () => {
     WEBHOOK_TIME_LIMIT: '5',
     WEBHOOK_IN_FLIGHT: [1, 8],
     WEBHOOK_RETRY_EVENTS: 'true',
+    API_SECRET: 'secret',
+    API_SIGNED: true,
   });
   const response = await fetch(`${gateway.url}/chat/?EIO=4&transport=polling`, {
     headers: { origin: 'https://example.com' },

@@ -6,7 +6,7 @@ mod variables;
 use core::time::Duration;
 
 use dormouse::{
-    App, Handshake, Hook, Level, Parser, Placement, RateLimit, Recovery, Server, Webhook,
+    App, Handshake, Hook, HttpApi, Level, Parser, Placement, RateLimit, Recovery, Server, Webhook,
 };
 
 use crate::variables::Variables;
@@ -32,6 +32,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("WEBHOOK_RETRY_EVENTS", "retry_events"),
     ("WEBHOOK_SECRET", "secrets"),
     ("WEBHOOK_SECRET_OLD", "secrets"),
+    ("API_SECRET", "api"),
+    ("API_SECRET_OLD", "api"),
+    ("API_SIGNED", "signed"),
 ];
 
 fn app() -> Result<App, String> {
@@ -79,12 +82,26 @@ fn server(variables: &Variables) -> Result<Server, String> {
     {
         server = server.recovery(Recovery::default().max_disconnection(away));
     }
+    if let Some(api) = api(variables)? {
+        server = server.api(api);
+    }
     let webhook = webhook(variables)?;
     let names = variables.list("NAMESPACES")?;
     for name in names.unwrap_or_else(|| vec!["/".to_owned()]) {
         server = server.namespace(&name, |namespace| namespace.group(webhook.clone()));
     }
     Ok(server)
+}
+
+/// The HTTP API, which is there as soon as it has a secret.
+fn api(variables: &Variables) -> Result<Option<HttpApi>, String> {
+    let signed = variables.flag("API_SIGNED")?;
+    let has_secret =
+        variables.text("API_SECRET")?.is_some() || variables.text("API_SECRET_OLD")?.is_some();
+    if signed && !has_secret {
+        return Err("API_SIGNED: there is no API_SECRET to sign with".to_owned());
+    }
+    Ok(has_secret.then(|| HttpApi::new().signed(signed)))
 }
 
 fn webhook(variables: &Variables) -> Result<Webhook, String> {
