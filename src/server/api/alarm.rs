@@ -1,5 +1,5 @@
 //! Alarms: what an application wants done later, even if everything has slept, crashed
-//! or been deployed anew in between.
+//! or been deployed again in between.
 
 use core::fmt;
 use core::time::Duration;

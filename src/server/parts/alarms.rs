@@ -56,7 +56,7 @@ enum Handler {
     Running,
     /// It is running, and would be called again if the instance were lost.
     Claimed,
-    /// It is running, and the alarm was set anew meanwhile.
+    /// It is running, and the alarm was set again meanwhile.
     SetAnew,
 }
 
@@ -96,7 +96,7 @@ impl Alarms {
     ) -> Result<(), NotSet> {
         self.with(|all| {
             let found = all.iter_mut().find(|alarm| &*alarm.name == name);
-            // One whose handler is running is over, unless it is set anew.
+            // One whose handler is running is over, unless it is set again.
             let is_set = found.as_ref().is_some_and(|alarm| match alarm.handler {
                 Handler::Idle | Handler::SetAnew => keeps || alarm.due == due,
                 Handler::Running | Handler::Claimed => false,
@@ -204,7 +204,7 @@ impl Alarms {
     }
 
     /// Notes that the handler of an alarm has returned: the alarm is over, unless it was
-    /// set anew. If its row cannot be deleted, it goes off `again`.
+    /// set again. If its row cannot be deleted, it goes off `again`.
     pub(crate) fn finish(&self, name: &str, again: Timestamp) {
         self.with(|all| {
             let Some(alarm) = all.iter_mut().find(|alarm| &*alarm.name == name) else {
