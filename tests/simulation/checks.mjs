@@ -34,7 +34,8 @@ function checkPlayer({ oracle }, player) {
   }
   if (oracle.excuses.storage) return undefined;
   for (const { data, place, isFragile } of client.unanswered) {
-    const isExcused = (isFragile && oracle.excuses.panicked) || player.known.get(place.namespace)?.isExcused;
+    const isLost = isFragile && (oracle.excuses.panicked || oracle.excuses.crashed);
+    const isExcused = isLost || player.known.get(place.namespace)?.isExcused;
     if (!isExcused && data[0] !== 'panic')
       player.violation(`${data[0]} in ${place.namespace} was never answered`);
   }

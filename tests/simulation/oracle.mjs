@@ -65,7 +65,10 @@ export class Oracle {
       if (!known || known.player !== player || known.isOver) {
         this.violation(`${player.name} recovered socket ${place.id}, which is not its own`);
       }
-      if (known) known.offlineSince = undefined;
+      if (known) {
+        known.offlineSince = undefined;
+        known.recoveries.push(this.#now);
+      }
       return known;
     }
     // Of protocol 4, ids follow from the session's.
@@ -158,6 +161,7 @@ class KnownSocket {
     this.askedAt = place.askedAt;
     this.since = now;
     this.rooms = new Membership();
+    this.recoveries = [];
   }
 
   excuse() {
@@ -185,9 +189,18 @@ class KnownSocket {
 
   mustReceive(cast) {
     if (!this.#isWhere(cast) || cast.butFor === this.id || cast.sentAt < this.since) return false;
-    const { sentAt: from, handledBy: to } = cast;
-    const isMeant = cast.to.length === 0 || cast.to.some((room) => this.#isIn(room, from, to));
-    return isMeant && !cast.except.some((room) => this.#mayBeIn(room, from, to));
+    return this.#isMeant(cast, cast.sentAt, cast.handledBy) && this.#mustMiss(cast);
+  }
+
+  #isMeant({ to, except }, from, until) {
+    const isIn = to.length === 0 || to.some((room) => this.#isIn(room, from, until));
+    return isIn && !except.some((room) => this.#mayBeIn(room, from, until));
+  }
+
+  /** What it has not got before it came back goes by the rooms that it came back with. */
+  #mustMiss(cast) {
+    const back = this.recoveries.find((at) => at >= cast.sentAt);
+    return back === undefined || this.#isMeant(cast, back, back);
   }
 }
 

@@ -6,7 +6,7 @@ import { isEqual } from './oracle.mjs';
 export const NAMESPACES = ['/', '/chat', '/dynamic-7'];
 const ROOMS = ['red', 'green', 'blue'];
 const TEXTS = ['', 'plain', 'é 🦔 \u2028 "quoted" \\n', 'x'.repeat(1_500), '{"_placeholder":"no"}', ',0[1]'];
-/** A handler that is waiting when another panics is lost with the instance. */
+/** A handler that is waiting when another panics, or the object crashes, is lost. */
 const FRAGILE = { isFragile: true };
 
 /** Weights, and what is done. Each gets the player and a place it is connected to. */
@@ -247,13 +247,14 @@ function setAlarm(player, place, choices) {
   const { oracle } = player.world;
   const name = `${choices.pick(['now', 'later'])}-${player.name}x${oracle.counts.asked}`;
   const after = choices.pick([0, 700, 9_000, 30_000, 60_000]);
-  ask(player, place, ['set-alarm', name, after], (values) => {
+  const check = (values) => {
     const wrong = isOk(values);
     // What cannot be stored is not set, and the client is told so.
     if (wrong) return oracle.excuses.storage ? undefined : wrong;
     oracle.application.alarmSet(name);
     return undefined;
-  });
+  };
+  ask(player, place, ['set-alarm', name, after], check, FRAGILE);
 }
 
 // Rooms and data.

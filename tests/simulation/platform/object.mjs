@@ -8,6 +8,8 @@ import { Storage } from './storage.mjs';
 /** After so long without an event an object that can sleep does. */
 const SLEEP_AFTER = 10_000;
 const ALARM_RETRY = 2_000;
+/** A call on its way to an object takes less than this. */
+const MADE_AFTER = 3;
 
 export class ObjectHost {
   links = new Set();
@@ -170,8 +172,10 @@ export class ObjectHost {
     link.ended = lost !== undefined;
     this.links.delete(link);
     this.incarnation?.sockets.delete(link);
-    // What the object says in answer may take it a moment.
-    this.platform.loop.after(0, () => this.#endOf(link));
+    // What the object says in answer may take it a moment: after a panic, until the next
+    // instance is made.
+    const moment = this.platform.hasPanicked ? MADE_AFTER : 0;
+    this.platform.loop.after(moment, () => this.#endOf(link));
   }
 
   #endOf(link) {

@@ -42,6 +42,7 @@ export class Platform {
 
   /** An exception that nobody caught: a panic, mostly. */
   uncaught(error) {
+    this.hasPanicked = true;
     this.hears.panicked(error);
   }
 

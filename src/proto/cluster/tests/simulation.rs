@@ -70,7 +70,7 @@ fn what_is_promised_holds() {
 #[test]
 fn a_simulation_is_worth_its_time() {
     let mut total = Report::default();
-    for seed in 0..60 {
+    for seed in 0..240 {
         total.add(simulate(seed));
     }
     for what in [
