@@ -568,8 +568,8 @@ impl Server {
         self
     }
 
-    /// Names the headers of a [`Handshake`] that are kept rather than others where not
-    /// all of them can be: see there. Default: none.
+    /// Names the headers of a [`Handshake`](crate::Handshake) that are kept rather than
+    /// others where not all of them can be: see there. Default: none.
     pub fn keep_headers(mut self, names: &[&str]) -> Self {
         let names = names.iter().map(|name| (*name).to_owned());
         self.application.keep_headers = names.collect();
