@@ -3,7 +3,7 @@
 //! A panic aborts the wasm instance, and with it the memory of every object in the
 //! isolate; the next call finds a new instance. While the panic is being reported,
 //! the memory is still whole. So each object writes down what is nowhere else, as a
-//! property of its state on the JavaScript side, and is sent a request, so that the
+//! property of its state on the JavaScript side, and is called, so that the
 //! new instance is made at once and takes up what was left.
 
 use core::cell::RefCell;
