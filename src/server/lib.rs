@@ -106,9 +106,9 @@ pub use api::engine::sleep;
 pub use api::error::{HandlerError, Refusal, Rejection};
 pub use api::{
     Ack, AckError, Acked, Acks, Alarm, AlarmError, Args, ArgsError, Arguments, Auth, Binary,
-    Broadcast, EmitError, Event, EventName, Expired, FromArgs, Group, Io, JoinRequest, Namespace,
-    ParentNamespace, Recovered, Recovery, RemoteSocket, Rewrite, Room, RoomNames, Server, Socket,
-    SpawnError, State, Timed, When,
+    Broadcast, EmitError, Event, EventName, Expired, FromArgs, Gathered, Group, Io, JoinRequest,
+    Missing, Namespace, ParentNamespace, Recovered, Recovery, RemoteSocket, Rewrite, Room,
+    RoomNames, Server, Socket, SpawnError, State, Timed, When,
 };
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;
@@ -117,7 +117,7 @@ pub use dormouse_proto::socket::{MAX_AUTH, Parser, Reason};
 pub use http_api::HttpApi;
 pub use log::{Level, LogRecord};
 pub use options::{AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
-pub use placement::Placement;
+pub use placement::{Placement, Spread};
 pub use request::{Handshake, MAX_KEPT, MAX_KEPT_URL};
 pub use webhooks::{Hook, Webhook};
 pub use worker::front::handle;

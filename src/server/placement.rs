@@ -1,5 +1,6 @@
 //! The choice of the object that holds a session.
 
+use core::any::Any;
 use core::fmt;
 use std::rc::Rc;
 
@@ -41,6 +42,20 @@ pub enum Placement {
     /// expensive to keep. Its storage is deleted with the session, unless the
     /// application has stored something there.
     PerSession,
+    /// Many objects that are one Socket.IO server: see [`Placement::spread`].
+    Spread(Spread),
+}
+
+/// Many objects that are one server: see [`Placement::spread`].
+#[derive(Clone)]
+pub struct Spread {
+    /// The number of objects that new sessions are put into.
+    pub(crate) objects: u32,
+    /// The number of hubs of each namespace.
+    pub(crate) hubs: u16,
+    /// What makes the objects one server. The layer of Socket.IO knows its type. It is
+    /// linked only where an application has such a placement.
+    pub(crate) linked: &'static dyn Any,
 }
 
 impl Placement {
@@ -50,14 +65,26 @@ impl Placement {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Self::Shards(0))
+        match self {
+            Self::Shards(objects) => *objects == 0,
+            Self::Spread(spread) => spread.objects == 0,
+            Self::Key(_) | Self::PerSession => false,
+        }
+    }
+
+    /// Returns what makes many objects one server, if they are to be one.
+    pub(crate) fn many(&self) -> Option<&Spread> {
+        match self {
+            Self::Spread(spread) => Some(spread),
+            Self::Shards(_) | Self::Key(_) | Self::PerSession => None,
+        }
     }
 
     /// Returns whether an object is of no use any more when its session is over.
     pub(crate) fn is_for_once(&self) -> bool {
         match self {
             Self::PerSession => true,
-            Self::Shards(_) | Self::Key(_) => false,
+            Self::Shards(_) | Self::Key(_) | Self::Spread(_) => false,
         }
     }
 
@@ -70,10 +97,8 @@ impl Placement {
         handshake: &Handshake,
     ) -> Option<String> {
         match self {
-            Self::Shards(count) => {
-                let shard = (js_sys::Math::random() * f64::from(*count)) as u32;
-                Some(name(path, revision, &shard.to_string()))
-            }
+            Self::Shards(count) => Some(name(path, revision, &one_of(*count))),
+            Self::Spread(spread) => Some(name(path, revision, &one_of(spread.objects))),
             Self::Key(key) => Some(name(path, revision, &key(handshake))),
             Self::PerSession => None,
         }
@@ -95,9 +120,15 @@ impl Placement {
         match (self, key) {
             (Self::Shards(1), _) => Some(name(path, None, "0")),
             (Self::Key(_), Some(key)) => Some(name(path, None, key)),
-            (Self::Shards(_) | Self::Key(_) | Self::PerSession, _) => None,
+            (Self::Shards(_) | Self::Key(_) | Self::PerSession | Self::Spread(_), _) => None,
         }
     }
+}
+
+/// Returns one of the first so many numbers, at random.
+fn one_of(count: u32) -> String {
+    let number = (js_sys::Math::random() * f64::from(count)) as u32;
+    number.to_string()
 }
 
 /// Returns the name of an object. Without a revision, it is one for both.
@@ -108,6 +139,16 @@ fn name(path: &str, revision: Option<Revision>, key: &str) -> String {
         None => "*",
     };
     format!("{path} {revision} {key}")
+}
+
+/// The name of what stands for all namespaces that are not defined by their own names.
+/// Those of namespaces begin with a slash.
+pub(crate) const DYNAMIC: &str = "*";
+
+/// Returns the name of a hub: the object that orders the events of some rooms of a
+/// namespace.
+pub(crate) fn hub_name(path: &str, namespace: &str, index: u16) -> String {
+    format!("{path} h {namespace} {index}")
 }
 
 impl Default for Placement {
@@ -122,7 +163,17 @@ impl fmt::Debug for Placement {
             Self::Shards(count) => write!(f, "Shards({count})"),
             Self::Key(_) => f.write_str("Key(…)"),
             Self::PerSession => f.write_str("PerSession"),
+            Self::Spread(spread) => spread.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spread")
+            .field("objects", &self.objects)
+            .field("hubs", &self.hubs)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,9 +1,11 @@
 //! Bindings for what the platform offers and `worker` does not bind, or not cheaply.
 
+use core::cell::Cell;
 use core::future::{Pending, pending};
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
+use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::engine::{ConnId, Frame};
@@ -259,9 +261,49 @@ pub(crate) fn promise(future: LocalBoxFuture<'static, Result<JsValue, JsValue>>)
     wasm_bindgen_futures::future_to_promise(future).into()
 }
 
-/// Waits for this long.
+/// Waits for this long, from when it is first asked.
+///
+/// `worker::Delay` takes what `setTimeout` returns for a number. With `nodejs_compat` it is
+/// an object, and builds with the checks of wasm-bindgen panic.
 pub(crate) fn sleep(duration: Duration) -> impl Future<Output = ()> + Unpin {
-    worker::Delay::from(duration)
+    Sleep {
+        duration,
+        timer: None,
+        alarm: Rc::default(),
+    }
+}
+
+struct Sleep {
+    duration: Duration,
+    timer: Option<Timer>,
+    alarm: Rc<SleepAlarm>,
+}
+
+#[derive(Default)]
+struct SleepAlarm {
+    is_over: Cell<bool>,
+    sleeper: Cell<Option<Waker>>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.alarm.is_over.get() {
+            return Poll::Ready(());
+        }
+        self.alarm.sleeper.set(Some(context.waker().clone()));
+        let (duration, alarm) = (self.duration, self.alarm.clone());
+        self.timer.get_or_insert_with(|| {
+            Timer::new(duration, move || {
+                alarm.is_over.set(true);
+                if let Some(sleeper) = alarm.sleeper.take() {
+                    sleeper.wake();
+                }
+            })
+        });
+        Poll::Pending
+    }
 }
 
 /// A timer that calls back once, unless it is dropped before.

@@ -80,6 +80,19 @@ impl Sid {
             })
     }
 
+    /// Returns a sid of this object, for what needs no session.
+    pub(crate) fn of_object(object: [u8; OBJECT]) -> Self {
+        Self {
+            object,
+            key: [0; KEY],
+        }
+    }
+
+    /// Returns the object's id.
+    pub(crate) fn object_bytes(&self) -> [u8; OBJECT] {
+        self.object
+    }
+
     pub(crate) fn key(&self) -> Key {
         self.key
     }

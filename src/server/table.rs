@@ -82,6 +82,10 @@ impl<K: Ord + Copy, V> Table<K, V> {
         self.entries.pop().map(|(key, _)| key)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
         self.entries.iter().map(|(key, _)| *key)
     }

@@ -59,6 +59,7 @@ impl Filter {
 /// assert_eq!(rooms.select("/", &Filter::default()), [1, 2]);
 /// assert_eq!(rooms.sizes("/"), [("a".to_owned(), 2)]);
 /// assert!(rooms.is_empty("/news") && !rooms.is_empty("/chat"));
+/// assert!(rooms.is_occupied("/chat", "a") && !rooms.is_occupied("/chat", "b"));
 /// assert_eq!(rooms.namespaces().collect::<Vec<_>>(), ["/", "/chat"]);
 /// rooms.leave("/", "a", 2);
 /// assert_eq!(rooms.select("/", &Filter { rooms: vec!["a".into()], except: vec![] }), [1]);
@@ -186,6 +187,12 @@ impl<S: Ord + Copy> Rooms<S> {
     /// Returns whether no socket is in a namespace.
     pub fn is_empty(&self, namespace: &str) -> bool {
         self.of(namespace).is_none()
+    }
+
+    /// Returns whether a socket is in a room of a namespace.
+    pub fn is_occupied(&self, namespace: &str, room: &str) -> bool {
+        let members = self.of(namespace);
+        members.is_some_and(|members| members.rooms.contains_key(room))
     }
 
     /// Returns the sockets that a filter selects, each of them once and in order.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{ArgsError, EmitError, FromArgs};
+use super::{ArgsError, EmitError, FromArgs, Missing};
 use crate::port::{Answer, Asked};
 
 /// The acknowledgements of a broadcast: what has come of it for each socket.
@@ -30,7 +30,10 @@ use crate::port::{Answer, Asked};
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acks<T>(Vec<Acked<T>>);
+pub struct Acks<T> {
+    all: Vec<Acked<T>>,
+    missing: Missing,
+}
 
 /// What has come of an event for one of the sockets that were sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,10 +60,8 @@ pub enum AckError {
 impl<T> Acks<T> {
     /// Returns the answers, without those that are missing or something else.
     pub fn into_values(self) -> Vec<T> {
-        self.0
-            .into_iter()
-            .filter_map(|acked| acked.result.ok())
-            .collect()
+        let all = self.all.into_iter();
+        all.filter_map(|acked| acked.result.ok()).collect()
     }
 
     /// Returns the answers if every socket has given one.
@@ -68,25 +69,28 @@ impl<T> Acks<T> {
     /// # Errors
     ///
     /// The first answer that is missing or something else: [`EmitError::Args`],
-    /// [`EmitError::Timeout`], [`EmitError::Gone`].
+    /// [`EmitError::Timeout`], [`EmitError::Gone`]; or [`EmitError::Partial`].
     pub fn complete(self) -> Result<Vec<T>, EmitError> {
-        let results = self.0.into_iter().map(|acked| acked.result);
+        if !self.missing.is_none() {
+            return Err(EmitError::Partial(self.missing));
+        }
+        let results = self.all.into_iter().map(|acked| acked.result);
         Ok(results.collect::<Result<_, _>>()?)
     }
 
     /// Returns what has come of it for each socket.
     pub fn iter(&self) -> core::slice::Iter<'_, Acked<T>> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// Returns the number of sockets that were asked.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Returns whether no socket was asked.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Returns the number of sockets that did not answer in time.
@@ -99,18 +103,29 @@ impl<T> Acks<T> {
         self.count(&AckError::Gone)
     }
 
+    /// Returns the objects that did not say what has come of it for their sockets.
+    pub fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// Returns the same, where these objects are missing.
+    pub(super) fn without(self, missing: Missing) -> Self {
+        Self { missing, ..self }
+    }
+
     fn count(&self, error: &AckError) -> usize {
-        let failed = self
-            .0
-            .iter()
-            .filter_map(|acked| acked.result.as_ref().err());
+        let all = self.all.iter();
+        let failed = all.filter_map(|acked| acked.result.as_ref().err());
         failed.filter(|it| *it == error).count()
     }
 }
 
 impl<T> FromIterator<Acked<T>> for Acks<T> {
     fn from_iter<I: IntoIterator<Item = Acked<T>>>(all: I) -> Self {
-        Self(all.into_iter().collect())
+        Self {
+            all: all.into_iter().collect(),
+            missing: Missing::default(),
+        }
     }
 }
 
@@ -119,7 +134,7 @@ impl<T> IntoIterator for Acks<T> {
     type IntoIter = std::vec::IntoIter<Acked<T>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.all.into_iter()
     }
 }
 
@@ -207,7 +222,7 @@ mod tests {
         let all: Vec<_> = acks.iter().map(|it| (&*it.id, it.result.is_ok())).collect();
         let expected = [("a", true), ("b", false), ("c", false), ("d", false)];
         assert_eq!(all, expected);
-        let [_, other, late, gone] = &acks.0[..] else {
+        let [_, other, late, gone] = &acks.all[..] else {
             panic!("there are four");
         };
         assert!(

@@ -485,9 +485,13 @@ impl From<PortError> for AlarmError {
             PortError::TooManyAlarms => Self::TooMany,
             PortError::Gone | PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
-            PortError::TooManyRooms | PortError::Repeated | PortError::Answer | PortError::Lost => {
-                Self::Platform(error.to_string().into())
-            }
+            PortError::TooManyRooms
+            | PortError::Repeated
+            | PortError::Answer
+            | PortError::Lost
+            | PortError::Overloaded
+            | PortError::Unsent
+            | PortError::Unanswered => Self::Platform(error.to_string().into()),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::acks::{Acked, Acks};
+use super::partial::{Gathered, Missing};
 use super::{Application, ArgsError, Arguments, Event, FromArgs};
 use crate::api::app::app;
 use crate::api::client::SessionError;
@@ -176,7 +177,7 @@ impl Io {
     /// # Errors
     ///
     /// Those of [`Broadcast::fetch_sockets`].
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
+    pub async fn fetch_sockets(&self) -> Result<Gathered<RemoteSocket>, EmitError> {
         self.all().fetch_sockets().await
     }
 
@@ -195,7 +196,7 @@ impl Io {
     /// # Errors
     ///
     /// Those of [`Broadcast::rooms`].
-    pub async fn rooms(&self) -> Result<Vec<Room>, EmitError> {
+    pub async fn rooms(&self) -> Result<Gathered<Room>, EmitError> {
         self.all().rooms().await
     }
 
@@ -301,13 +302,14 @@ impl Broadcast {
     /// [`EmitError::Json`] if the arguments cannot be written as JSON,
     /// [`EmitError::ReservedName`] for an event name that clients reserve,
     /// [`EmitError::Placement`] if it is not known which object holds the sockets,
-    /// [`EmitError::Platform`] if that object could not be reached.
+    /// [`EmitError::Platform`] if that object could not be reached. In a server of many
+    /// objects, [`EmitError::Partial`] if all others than those have got it,
+    /// [`EmitError::Unsent`] or [`EmitError::Overloaded`] if nobody has, and
+    /// [`EmitError::Unanswered`] if that is not known.
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
         let args = args.encode(Some(event))?;
         let volatile = self.volatile;
-        self.operate(Operation::Emit { args, volatile })
-            .await
-            .map(drop)
+        self.carry_out(Operation::Emit { args, volatile }).await
     }
 
     /// Sends an event whose arguments are defined with it: see [`Event`].
@@ -342,10 +344,11 @@ impl Broadcast {
         let limit = self.limit.unwrap_or(self.io.application.ack_timeout);
         let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
-        let Reply::Acks(asked) = asked.await? else {
+        let (Reply::Acks(asked), missing) = split(asked.await?) else {
             return Err(PortError::Answer.into());
         };
-        Ok(asked.into_iter().map(Acked::from).collect())
+        let acks: Acks<T> = asked.into_iter().map(Acked::from).collect();
+        Ok(acks.without(missing))
     }
 
     /// Returns what is known of each of them.
@@ -353,8 +356,9 @@ impl Broadcast {
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).
-    pub async fn fetch_sockets(&self) -> Result<Vec<RemoteSocket>, EmitError> {
-        let Reply::Sockets(sockets) = self.operate(Operation::Fetch(None)).await? else {
+    pub async fn fetch_sockets(&self) -> Result<Gathered<RemoteSocket>, EmitError> {
+        let fetched = self.operate(Operation::Fetch(None)).await?;
+        let (Reply::Sockets(sockets), missing) = split(fetched) else {
             return Err(PortError::Answer.into());
         };
         let io = &self.io;
@@ -362,7 +366,7 @@ impl Broadcast {
             io: io.of(&self.selection.namespace),
             remote,
         });
-        Ok(sockets.collect())
+        Ok(Gathered::new(sockets.collect(), missing))
     }
 
     /// Returns their number.
@@ -371,10 +375,11 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn count(&self) -> Result<usize, EmitError> {
-        let Reply::Count(count) = self.operate(Operation::Count).await? else {
-            return Err(PortError::Answer.into());
-        };
-        Ok(count)
+        match split(self.operate(Operation::Count).await?) {
+            (Reply::Count(count), missing) if missing.is_none() => Ok(count),
+            (Reply::Count(_), missing) => Err(EmitError::Partial(missing)),
+            _ => Err(PortError::Answer.into()),
+        }
     }
 
     /// Returns the rooms that they are in, by name, and how many of them are in each. A
@@ -392,14 +397,14 @@ impl Broadcast {
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).
-    pub async fn rooms(&self) -> Result<Vec<Room>, EmitError> {
-        let Reply::RoomSizes(rooms) = self.operate(Operation::Rooms(None)).await? else {
+    pub async fn rooms(&self) -> Result<Gathered<Room>, EmitError> {
+        let asked = self.operate(Operation::Rooms(None)).await?;
+        let (Reply::RoomSizes(rooms), missing) = split(asked) else {
             return Err(PortError::Answer.into());
         };
         let rooms = rooms.into_iter();
-        Ok(rooms
-            .map(|(name, sockets)| Room { name, sockets })
-            .collect())
+        let rooms = rooms.map(|(name, sockets)| Room { name, sockets });
+        Ok(Gathered::new(rooms.collect(), missing))
     }
 
     /// Makes them enter rooms. A socket that would exceed
@@ -409,7 +414,7 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn join(&self, rooms: impl RoomNames) -> Result<(), EmitError> {
-        self.operate(Operation::Join(rooms.names())).await.map(drop)
+        self.carry_out(Operation::Join(rooms.names())).await
     }
 
     /// Makes them leave rooms.
@@ -418,9 +423,7 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn leave(&self, rooms: impl RoomNames) -> Result<(), EmitError> {
-        self.operate(Operation::Leave(rooms.names()))
-            .await
-            .map(drop)
+        self.carry_out(Operation::Leave(rooms.names())).await
     }
 
     /// Disconnects them from the namespace.
@@ -429,8 +432,7 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn disconnect(&self) -> Result<(), EmitError> {
-        let operation = Operation::Disconnect { close: false };
-        self.operate(operation).await.map(drop)
+        self.carry_out(Operation::Disconnect { close: false }).await
     }
 
     /// Disconnects their clients from all namespaces, and closes their sessions.
@@ -439,8 +441,16 @@ impl Broadcast {
     ///
     /// Those of [`emit`](Self::emit).
     pub async fn close(&self) -> Result<(), EmitError> {
-        let operation = Operation::Disconnect { close: true };
-        self.operate(operation).await.map(drop)
+        self.carry_out(Operation::Disconnect { close: true }).await
+    }
+
+    /// Carries out something that has no other result than that it is done.
+    async fn carry_out(&self, operation: Operation) -> Result<(), EmitError> {
+        let (_, missing) = split(self.operate(operation).await?);
+        match missing.is_none() {
+            true => Ok(()),
+            false => Err(EmitError::Partial(missing)),
+        }
     }
 
     async fn operate(&self, operation: Operation) -> Result<Reply, EmitError> {
@@ -459,6 +469,15 @@ impl fmt::Debug for Broadcast {
         f.debug_struct("Broadcast")
             .field("selection", &self.selection)
             .finish_non_exhaustive()
+    }
+}
+
+/// Returns an answer, and which objects have no part in it.
+fn split(reply: Reply) -> (Reply, Missing) {
+    if let Reply::Partial(reply, missing) = reply {
+        (*reply, missing.into())
+    } else {
+        (reply, Missing::default())
     }
 }
 
@@ -589,6 +608,16 @@ pub enum EmitError {
     Pattern(String),
     /// The object that holds the sockets could not be reached.
     Platform(worker::Error),
+    /// All others than these objects have done it. Of a count, it is not the number of
+    /// all.
+    Partial(Missing),
+    /// Another object did not answer in time, and nothing was done: it can be tried again.
+    Unsent,
+    /// Another object did not answer in time, and some objects may have done it.
+    Unanswered,
+    /// Too much waits for other objects already, and nothing was done: it can be tried
+    /// again later.
+    Overloaded,
 }
 
 impl fmt::Display for EmitError {
@@ -603,6 +632,10 @@ impl fmt::Display for EmitError {
             Self::Placement => f.write_str("sockets are placed by a key; name it with Io::key"),
             Self::Pattern(text) => write!(f, "`{text}` is not a pattern of names"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
+            Self::Partial(missing) => write!(f, "not done everywhere: {missing}"),
+            Self::Unsent => f.write_str("another object did not answer, and nothing was done"),
+            Self::Unanswered => f.write_str("another object did not answer, and some may do it"),
+            Self::Overloaded => f.write_str("too much waits for other objects"),
         }
     }
 }
@@ -618,7 +651,11 @@ impl core::error::Error for EmitError {
             | Self::Timeout
             | Self::TooManyRooms
             | Self::Placement
-            | Self::Pattern(_) => None,
+            | Self::Pattern(_)
+            | Self::Partial(_)
+            | Self::Unsent
+            | Self::Unanswered
+            | Self::Overloaded => None,
         }
     }
 }
@@ -630,6 +667,9 @@ impl From<PortError> for EmitError {
             PortError::TooManyRooms => Self::TooManyRooms,
             PortError::Placement => Self::Placement,
             PortError::Platform(error) => Self::Platform(error),
+            PortError::Unsent => Self::Unsent,
+            PortError::Unanswered => Self::Unanswered,
+            PortError::Overloaded => Self::Overloaded,
             PortError::TooManyAlarms
             | PortError::Repeated
             | PortError::Answer

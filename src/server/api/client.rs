@@ -537,7 +537,10 @@ impl From<PortError> for SessionError {
             | PortError::TooManyAlarms
             | PortError::Repeated
             | PortError::Answer
-            | PortError::Lost => Self::Platform(error.to_string().into()),
+            | PortError::Lost
+            | PortError::Overloaded
+            | PortError::Unsent
+            | PortError::Unanswered => Self::Platform(error.to_string().into()),
         }
     }
 }
@@ -556,7 +559,10 @@ impl From<PortError> for SendError {
             | PortError::TooManyAlarms
             | PortError::Repeated
             | PortError::Answer
-            | PortError::Lost => Self::Platform(error.to_string().into()),
+            | PortError::Lost
+            | PortError::Overloaded
+            | PortError::Unsent
+            | PortError::Unanswered => Self::Platform(error.to_string().into()),
         }
     }
 }

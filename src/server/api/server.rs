@@ -341,12 +341,16 @@ impl Application {
         if self.settings.max_namespaces == 0 {
             return wrong("max_namespaces", "must be over 0");
         }
-        if !matches!(options.placement, Placement::Shards(1) | Placement::Key(_)) {
+        let is_one = matches!(
+            options.placement,
+            Placement::Shards(1) | Placement::Key(_) | Placement::Spread(_)
+        );
+        if !is_one {
             return wrong(
                 "placement",
-                "rooms do not reach from one object into another yet: use Placement::Shards(1), \
-                 or Placement::Key where sockets with different keys have nothing to say to each \
-                 other",
+                "rooms do not reach from one shard into another: use Placement::spread for many \
+                 objects, Placement::Shards(1) for one, or Placement::Key where sockets with \
+                 different keys have nothing to say to each other",
             );
         }
         if let Some(recovery) = &self.recovery {
@@ -614,9 +618,9 @@ impl Server {
 
     option_methods!(
         path: "`/socket.io/`",
-        placement: "one for all. Sockets in different objects cannot reach each other, \
-            so only [`Placement::Shards(1)`](Placement::Shards) and [`Placement::Key`] \
-            can be served",
+        placement: "one for all. [`Placement::spread`] makes many objects one server; with \
+            [`Placement::Key`], sockets in different objects cannot reach each other; others \
+            cannot be served",
         spawn: "crate::Socket::spawn",
     );
 }

@@ -2,10 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::cluster::Missing;
 use dormouse_proto::socket::{disarm, msgpack_from_json, placeholders};
 
 use super::body::renumber;
 use crate::port::{Answer, Asked, Remote};
+use crate::sid::Sid;
 
 /// The form of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,12 @@ pub(super) enum Outcome {
     Rooms(Vec<(String, usize)>, Option<String>),
 }
 
+/// The same, and what has no part in it.
+pub(super) struct Answered {
+    pub(super) outcome: Outcome,
+    pub(super) missing: Missing,
+}
+
 /// An answer that is being written.
 pub(super) struct Writer {
     format: Format,
@@ -103,19 +111,19 @@ impl Writer {
     }
 
     /// Writes what has come of a batch.
-    pub(super) fn results(&mut self, results: &[Result<Outcome, Refused>]) {
+    pub(super) fn results(&mut self, results: &[Result<Answered, Refused>]) {
         self.json.push_str("{\"results\":");
         self.list(results, |writer, result| match result {
-            Ok(outcome) => writer.outcome(outcome),
+            Ok(answered) => writer.answer(answered),
             Err(refused) => writer.json.push_str(&refused.to_json()),
         });
         self.json.push('}');
     }
 
     /// Writes what has come of an operation.
-    pub(super) fn outcome(&mut self, outcome: &Outcome) {
+    pub(super) fn answer(&mut self, answered: &Answered) {
         self.json.push('{');
-        match outcome {
+        match &answered.outcome {
             Outcome::Done => {}
             Outcome::Acks(acks) => self.acks(acks),
             Outcome::Count(count) => {
@@ -138,8 +146,11 @@ impl Writer {
                 self.next(next.as_deref());
             }
         }
-        // One object holds all sockets, and has answered.
-        self.json.push_str("\"missing\":[]}");
+        self.json.push_str("\"missing\":");
+        self.list(&missing(&answered.missing), |writer, name| {
+            writer.json.push_str(&quoted(name));
+        });
+        self.json.push('}');
     }
 
     fn acks(&mut self, acks: &[Asked]) {
@@ -228,6 +239,18 @@ impl Writer {
         }
         self.json.push(']');
     }
+}
+
+/// Returns the names of what has not answered: objects by their ids, as far as they are
+/// named, and hubs by their numbers.
+fn missing(missing: &Missing) -> Vec<String> {
+    let objects = missing.nodes.iter();
+    let objects = objects.map(|node| Sid::of_object(node.0).object());
+    let unnamed = (missing.count as usize).saturating_sub(missing.nodes.len());
+    let unnamed = (unnamed > 0).then(|| format!("{unnamed} others"));
+    let hubs = missing.hubs.iter().map(|hub| format!("hub {}", hub.0));
+    let late = missing.is_late.then(|| "all".to_owned());
+    objects.chain(unnamed).chain(hubs).chain(late).collect()
 }
 
 fn is_late(asked: &Asked) -> bool {

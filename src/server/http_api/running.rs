@@ -1,6 +1,8 @@
 //! Doing what was asked.
 
-use super::answer::{Outcome, Refused};
+use dormouse_proto::cluster::Missing;
+
+use super::answer::{Answered, Outcome, Refused};
 use super::operation::{Operation, What};
 use crate::log::{self, Level};
 use crate::port::remote::RemotePort;
@@ -12,7 +14,7 @@ pub(super) async fn run(
     port: &RemotePort,
     operation: Operation,
     once: Option<String>,
-) -> Result<Outcome, Refused> {
+) -> Result<Answered, Refused> {
     let Operation {
         key,
         selection,
@@ -41,7 +43,11 @@ pub(super) async fn run(
         let message = "the object that holds the sockets could not be reached";
         Err(Refused::new(503, "unavailable", message))
     };
-    match port.call(request).reply().await {
+    let (reply, missing) = match port.call(request).reply().await {
+        Ok(Reply::Partial(reply, missing)) => (Ok(*reply), missing),
+        reply => (reply, Missing::default()),
+    };
+    let outcome = match reply {
         Ok(Reply::Done) => Ok(Outcome::Done),
         Ok(Reply::Acks(acks)) => Ok(Outcome::Acks(acks)),
         Ok(Reply::Count(count)) => Ok(Outcome::Count(count)),
@@ -55,6 +61,8 @@ pub(super) async fn run(
         }
         Ok(
             Reply::Transport(_)
+            | Reply::Cluster(_)
+            | Reply::Partial(..)
             | Reply::Json(_)
             | Reply::Flag(_)
             | Reply::Rooms(_)
@@ -66,7 +74,8 @@ pub(super) async fn run(
             "this signed request has been carried out already",
         )),
         Err(error) => failed(&error),
-    }
+    };
+    outcome.map(|outcome| Answered { outcome, missing })
 }
 
 /// Returns the name after which the next page begins, if there may be one.

@@ -141,13 +141,13 @@ impl HttpApi {
         match route {
             Route::Operation(kind) => {
                 let operation = checks.operation(kind, Body::read(format, body)?)?;
-                writer.outcome(&running::run(&checks.port, operation, token(0)).await?);
+                writer.answer(&running::run(&checks.port, operation, token(0)).await?);
             }
             Route::Publish => {
                 let channel = query::parameter(query, "channel");
                 let key = query::parameter(query, "key");
                 let operation = emitters::read(&checks, channel.as_deref(), key, body)?;
-                writer.outcome(&running::run(&checks.port, operation, token(0)).await?);
+                writer.answer(&running::run(&checks.port, operation, token(0)).await?);
             }
             Route::Batch => {
                 let operations = checks.batch(Body::read(format, body)?)?;

@@ -6,13 +6,14 @@ use serde_json::value::RawValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::HttpApi;
-use super::answer::{Format, Outcome, Refused, Writer};
+use super::answer::{Answered, Format, Outcome, Refused, Writer};
 use super::body::{self, is_deeper_than};
 use super::fields::Fields;
 use crate::api::app::App;
 use crate::api::endpoint::Service as _;
 use crate::options::Options;
 use crate::port::{Answer, Asked};
+use dormouse_proto::cluster::{HubIndex, Missing, NodeId};
 use dormouse_proto::socket::Args;
 
 fn raw(json: &str) -> Box<RawValue> {
@@ -155,20 +156,33 @@ fn answers_have_their_attachments() {
             answer: Answer::Late,
         },
     ]);
-    let written = |format| {
+    let mut answered = Answered {
+        outcome,
+        missing: Missing::default(),
+    };
+    let written = |answered: &Answered, format| {
         let mut writer = Writer::new(format);
-        writer.outcome(&outcome);
+        writer.answer(answered);
         writer.finish()
     };
-    let json = String::from_utf8(written(Format::Json)).unwrap();
+    let json = String::from_utf8(written(&answered, Format::Json)).unwrap();
     assert!(json.contains(r#""args":[{"_placeholder":true,"num":0}],"attachments":["AQ=="]}"#));
     assert!(json.ends_with(r#""late":["d"],"gone":[],"missing":[]}"#));
     // The bytes are where they belong, and what only looks like some is not.
-    let packed = written(Format::MsgPack);
+    let packed = written(&answered, Format::MsgPack);
     let bytes = |num| [0xc4, 1, num];
     assert!(
         packed.windows(3).any(|it| it == bytes(1)) && packed.windows(3).any(|it| it == bytes(2))
     );
     let lookalike = b"\xac_placeholder\xc2";
     assert!(packed.windows(lookalike.len()).any(|it| it == lookalike));
+    answered.missing = Missing {
+        count: 3,
+        nodes: vec![NodeId([0xab; 32])],
+        hubs: vec![HubIndex(2)],
+        is_late: false,
+    };
+    let json = String::from_utf8(written(&answered, Format::Json)).unwrap();
+    let expected = format!(r#""missing":["{}","2 others","hub 2"]}}"#, "ab".repeat(32));
+    assert!(json.ends_with(&expected), "{json}");
 }

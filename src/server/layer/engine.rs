@@ -360,6 +360,7 @@ impl Layer for Messages {
             | Request::UserSession(_)
             | Request::SetUserSession(..)
             | Request::Alarm(..)
+            | Request::Cluster(_)
             | Request::Operate(..)
             | Request::Look(..)
             | Request::SetData(..)

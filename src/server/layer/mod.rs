@@ -111,6 +111,14 @@ pub(crate) trait Layer: Content {
     /// Calls the handler of an alarm. Returns `false` if there is none.
     fn ring(&self, ringing: Ringing) -> bool;
 
+    /// Returns what the next instance has to know of other objects, if this one panics.
+    fn marks(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Takes that up.
+    fn inherit(&self, _marks: &[u8]) {}
+
     /// Carries out a request for a session or for sockets.
     fn call(&self, request: Request<'_>) -> Called;
 }

@@ -5,6 +5,7 @@
 
 mod acks;
 mod clients;
+mod cluster;
 mod context;
 mod events;
 mod index;
@@ -74,6 +75,12 @@ impl Sockets {
             index: Index::default(),
             acks: PendingAcks::default(),
             asking: Asking::default(),
+            cluster: cluster::of(
+                me.clone(),
+                parts,
+                &endpoint.options.path,
+                &endpoint.options.placement,
+            ),
             recovery: Recovery::new(application, endpoint, &parts.state),
             run_outputs,
         }))
@@ -218,6 +225,17 @@ impl Layer for Sockets {
             handler(&mut AlarmContext::new(&port, &cx.application, &alarm))
         });
         true
+    }
+
+    fn marks(&self) -> Vec<u8> {
+        let cluster = self.0.cluster.as_ref();
+        cluster.map(|cluster| cluster.marks()).unwrap_or_default()
+    }
+
+    fn inherit(&self, marks: &[u8]) {
+        if let Some(cluster) = &self.0.cluster {
+            cluster.inherit(marks);
+        }
     }
 
     fn call(&self, request: Request<'_>) -> Called {

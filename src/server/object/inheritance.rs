@@ -67,6 +67,7 @@ impl HandsOver for Inner {
             sessions,
             messages,
             refused: refused.map(|conn| conn.0),
+            marks: layer.marks(),
         };
         handover.write(&self.parts.state);
     }
@@ -102,6 +103,9 @@ impl Inner {
         let handover = Handover::take(&self.parts.state).unwrap_or_default();
         self.adopt(endpoint_at(&handover.path).as_ref());
         let refused = handover.refused.map(ConnId);
+        if let Some(layer) = self.layer() {
+            layer.inherit(&handover.marks);
+        }
         self.parts.turn.run(|| {
             for session in &handover.sessions {
                 if let Some((persistence, layer)) = self.persistence().zip(self.layer()) {

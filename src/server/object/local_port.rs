@@ -74,8 +74,9 @@ impl Inner {
                 return PortError::Repeated.into();
             }
             self.find_owner(request.session());
-            if matches!(request, port::Request::Alarm(..)) {
-                // Nobody may ever have been here.
+            // Nobody may ever have been here.
+            let is_alarm = matches!(request, port::Request::Alarm(..));
+            if is_alarm || endpoint.options.placement.many().is_some() {
                 self.adopt(Some(endpoint));
             }
             match self.serves(&endpoint.options) {

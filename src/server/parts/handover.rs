@@ -27,7 +27,7 @@ use crate::sid::Key;
 const PROPERTY: &str = "dormouseHandover";
 
 /// The layout of what is in it. Another number is another layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The state that one instance leaves to the next.
 #[derive(Default, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub(crate) struct Handover {
     pub(crate) messages: Vec<(Key, Data<'static>)>,
     /// The handshake whose handler panicked.
     pub(crate) refused: Option<u64>,
+    /// What the layer remembers of other objects.
+    #[serde(with = "bytes")]
+    pub(crate) marks: Vec<u8>,
 }
 
 /// A session of which something is nowhere else.

@@ -9,6 +9,7 @@ mod budget;
 mod clock;
 mod effects;
 mod handover;
+mod hub_rows;
 mod intake;
 pub(crate) mod opening;
 mod packet;
@@ -35,6 +36,7 @@ pub(crate) use self::effects::{
     run_outputs, send, tell_sign_of_life, transmit, transport,
 };
 pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_in_front};
+pub(crate) use self::hub_rows::HubRows;
 pub(crate) use self::intake::{admit_handshake, charge, hold, release, take};
 pub(crate) use self::packet::Packet;
 pub(crate) use self::recovery_rows::RecoveryRows;

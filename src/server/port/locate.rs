@@ -40,6 +40,11 @@ pub(crate) fn by_id(objects: &DurableObjectNamespace, id: &str) -> Option<Durabl
     objects.get(&objects.id_from_string(id).ok()?).ok()
 }
 
+/// Returns the id of the object of a name, in hexadecimal.
+pub(crate) fn id_of(objects: &DurableObjectNamespace, name: &str) -> Option<String> {
+    objects.id_from_name(name).ok()?.to_string().ok()
+}
+
 /// Finds or creates the object of a name. Without a name, creates a new one.
 ///
 /// # Errors

@@ -20,9 +20,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
+use dormouse_proto::cluster::{HubIndex, Missing};
 use dormouse_proto::engine::{Data, Transport};
 use dormouse_proto::socket::{Args, Filter, JoinId};
-use dormouse_proto::versioned;
+use dormouse_proto::{bytes, versioned};
 use futures::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 use worker::Env;
@@ -109,6 +110,8 @@ pub(crate) enum Request<'a> {
     SetUserSession(Key, Update<'a>),
     /// Sets or cancels the application's alarm of this name, in the object itself.
     Alarm(String, AlarmChange),
+    /// A call between objects that are one server.
+    Cluster(ClusterCall),
     /// Something about one socket.
     #[serde(skip)]
     Look(Spot, Look),
@@ -135,6 +138,7 @@ impl Request<'_> {
             | Self::Acknowledge(spot, ..) => Some(spot.session),
             Self::CloseAll
             | Self::Alarm(..)
+            | Self::Cluster(_)
             | Self::Operate(Target::Sockets(_) | Target::Children(_), _) => None,
         }
     }
@@ -172,6 +176,17 @@ pub(crate) enum Target {
     /// One socket.
     #[serde(skip)]
     Socket(Spot),
+}
+
+impl Target {
+    /// Returns whether the sockets are in one object, wherever others are.
+    pub(crate) fn is_here(&self) -> bool {
+        match self {
+            Self::Sockets(selection) => selection.local,
+            Self::Children(_) => false,
+            Self::Socket(_) => true,
+        }
+    }
 }
 
 /// Some sockets of a namespace.
@@ -283,6 +298,17 @@ pub(crate) enum AlarmChange {
     Cancel,
 }
 
+/// A call of a node or a hub to another.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ClusterCall {
+    pub(crate) namespace: String,
+    /// The hub that it is for; if none, it is for the node.
+    pub(crate) hub: Option<HubIndex>,
+    /// A [`Call`](dormouse_proto::cluster::Call).
+    #[serde(with = "bytes")]
+    pub(crate) call: Vec<u8>,
+}
+
 /// A question about one socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
@@ -306,6 +332,10 @@ pub(crate) enum Reply {
     RoomSizes(Vec<(String, usize)>),
     /// A user session or a socket's data, as JSON.
     Json(Option<String>),
+    /// An [`Answer`](dormouse_proto::cluster::Answer) to a [`ClusterCall`].
+    Cluster(#[serde(with = "bytes")] Vec<u8>),
+    /// The answer of all objects but those that are missing.
+    Partial(Box<Reply>, Missing),
     #[serde(skip)]
     Flag(bool),
     #[serde(skip)]
@@ -416,6 +446,13 @@ pub(crate) enum PortError {
     Answer,
     /// The object failed before it answered.
     Lost,
+    /// Too much waits for other objects. Nothing was done.
+    Overloaded,
+    /// Another object has to do its part first, and did not answer in time. Nothing was
+    /// done.
+    Unsent,
+    /// The same, but what was done is not known.
+    Unanswered,
 }
 
 impl fmt::Display for PortError {
@@ -429,6 +466,11 @@ impl fmt::Display for PortError {
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
             Self::Answer => f.write_str("the object's answer cannot be read"),
             Self::Lost => f.write_str("the object failed before it answered"),
+            Self::Overloaded => f.write_str("too much waits for other objects"),
+            Self::Unsent => f.write_str("another object did not answer, and nothing was done"),
+            Self::Unanswered => {
+                f.write_str("another object did not answer, and what was done is not known")
+            }
         }
     }
 }
@@ -443,7 +485,10 @@ impl core::error::Error for PortError {
             | Self::Placement
             | Self::Repeated
             | Self::Answer
-            | Self::Lost => None,
+            | Self::Lost
+            | Self::Overloaded
+            | Self::Unsent
+            | Self::Unanswered => None,
         }
     }
 }
@@ -470,6 +515,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
         | Request::UserSession(_)
         | Request::SetUserSession(..)
         | Request::Alarm(..)
+        | Request::Cluster(_)
         | Request::Operate(Target::Socket(_), _)
         | Request::Look(..)
         | Request::SetData(..)
@@ -479,7 +525,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
 
 /// The layout of the bytes below. Another number is another layout: while a new
 /// version is rolled out, objects of both may meet.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Encodes a request for another object. One that is to be carried out once only is known
 /// by `once`.
@@ -507,6 +553,9 @@ enum Failure {
     Lost,
     TooManyAlarms,
     Repeated,
+    Overloaded,
+    Unsent,
+    Unanswered,
 }
 
 /// Encodes an answer to another part of the Worker.
@@ -517,6 +566,9 @@ pub(crate) fn encode_reply(reply: Result<Reply, PortError>) -> Vec<u8> {
         PortError::Lost => Failure::Lost,
         PortError::TooManyAlarms => Failure::TooManyAlarms,
         PortError::Repeated => Failure::Repeated,
+        PortError::Overloaded => Failure::Overloaded,
+        PortError::Unsent => Failure::Unsent,
+        PortError::Unanswered => Failure::Unanswered,
         PortError::Placement | PortError::Platform(_) | PortError::Answer => Failure::Other,
     });
     versioned::encode(VERSION, &reply)
@@ -531,6 +583,9 @@ pub(crate) fn decode_reply(bytes: &[u8]) -> Result<Reply, PortError> {
         Failure::TooManyRooms => PortError::TooManyRooms,
         Failure::TooManyAlarms => PortError::TooManyAlarms,
         Failure::Repeated => PortError::Repeated,
+        Failure::Overloaded => PortError::Overloaded,
+        Failure::Unsent => PortError::Unsent,
+        Failure::Unanswered => PortError::Unanswered,
         Failure::Other => PortError::Answer,
         Failure::Lost => PortError::Lost,
     })
@@ -637,6 +692,6 @@ mod tests {
         bytes[0] += 1;
         assert!(matches!(decode_reply(&bytes), Err(PortError::Answer)));
         assert!(matches!(decode_reply(&[]), Err(PortError::Answer)));
-        assert!(decode_request(b"\x03\xff\xff").is_none());
+        assert!(decode_request(b"\x04\xff\xff").is_none());
     }
 }

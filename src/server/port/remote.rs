@@ -3,12 +3,14 @@
 
 use std::rc::Rc;
 
+use dormouse_proto::cluster::{HubIndex, hub_of};
 use dormouse_proto::socket::Connection;
 use worker::Env;
 use worker::worker_sys::DurableObject;
 
 use super::{Called, Port, PortError, Reply, Request, Target, locate, wire};
 use crate::options::Options;
+use crate::placement::{DYNAMIC, hub_name};
 use crate::port;
 use crate::sid::Sid;
 
@@ -76,18 +78,25 @@ impl RemotePort {
         if let Some(name) = placement.name_of(&self.options.path, self.key.as_deref()) {
             return Ok(ObjectName::Name(name));
         }
+        let Some(Target::Sockets(selection) | Target::Children(selection)) = target else {
+            return Err(PortError::Placement);
+        };
         // A socket id says where its socket is.
-        match target {
-            Some(Target::Sockets(selection) | Target::Children(selection)) => {
-                match &*selection.filter.rooms {
-                    [id] => Sid::parse(Connection::sid_in(id))
-                        .map(|sid| ObjectName::Id(sid.object()))
-                        .ok_or(PortError::Placement),
-                    _ => Err(PortError::Placement),
-                }
-            }
-            Some(Target::Socket(_)) | None => Err(PortError::Placement),
+        if let [id] = &*selection.filter.rooms
+            && let Some(sid) = Sid::parse(Connection::sid_in(id))
+        {
+            return Ok(ObjectName::Id(sid.object()));
         }
+        // Of many objects that are one server, the hub of the rooms does it.
+        let spread = placement.many().ok_or(PortError::Placement)?;
+        let (namespace, rooms) = match target {
+            Some(Target::Sockets(selection)) => (&*selection.namespace, &*selection.filter.rooms),
+            Some(Target::Children(_) | Target::Socket(_)) | None => (DYNAMIC, &[][..]),
+        };
+        let hubs = rooms.iter().map(|room| hub_of(room, spread.hubs));
+        let HubIndex(hub) = hubs.min().unwrap_or(hub_of("", spread.hubs));
+        let name = hub_name(&self.options.path, namespace, hub);
+        Ok(ObjectName::Name(name))
     }
 
     /// Sends a request for a session to the object that holds it.
@@ -144,6 +153,7 @@ impl Port for RemotePort {
             | Request::Transport(_)
             | Request::UserSession(_)
             | Request::SetUserSession(..)
+            | Request::Cluster(_)
             | Request::Look(..)
             | Request::SetData(..)
             | Request::Acknowledge(..) => return PortError::Placement.into(),

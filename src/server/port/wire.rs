@@ -46,6 +46,36 @@ pub(crate) async fn ask(
     port::decode_reply(&bytes.to_vec())
 }
 
+/// Why a [call](carry) was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// The object was moved, or crashed, or the network failed.
+    Broken,
+    /// The object has too much to do already.
+    Overloaded,
+}
+
+/// Carries a request to an object as it is, and its answer back, for those who repeat it
+/// themselves.
+pub(crate) async fn carry(
+    object: DurableObject,
+    path: &str,
+    request: &[u8],
+) -> Result<Reply, Unanswered> {
+    let answer = exchange(&object, path, request).await;
+    let answer = answer.map_err(|error| {
+        // https://developers.cloudflare.com/durable-objects/best-practices/error-handling/
+        let overloaded = Reflect::get(&error, &"overloaded".into()).unwrap_or_default();
+        match overloaded.is_truthy() {
+            true => Unanswered::Overloaded,
+            false => Unanswered::Broken,
+        }
+    })?;
+    let bytes = answer.dyn_into::<Uint8Array>();
+    let bytes = bytes.map_err(|_| Unanswered::Broken)?;
+    port::decode_reply(&bytes.to_vec()).map_err(|_| Unanswered::Broken)
+}
+
 async fn exchange(object: &DurableObject, path: &str, request: &[u8]) -> Result<JsValue, JsValue> {
     let stub: &Stub = object.unchecked_ref();
     JsFuture::from(stub.call(path, &Uint8Array::from(request))?).await

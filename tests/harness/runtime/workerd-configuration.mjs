@@ -39,9 +39,10 @@ const verbs = {
 
 export default {
   async fetch(request, env) {
-    const { what, id, ...more } = await request.json();
+    const { what, id, name, ...more } = await request.json();
+    const of = name === undefined ? env.DORMOUSE.idFromString(id) : env.DORMOUSE.idFromName(name);
     try {
-      await verbs[what](env.DORMOUSE.get(env.DORMOUSE.idFromString(id)), more);
+      await verbs[what](env.DORMOUSE.get(of), more);
     } catch ({ message }) {
       if (/not currently running/.test(message)) return new Response('false');
       if (!message.includes('${ABORT}')) return new Response(message, { status: 500 });

@@ -3,6 +3,7 @@
 // measure its memory. It offers what ../server.mjs lists, and:
 //
 //   pid               of workerd
+//   sleepNamed(name), abortNamed(name)  do the same to the object of a name
 //   abort(sid)        aborts the session's object: what it has in memory is lost
 //   call(sid, method, ...args)  calls a method of the session's object, as another Worker
 //                     with a binding could
@@ -118,6 +119,14 @@ class Runtime {
 
   sleep(sid) {
     return this.#control({ what: 'evict', id: objectId(sid), webSockets: 'hibernate' });
+  }
+
+  sleepNamed(name) {
+    return this.#control({ what: 'evict', name, webSockets: 'hibernate' });
+  }
+
+  abortNamed(name) {
+    return this.#control({ what: 'abort', name });
   }
 
   cut(sid) {

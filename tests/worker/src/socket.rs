@@ -19,7 +19,7 @@ use crate::stale::stale;
 use crate::tasks::{alarms, tasks};
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 9] {
+pub(crate) fn servers() -> [Server; 10] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -36,6 +36,7 @@ pub(crate) fn servers() -> [Server; 9] {
             .max_payload(200_000)
             .max_packet(900_000),
         server("/in-order/").in_order(true),
+        server("/spread/").placement(Placement::spread(8)),
         server("/limited/").task_limit(Duration::from_secs(1)),
         server("/keyed/").placement(Placement::key(|handshake| {
             handshake.query("key").unwrap_or_default()

@@ -3,8 +3,11 @@
 use core::cell::Cell;
 use std::rc::{Rc, Weak};
 
+use dormouse_proto::socket::Socket as State;
+
 use super::acks::PendingAcks;
 use super::clients::Clients;
+use super::cluster::Cluster;
 use super::index::Index;
 use super::recovery::Recovery;
 use crate::api::{Application, Socket};
@@ -23,6 +26,8 @@ pub(super) struct Context {
     pub(super) acks: PendingAcks,
     pub(super) recovery: Recovery,
     pub(super) asking: Asking,
+    /// The other objects, if all together are one server.
+    pub(super) cluster: Option<Rc<dyn Cluster>>,
     /// Does what a client's connection asks: a function of [`super::outputs`].
     pub(super) run_outputs: fn(&Context, Key),
 }
@@ -32,6 +37,30 @@ impl Context {
     pub(super) fn socket(&self, address: Rc<Address>) -> Option<Socket> {
         let port = self.port.upgrade()?;
         Some(Socket::new(port, self.application.clone(), address))
+    }
+
+    /// Makes a socket visible to others.
+    pub(super) fn show(&self, spot: Spot) {
+        self.index.insert(&self.clients, spot);
+        if let Some(cluster) = &self.cluster {
+            cluster.present(spot);
+        }
+    }
+
+    /// Hides a socket from others.
+    pub(super) fn hide(&self, spot: Spot, socket: &State) {
+        self.index.remove(spot, socket);
+        if let Some(cluster) = &self.cluster {
+            cluster.gone(spot, socket);
+        }
+    }
+
+    /// Takes note that a socket has left a room.
+    pub(super) fn leave(&self, spot: Spot, socket: &State, room: &str) {
+        self.index.leave(spot, socket.namespace(), room);
+        if let Some(cluster) = self.cluster.as_ref().filter(|_| room != socket.id()) {
+            cluster.left(socket.namespace(), room);
+        }
     }
 
     /// Does what a client's connection asks, after it has been told something.

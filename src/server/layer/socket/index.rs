@@ -31,6 +31,20 @@ impl Index {
         self.read(parts, clients, is_empty)
     }
 
+    /// Returns whether a socket is in a room, or, for `""`, in the namespace.
+    pub(super) fn is_occupied(
+        &self,
+        parts: &Parts,
+        clients: &Clients,
+        namespace: &str,
+        room: &str,
+    ) -> bool {
+        self.read(parts, clients, |rooms| match room {
+            "" => !rooms.is_empty(namespace),
+            room => rooms.is_occupied(namespace, room),
+        })
+    }
+
     /// Returns the names of the namespaces that sockets are in, of those that fit.
     pub(super) fn namespaces(
         &self,

@@ -14,6 +14,7 @@ use dormouse_proto::socket::{
 use serde::Serializer as _;
 
 use super::clients::ClientEntry;
+use super::cluster::Cluster;
 use super::context::Context;
 use super::{events, recovering};
 use crate::api::error::{Failure, Refusal, Rejection};
@@ -352,6 +353,10 @@ impl Joining {
             }
         }
         self.check()?;
+        if let Some(cluster) = &self.cx.cluster {
+            self.announce(&**cluster).await?;
+            self.check()?;
+        }
         let Spot { session, join } = self.address.spot;
         let is_new = self.is_new();
         let admit = |client: &mut ClientEntry| client.connection.admit(join);
@@ -376,6 +381,17 @@ impl Joining {
                 Ok(poll.await?)
             }
         }
+    }
+
+    /// Makes the socket known to the other objects of the server.
+    async fn announce(&self, cluster: &dyn Cluster) -> Result<(), Decision> {
+        let (spot, namespace) = (self.address.spot, &*self.address.namespace);
+        let rooms = self.cx.clients.with(spot.session, |client| {
+            Some(client.connection.socket(spot.join)?.rooms().to_vec())
+        });
+        let rooms = rooms.flatten().unwrap_or_default();
+        let announced = cluster.announce(spot, namespace, &rooms).await;
+        announced.map_err(|error| Decision::Refused(Refusal::internal(Box::new(error))))
     }
 
     /// Returns the handler of new namespaces, if this is one: nobody is in it yet.

@@ -16,7 +16,7 @@ pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
     recovering::lose(cx, spot, reason);
     cx.clients.with(spot.session, |client| {
         let socket = client.connection.socket(spot.join)?;
-        cx.index.remove(spot, socket);
+        cx.hide(spot, socket);
         Some(())
     });
     cx.acks.handle_gone(spot);

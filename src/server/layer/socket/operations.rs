@@ -21,14 +21,14 @@ use crate::port::{
 /// Carries out a request.
 pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
     match request {
-        Request::Operate(Target::Socket(spot), operation) => on_one(cx, spot, operation),
-        Request::Operate(Target::Sockets(selection), operation) => {
-            on_many(cx, &selection, operation)
-        }
-        Request::Operate(Target::Children(selection), Operation::Emit { args, volatile }) => {
-            emit_to_children(cx, &selection, &args, volatile).into()
-        }
-        Request::Operate(Target::Children(_), _) => PortError::Answer.into(),
+        Request::Operate(target, operation) => match &cx.cluster {
+            Some(cluster) if !target.is_here() => cluster.operate(target, operation),
+            Some(_) | None => here(cx, target, operation),
+        },
+        Request::Cluster(call) => match &cx.cluster {
+            Some(cluster) => cluster.handle(&call),
+            None => PortError::Answer.into(),
+        },
         Request::Look(spot, look) => look_at(cx, spot, look).into(),
         Request::SetData(spot, data) => set_data(cx, spot, Update::new(data)).into(),
         Request::Acknowledge(spot, id, args) => done(acknowledge(cx, spot, id, &args)),
@@ -39,6 +39,18 @@ pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
         | Request::UserSession(_)
         | Request::SetUserSession(..)
         | Request::Alarm(..) => PortError::Gone.into(),
+    }
+}
+
+/// Carries out an operation on sockets of this object.
+pub(super) fn here(cx: &Rc<Context>, target: Target, operation: Operation) -> Called {
+    match (target, operation) {
+        (Target::Socket(spot), operation) => on_one(cx, spot, operation),
+        (Target::Sockets(selection), operation) => on_many(cx, &selection, operation),
+        (Target::Children(selection), Operation::Emit { args, volatile }) => {
+            emit_to_children(cx, &selection, &args, volatile).into()
+        }
+        (Target::Children(_), _) => PortError::Answer.into(),
     }
 }
 
@@ -65,7 +77,7 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
             ask(cx, namespace_of(cx, spot), sockets, &args, timeout)
         }
         Operation::Fetch(_) => Reply::Sockets(remote(cx, spot).into_iter().collect()).into(),
-        Operation::Join(rooms) => join(cx, spot, &rooms).into(),
+        Operation::Join(rooms) => join(cx, spot, rooms),
         Operation::Leave(rooms) => done(leave(cx, spot, &rooms)),
         Operation::Disconnect { close } => {
             // As above. The client hears what it was sent before.
@@ -93,7 +105,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
         }
         Operation::EmitWithAck { args, timeout } => {
             let sockets = select();
-            let_own_in(cx, &sockets);
+            let_in(cx, &sockets);
             ask(cx, selection.namespace.clone(), sockets, &args, timeout)
         }
         Operation::Fetch(Some(page)) => Reply::Sockets(on_page(cx, &select(), &page)).into(),
@@ -101,16 +113,16 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             let sockets = select().into_iter().filter_map(|spot| remote(cx, spot));
             Reply::Sockets(sockets.collect()).into()
         }
-        Operation::Join(rooms) => for_each(&|spot| {
-            // A socket that cannot does not keep others from it.
-            let _ = join(cx, spot, &rooms);
-        }),
+        Operation::Join(rooms) => {
+            let joins = select().into_iter();
+            all(joins.map(|spot| join(cx, spot, rooms.clone())).collect())
+        }
         Operation::Leave(rooms) => for_each(&|spot| {
             leave(cx, spot, &rooms);
         }),
         Operation::Disconnect { close } => {
             let sockets = select();
-            let_own_in(cx, &sockets);
+            let_in(cx, &sockets);
             for spot in sockets {
                 disconnect(cx, spot, close);
             }
@@ -174,9 +186,34 @@ fn emit_to_children(
     Ok(Reply::Done)
 }
 
+/// Waits for operations on single sockets. One that fails does not keep others from it.
+fn all(called: Vec<Called>) -> Called {
+    let waiting = called.into_iter().filter_map(|called| match called {
+        Called::Done(_) => None,
+        Called::Later(reply) => Some(reply),
+    });
+    let waiting: Vec<_> = waiting.collect();
+    if waiting.is_empty() {
+        return Reply::Done.into();
+    }
+    Called::Later(Box::pin(async move {
+        for reply in waiting {
+            let _ = reply.await;
+        }
+        Ok(Reply::Done)
+    }))
+}
+
 /// Lets in the socket whose `on_connect` does something with all of these, if it is
-/// among them. Nobody else decides for `on_connect`.
-fn let_own_in(cx: &Context, sockets: &[Spot]) {
+/// among them.
+pub(super) fn let_own_in(cx: &Context, selection: &Selection) {
+    if cx.asking.spot().is_some() {
+        let_in(cx, &cx.index.select(&cx.parts, &cx.clients, selection));
+    }
+}
+
+/// Does the same for these sockets. Nobody else decides for `on_connect`.
+fn let_in(cx: &Context, sockets: &[Spot]) {
     let own = cx.asking.spot().filter(|own| sockets.contains(own));
     if let Some(own) = own {
         joining::let_in_early(cx, own);
@@ -334,8 +371,16 @@ fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
     remote.flatten()
 }
 
-/// Enters rooms, as many of them as the socket may.
-fn join(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply, PortError> {
+/// Has a socket enter rooms.
+fn join(cx: &Context, spot: Spot, rooms: Vec<String>) -> Called {
+    match &cx.cluster {
+        Some(cluster) => cluster.join(spot, &namespace_of(cx, spot), rooms),
+        None => enter(cx, spot, &rooms).into(),
+    }
+}
+
+/// Enters rooms at once, as many of them as the socket may.
+pub(super) fn enter(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply, PortError> {
     let joined = cx.clients.with(spot.session, |client| {
         for room in rooms {
             if client.connection.enter(spot.join, room)?
@@ -365,7 +410,7 @@ fn leave(cx: &Context, spot: Spot, rooms: &[String]) -> bool {
             if client.connection.leave(spot.join, room)?
                 && let Some(socket) = client.connection.socket(spot.join)
             {
-                cx.index.leave(spot, socket.namespace(), room);
+                cx.leave(spot, socket, room);
             }
         }
         is_current(client, spot).then_some(())

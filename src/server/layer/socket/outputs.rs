@@ -35,20 +35,20 @@ pub(super) fn refuse_joins(cx: &Context, key: Key) {
 fn run_output(cx: &Context, key: Key, output: Output) {
     match output {
         Output::Connect(request) => joining::ask(cx, key, request),
-        Output::Present(join) => cx.index.insert(&cx.clients, Spot::new(key, join)),
+        Output::Present(join) => cx.show(Spot::new(key, join)),
         Output::Send(packet) => {
             parts::transmit(&cx.parts, key, &Packet::new(packet, 1), false);
         }
         Output::Refused(socket) => {
             let join = socket.join_id();
-            cx.index.remove(Spot::new(key, join), &socket);
+            cx.hide(Spot::new(key, join), &socket);
             cx.acks.handle_gone(Spot::new(key, join));
             cx.clients.with(key, |client| client.forget_address(join));
         }
         Output::Abandoned(join) => {
             let abandoned = |client: &mut ClientEntry| {
                 let socket = client.connection.socket(join)?;
-                cx.index.remove(Spot::new(key, join), socket);
+                cx.hide(Spot::new(key, join), socket);
                 Some(())
             };
             cx.clients.with(key, abandoned);

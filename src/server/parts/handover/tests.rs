@@ -27,6 +27,7 @@ fn left() -> Handover {
             (key(2), Data::from(vec![0, 255])),
         ],
         refused: Some(1 << 52),
+        marks: vec![7],
     }
 }
 

@@ -1,0 +1,106 @@
+//! Many objects that are one server, as the rest of this layer sees them.
+//!
+//! In a server of one object, or of objects that do not know each other, there is no
+//! [`Cluster`], and nothing of the modules below is linked: they are reached through
+//! what [`Placement::spread`] leaves in the options, and by no other way.
+//!
+//! Who is in a room is decided in the rest of the layer, and so is what an operation
+//! does to the sockets in here. The rules about many objects are in
+//! [`dormouse_proto::cluster`].
+
+mod answers;
+mod joins;
+mod merging;
+mod objects;
+mod operations;
+mod participant;
+
+use std::rc::{Rc, Weak};
+
+use dormouse_proto::socket::Socket;
+use futures::future::LocalBoxFuture;
+
+use self::objects::Objects;
+use super::context::Context;
+use crate::parts::Parts;
+use crate::placement::{Placement, Spread};
+use crate::port::{Called, ClusterCall, Operation, PortError, Spot, Target};
+
+/// The other objects of a server.
+pub(super) trait Cluster {
+    /// Carries out an operation on sockets, wherever they are.
+    fn operate(&self, target: Target, operation: Operation) -> Called;
+
+    /// Has a socket enter rooms, once others know that it is about to.
+    fn join(&self, spot: Spot, namespace: &str, rooms: Vec<String>) -> Called;
+
+    /// Makes known to others that a socket is about to be in its namespace, and in these
+    /// rooms. Until it is [present](Self::present), it counts as if it were.
+    fn announce(
+        &self,
+        spot: Spot,
+        namespace: &str,
+        rooms: &[String],
+    ) -> LocalBoxFuture<'static, Result<(), PortError>>;
+
+    /// A socket is visible to others.
+    fn present(&self, spot: Spot);
+
+    /// A socket has left a room, other than that of its own id. This, and the next, may be
+    /// called in the middle of anything.
+    fn left(&self, namespace: &str, room: &str);
+
+    /// A socket is hidden from others, or will not come.
+    fn gone(&self, spot: Spot, socket: &Socket);
+
+    /// Takes in a call of another object.
+    fn handle(&self, call: &ClusterCall) -> Called;
+
+    /// Returns what the next instance has to know, if this one panics.
+    fn marks(&self) -> Vec<u8>;
+
+    /// Takes that up.
+    fn inherit(&self, marks: &[u8]);
+}
+
+/// Creates the [`Cluster`] of an object.
+type Create = fn(Weak<Context>, &Rc<Parts>, &str, &Spread) -> Rc<dyn Cluster>;
+
+/// The number of hubs of a namespace, unless the application has said otherwise.
+const HUBS: u16 = 8;
+
+/// Many objects that are one server.
+impl Placement {
+    /// Returns a placement of sessions in any of this many objects, which are one server:
+    /// a room reaches into all of them, and so does everything else that addresses many
+    /// sockets. Only Socket.IO servers can have it.
+    ///
+    /// ```
+    /// use dormouse::{Placement, Server};
+    ///
+    /// let server = Server::new().placement(Placement::spread(8));
+    /// # let _ = server;
+    /// ```
+    ///
+    /// The number can be changed with any deploy: ids say where their sockets are.
+    pub fn spread(objects: u32) -> Self {
+        const CREATE: &Create = &(Objects::create as Create);
+        Self::Spread(Spread {
+            objects,
+            hubs: HUBS,
+            linked: CREATE,
+        })
+    }
+}
+
+/// Creates what makes many objects one server, if they are to be one.
+pub(super) fn of(
+    context: Weak<Context>,
+    parts: &Rc<Parts>,
+    path: &str,
+    placement: &Placement,
+) -> Option<Rc<dyn Cluster>> {
+    let spread = placement.many()?;
+    let create = spread.linked.downcast_ref::<Create>()?;
+    Some(create(context, parts, path, spread))
+}

@@ -1,0 +1,286 @@
+//! Sockets that enter and leave rooms of which other objects have to know.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use dormouse_proto::cluster::{JoinKey, Joining};
+use dormouse_proto::socket::Socket;
+use futures::channel::oneshot;
+use futures::future::LocalBoxFuture;
+
+use super::super::clients::ClientEntry;
+use super::super::context::Context;
+use super::super::operations::enter;
+
+use super::objects::Objects;
+use super::participant::Participant;
+use crate::placement::DYNAMIC;
+use crate::platform;
+use crate::port::{Called, PortError, Reply, Spot};
+
+/// A join that others do not know of yet.
+pub(super) struct PendingJoin {
+    spot: Spot,
+    room: Box<str>,
+    kind: Kind,
+    end: oneshot::Sender<Result<(), PortError>>,
+}
+
+/// What becomes of a join that others know of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The socket enters the room.
+    Enter,
+    /// The socket is about to be in it.
+    Announce,
+}
+
+/// Sockets that are about to be in rooms: they count as if they were.
+#[derive(Default)]
+pub(super) struct Guests(RefCell<Vec<Guest>>);
+
+struct Guest {
+    spot: Spot,
+    namespace: Rc<str>,
+    room: Box<str>,
+}
+
+impl Guests {
+    pub(super) fn is_occupied(&self, namespace: &str, room: &str) -> bool {
+        let guests = self.0.borrow();
+        let mut guests = guests.iter();
+        guests.any(|guest| &*guest.namespace == namespace && &*guest.room == room)
+    }
+
+    fn insert(&self, spot: Spot, namespace: &Rc<str>, room: &str) {
+        self.0.borrow_mut().push(Guest {
+            spot,
+            namespace: namespace.clone(),
+            room: room.into(),
+        });
+    }
+
+    /// Removes a socket that has come, or does not come. Returns the rooms that it was
+    /// about to be in.
+    pub(super) fn remove(&self, spot: Spot) -> Vec<(Rc<str>, String)> {
+        let mut guests = self.0.borrow_mut();
+        let (gone, others) = core::mem::take(&mut *guests)
+            .into_iter()
+            .partition(|guest| guest.spot == spot);
+        *guests = others;
+        let gone: Vec<Guest> = gone;
+        let rooms = gone.into_iter();
+        rooms
+            .map(|guest| (guest.namespace, guest.room.into()))
+            .collect()
+    }
+}
+
+/// Has a socket enter rooms, in order.
+pub(super) fn join(objects: &Objects, spot: Spot, namespace: &str, rooms: Vec<String>) -> Called {
+    let Some(cx) = objects.context() else {
+        return PortError::Gone.into();
+    };
+    let mut waiting = Vec::new();
+    for room in &rooms {
+        if is_in(&cx, spot, room) {
+            continue;
+        }
+        if is_own(&cx, spot, room) {
+            if let Err(error) = enter(&cx, spot, core::slice::from_ref(room)) {
+                return error.into();
+            }
+            continue;
+        }
+        match begin(objects, &cx, namespace, spot, room, Kind::Enter) {
+            Ok(Some(receiver)) => waiting.push(receiver),
+            Ok(None) => {}
+            Err(error) => return error.into(),
+        }
+    }
+    if waiting.is_empty() {
+        // Where there was no room to enter, nobody has looked for the socket yet.
+        return enter(&cx, spot, &[]).into();
+    }
+    Called::Later(Box::pin(
+        async move { all(waiting).await.map(|()| Reply::Done) },
+    ))
+}
+
+/// Makes known that a socket is about to be in its namespace, and in these rooms.
+pub(super) fn announce(
+    objects: &Objects,
+    spot: Spot,
+    namespace: &str,
+    rooms: &[String],
+) -> LocalBoxFuture<'static, Result<(), PortError>> {
+    let Some(cx) = objects.context() else {
+        return Box::pin(async { Err(PortError::Gone) });
+    };
+    let is_other = |room: &&String| !is_own(&cx, spot, room);
+    let rooms = rooms
+        .iter()
+        .filter(is_other)
+        .map(|room| (namespace, &**room));
+    let mut wanted = vec![(namespace, "")];
+    if !cx.application.is_named(namespace) {
+        wanted.push((DYNAMIC, ""));
+    }
+    let mut waiting = Vec::new();
+    for (namespace, room) in wanted.into_iter().chain(rooms) {
+        match begin(objects, &cx, namespace, spot, room, Kind::Announce) {
+            Ok(receiver) => waiting.extend(receiver),
+            Err(error) => return Box::pin(async { Err(error) }),
+        }
+    }
+    Box::pin(all(waiting))
+}
+
+async fn all(waiting: Vec<oneshot::Receiver<Result<(), PortError>>>) -> Result<(), PortError> {
+    for receiver in waiting {
+        // One whose sender is dropped was forgotten with its node.
+        receiver.await.unwrap_or(Err(PortError::Lost))?;
+    }
+    Ok(())
+}
+
+/// Begins a join. It has ended already where nothing is returned.
+fn begin(
+    objects: &Objects,
+    cx: &Rc<Context>,
+    namespace: &str,
+    spot: Spot,
+    room: &str,
+    kind: Kind,
+) -> Result<Option<oneshot::Receiver<Result<(), PortError>>>, PortError> {
+    let node = objects.node(namespace);
+    let key = JoinKey(node.number());
+    let members = |room: &str| objects.is_occupied(namespace, room);
+    let joining = node.with_node(|node| node.join(key, room, objects.now(), &members));
+    let joining = joining.and_then(Result::ok).ok_or(PortError::Overloaded)?;
+    let waiting = match joining {
+        Joining::Now => {
+            commit(objects, cx, &node, spot, room, kind)?;
+            None
+        }
+        Joining::Later => {
+            let (end, receiver) = oneshot::channel();
+            let pending = PendingJoin {
+                spot,
+                room: room.into(),
+                kind,
+                end,
+            };
+            node.joins.borrow_mut().insert(key, pending);
+            Some(receiver)
+        }
+    };
+    objects.run(&node);
+    Ok(waiting)
+}
+
+/// Does what others know of now.
+fn commit(
+    objects: &Objects,
+    cx: &Rc<Context>,
+    node: &Participant,
+    spot: Spot,
+    room: &str,
+    kind: Kind,
+) -> Result<(), PortError> {
+    let is_there = match kind {
+        Kind::Enter => enter(cx, spot, &[room.to_owned()]).map(drop),
+        Kind::Announce => match is_wanted(cx, spot) {
+            true => Ok(()),
+            false => Err(PortError::Gone),
+        },
+    };
+    match &is_there {
+        Ok(()) if is_present(cx, spot) => {}
+        Ok(()) => objects.guests.insert(spot, &node.namespace, room),
+        Err(_) => forget_later(objects, vec![(node.namespace.clone(), room.to_owned())]),
+    }
+    is_there
+}
+
+/// Others know that somebody is about to be in a room.
+pub(super) fn handle_joined(objects: &Objects, node: &Participant, key: JoinKey) {
+    let pending = node.joins.borrow_mut().remove(key);
+    let (Some(pending), Some(cx)) = (pending, objects.context()) else {
+        return;
+    };
+    let PendingJoin {
+        spot,
+        room,
+        kind,
+        end,
+    } = *pending;
+    // Whoever wanted it may not wait any more.
+    let _ = end.send(commit(objects, &cx, node, spot, &room, kind));
+    cx.parts.turn.mark_dirty(spot.session);
+}
+
+/// The hub did not answer in time.
+pub(super) fn handle_not_joined(node: &Participant, key: JoinKey) {
+    if let Some(pending) = node.joins.borrow_mut().remove(key) {
+        let _ = pending.end.send(Err(PortError::Unsent));
+    }
+}
+
+/// A socket is hidden from others, or will not come.
+pub(super) fn gone(objects: &Objects, spot: Spot, socket: &Socket) {
+    let namespace: Rc<str> = socket.namespace().into();
+    let rooms = socket.rooms().iter().filter(|room| *room != socket.id());
+    let rooms = rooms.cloned().chain([String::new()]);
+    let rooms = rooms.map(|room| (namespace.clone(), room));
+    let dynamic = (Rc::from(DYNAMIC), String::new());
+    let guests = objects.guests.remove(spot);
+    forget_later(objects, rooms.chain([dynamic]).chain(guests).collect());
+}
+
+/// Looks soon at whether rooms are empty. Not at once: whoever says so may be in the
+/// middle of something.
+pub(super) fn forget_later(objects: &Objects, rooms: Vec<(Rc<str>, String)>) {
+    let objects = objects.weak();
+    platform::spawn(Box::pin(async move {
+        let Some(objects) = objects.upgrade() else {
+            return;
+        };
+        objects.parts.turn.run(|| {
+            for (namespace, room) in rooms {
+                // Without a node, the next event for a room finds out that it is empty.
+                if let Some(node) = objects.existing_node(&namespace) {
+                    let now = objects.now();
+                    let members = |room: &str| objects.is_occupied(&namespace, room);
+                    node.with_node(|node| node.leave(&room, now, &members));
+                    objects.run(&node);
+                }
+            }
+        });
+    }));
+}
+
+/// Returns whether a room is the one of the socket's own id, which is known everywhere.
+fn is_own(cx: &Context, spot: Spot, room: &str) -> bool {
+    let is_own = |client: &mut ClientEntry| Some(client.connection.socket(spot.join)?.id() == room);
+    cx.clients.with(spot.session, is_own).flatten() == Some(true)
+}
+
+fn is_in(cx: &Context, spot: Spot, room: &str) -> bool {
+    let is_in = |client: &mut ClientEntry| {
+        let mut rooms = client.connection.socket(spot.join)?.rooms().iter();
+        Some(rooms.any(|name| name == room))
+    };
+    cx.clients.with(spot.session, is_in).flatten() == Some(true)
+}
+
+fn is_present(cx: &Context, spot: Spot) -> bool {
+    let is_present =
+        |client: &mut ClientEntry| Some(client.connection.socket(spot.join)?.is_present());
+    cx.clients.with(spot.session, is_present).flatten() == Some(true)
+}
+
+fn is_wanted(cx: &Context, spot: Spot) -> bool {
+    let is_wanted = |client: &mut ClientEntry| client.connection.is_wanted(spot.join);
+    cx.clients.with(spot.session, is_wanted) == Some(true)
+}

@@ -1,0 +1,123 @@
+//! The rows of a hub, in the SQLite of its object. It contains statements and no rules:
+//! those are in [`Hub`](dormouse_proto::cluster::Hub).
+//!
+//! When the columns change, the tables get new names: neither a deploy nor going back to
+//! the deploy before finds a table that it misreads.
+
+use dormouse_proto::cluster::{Failed, HubLife, NodeId, Stamp, Store};
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+
+use crate::platform::ObjectState;
+
+const TABLES: [&str; 3] = [
+    "CREATE TABLE IF NOT EXISTS dormouse_interest \
+     (room TEXT, node BLOB, era INTEGER, count INTEGER, PRIMARY KEY (room, node)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS dormouse_eras (node BLOB PRIMARY KEY, era INTEGER) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS dormouse_lives (name INTEGER PRIMARY KEY, life INTEGER)",
+];
+
+const BEGIN_LIFE: &str = "INSERT INTO dormouse_lives VALUES (1, 1) \
+                          ON CONFLICT DO UPDATE SET life = life + 1 RETURNING life";
+
+const ERA: &str = "SELECT era FROM dormouse_eras WHERE node = ?";
+const PUT_ERA: &str = "INSERT OR REPLACE INTO dormouse_eras VALUES (?, ?)";
+
+const NODES: &str = "SELECT node FROM dormouse_interest WHERE room = ? ORDER BY node";
+const HAS: &str = "SELECT 1 FROM dormouse_interest WHERE room = ? AND node = ?";
+const FIRST_TWO: &str = "SELECT node FROM dormouse_interest WHERE room = ? LIMIT 2";
+const PUT: &str = "INSERT INTO dormouse_interest VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE \
+                   SET era = excluded.era, count = excluded.count \
+                   WHERE (excluded.era, excluded.count) > (era, count)";
+const DELETE_BELOW: &str = "DELETE FROM dormouse_interest \
+                            WHERE room = ? AND node = ? AND (era, count) < (?, ?)";
+
+/// The rows of a hub, in an object's SQLite.
+pub(crate) struct HubRows {
+    state: ObjectState,
+}
+
+impl HubRows {
+    /// Creates the tables.
+    pub(crate) fn open(state: &ObjectState) -> Self {
+        for statement in TABLES {
+            // Without a table every other statement fails, and that is handled there.
+            let _ = state.sql(statement, &[]);
+        }
+        Self {
+            state: state.clone(),
+        }
+    }
+
+    fn run(&self, statement: &str, bindings: &[JsValue]) -> Result<Vec<Array>, Failed> {
+        let rows = self.state.sql(statement, bindings).map_err(|_| Failed)?;
+        Ok(rows.iter().map(JsValue::unchecked_into).collect())
+    }
+
+    fn nodes_of(&self, statement: &str, room: &str) -> Result<Vec<NodeId>, Failed> {
+        let rows = self.run(statement, &[room.into()])?;
+        let node = |row: &Array| {
+            let bytes = Uint8Array::new(&row.get(0)).to_vec();
+            bytes.try_into().map(NodeId).map_err(|_| Failed)
+        };
+        rows.iter().map(node).collect()
+    }
+}
+
+impl Store for HubRows {
+    fn begin_life(&mut self) -> Result<HubLife, Failed> {
+        let rows = self.run(BEGIN_LIFE, &[])?;
+        let life = rows.first().and_then(number).ok_or(Failed)?;
+        Ok(HubLife(life))
+    }
+
+    fn era(&self, node: NodeId) -> Result<u64, Failed> {
+        let rows = self.run(ERA, &[blob(node)])?;
+        Ok(rows.first().and_then(number).unwrap_or_default())
+    }
+
+    fn put_era(&mut self, node: NodeId, era: u64) -> Result<(), Failed> {
+        self.run(PUT_ERA, &[blob(node), value(era)]).map(drop)
+    }
+
+    fn nodes(&self, room: &str) -> Result<Vec<NodeId>, Failed> {
+        self.nodes_of(NODES, room)
+    }
+
+    fn has(&self, room: &str, node: NodeId) -> Result<bool, Failed> {
+        let rows = self.run(HAS, &[room.into(), blob(node)])?;
+        Ok(!rows.is_empty())
+    }
+
+    fn only_node(&self, room: &str) -> Result<Option<NodeId>, Failed> {
+        let nodes = self.nodes_of(FIRST_TWO, room)?;
+        Ok(match nodes[..] {
+            [only] => Some(only),
+            _ => None,
+        })
+    }
+
+    fn put(&mut self, room: &str, node: NodeId, stamp: Stamp) -> Result<(), Failed> {
+        let Stamp { era, count } = stamp;
+        let bindings = [room.into(), blob(node), value(era), value(count)];
+        self.run(PUT, &bindings).map(drop)
+    }
+
+    fn delete_below(&mut self, room: &str, node: NodeId, stamp: Stamp) -> Result<(), Failed> {
+        let Stamp { era, count } = stamp;
+        let bindings = [room.into(), blob(node), value(era), value(count)];
+        self.run(DELETE_BELOW, &bindings).map(drop)
+    }
+}
+
+fn value(number: u64) -> JsValue {
+    JsValue::from_f64(number as f64)
+}
+
+fn blob(node: NodeId) -> JsValue {
+    Uint8Array::from(&node.0[..]).buffer().into()
+}
+
+fn number(row: &Array) -> Option<u64> {
+    row.get(0).as_f64().map(|number| number as u64)
+}

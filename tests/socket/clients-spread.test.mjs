@@ -1,0 +1,51 @@
+// The same as in clients.test.mjs, where many objects are one server: its clients are in
+// any of them, and its hubs are asleep, too.
+
+import { after, describe, test } from 'node:test';
+import { ways } from '../harness/clients/common.mjs';
+import { scenarios } from '../harness/clients/socket-scenarios.mjs';
+import { join, libraries } from '../harness/clients/socket.mjs';
+import { hubs, objects } from '../harness/socket/spread.mjs';
+import { startServer } from '../harness/server.mjs';
+import { sleeping, target } from '../harness/target.mjs';
+
+const path = '/spread/';
+const [awake, asleep] = [await startServer(), await startServer()];
+after(() => Promise.all([awake.stop(), asleep.stop()]));
+
+const sleepers = [...objects(path), ...hubs(path, '/')];
+const manners = [
+  { name: '', server: awake, ways, options: { concurrency: 4 }, pause: async () => {} },
+  {
+    name: ', asleep in between',
+    server: asleep,
+    ways: ways.filter(({ name }) => name === 'WebSocket only'),
+    options: { concurrency: 1, ...sleeping },
+    pause: () => Promise.all(sleepers.map((name) => asleep.sleepNamed(name))),
+  },
+];
+
+// The reference has one object only.
+for (const library of target === 'reference' ? [] : libraries) {
+  for (const { server, pause, ...manner } of manners) {
+    for (const way of manner.ways) {
+      describe(`${library.name}, ${way.name}${manner.name}`, manner.options, () => {
+        for (const [name, run] of Object.entries(scenarios)) {
+          test(name, async (t) => {
+            const players = [];
+            const open = async (options) => {
+              const { transports } = way;
+              const player = await join(server, library, { path, transports, ...options });
+              players.push(player);
+              return player;
+            };
+            t.after(() => players.forEach((player) => player.close()));
+            const player = await open();
+            const misreads = library.name.endsWith('1.7') && way.ends === 'polling';
+            await run({ player, open, server, path, pause, way, library, misreads });
+          });
+        }
+      });
+    }
+  }
+}
