@@ -133,6 +133,10 @@ pub const MAX_CALLS: usize = 128;
 /// The maximum number of senders whose last event is remembered.
 pub const MAX_SENDERS: usize = 4_096;
 
+/// The maximum size of the events that a hub has taken and not answered, in bytes, unless
+/// those of a single sender are larger.
+pub const MAX_HELD_BYTES: usize = 16 << 20;
+
 /// The maximum number of rooms in one [`Control`], [`Ask`] or [`Recall`].
 pub const MAX_ROOMS: usize = 1_000;
 

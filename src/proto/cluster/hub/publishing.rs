@@ -10,8 +10,9 @@ use super::lanes::Queued;
 use super::{Hub, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::{
-    ANSWER_GRACE, ASK_LIMIT, Answer, EMIT_LIMIT, Event, Failed, HubIndex, MAX_SENDERS, Missing,
-    NodeId, Operation, Publish, Published, Sender, Shared, Store, Ticket, hub_of,
+    ANSWER_GRACE, ASK_LIMIT, Answer, EMIT_LIMIT, Event, Failed, HubIndex, MAX_HELD_BYTES,
+    MAX_SENDERS, Missing, NodeId, Operation, Publish, Published, Sender, Shared, Store, Ticket,
+    hub_of,
 };
 
 /// The number of a publish in a life of the hub.
@@ -24,6 +25,8 @@ pub(super) struct Publishing {
     next: u64,
     place: u64,
     pub(super) batches: BTreeMap<PublishId, Batch>,
+    /// The size of those that are not answered, in bytes.
+    held: usize,
     /// The last batch of each sender: of no other is a repetition expected.
     senders: BTreeMap<Sender, Last>,
     /// When each of these may be forgotten.
@@ -46,6 +49,8 @@ pub(super) struct Batch {
     sender: Sender,
     deadline: Timestamp,
     pub(super) operations: Vec<Shared>,
+    /// The size of these, until they are answered.
+    bytes: usize,
     pub(super) stage: Stage,
     /// The number of deliveries that have not ended.
     open: usize,
@@ -122,16 +127,21 @@ impl Publishing {
             self.ages.pop_front();
             let last = self.senders.get(&sender).filter(|last| last.until < now);
             if let Some(Last { publish, .. }) = last {
-                if let Some(Batch {
-                    stage: Stage::Asking { until, .. },
-                    ..
-                }) = self.batches.remove(publish)
-                {
-                    self.asking.remove(&(until, *publish));
-                }
+                let publish = *publish;
+                self.remove(publish);
                 self.senders.remove(&sender);
             }
         }
+    }
+
+    /// Removes a batch, and what is remembered for its sake.
+    fn remove(&mut self, id: PublishId) -> Option<Batch> {
+        let batch = self.batches.remove(&id)?;
+        self.held -= batch.bytes;
+        if let Stage::Asking { until, .. } = batch.stage {
+            self.asking.remove(&(until, id));
+        }
+        Some(batch)
     }
 
     fn is_complete(&self, publish: PublishId) -> bool {
@@ -179,7 +189,13 @@ impl Hub {
             self.calls.answer(ticket, Answer::Unavailable);
             return;
         }
-        let id = self.remember(ticket, publish, first_seq, now);
+        let bytes = publish.operations.iter().map(|it| it.size()).sum();
+        let held = self.publishing.held;
+        if held > 0 && held + bytes > MAX_HELD_BYTES {
+            self.calls.answer(ticket, Answer::Unavailable);
+            return;
+        }
+        let id = self.remember(ticket, publish, (first_seq, bytes), now);
         if is_broken(Rule::AwaitNodes) {
             let answer = Answer::Published(Published::default());
             self.calls.answer(ticket, answer);
@@ -196,7 +212,7 @@ impl Hub {
         &mut self,
         ticket: Ticket,
         publish: Publish,
-        first_seq: u64,
+        (first_seq, bytes): (u64, usize),
         now: Timestamp,
     ) -> PublishId {
         // Whatever the sender's clock says, it does not get more time than anybody else.
@@ -212,10 +228,12 @@ impl Hub {
         };
         state.senders.insert(publish.sender, last);
         state.ages.push_back((until, publish.sender));
+        state.held += bytes;
         let batch = Batch {
             sender: publish.sender,
             deadline,
             operations: publish.operations,
+            bytes,
             stage: Stage::Asking {
                 hubs: BTreeSet::new(),
                 until: deadline.min(now + ASK_LIMIT),
@@ -251,10 +269,7 @@ impl Hub {
 
     /// Forgets a batch whose sender does not wait for it. What was placed goes on.
     fn abandon(&mut self, id: PublishId) {
-        if let Some(batch) = self.publishing.batches.remove(&id) {
-            if let Stage::Asking { until, .. } = batch.stage {
-                self.publishing.asking.remove(&(until, id));
-            }
+        if let Some(batch) = self.publishing.remove(id) {
             for ticket in batch.waiters {
                 self.calls.answer(ticket, Answer::Unavailable);
             }
@@ -407,6 +422,7 @@ impl Hub {
             return;
         };
         batch.stage = Stage::Complete;
+        self.publishing.held -= mem::take(&mut batch.bytes);
         let sender = batch.sender;
         let waiters = mem::take(&mut batch.waiters);
         let operations = mem::take(&mut batch.operations);

@@ -11,9 +11,9 @@ use crate::Timestamp;
 use crate::cluster::{
     Answer, Ask, Call, CallId, Control, Deliver, Delivered, EMIT_LIMIT, Emit, Event, Full,
     Gathering, Hub, HubIndex, HubLife, JoinKey, Joining, MAX_BATCH, MAX_CALLS, MAX_GATHERS,
-    MAX_JOINS, MAX_NAMED, MAX_ROOMS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, MessageError,
-    Missing, Node, NodeId, NodeLife, Operation, Output, Payload, Publish, Published, Recall,
-    Sender, Settings, Shared, Stamp, Ticket, hub_of,
+    MAX_HELD_BYTES, MAX_JOINS, MAX_NAMED, MAX_ROOMS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES,
+    MessageError, Missing, Node, NodeId, NodeLife, Operation, Output, Payload, Publish, Published,
+    Recall, Sender, Settings, Shared, Stamp, Ticket, hub_of,
 };
 
 pub(super) const NODE: NodeId = NodeId([1; 32]);
@@ -337,6 +337,46 @@ fn senders_have_a_bound() {
     assert!(matches!(
         rig.take_answers()[..],
         [(Ticket(2), Answer::Published(_))]
+    ));
+}
+
+#[test]
+fn a_hub_holds_only_so_many_bytes() {
+    let mut rig = Rig::new();
+    // Somebody is in the room, and never answers.
+    rig.control(Ticket(0), control(NODE, &["a"], &[]));
+    rig.take_answers();
+    let from = |number, size, rig: &Rig| {
+        let large = operation(1, "a", size);
+        Call::Publish(publish(node(number), rig.now, Vec::from([large])))
+    };
+    let overhead = operation(1, "a", 0).size();
+    let largest = MAX_HELD_BYTES - 2 * overhead;
+    rig.call(Ticket(1), from(1, largest, &rig));
+    rig.call(Ticket(2), from(2, 0, &rig));
+    assert_eq!(rig.take_answers(), []);
+    rig.call(Ticket(3), from(3, 0, &rig));
+    assert_eq!(rig.take_answers(), [(Ticket(3), Answer::Unavailable)]);
+    // A repetition holds nothing more.
+    rig.call(Ticket(4), from(2, 0, &rig));
+    assert_eq!(rig.take_answers(), []);
+    // Whoever goes on has given up what was before.
+    let next = publish(node(1), rig.now, Vec::from([operation(2, "a", 0)]));
+    rig.call(Ticket(5), Call::Publish(next));
+    assert_eq!(rig.take_answers(), [(Ticket(1), Answer::Unavailable)]);
+    rig.call(Ticket(6), from(3, 0, &rig));
+    assert_eq!(rig.take_answers(), []);
+}
+
+#[test]
+fn a_single_event_is_never_too_large_for_a_hub() {
+    let mut rig = Rig::new();
+    let large = operation(1, "a", MAX_HELD_BYTES + 1);
+    let publish = publish(node(1), rig.now, Vec::from([large]));
+    rig.call(Ticket(0), Call::Publish(publish));
+    assert!(matches!(
+        rig.take_answers()[..],
+        [(Ticket(0), Answer::Published(_))]
     ));
 }
 
