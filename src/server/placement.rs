@@ -4,6 +4,7 @@ use core::any::Any;
 use core::fmt;
 use std::rc::Rc;
 
+use dormouse_proto::cluster::{HubIndex, hub_of};
 use dormouse_proto::engine::Revision;
 
 use crate::request::Handshake;
@@ -144,6 +145,26 @@ fn name(path: &str, revision: Option<Revision>, key: &str) -> String {
 /// The name of what stands for all namespaces that are not defined by their own names.
 /// Those of namespaces begin with a slash.
 pub(crate) const DYNAMIC: &str = "*";
+
+/// The namespace whose hubs hold the application's alarms.
+const ALARMS: &str = "/";
+
+impl Spread {
+    /// Returns the name of the hub that leads where these rooms are meant; none is the
+    /// whole namespace.
+    pub(crate) fn leading_hub(&self, path: &str, namespace: &str, rooms: &[String]) -> String {
+        let hubs = rooms.iter().map(|room| hub_of(room, self.hubs));
+        let HubIndex(index) = hubs.min().unwrap_or(hub_of("", self.hubs));
+        hub_name(path, namespace, index)
+    }
+
+    /// Returns the name of the object that has the application's alarm of this name: there
+    /// is one of a name, whoever sets it.
+    pub(crate) fn object_of_alarm(&self, path: &str, name: &str) -> String {
+        let HubIndex(index) = hub_of(name, self.hubs);
+        hub_name(path, ALARMS, index)
+    }
+}
 
 /// Returns the name of a hub: the object that orders the events of some rooms of a
 /// namespace.

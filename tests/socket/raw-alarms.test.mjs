@@ -3,6 +3,7 @@
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { objectId } from '../harness/runtime/built.mjs';
 import { startServer } from '../harness/server.mjs';
 import { openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
@@ -275,5 +276,27 @@ describe('a task', { ...workerOnly, concurrency: 1 }, () => {
     await logs.waitFor({ event: 'handler panicked', handler: 'task', level: 'error' });
     assert.deepEqual(await player.ask('who'), [player.id, '/']);
     assert.deepEqual(await other.ask('get-data'), [{ kept: true }]);
+  });
+});
+
+describe('an alarm of many objects', workerOnly, () => {
+  test('is one for each name, whoever sets and cancels it', async () => {
+    const one = await openMember(server, { path: '/spread/' });
+    const open = async () => {
+      const other = await openMember(server, { path: '/spread/' });
+      return objectId(other.client.sid) === objectId(one.client.sid) ? open() : other;
+    };
+    const other = await open();
+    await ok(one, 'set-alarm', 'say-shared', HOUR);
+    await ok(one, 'set-alarm', 'say-cancelled', 200);
+    await ok(other, 'cancel-alarm', 'say-cancelled');
+    await ok(other, 'set-alarm', 'say-shared', 50);
+    for (const player of [one, other]) await player.expect('alarm', 'shared', 'say-shared');
+    await ok(other, 'set-alarm', 'say-last', 300);
+    for (const player of [one, other]) {
+      await player.expect('alarm', 'last', 'say-last');
+      await player.nothing();
+    }
+    assert.equal(calls('say-shared').length, 1);
   });
 });

@@ -310,6 +310,9 @@ impl Io {
     /// Sets an alarm, `after` a time or at a date. If one of this name is set, its time
     /// changes. It is safe once this returns.
     ///
+    /// In a server of [many objects](crate::Placement::spread) there is one alarm of a name,
+    /// whoever sets it, and its handler runs in an object of its own.
+    ///
     /// ```no_run
     /// # async fn example(io: dormouse::Io) -> Result<(), dormouse::AlarmError> {
     /// use core::time::Duration;

@@ -7,18 +7,23 @@ use futures::future::LocalBoxFuture;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 use worker::Env;
+use worker::worker_sys::DurableObject;
 
 use super::Inner;
+use crate::api::app::app;
 use crate::api::endpoint::Endpoint;
 use crate::log::Level;
 use crate::parts::{spawn, spawn_for_all};
-use crate::port::{self, Called, LocalPort, Memory, Port, PortError};
+use crate::port::{self, Called, LocalPort, Memory, Port, PortError, locate, wire};
 use crate::sid::{Key, Sid};
 
 impl Port for Inner {
     fn call(&self, request: port::Request<'_>) -> Called {
         if let port::Request::Alarm(name, change) = &request {
-            return self.change_alarm(name, *change);
+            return match self.elsewhere(name) {
+                Some(object) => self.ask(object, &request),
+                None => self.change_alarm(name, *change),
+            };
         }
         match self.layer() {
             Some(layer) => self.parts.turn.run(|| layer.call(request)),
@@ -58,6 +63,30 @@ impl LocalPort for Inner {
 
     fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]) {
         self.parts.log_for_all(level, event, fields);
+    }
+}
+
+/// Alarms of many objects that are one server.
+impl Inner {
+    /// Returns the object that has the alarm of this name, if that is another one.
+    fn elsewhere(&self, alarm: &str) -> Option<DurableObject> {
+        let options = self.parts.options()?;
+        let spread = options.placement.many()?;
+        let objects = locate::objects(&app().binding, &self.parts.env).ok()?;
+        let name = spread.object_of_alarm(&options.path, alarm);
+        let is_here = locate::id_of(&objects, &name)? == self.parts.id;
+        (!is_here).then(|| locate::by_name(&objects, Some(&name)).ok())?
+    }
+
+    fn ask(&self, object: DurableObject, request: &port::Request<'_>) -> Called {
+        let options = self.parts.options();
+        let path = options.map_or_else(String::new, |options| options.path.clone());
+        match port::encode_request(request, None) {
+            Ok(bytes) => Called::Later(Box::pin(
+                async move { wire::ask(object, &path, &bytes).await },
+            )),
+            Err(error) => error.into(),
+        }
     }
 }
 

@@ -3,14 +3,13 @@
 
 use std::rc::Rc;
 
-use dormouse_proto::cluster::{HubIndex, hub_of};
 use dormouse_proto::socket::Connection;
 use worker::Env;
 use worker::worker_sys::DurableObject;
 
 use super::{Called, Port, PortError, Reply, Request, Target, locate, wire};
 use crate::options::Options;
-use crate::placement::{DYNAMIC, hub_name};
+use crate::placement::DYNAMIC;
 use crate::port;
 use crate::sid::Sid;
 
@@ -25,6 +24,14 @@ pub(crate) struct RemotePort {
     key: Option<String>,
     /// What a request is known by that is carried out once only.
     once: Option<String>,
+}
+
+/// What an object is wanted for.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Sockets(&'a Target),
+    /// The application's alarm of this name.
+    Alarm(&'a str),
 }
 
 /// The object that a request is for.
@@ -56,7 +63,7 @@ impl RemotePort {
 
     /// Checks whether the object that holds the sockets is known.
     pub(crate) fn check(&self, target: &Target) -> Result<(), PortError> {
-        self.object_of(Some(target)).map(drop)
+        self.object_of(Wanted::Sockets(target)).map(drop)
     }
 
     /// Returns the same port for the sockets that are placed by this key.
@@ -71,32 +78,31 @@ impl RemotePort {
         &self.options
     }
 
-    /// Returns the object that holds the sockets, as far as the placement and the
-    /// target tell.
-    fn object_of(&self, target: Option<&Target>) -> Result<ObjectName, PortError> {
-        let placement = &self.options.placement;
-        if let Some(name) = placement.name_of(&self.options.path, self.key.as_deref()) {
+    /// Returns the object that holds the sockets or the alarm, as far as the placement and
+    /// their names tell.
+    fn object_of(&self, wanted: Wanted<'_>) -> Result<ObjectName, PortError> {
+        let (placement, path) = (&self.options.placement, &self.options.path);
+        if let Some(name) = placement.name_of(path, self.key.as_deref()) {
             return Ok(ObjectName::Name(name));
         }
-        let Some(Target::Sockets(selection) | Target::Children(selection)) = target else {
-            return Err(PortError::Placement);
+        let many = placement.many().ok_or(PortError::Placement);
+        let target = match wanted {
+            Wanted::Sockets(target) => target,
+            Wanted::Alarm(name) => return Ok(ObjectName::Name(many?.object_of_alarm(path, name))),
+        };
+        let (namespace, rooms) = match target {
+            Target::Sockets(selection) => (&*selection.namespace, &*selection.filter.rooms),
+            Target::Children(_) => (DYNAMIC, &[][..]),
+            Target::Socket(_) => return Err(PortError::Placement),
         };
         // A socket id says where its socket is.
-        if let [id] = &*selection.filter.rooms
+        if let [id] = rooms
             && let Some(sid) = Sid::parse(Connection::sid_in(id))
         {
             return Ok(ObjectName::Id(sid.object()));
         }
         // Of many objects that are one server, the hub of the rooms does it.
-        let spread = placement.many().ok_or(PortError::Placement)?;
-        let (namespace, rooms) = match target {
-            Some(Target::Sockets(selection)) => (&*selection.namespace, &*selection.filter.rooms),
-            Some(Target::Children(_) | Target::Socket(_)) | None => (DYNAMIC, &[][..]),
-        };
-        let hubs = rooms.iter().map(|room| hub_of(room, spread.hubs));
-        let HubIndex(hub) = hubs.min().unwrap_or(hub_of("", spread.hubs));
-        let name = hub_name(&self.options.path, namespace, hub);
-        Ok(ObjectName::Name(name))
+        Ok(ObjectName::Name(many?.leading_hub(path, namespace, rooms)))
     }
 
     /// Sends a request for a session to the object that holds it.
@@ -143,9 +149,9 @@ impl RemotePort {
 
 impl Port for RemotePort {
     fn call(&self, request: Request<'_>) -> Called {
-        let target = match &request {
-            Request::Operate(target, _) => Some(target),
-            Request::Alarm(..) => None,
+        let wanted = match &request {
+            Request::Operate(target, _) => Wanted::Sockets(target),
+            Request::Alarm(name, _) => Wanted::Alarm(name),
             // All others are for a session, and use `call_for`.
             Request::Send(..)
             | Request::Close(_)
@@ -158,7 +164,7 @@ impl Port for RemotePort {
             | Request::SetData(..)
             | Request::Acknowledge(..) => return PortError::Placement.into(),
         };
-        let prepared = self.object_of(target).and_then(|name| {
+        let prepared = self.object_of(wanted).and_then(|name| {
             let bytes = port::encode_request(&request, self.once.as_deref())?;
             Ok((self.find(&name)?, bytes))
         });

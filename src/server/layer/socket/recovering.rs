@@ -160,7 +160,8 @@ pub(super) struct Found {
 
 /// Finds the stored socket of a client that wants it back, and what it has missed.
 pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Option<Found> {
-    if !cx.recovery.is_on() {
+    // Of many objects, another one may know what the client has missed.
+    if !cx.recovery.is_on() || cx.cluster.is_some() {
         return None;
     }
     let request = RecoveryRequest::from_auth(auth)?;

@@ -120,6 +120,15 @@ async fn the_placement_tells_where_sockets_are() {
     // There is one object for all, whatever the key.
     let only_one = made(Placement::Shards(1)).with_key("room 1");
     check_object(only_one, all(), only).await;
+    // The hub of the rooms that leads, in many objects that are one server.
+    let many = || made(Placement::spread(4));
+    check_object(many(), all(), Some("name /engine.io/ h / 4")).await;
+    check_object(
+        many(),
+        in_rooms(&["a", "b"]),
+        Some("name /engine.io/ h / 2"),
+    )
+    .await;
 }
 
 #[wasm_bindgen_test]
