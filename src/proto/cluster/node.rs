@@ -8,7 +8,6 @@ mod joining;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -240,17 +239,6 @@ impl Node {
     /// Returns whether a room is served here alone.
     pub fn is_granted(&self, room: &str) -> bool {
         self.grants.contains(room)
-    }
-
-    /// Returns the last event of each hub that was taken.
-    pub fn marks(&self) -> Vec<Mark> {
-        let links = self.links.iter();
-        let marks = links.map(|(hub, link)| Mark {
-            hub: *hub,
-            life: link.mark.0,
-            place: link.mark.1,
-        });
-        marks.collect()
     }
 
     /// Returns whether nothing is under way. Rooms that have just become empty do not

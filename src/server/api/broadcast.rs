@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::acks::{Acked, Acks};
+use super::context::Place;
 use super::partial::{Gathered, Missing};
 use super::{Application, ArgsError, Arguments, Event, FromArgs};
 use crate::api::app::app;
@@ -102,6 +103,18 @@ impl Io {
 
     pub(super) fn application(&self) -> &Application {
         &self.application
+    }
+
+    /// Returns the surroundings of a handler that this is the subject of.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place {
+            env: self.port().env(),
+            port: match &self.reach {
+                Reach::Here(port) => Some(port),
+                Reach::Elsewhere(_) => None,
+            },
+            states: &self.application.states,
+        }
     }
 
     /// Returns the same namespace for the sockets that are
@@ -445,12 +458,16 @@ impl Broadcast {
     }
 
     /// Carries out something that has no other result than that it is done.
-    async fn carry_out(&self, operation: Operation) -> Result<(), EmitError> {
+    pub(super) async fn carry_out(&self, operation: Operation) -> Result<(), EmitError> {
         let (_, missing) = split(self.operate(operation).await?);
         match missing.is_none() {
             true => Ok(()),
             false => Err(EmitError::Partial(missing)),
         }
+    }
+
+    pub(super) fn io(&self) -> &Io {
+        &self.io
     }
 
     async fn operate(&self, operation: Operation) -> Result<Reply, EmitError> {
@@ -473,7 +490,7 @@ impl fmt::Debug for Broadcast {
 }
 
 /// Returns an answer, and which objects have no part in it.
-fn split(reply: Reply) -> (Reply, Missing) {
+pub(super) fn split(reply: Reply) -> (Reply, Missing) {
     if let Reply::Partial(reply, missing) = reply {
         (*reply, missing.into())
     } else {
@@ -606,6 +623,9 @@ pub enum EmitError {
     Placement,
     /// This is not a pattern of names: see [`Io::parent`].
     Pattern(String),
+    /// The server has no handler for this event from other objects: see
+    /// [`Server::on_server_event`](crate::Server::on_server_event).
+    NoHandler(String),
     /// The object that holds the sockets could not be reached.
     Platform(worker::Error),
     /// All others than these objects have done it. Of a count, it is not the number of
@@ -631,6 +651,7 @@ impl fmt::Display for EmitError {
             Self::TooManyRooms => f.write_str("in as many rooms as allowed (max_rooms)"),
             Self::Placement => f.write_str("sockets are placed by a key; name it with Io::key"),
             Self::Pattern(text) => write!(f, "`{text}` is not a pattern of names"),
+            Self::NoHandler(name) => write!(f, "`{name}` has no handler: on_server_event"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),
             Self::Partial(missing) => write!(f, "not done everywhere: {missing}"),
             Self::Unsent => f.write_str("another object did not answer, and nothing was done"),
@@ -652,6 +673,7 @@ impl core::error::Error for EmitError {
             | Self::TooManyRooms
             | Self::Placement
             | Self::Pattern(_)
+            | Self::NoHandler(_)
             | Self::Partial(_)
             | Self::Unsent
             | Self::Unanswered

@@ -15,7 +15,7 @@ use super::handler::{
     BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake,
     OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm, OnClose, OnConnect,
     OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage, OnNewNamespace,
-    OnOpen, RewriteEvent,
+    OnOpen, OnServerEvent, RewriteEvent,
 };
 use super::{
     Ack, Alarm, Application, Args, Expired, FromArgs, Io, JoinRequest, Socket, State, States,
@@ -46,6 +46,7 @@ pub(crate) type AlarmContext<'a> = Context<'a, OnAlarm>;
 pub(crate) type EngineAlarmContext<'a> = Context<'a, OnEngineAlarm>;
 pub(crate) type AdmitContext<'a> = Context<'a, OnAdmit>;
 pub(crate) type JoinContext<'a> = Context<'a, OnJoinRequest>;
+pub(crate) type ServerEventContext<'a> = Context<'a, OnServerEvent>;
 pub(crate) type NamespaceContext<'a> = Context<'a, OnNewNamespace>;
 pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
 pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
@@ -296,7 +297,20 @@ impl<'a> EventContext<'a> {
     }
 }
 
-impl<'a, K: OfEvent> Context<'a, K> {
+impl<'a> ServerEventContext<'a> {
+    pub(crate) fn new(io: &'a Io, name: &'a str, args: Raw<'a>) -> Self {
+        Self {
+            subject: io,
+            detail: EventDetail {
+                name: name.into(),
+                args,
+                ack: None,
+            },
+        }
+    }
+}
+
+impl<'a, K: OfEvent + OfSocket> Context<'a, K> {
     /// The context of what is called before an event's handler.
     pub(crate) fn before(socket: &'a Socket, name: &'a str, args: &'a Raw<'_>) -> Self {
         Self {

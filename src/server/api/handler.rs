@@ -13,6 +13,7 @@
 //! | `on_connect`, `middleware` | [`Auth`](crate::Auth), [`Recovered`](crate::Recovered), [`Handshake`](crate::Handshake) |
 //! | `on_disconnecting`, `on_disconnect` | [`Reason`](crate::Reason) |
 //! | `on_expired` | [`Expired`](crate::Expired) |
+//! | `on_server_event` | [`Io`](crate::Io) of the namespace, the event's arguments, [`EventName`](crate::EventName), [`State`](crate::State), the Worker's `Env` |
 //! | `on_alarm` | [`Alarm`](crate::Alarm), and the root namespace as [`Io`](crate::Io) |
 //! | `namespace_if` | [`JoinRequest`](crate::JoinRequest), [`Handshake`](crate::Handshake), [`State`](crate::State), the Worker's `Env` |
 //! | `on_new_namespace` | [`Io`](crate::Io) of the namespace, [`State`](crate::State), the Worker's `Env` |
@@ -44,7 +45,7 @@ pub use self::kind::{
     BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent,
     OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm,
     OnClose, OnConnect, OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage,
-    OnNewNamespace, OnOpen, RewriteEvent,
+    OnNewNamespace, OnOpen, OnServerEvent, RewriteEvent,
 };
 pub use self::outcome::{FailsWith, Internal, Outcome, Reply, Verdict, mark};
 pub use super::context::Context;

@@ -28,6 +28,7 @@ mod pattern;
 mod recovery;
 mod rewrite;
 mod server;
+mod server_event;
 mod socket;
 mod task;
 
@@ -53,7 +54,7 @@ pub(crate) use self::args::describe;
 pub(crate) use self::context::{
     AdmitContext, AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
     EngineAlarmContext, EventContext, ExpireContext, JoinContext, MessageContext, NamespaceContext,
-    OpenContext, Place, RewriteContext,
+    OpenContext, Place, RewriteContext, ServerEventContext,
 };
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;

@@ -14,6 +14,7 @@ use super::join_request::{self, JoinRequest};
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
+use super::server_event::ServerEvents;
 use super::{AlarmHandlers, HandlerFn, States, erase};
 use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
 use crate::api::error::Failure;
@@ -55,12 +56,13 @@ pub(crate) struct Application {
     pub(crate) recovery: Option<Recovery>,
     pub(crate) states: States,
     pub(crate) alarms: AlarmHandlers<OnAlarm>,
+    pub(super) server_events: ServerEvents,
     definitions: Vec<Definition>,
     pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
     /// The method of a handler that was given twice.
-    duplicate: Option<&'static str>,
+    pub(super) duplicate: Option<&'static str>,
 }
 
 /// The definition of a namespace.
@@ -379,6 +381,7 @@ impl Server {
                 recovery: None,
                 states: States::default(),
                 alarms: AlarmHandlers::default(),
+                server_events: ServerEvents::default(),
                 definitions: Vec::new(),
                 on_new_namespace: None,
                 wrong: None,
@@ -626,6 +629,10 @@ impl Server {
 }
 
 impl Server {
+    pub(super) fn application_mut(&mut self) -> &mut Application {
+        &mut self.application
+    }
+
     /// Sets what is served below its path.
     pub(crate) fn service(mut self, service: Rc<dyn Service>) -> Self {
         self.service = Some(service);

@@ -274,6 +274,10 @@ impl Port for FakeObject {
 }
 
 impl LocalPort for FakeObject {
+    fn id(&self) -> &str {
+        ""
+    }
+
     fn holds(&self, sid: &Sid) -> bool {
         sid.object() == ID
     }

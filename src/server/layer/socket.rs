@@ -17,6 +17,7 @@ mod outputs;
 mod recovering;
 mod recovery;
 mod sending;
+mod server_events;
 
 use core::cell::Cell;
 use std::rc::{Rc, Weak};

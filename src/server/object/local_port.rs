@@ -37,6 +37,10 @@ impl Port for Inner {
 }
 
 impl LocalPort for Inner {
+    fn id(&self) -> &str {
+        &self.parts.id
+    }
+
     fn holds(&self, sid: &Sid) -> bool {
         self.parts.id == sid.object()
     }

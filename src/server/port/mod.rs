@@ -44,6 +44,9 @@ pub(crate) trait Port {
 
 /// The port of the object that this code runs in.
 pub(crate) trait LocalPort: Port {
+    /// Returns the object's id in hexadecimal.
+    fn id(&self) -> &str;
+
     /// Returns whether a session is in this object.
     fn holds(&self, sid: &Sid) -> bool;
 
@@ -227,6 +230,17 @@ pub(crate) enum Operation {
     Data,
     /// Replaces that.
     SetData(Update<'static>),
+    /// Calls the handler that objects with sockets in the namespace have for an event of
+    /// this name.
+    ServerEvent {
+        name: String,
+        /// Its name comes first.
+        args: Args<'static>,
+        /// The number of milliseconds to wait for their answers, if anybody does.
+        timeout: Option<u64>,
+        /// The object that it is from, if it is from one. It does not hear of it.
+        from: Option<String>,
+    },
 }
 
 /// A part of a list that is in order: of sockets by id, or of rooms by name.
@@ -498,7 +512,10 @@ impl core::error::Error for PortError {
 pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
     Ok(match request {
         Request::Operate(Target::Sockets(_), operation) => match operation {
-            Operation::EmitWithAck { .. } => Reply::Acks(Vec::new()),
+            Operation::EmitWithAck { .. }
+            | Operation::ServerEvent {
+                timeout: Some(_), ..
+            } => Reply::Acks(Vec::new()),
             Operation::Fetch(_) => Reply::Sockets(Vec::new()),
             Operation::Count => Reply::Count(0),
             Operation::Rooms(_) => Reply::RoomSizes(Vec::new()),
@@ -506,6 +523,7 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
             Operation::Emit { .. }
             | Operation::Join(_)
             | Operation::Leave(_)
+            | Operation::ServerEvent { timeout: None, .. }
             | Operation::Disconnect { .. } => Reply::Done,
         },
         Request::CloseAll | Request::Operate(Target::Children(_), _) => Reply::Done,

@@ -7,6 +7,7 @@ mod logging;
 mod rates;
 mod routes;
 mod rows;
+mod server_events;
 mod socket;
 mod stale;
 mod tasks;

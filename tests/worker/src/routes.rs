@@ -179,7 +179,7 @@ async fn data(what: &str, url: &Url, io: &Io, body: &str) -> Result<Value, DataE
 }
 
 /// The items of a JSON array as arguments.
-struct Items(Vec<Value>);
+pub(crate) struct Items(pub(crate) Vec<Value>);
 
 impl Serialize for Items {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

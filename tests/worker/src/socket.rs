@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::commands;
 use crate::rows::rows;
+use crate::server_events::{asking, server_events};
 use crate::stale::stale;
 use crate::tasks::{alarms, tasks};
 
@@ -36,7 +37,9 @@ pub(crate) fn servers() -> [Server; 10] {
             .max_payload(200_000)
             .max_packet(900_000),
         server("/in-order/").in_order(true),
-        server("/spread/").placement(Placement::spread(8)),
+        server("/spread/")
+            .placement(Placement::spread(8))
+            .ack_timeout(Duration::from_secs(2)),
         server("/limited/").task_limit(Duration::from_secs(1)),
         server("/keyed/").placement(Placement::key(|handshake| {
             handshake.query("key").unwrap_or_default()
@@ -47,7 +50,7 @@ pub(crate) fn servers() -> [Server; 10] {
 pub(crate) fn server(path: &str) -> Server {
     let recovers = path.starts_with("/recovery");
     let signed = path == "/in-order/";
-    alarms(Server::new())
+    server_events(alarms(Server::new()))
         .path(path)
         .api(HttpApi::new().signed(signed))
         .log(Level::Info)
@@ -307,7 +310,7 @@ pub(crate) fn tell(line: Value) {
 /// What every namespace has but `/plain`.
 fn common(namespace: Namespace) -> Namespace {
     plain(
-        namespace.event_middleware(|event: EventName| match &*event {
+        asking(namespace).event_middleware(|event: EventName| match &*event {
             "blocked" => Err(HandlerError::new("blocked")),
             _ => Ok(()),
         }),

@@ -30,6 +30,10 @@ impl Port for Always {
 }
 
 impl LocalPort for Always {
+    fn id(&self) -> &str {
+        ""
+    }
+
     fn holds(&self, _sid: &Sid) -> bool {
         true
     }

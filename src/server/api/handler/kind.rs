@@ -55,6 +55,10 @@ pub enum OnExpired {}
 #[derive(Debug)]
 pub enum OnAlarm {}
 
+/// The kind of [`Server::on_server_event`](crate::Server::on_server_event).
+#[derive(Debug)]
+pub enum OnServerEvent {}
+
 /// The kind of [`Server::namespace_if`](crate::Server::namespace_if).
 #[derive(Debug)]
 pub enum OnJoinRequest {}
@@ -106,6 +110,7 @@ kinds! {
     OnDisconnect: Socket, Reason => Result<(), HandlerError>, |it| it.subject.place();
     OnExpired: Expired, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
     OnAlarm: Alarm, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
+    OnServerEvent: Io, EventDetail<'a> => Replied, |it| it.subject.place();
     OnJoinRequest: JoinRequest, Place<'a> => Result<bool, HandlerError>, |it| it.detail;
     OnNewNamespace: Io, Place<'a> => Result<(), HandlerError>, |it| it.detail;
     OnAdmit: Handshake, Place<'a> => Result<(), HandlerError>, |it| it.detail;
@@ -136,15 +141,16 @@ impl OfSocket for OnDisconnect {}
                nor a name",
     label = "there is no event here",
     note = "a tuple, `Args` and `EventName` are for `on`, `on_event`, `on_fallback`, `on_any`, \
-            `event_middleware` and `event_rewrite`",
+            `event_middleware`, `event_rewrite` and `on_server_event`",
     note = "`on_connect` takes what the client says of itself as `Auth`; `Engine::on_message` takes \
             a `Message`"
 )]
-pub trait OfEvent: OfSocket + for<'a> Kind<Detail<'a> = EventDetail<'a>> {}
+pub trait OfEvent: for<'a> Kind<Detail<'a> = EventDetail<'a>> {}
 
 impl OfEvent for OnEvent {}
 impl OfEvent for BeforeEvent {}
 impl OfEvent for RewriteEvent {}
+impl OfEvent for OnServerEvent {}
 
 /// The kinds of handlers that can acknowledge an event.
 #[diagnostic::on_unimplemented(
@@ -152,7 +158,7 @@ impl OfEvent for RewriteEvent {}
     label = "there is nothing to acknowledge here",
     note = "`Ack` is for the handlers of events: `on` and `on_fallback`"
 )]
-pub trait OfAck: OfEvent {}
+pub trait OfAck: OfEvent + OfSocket {}
 
 impl OfAck for OnEvent {}
 
@@ -322,6 +328,12 @@ impl OfNamespace for OnAlarm {
     fn io(context: &Context<'_, Self>) -> crate::Io {
         let ServerDetail { port, application } = context.detail;
         crate::Io::local(port.clone(), application.clone(), &ROOT.into())
+    }
+}
+
+impl OfNamespace for OnServerEvent {
+    fn io(context: &Context<'_, Self>) -> crate::Io {
+        context.subject.clone()
     }
 }
 

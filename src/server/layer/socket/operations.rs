@@ -10,6 +10,7 @@ use super::acks::Expected;
 use super::clients::ClientEntry;
 use super::context::Context;
 use super::sending::EncodedEvent;
+use super::server_events::{self, ServerEvent};
 use super::{joining, recovering};
 use crate::api::Pattern;
 use crate::parts::{self, Packet};
@@ -88,6 +89,7 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
         Operation::Rooms(_) => Reply::RoomSizes(rooms_of(cx, &[spot])).into(),
         Operation::Data => look_at(cx, spot, Look::Data).into(),
         Operation::SetData(update) => set_data(cx, spot, update).into(),
+        Operation::ServerEvent { .. } => PortError::Answer.into(),
     }
 }
 
@@ -141,6 +143,20 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
                 });
             }
             Reply::RoomSizes(rooms).into()
+        }
+        Operation::ServerEvent {
+            name,
+            args,
+            timeout,
+            from,
+        } => {
+            let event = ServerEvent {
+                name,
+                args,
+                timeout,
+                from,
+            };
+            server_events::handle(cx, &selection.namespace, event)
         }
         Operation::Data | Operation::SetData(_) => {
             // Others may be in the room of its id, too.

@@ -132,8 +132,9 @@ impl Objects {
         let mut inherited = self.inherited.borrow_mut();
         let position = inherited.iter().position(|(name, _)| name == namespace);
         let marks = position.map(|position| inherited.swap_remove(position).1);
-        let node = Node::resume(self.id, life, settings, marks.unwrap_or_default());
-        let participant = Rc::new(Participant::new(namespace, Core::Node(node)));
+        let marks = marks.unwrap_or_default();
+        let node = Node::resume(self.id, life, settings, marks.iter().copied());
+        let participant = Rc::new(Participant::new(namespace, Core::Node(node), marks));
         let key = participant.namespace.clone();
         self.nodes.borrow_mut().insert(key, participant.clone());
         participant
@@ -157,7 +158,11 @@ impl Objects {
         }
         let mut rows = HubRows::open(&self.parts.state);
         let hub = Hub::new(index, self.hubs, &mut rows).ok()?;
-        let participant = Rc::new(Participant::new(namespace, Core::Hub(hub, rows)));
+        let participant = Rc::new(Participant::new(
+            namespace,
+            Core::Hub(hub, rows),
+            Vec::new(),
+        ));
         // There was none, as looked up above.
         let _ = self.hub.set((index, participant.clone()));
         Some(participant)
@@ -213,7 +218,10 @@ impl Objects {
                 self.send(participant.clone(), id, to, &call);
             }
             Output::Answer { ticket, answer } => participant.answer(ticket, answer),
-            Output::Deliver(event, _) => operations::deliver(self, &event),
+            Output::Deliver(event, mark) => {
+                participant.note_mark(mark);
+                operations::deliver(self, &event);
+            }
             Output::Joined(key) => joins::handle_joined(self, participant, key),
             Output::NotJoined(key) => joins::handle_not_joined(participant, key),
             Output::Taken(id, nodes) => participant.handle_taken(id, nodes),
@@ -394,13 +402,12 @@ impl Cluster for Objects {
     }
 
     fn marks(&self) -> Vec<u8> {
-        let nodes = self.nodes.borrow();
-        let marks = nodes.iter().filter_map(|(namespace, node)| {
-            let marks = node.with_node(|node| node.marks())?;
-            Some(((**namespace).to_owned(), marks))
-        });
-        let marks: Vec<(String, Vec<Mark>)> = marks.collect();
-        versioned::encode(VERSION, &marks)
+        let (nodes, inherited) = (self.nodes.borrow(), self.inherited.borrow());
+        let marks = nodes
+            .iter()
+            .map(|(namespace, node)| ((**namespace).to_owned(), node.marks.borrow().clone()));
+        let all: Vec<(String, Vec<Mark>)> = marks.chain(inherited.iter().cloned()).collect();
+        versioned::encode(VERSION, &all)
     }
 
     fn inherit(&self, marks: &[u8]) {

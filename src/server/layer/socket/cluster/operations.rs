@@ -82,12 +82,22 @@ pub(super) fn operate(objects: &Objects, target: Target, operation: Operation) -
     }
     let node = objects.node(namespace);
     match &operation {
-        Operation::Emit { .. } | Operation::Leave(_) => {
+        Operation::Emit { .. }
+        | Operation::Leave(_)
+        | Operation::ServerEvent { timeout: None, .. } => {
             emit(objects, &cx, &node, &whereabouts, target.clone(), operation)
         }
         Operation::Disconnect { .. } => {
             here::let_own_in(&cx, selection);
             emit(objects, &cx, &node, &whereabouts, target.clone(), operation)
+        }
+        Operation::ServerEvent {
+            timeout: Some(timeout),
+            ..
+        } => {
+            let limit = Duration::from_millis(*timeout);
+            let request = (target.clone(), operation);
+            emit_and_ask(objects, &cx, &node, &whereabouts, request, limit)
         }
         Operation::EmitWithAck { timeout, .. } => {
             here::let_own_in(&cx, selection);
@@ -252,10 +262,10 @@ fn emit_and_ask(
     limit: Duration,
 ) -> Called {
     let token = URL_SAFE_NO_PAD.encode(platform::random::<12>());
-    let nobody = if matches!(operation, Operation::EmitWithAck { .. }) {
-        Reply::Acks(Vec::new())
-    } else {
+    let nobody = if matches!(operation, Operation::Join(_)) {
         Reply::Done
+    } else {
+        Reply::Acks(Vec::new())
     };
     let payload = match encode(target, operation, Some(&token)) {
         Ok(payload) => payload,

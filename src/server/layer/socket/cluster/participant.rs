@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
-    Answer, Call, CallId, EmitId, Failure, GatherId, Hub, JoinKey, Members, Missing, Node, NodeId,
-    Outcome, Output, Payload, Ticket,
+    Answer, Call, CallId, EmitId, Failure, GatherId, Hub, JoinKey, Mark, Members, Missing, Node,
+    NodeId, Outcome, Output, Payload, Ticket,
 };
 use futures::channel::oneshot;
 
@@ -37,6 +37,8 @@ pub(super) struct Participant {
     /// Those that have come in, and whom to give the answer.
     tickets: RefCell<Table<u64, oneshot::Sender<Answer>>>,
     next: Cell<u64>,
+    /// The last event of each hub that was carried out, or is about to be.
+    pub(super) marks: RefCell<Vec<Mark>>,
     pub(super) joins: RefCell<Table<JoinKey, PendingJoin>>,
     pub(super) emits: RefCell<Table<EmitId, PendingEmit>>,
     pub(super) gathers: RefCell<Table<GatherId, PendingGather>>,
@@ -58,7 +60,7 @@ pub(super) struct PendingGather {
 }
 
 impl Participant {
-    pub(super) fn new(namespace: &str, core: Core) -> Self {
+    pub(super) fn new(namespace: &str, core: Core, marks: Vec<Mark>) -> Self {
         Self {
             namespace: namespace.into(),
             core: RefCell::new(core),
@@ -66,6 +68,7 @@ impl Participant {
             out: RefCell::default(),
             tickets: RefCell::default(),
             next: Cell::new(0),
+            marks: RefCell::new(marks),
             joins: RefCell::default(),
             emits: RefCell::default(),
             gathers: RefCell::default(),
@@ -110,6 +113,14 @@ impl Participant {
             // Whoever it was may not wait any more.
             let _ = sender.send(answer);
         }
+    }
+
+    /// Notes that an event is about to be carried out. If that panics, it is not carried out
+    /// again.
+    pub(super) fn note_mark(&self, mark: Mark) {
+        let mut marks = self.marks.borrow_mut();
+        marks.retain(|other| other.hub != mark.hub);
+        marks.push(mark);
     }
 
     /// Notes that a call has left.
