@@ -4,7 +4,8 @@
 //   native    cargo's tests and the examples in the documentation, on this machine
 //   wasm      the same crates' tests in a headless browser
 //   clients   tests/**/*.test.mjs: real clients against the built test Worker
-//   attack    tests/attack/*.test.mjs: clients that try to sink the same Worker's objects
+//   attack    tests/attack/*.test.mjs: clients that try to sink objects of the same Worker
+//             and of the gateway
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
 //
 // Besides node_modules, the last three parts get from here: tests/worker/build and
@@ -97,6 +98,7 @@ function isIn(folders, file) {
 
 async function attack() {
   await build(testWorker);
+  await build(gateway);
   // Some attacks leave connections behind that the process would wait for.
   return node(testFiles('tests/attack'), {}, { more: ['--test-force-exit'] });
 }

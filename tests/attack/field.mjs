@@ -35,7 +35,7 @@ const USUAL = {
  */
 const LINEAR = { wasm: 64 * MiB, warnings: 300 };
 /** Readings that are taken as they are; of the others, what has been added counts. */
-const ABSOLUTE = ['wasm', 'database', 'largestRead'];
+const ABSOLUTE = ['wasm', 'database', 'largestRead', 'awake'];
 /** A condition that is not met after so many milliseconds never will be. */
 const PATIENCE = 60_000;
 
@@ -48,19 +48,20 @@ let fields = 0;
  * Returns a function that defines a test: `attack(name, { path, may }, act)`. `may` has
  * bounds by the names of what is read (`Field.reading`). Where wasm memory is what counts, each attack has a runtime of its own
  * (`isFresh`): that memory never shrinks. `othersAt`: the server that the others are
- * clients of, in the same isolate.
+ * clients of, in the same isolate. `start` starts another Worker than that of the tests,
+ * and `openOthers` opens its clients.
  */
-export function attacks({ isFresh = false } = {}) {
+export function attacks({ isFresh = false, start = startMetered, openOthers = openBystanders } = {}) {
   let shared;
   if (!isFresh) {
-    before(async () => (shared = await startMetered({ quiet: true })));
+    before(async () => (shared = await start({ quiet: true })));
     after(() => shared?.stop());
   }
   return (name, { path = '/io/', othersAt = path, may = {}, ...how }, act) => {
     test(name, workerOnly, async (context) => {
-      const server = shared ?? (await startMetered({ quiet: true, ...how }));
+      const server = shared ?? (await start({ quiet: true, ...how }));
       try {
-        const spent = await suffer(new Field(server, path, othersAt), act);
+        const spent = await suffer(new Field(server, path, othersAt, openOthers), act);
         context.diagnostic(describe(spent));
         check(spent, { ...USUAL, ...(isFresh && LINEAR), ...may });
       } finally {
@@ -68,6 +69,12 @@ export function attacks({ isFresh = false } = {}) {
       }
     });
   };
+}
+
+/** Those who do no harm, as clients of the test Worker. */
+function openBystanders(server, options) {
+  const open = ENGINES.includes(options.path) ? bystanders : socketBystanders;
+  return open(server, options);
 }
 
 /** What an attack has spent, once the others were served as if nothing had happened. */
@@ -93,9 +100,11 @@ function describe(spent) {
 
 class Field {
   #before;
+  #openOthers;
 
-  constructor(server, path, othersAt) {
+  constructor(server, path, othersAt, openOthers) {
     Object.assign(this, { server, path, othersAt });
+    this.#openOthers = openOthers;
     /** The object, as its sessions name it. */
     this.object = `attacked-${(fields += 1)}`;
     this.query = { object: this.object };
@@ -103,8 +112,7 @@ class Field {
 
   /** Lets those in who do no harm. */
   async open() {
-    const open = ENGINES.includes(this.othersAt) ? bystanders : socketBystanders;
-    this.others = await open(this.server, this.#options({ path: this.othersAt }));
+    this.others = await this.#openOthers(this.server, this.#options({ path: this.othersAt }));
     // They are saved: the runtime's own clock may put the object to sleep meanwhile.
     await this.pass(1_000);
   }
@@ -155,7 +163,7 @@ class Field {
   }
 
   async reading() {
-    const { counts, wasm, lines, database, largestRead, woken } = await this.server.state(this.object);
+    const { counts, wasm, lines, database, largestRead, woken, isBusy } = await this.server.state(this.object);
     return {
       ...counts,
       wasm: wasm.bytes,
@@ -165,6 +173,8 @@ class Field {
       database,
       largestRead,
       woken,
+      /** It cannot sleep now. */
+      awake: Number(isBusy),
     };
   }
 

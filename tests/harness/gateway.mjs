@@ -44,7 +44,12 @@ export class BackEnd {
 
   async #handle(request, response) {
     const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      // The gateway has ended the call.
+      return undefined;
+    }
     const text = Buffer.concat(chunks).toString();
     const call = JSON.parse(text);
     const { method, url, headers } = request;

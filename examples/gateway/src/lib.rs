@@ -29,6 +29,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("WEBHOOK_EVENTS", "on"),
     ("WEBHOOK_TIME_LIMIT", "time_limit"),
     ("WEBHOOK_IN_FLIGHT", "in_flight"),
+    ("WEBHOOK_MAX_ANSWER", "max_answer"),
     ("WEBHOOK_RETRY_EVENTS", "retry_events"),
     ("WEBHOOK_SECRET", "secrets"),
     ("WEBHOOK_SECRET_OLD", "secrets"),
@@ -120,15 +121,18 @@ fn webhook(variables: &Variables) -> Result<Webhook, String> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         webhook = webhook.events(&names);
     }
-    if let Some(both) = variables.numbers("WEBHOOK_IN_FLIGHT")? {
-        let [client, object] = *both else {
+    if let Some(all) = variables.numbers("WEBHOOK_IN_FLIGHT")? {
+        let [client, address, object] = *all else {
             return Err(
-                "WEBHOOK_IN_FLIGHT: write two numbers, that for a client and that for an \
-                 object, such as [4, 32]"
+                "WEBHOOK_IN_FLIGHT: write three numbers, those for a client, for an address \
+                 and for an object, such as [4, 5, 32]"
                     .to_owned(),
             );
         };
-        webhook = webhook.in_flight(client as usize, object as usize);
+        webhook = webhook.in_flight(client as usize, address as usize, object as usize);
+    }
+    if let Some(bytes) = variables.number("WEBHOOK_MAX_ANSWER")? {
+        webhook = webhook.max_answer(bytes as usize);
     }
     Ok(webhook)
 }

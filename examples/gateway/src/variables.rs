@@ -90,6 +90,10 @@ impl Variables {
         }
     }
 
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u32>, String> {
+        self.get(name, "must be a whole number")
+    }
+
     pub(crate) fn numbers(&self, name: &str) -> Result<Option<Vec<u32>>, String> {
         self.get(name, "must be a list of whole numbers")
     }

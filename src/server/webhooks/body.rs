@@ -12,9 +12,11 @@ use crate::request::Handshake;
 pub(super) struct Body(String);
 
 impl Body {
-    /// Begins the body of a call, with what all of them have.
-    pub(super) fn new(hook: Hook, id: &str, time: u64, namespace: &str) -> Self {
+    /// Begins the body of a call, with what all of them have. It will have about as many
+    /// bytes as `capacity`.
+    pub(super) fn new(hook: Hook, id: &str, time: u64, namespace: &str, capacity: usize) -> Self {
         let mut body = Self::object();
+        body.0.reserve(capacity);
         body.text("type", hook.as_str());
         body.text("id", id);
         body.raw("time", &time.to_string());
@@ -49,8 +51,8 @@ impl Body {
     }
 
     fn texts<'a>(&mut self, name: &str, values: impl Iterator<Item = &'a str>) {
-        let values: Vec<_> = values.map(quoted).collect();
-        self.raw(name, &format!("[{}]", values.join(",")));
+        self.name(name);
+        self.list(values, |text, value| text.push_str(&quoted(value)));
     }
 
     pub(super) fn finish(mut self) -> String {
@@ -88,14 +90,28 @@ impl Body {
     /// Adds the arguments of an event. Attachments are beside them, in base64, and
     /// `{"_placeholder":true,"num":0}` stands for the first.
     pub(super) fn args(&mut self, args: &Args) {
-        self.raw("args", &format!("[{}]", args.json().join(",")));
+        self.name("args");
+        self.list(args.json(), |text, json| text.push_str(json));
         if !args.attachments().is_empty() {
-            let attachments = args.attachments().iter();
-            let encoded: Vec<_> = attachments
-                .map(|bytes| format!("\"{}\"", STANDARD.encode(bytes)))
-                .collect();
-            self.raw("attachments", &format!("[{}]", encoded.join(",")));
+            self.name("attachments");
+            self.list(args.attachments(), |text, bytes| {
+                text.push('"');
+                STANDARD.encode_string(bytes, text);
+                text.push('"');
+            });
         }
+    }
+
+    /// Adds an array. Its items are written where they stay: they may be large.
+    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, write: impl Fn(&mut String, T)) {
+        self.0.push('[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                self.0.push(',');
+            }
+            write(&mut self.0, item);
+        }
+        self.0.push(']');
     }
 
     /// Adds the request by which a client's session began.

@@ -14,9 +14,9 @@ use worker::Env;
 
 use super::answer::{Answer, Refused};
 use super::body::Body;
-use super::circuit::Admitted;
+use super::circuit::Admission;
 use super::failure::Failure;
-use super::lane::{Lane, Lanes};
+use super::lane::{Caller, Lane, Lanes};
 use super::signature::{Content, SigningKey};
 use super::{Hook, Webhook};
 use crate::api::error::Rejection;
@@ -24,7 +24,6 @@ use crate::api::handler::{Context, Extract, Kind};
 use crate::log::Level;
 use crate::platform;
 use crate::port::LocalPort;
-use crate::sid::Key;
 
 /// The times before a call is tried again.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
@@ -48,7 +47,7 @@ pub(super) struct Call<'a> {
     pub(super) hook: Hook,
     pub(super) namespace: &'a str,
     /// The client that it is made for, if it is there.
-    pub(super) client: Option<Key>,
+    pub(super) caller: Option<Caller>,
     /// About as many bytes as its body has.
     pub(super) bytes: usize,
     /// Writes the rest of the body, once the call may be made.
@@ -103,20 +102,21 @@ impl Here {
     async fn make(
         &self,
         webhook: &Webhook,
-        lane: &Rc<Lane>,
+        lane: &Lane,
         call: &Call<'_>,
     ) -> Result<Decision, Failure> {
         let began = platform::now();
         let late = || Failure::Late(webhook.time_limit.as_millis());
-        if lane.circuit.borrow().is_open(began) {
+        let address = call.caller.and_then(|caller| caller.address);
+        if lane.circuits.borrow().are_open(address, began) {
             return Err(Failure::Open);
         }
-        let entering = Box::pin(lane.enter(call.client, call.bytes));
+        let entering = Box::pin(lane.enter(call.caller, call.bytes));
         let entered = within(webhook.time_limit, entering).await;
         let _pass = entered.ok_or_else(late)?.map_err(|_| Failure::Busy)?;
         let now = platform::now();
-        let admitted = lane.circuit.borrow_mut().admit(now);
-        let admitted = admitted.ok_or(Failure::Open)?;
+        let admission = lane.circuits.borrow_mut().admit(address, now);
+        let admission = admission.ok_or(Failure::Open)?;
 
         let waited = Duration::from_millis(now.as_millis().saturating_sub(began.as_millis()));
         let left = webhook.time_limit.saturating_sub(waited);
@@ -125,25 +125,19 @@ impl Here {
         }
         let attempts = Box::pin(self.attempts(webhook, call, now));
         let called = within(left, attempts).await.unwrap_or_else(|| Err(late()));
-        self.note(lane, admitted, call.hook, &called);
+        self.note(lane, &admission, call.hook, &called);
         called
     }
 
     /// Notes in the circuit whether the back end is there.
-    fn note<T>(&self, lane: &Lane, admitted: Admitted, hook: Hook, called: &Result<T, Failure>) {
+    fn note<T>(&self, lane: &Lane, admission: &Admission, hook: Hook, called: &Result<T, Failure>) {
         let is_outage = called.as_ref().is_err_and(Failure::is_outage);
-        let news = match is_outage {
-            true => {
-                let period = lane.circuit.borrow_mut().fail(platform::now(), admitted);
-                period.map(|period| format!("open for {} s", period.as_secs()))
-            }
-            false => {
-                let is_closed = lane.circuit.borrow_mut().succeed();
-                is_closed.then(|| "closed".to_owned())
-            }
+        let lines = match is_outage {
+            true => lane.circuits.borrow_mut().fail(platform::now(), admission),
+            false => lane.circuits.borrow_mut().succeed(admission),
         };
-        // The application may take the line, and nothing is borrowed while its code runs.
-        if let Some(message) = news {
+        // The application may take the lines, and nothing is borrowed while its code runs.
+        for message in lines {
             self.log(Level::Warn, "webhook circuit", hook, &message);
         }
     }
@@ -156,7 +150,8 @@ impl Here {
     ) -> Result<Decision, Failure> {
         let keys = webhook.keys(self.0.env()).map_err(Failure::Unsigned)?;
         let id = new_id();
-        let mut body = Body::new(call.hook, &id, now.as_millis(), call.namespace);
+        let time = now.as_millis();
+        let mut body = Body::new(call.hook, &id, time, call.namespace, call.bytes);
         (call.write)(&mut body);
         let attempt = Attempt {
             webhook,

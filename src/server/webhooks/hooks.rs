@@ -10,6 +10,7 @@ use super::answer::{Action, Answer, Refused};
 use super::body::data_of;
 use super::delivery::{Call, Decision, Here};
 use super::failure::Failure;
+use super::lane::Caller;
 use super::{Hook, Webhook};
 use crate::api::client::SessionError as DataError;
 use crate::api::error::{HandlerError, Refusal};
@@ -90,7 +91,7 @@ impl Webhook {
         let call = Call {
             hook: Hook::Connect,
             namespace: socket.namespace(),
-            client: Some(socket.session()),
+            caller: Some(Caller::new(socket, handshake)),
             bytes: FRAME + MAX_KEPT + MAX_KEPT_URL + auth.get().len() + data_len(socket),
             write: &|body| {
                 body.socket(socket);
@@ -129,7 +130,7 @@ impl Webhook {
         let call = Call {
             hook: Hook::Event,
             namespace: socket.namespace(),
-            client: Some(socket.session()),
+            caller: caller_of(socket),
             // Attachments are written in base64.
             bytes: FRAME + json + bytes / 3 * 4 + data_len(socket),
             write: &|body| {
@@ -165,7 +166,7 @@ impl Webhook {
         let call = Call {
             hook: Hook::Disconnect,
             namespace: socket.namespace(),
-            client: Some(socket.session()),
+            caller: caller_of(socket),
             bytes: FRAME + data_len(socket),
             write: &|body| {
                 body.socket(socket);
@@ -184,7 +185,7 @@ impl Webhook {
         let call = Call {
             hook: Hook::Expired,
             namespace: expired.namespace(),
-            client: None,
+            caller: None,
             bytes: FRAME,
             write: &|body| body.expired(expired),
         };
@@ -240,6 +241,12 @@ async fn act(
             here.log_failure(hook, &failure);
             failure
         })
+}
+
+/// Returns the client that a call about a socket is made for, unless it has gone.
+fn caller_of(socket: &Socket) -> Option<Caller> {
+    let handshake = socket.handshake()?;
+    Some(Caller::new(socket, &handshake))
 }
 
 fn data_len(socket: &Socket) -> usize {

@@ -4,7 +4,7 @@
 //! server than its handlers do. A call goes through it in this order:
 //!
 //! 1. `hooks`: a handler is called.
-//! 2. `lane`, with its `slots` and its `circuit`: may a call be made, and when?
+//! 2. `lane`, with its `slots` and its circuits (`circuit`): may a call be made, and when?
 //! 3. `delivery`, with `body` and `signature`: it is made, perhaps again.
 //! 4. `answer`: what the back end says, checked.
 //! 5. `actions`: it is done.
@@ -24,11 +24,16 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::rc::Rc;
 
+use self::lane::InFlight;
 use crate::api::{Group, Namespace};
 use crate::env;
 
 /// The longest time limit: shorter than the time for which a client waits to be let in.
 const LONGEST: Duration = Duration::from_secs(25);
+
+/// The maximum number of bytes of all answers that may come to an object at once, of its
+/// 128 MB.
+const MAX_ANSWERS: usize = 32 << 20;
 
 /// Handlers of a [`Namespace`] that ask a back end, in any language, over HTTP: it decides
 /// who connects, handles events, and hears who has gone.
@@ -68,8 +73,7 @@ pub struct Webhook {
     /// The names of the variables that hold the secrets.
     secrets: [String; 2],
     time_limit: Duration,
-    /// The calls that are in flight for one client, and for an object.
-    in_flight: (usize, usize),
+    in_flight: InFlight,
     max_answer: usize,
     retry_events: bool,
 }
@@ -113,7 +117,11 @@ impl Webhook {
             events: None,
             secrets: ["WEBHOOK_SECRET".to_owned(), "WEBHOOK_SECRET_OLD".to_owned()],
             time_limit: Duration::from_secs(10),
-            in_flight: (4, 32),
+            in_flight: InFlight {
+                client: 4,
+                address: 5,
+                object: 32,
+            },
             max_answer: 1_000_000,
             retry_events: false,
         }
@@ -151,17 +159,29 @@ impl Webhook {
         self
     }
 
-    /// Sets how many calls are in flight at once for one client, and for all clients of an
-    /// object. Default: 4 and 32. Further calls wait for their turn, in order, and count as
-    /// late after the [`time_limit`](Self::time_limit). With 1 for a client, its events
-    /// reach the back end one after the other; [`in_order`](crate::Server::in_order) does
-    /// the same for all handlers of a server.
-    pub fn in_flight(mut self, client: usize, object: usize) -> Self {
-        self.in_flight = (client, object);
+    /// Sets how many calls are in flight at once: for one client, for all clients of an
+    /// address (of IPv6, of its first half), and for all of an object. Default: 4, 5 and
+    /// 32. Further calls wait for their turn, in order, and count as late after the
+    /// [`time_limit`](Self::time_limit).
+    ///
+    /// With 1 for a client, its events reach the back end one after the other;
+    /// [`in_order`](crate::Server::in_order) does the same for all handlers of a server.
+    ///
+    /// The platform lets an object have six requests that wait for the first byte of an
+    /// answer. With 6 or more for an address, clients there that make the back end slow
+    /// are in the way of all others. Where many honest clients share an address, that may
+    /// be the lesser evil.
+    pub fn in_flight(mut self, client: usize, address: usize, object: usize) -> Self {
+        self.in_flight = InFlight {
+            client,
+            address,
+            object,
+        };
         self
     }
 
-    /// Sets the maximum size of an answer, in bytes, at most 8 MiB. Default: 1,000,000.
+    /// Sets the maximum size of an answer, in bytes, at most 8 MiB. Default: 1,000,000. All
+    /// that are [in flight](Self::in_flight) for an object may have 32 MiB together.
     pub fn max_answer(mut self, bytes: usize) -> Self {
         self.max_answer = bytes;
         self
@@ -193,15 +213,28 @@ impl Webhook {
         if self.time_limit.is_zero() || self.time_limit > LONGEST {
             return wrong("time_limit", "must be over 0 and at most 25 s");
         }
-        let (client, object) = self.in_flight;
-        if client == 0 || object < client {
+        let InFlight {
+            client,
+            address,
+            object,
+        } = self.in_flight;
+        if client == 0 || address < client || object < address {
             return wrong(
                 "in_flight",
-                "must be over 0 for a client, and for an object at least as many",
+                "must be over 0 for a client, at least as many for an address, and for an object \
+                 at least as many as for an address",
             );
         }
         if self.max_answer == 0 || self.max_answer > 8 << 20 {
             return wrong("max_answer", "must be over 0 and at most 8 MiB");
+        }
+        if object.saturating_mul(self.max_answer) > MAX_ANSWERS {
+            let remedy = format!(
+                "{object} answers of {} bytes may be in an object's memory at once, and 32 MiB are \
+                 allowed: set fewer calls in flight, or less for an answer",
+                self.max_answer
+            );
+            return wrong("in_flight", &remedy);
         }
         // The environment is there where a Worker starts.
         match env().map(|env| self.keys(&env)) {

@@ -35,10 +35,15 @@ fn options_that_cannot_be_served() {
     check(webhook().time_limit(Duration::ZERO), Some("time_limit"));
     check(webhook().time_limit(millis(25_000)), None);
     check(webhook().time_limit(millis(25_001)), Some("time_limit"));
-    check(webhook().in_flight(0, 1), Some("in_flight"));
-    check(webhook().in_flight(1, 1), None);
-    check(webhook().in_flight(2, 1), Some("in_flight"));
+    check(webhook().in_flight(0, 1, 1), Some("in_flight"));
+    check(webhook().in_flight(1, 1, 1), None);
+    check(webhook().in_flight(2, 1, 2), Some("in_flight"));
+    check(webhook().in_flight(1, 2, 1), Some("in_flight"));
     check(webhook().max_answer(0), Some("max_answer"));
-    check(webhook().max_answer(8 << 20), None);
-    check(webhook().max_answer((8 << 20) + 1), Some("max_answer"));
+    let one = || webhook().in_flight(1, 1, 1);
+    check(one().max_answer(8 << 20), None);
+    check(one().max_answer((8 << 20) + 1), Some("max_answer"));
+    // They have 32 MiB together.
+    check(webhook().max_answer(1 << 20), None);
+    check(webhook().max_answer((1 << 20) + 1), Some("in_flight"));
 }

@@ -43,6 +43,26 @@ WebSocket.prototype.send = function (...message) {
   return send.apply(this, message);
 };
 
+const fetchElsewhere = globalThis.fetch;
+globalThis.fetch = async (resource, init) => {
+  const ledger = current;
+  if (!ledger) return fetchElsewhere(resource, init);
+  ledger.counts.fetched += 1;
+  ledger.counts.bytesFetched += sizeOf(init?.body);
+  ledger.fetching += 1;
+  const over = once(() => (ledger.fetching -= 1));
+  // Whoever calls ends the request when nobody reads the answer any more.
+  init?.signal?.addEventListener('abort', over);
+  try {
+    return await fetchElsewhere(resource, init);
+  } catch (error) {
+    over();
+    throw error;
+  } finally {
+    if (!init?.signal) over();
+  }
+};
+
 for (const level of Object.keys(lines)) {
   const write = console[level].bind(console);
   console[level] = (...values) => {
@@ -255,6 +275,14 @@ function weigh(rows, ledger) {
 function replace(target, name, replacement) {
   const original = target[name].bind(target);
   Object.defineProperty(target, name, { value: (...args) => replacement(original, ...args) });
+}
+
+function once(run) {
+  let ran = false;
+  return () => {
+    if (!ran) run();
+    ran = true;
+  };
 }
 
 /** Bytes of a binary value, characters of a text. */

@@ -17,6 +17,8 @@ export class Ledger {
     this.timers = 0;
     /** Calls to storage that have not returned yet. */
     this.storage = 0;
+    /** Its own requests, to elsewhere, that are not over yet. */
+    this.fetching = 0;
     /** Bytes of its database, when it was last called. */
     this.database = 0;
     /** The most bytes that a statement has had in its rows, taken all at once. */
@@ -41,6 +43,9 @@ export class Ledger {
       bytesBound: 0,
       // The whole storage was deleted.
       deletions: 0,
+      // Its own requests to elsewhere, and the bytes of their bodies.
+      fetched: 0,
+      bytesFetched: 0,
       // Messages that went out, which are free, and their bytes.
       sent: 0,
       bytesSent: 0,
@@ -53,7 +58,7 @@ export class Ledger {
 
   /** Whether it could not go to sleep now, however long nothing happens. */
   get isBusy() {
-    return this.requests + this.timers + this.storage > 0;
+    return this.requests + this.timers + this.storage + this.fetching > 0;
   }
 
   /** Time passes without anything happening. */
@@ -85,8 +90,8 @@ export class Ledger {
 
   report() {
     this.#countRows();
-    const { id, alarm, paired, requests, storage, database, largestRead, isBusy, counts } = this;
-    return { id, alarm, paired, requests, storage, database, largestRead, isBusy, counts };
+    const { id, alarm, paired, requests, storage, fetching, database, largestRead, isBusy, counts } = this;
+    return { id, alarm, paired, requests, storage, fetching, database, largestRead, isBusy, counts };
   }
 
   // A cursor knows its rows once they have been taken from it.

@@ -24,6 +24,8 @@ const UNCOMPRESSED = 'no_web_socket_compression';
  */
 export async function startMetered(options = {}) {
   const { build = `tests/${BUILT}`, realTime = false, compresses = false, quiet = false } = options;
+  // Nobody who attacks knows the secret of the HTTP API.
+  const { variables = { API_SECRET: randomUUID() } } = options;
   const logs = new Logs();
   const { runtime, direct } = await startMiniflare({
     name: NAME,
@@ -32,8 +34,7 @@ export async function startMetered(options = {}) {
       if (level === 'error' && !quiet) console.error(message);
     },
     compatibilityFlags: COMPATIBILITY_FLAGS.filter((flag) => !compresses || flag !== UNCOMPRESSED),
-    // Nobody who attacks knows the secret of the HTTP API.
-    bindings: { REAL_TIME: realTime, API_SECRET: randomUUID() },
+    bindings: { ...variables, ...(realTime && { REAL_TIME: true }) },
     modules: [
       ...METER.map((name) => module('ESModule', path.join(tests, name))),
       moved(module('ESModule', builtFile(build, 'index.js'))),
