@@ -60,6 +60,11 @@ const troubles = {
     internal,
     /actions\[1\]\.emit\.event: `connect` is reserved/,
   ],
+  'names a namespace that there is not': [
+    () => ok({ data: 1, actions: [{ emit: { event: 'heard' } }, { join: { join: ['a'], namespace: '/nowhere' } }] }),
+    internal,
+    /actions\[1\]: the namespace `\/nowhere` is not defined/,
+  ],
   'answers with too much data': [
     () => ({ status: 200, body: ` ${JSON.stringify({ rooms: Array(1001).fill('a') })}` }),
     internal,

@@ -142,6 +142,12 @@ impl Io {
         &self.namespace
     }
 
+    /// Returns whether the server may have a namespace of this name. Nobody knows it of
+    /// those that a predicate decides about.
+    pub(crate) fn may_have(&self, namespace: &str) -> bool {
+        self.application.may_have(namespace)
+    }
+
     /// Addresses all sockets of the namespace.
     pub fn all(&self) -> Broadcast {
         Broadcast {

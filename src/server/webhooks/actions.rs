@@ -3,6 +3,23 @@
 use super::answer::{Action, Target, What};
 use crate::api::{Broadcast, EmitError, Io, Socket};
 
+/// Returns what is wrong with actions that name a namespace which the server does not have.
+pub(super) fn check(actions: &[Action], io: &Io) -> Result<(), String> {
+    for (index, Action { target, .. }) in actions.iter().enumerate() {
+        if let Target::Others {
+            namespace: Some(name),
+            ..
+        } = target
+            && !io.may_have(name)
+        {
+            return Err(format!(
+                "actions[{index}]: the namespace `{name}` is not defined"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Carries out actions, in order. `socket` is the one that the call was about, unless it
 /// has gone. The first action that fails ends it.
 pub(super) async fn carry_out(

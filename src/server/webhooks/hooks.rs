@@ -5,7 +5,7 @@ use std::rc::Rc;
 use dormouse_proto::socket::Reason;
 use serde_json::value::RawValue;
 
-use super::actions::{carry_out, unless_gone};
+use super::actions::{carry_out, check, unless_gone};
 use super::answer::{Action, Answer, Refused};
 use super::body::data_of;
 use super::delivery::{Call, Decision, Here};
@@ -211,6 +211,7 @@ async fn apply(
         here.log_failure(hook, &failure);
         failure
     };
+    check(&answer.actions, &socket.io()).map_err(&failed)?;
     if let Some(data) = answer.data {
         match socket.set_data(&data) {
             Ok(()) => {}
@@ -227,6 +228,7 @@ async fn apply(
     Ok(answer.ack)
 }
 
+/// Carries out the actions of an answer.
 async fn act(
     here: &Here,
     hook: Hook,
@@ -234,13 +236,17 @@ async fn act(
     io: &Io,
     socket: Option<&Socket>,
 ) -> Result<(), Failure> {
-    carry_out(actions, io, socket)
-        .await
-        .map_err(|error: EmitError| {
-            let failure = Failure::Malformed(format!("actions: {error}"));
-            here.log_failure(hook, &failure);
-            failure
-        })
+    let done = match check(&actions, io) {
+        Ok(()) => carry_out(actions, io, socket)
+            .await
+            .map_err(|error: EmitError| format!("actions: {error}")),
+        Err(error) => Err(error),
+    };
+    done.map_err(|message| {
+        let failure = Failure::Malformed(message);
+        here.log_failure(hook, &failure);
+        failure
+    })
 }
 
 /// Returns the client that a call about a socket is made for, unless it has gone.
