@@ -232,6 +232,11 @@ export async function ensurePython(file = 'requirements.txt', folder = '.venv') 
   return python;
 }
 
+/** Makes sure that there is a PHP, for the back end of examples/gateway. */
+export async function ensurePhp() {
+  if (!which('php')) await installWithApt(['php-cli'], 'for the back end in PHP');
+}
+
 /** Builds the Rust client of tests/rust, which links the system's OpenSSL. */
 export async function ensureRustClient() {
   const missing = !which('pkg-config') || (await capture('pkg-config', ['--exists', 'openssl'])) === undefined;

@@ -12,7 +12,7 @@
 // examples/gateway/build (and build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a
 // folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON and
 // DORMOUSE_PYTHON_OLD, each a Python with the packages of a
-// tests/python/requirements*.txt, and DORMOUSE_RUST_CLIENT, the program of tests/rust.
+// tests/python/requirements*.txt, DORMOUSE_RUST_CLIENT, the program of tests/rust, and php.
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -22,6 +22,7 @@ import {
   ensureBrowser,
   ensureNpmPackages,
   ensureOldBundles,
+  ensurePhp,
   ensurePython,
   ensureRust,
   ensureRustClient,
@@ -80,6 +81,7 @@ async function wasm() {
 async function clients() {
   await build(testWorker);
   await build(gateway);
+  await ensurePhp();
   const env = {
     DORMOUSE_PYTHON: await ensurePython(),
     DORMOUSE_PYTHON_OLD: await ensurePython('requirements-old.txt', '.venv-old'),

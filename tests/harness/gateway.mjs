@@ -103,7 +103,7 @@ export const cut = Symbol('cut');
 /** Starts a program that is a back end, and says where it listens. */
 export async function startProgram(program, ...args) {
   const env = { ...process.env, WEBHOOK_SECRET: secret, PORT: '0' };
-  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   const stop = async () => {
     child.kill('SIGKILL');
@@ -111,14 +111,18 @@ export async function startProgram(program, ...args) {
   };
   endWithParent(stop);
   process.once('exit', () => child.kill('SIGKILL'));
+  const lines = [];
   const listening = new Promise((resolve) => {
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      const [url] = /http:\S+/.exec(line) ?? [];
-      if (url) resolve(url);
-    });
+    for (const input of [child.stdout, child.stderr]) {
+      createInterface({ input }).on('line', (line) => {
+        const [url] = /http:[^\s)]+/.exec(line) ?? [];
+        if (url) resolve(url);
+        lines.push(line);
+      });
+    }
   });
   const over = exited.then(([code]) => {
-    throw new Error(`${program} ended with ${code}`);
+    throw new Error(`${program} ended with ${code}: ${lines.join('\n')}`);
   });
   over.catch(() => {});
   return { url: await within(Promise.race([listening, over]), program, 60_000), stop };

@@ -14,6 +14,7 @@ const file = (name) => path.join(root, 'examples', 'gateway', 'backends', name);
 const programs = {
   'Node and Hono': () => [process.execPath, file('node.mjs')],
   'Python and Flask': () => [prepared('DORMOUSE_PYTHON', '.venv/bin/python'), file('python.py')],
+  PHP: () => ['php', '-S', '127.0.0.1:0', file('php.php')],
 };
 
 for (const [name, program] of Object.entries(programs)) {
