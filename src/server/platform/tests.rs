@@ -82,6 +82,40 @@ async fn a_timer_that_is_dropped_calls_nobody() {
     assert_eq!(calls.get(), 0);
 }
 
+/// Lets timers be objects, as they are on the platform, and tells how many are pending.
+fn object_timers() -> JsValue {
+    let body = "const { setTimeout, clearTimeout } = globalThis;
+        const timers = { pending: 0, restore: () => Object.assign(globalThis, { setTimeout, clearTimeout }) };
+        globalThis.setTimeout = (callback, millis) => {
+            timers.pending += 1;
+            const id = setTimeout(() => { timers.pending -= 1; callback(); }, millis);
+            return { [Symbol.toPrimitive]: () => id };
+        };
+        globalThis.clearTimeout = (timer) => {
+            if (typeof timer !== 'object') throw new TypeError('not a timer');
+            timers.pending -= 1;
+            clearTimeout(Number(timer));
+        };
+        return timers;";
+    js(body, JsValue::UNDEFINED)
+}
+
+#[wasm_bindgen_test]
+async fn sleep_ends_or_is_given_up_where_timers_are_objects() {
+    let timers = object_timers();
+    let pending = || js("return x.pending;", timers.clone()).as_f64();
+    sleep(Duration::from_millis(5)).await;
+    let given_up = sleep(Duration::from_secs(60));
+    let before = pending();
+    drop(given_up);
+    let after = pending();
+    js("x.restore();", timers.clone());
+    assert_eq!(
+        before.zip(after).map(|(before, after)| before - after),
+        Some(1.0)
+    );
+}
+
 #[wasm_bindgen_test]
 async fn a_timer_may_be_let_go_from_within_its_callback() {
     let slot: Rc<Cell<Option<Timer>>> = Rc::default();
