@@ -176,15 +176,13 @@ pub mod private {
 
     /// Installs the application, or keeps the Worker from starting. `instance` is any
     /// instance of the class of its objects.
-    pub fn start(
-        app: impl crate::Description,
-        instance: &wasm_bindgen::JsValue,
-    ) -> Result<(), wasm_bindgen::JsValue> {
+    pub fn start(app: impl crate::Description, instance: &wasm_bindgen::JsValue) {
         wire::extend_durable_object(instance);
-        install(app).map_err(|message| {
+        if let Err(message) = install(app) {
             crate::log::misconfigured(&message);
-            js_sys::Error::new(&message).into()
-        })
+            // Whoever deploys sees what is thrown, and not the log.
+            crate::platform::throw_at_start(&message);
+        }
     }
 }
 
@@ -249,9 +247,9 @@ macro_rules! objects {
             use $crate::private::web_sys::{Request, WebSocket};
 
             #[wasm_bindgen(start, wasm_bindgen = $crate::private::wasm_bindgen)]
-            pub fn start() -> Result<(), JsValue> {
+            pub fn start() {
                 let outline = Dormouse($crate::private::Object::outline());
-                $crate::private::start($app(), &outline.into())
+                $crate::private::start($app(), &outline.into());
             }
 
             #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]

@@ -261,6 +261,27 @@ pub(crate) fn promise(future: LocalBoxFuture<'static, Result<JsValue, JsValue>>)
     wasm_bindgen_futures::future_to_promise(future).into()
 }
 
+/// Throws an error while the Worker starts, so that the runtime shows its message.
+///
+/// What wasm-bindgen throws is a `WebAssembly.Exception` with the error in it. Its glue
+/// takes the error out again, but not at the start, where the runtime would show
+/// `#<Exception>`. So exceptions, of which there is no other, are given the error's text.
+pub(crate) fn throw_at_start(message: &str) -> ! {
+    let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or_default();
+    let error = property(&js_sys::Error::new(""), "toString");
+    let exception = property(&property(&js_sys::global(), "WebAssembly"), "Exception");
+    let prototype = property(&exception, "prototype");
+    for (name, value) in [
+        ("toString", error),
+        ("name", "Error".into()),
+        ("message", message.into()),
+    ] {
+        // Where there are no such exceptions, the error is thrown as it is.
+        let _ = Reflect::set(&prototype, &name.into(), &value);
+    }
+    wasm_bindgen::throw_str(message)
+}
+
 /// Waits for this long, from when it is first asked.
 ///
 /// `worker::Delay` takes what `setTimeout` returns for a number. With `nodejs_compat` it is
