@@ -1,5 +1,7 @@
 //! Bindings for what the platform offers and `worker` does not bind, or not cheaply.
 
+pub(crate) mod subtle;
+
 use core::cell::Cell;
 use core::future::{Pending, pending};
 use core::pin::Pin;

@@ -5,36 +5,15 @@
 //! its context, and is written in the configuration of the Worker that has the binding:
 //! no request from outside can bring any.
 
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::JsValue;
 use web_sys::Request;
 use worker::Env;
 
 use super::answer::Refused;
 use crate::http;
+use crate::platform::subtle;
 use crate::query;
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = importKey, catch)]
-    fn import_key(
-        format: &str,
-        key: &Uint8Array,
-        algorithm: &JsValue,
-        extractable: bool,
-        usages: &Array,
-    ) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], catch)]
-    fn digest(algorithm: &str, data: &Uint8Array) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], catch)]
-    fn verify(
-        algorithm: &str,
-        key: &JsValue,
-        signature: &Uint8Array,
-        data: &Uint8Array,
-    ) -> Result<Promise, JsValue>;
-}
 
 /// The header of a signature.
 const SIGNATURE: &str = "x-dormouse-signature";
@@ -144,7 +123,7 @@ impl Signature {
         let data = format!("{}\n{method}\n{target}\n{}", self.time, self.digest);
         let data = Uint8Array::from(data.as_bytes());
         for secret in secrets {
-            if let Ok(true) = self.is_by(secret, &data).await {
+            if let Ok(true) = subtle::is_hmac(&self.bytes, secret.as_bytes(), &data).await {
                 return true;
             }
         }
@@ -153,28 +132,11 @@ impl Signature {
 
     /// Returns whether it is for this body.
     pub(super) async fn covers(&self, body: &[u8]) -> bool {
-        let Ok(digest) = digest("SHA-256", &Uint8Array::from(body)) else {
+        let Ok(digest) = subtle::sha256(body).await else {
             return false;
         };
-        let Ok(digest) = JsFuture::from(digest).await else {
-            return false;
-        };
-        let bytes = Uint8Array::new(&digest).to_vec().into_iter();
-        let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         hex == self.digest
-    }
-
-    async fn is_by(&self, secret: &str, data: &Uint8Array) -> Result<bool, JsValue> {
-        let algorithm = Object::new();
-        Reflect::set(&algorithm, &"name".into(), &"HMAC".into())?;
-        Reflect::set(&algorithm, &"hash".into(), &"SHA-256".into())?;
-        let usages = Array::of1(&"verify".into());
-        let secret = Uint8Array::from(secret.as_bytes());
-        let key = import_key("raw", &secret, &algorithm, false, &usages)?;
-        let key = JsFuture::from(key).await?;
-        let signature = Uint8Array::from(&self.bytes[..]);
-        let is_right = verify("HMAC", &key, &signature, data)?;
-        Ok(JsFuture::from(is_right).await?.is_truthy())
     }
 }
 

@@ -1,27 +1,12 @@
 //! Signatures as Standard Webhooks defines them: HMAC-SHA256 over id, time and body, in
 //! base64, one for each secret.
-//!
-//! The platform computes them: a crate for it would weigh more than its bindings.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use js_sys::Uint8Array;
+use wasm_bindgen::JsValue;
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = importKey, catch)]
-    fn import_key(
-        format: &str,
-        key: &Uint8Array,
-        algorithm: &JsValue,
-        extractable: bool,
-        usages: &Array,
-    ) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(js_namespace = ["crypto", "subtle"], js_name = sign, catch)]
-    fn compute(algorithm: &str, key: &JsValue, data: &Uint8Array) -> Result<Promise, JsValue>;
-}
+use crate::platform::subtle;
 
 /// The beginning of a secret.
 const PREFIX: &str = "whsec_";
@@ -74,17 +59,9 @@ impl Content {
 
     /// Returns the value of the header `webhook-signature`.
     pub(super) async fn sign(&self, keys: &[SigningKey]) -> Result<String, JsValue> {
-        let algorithm = Object::new();
-        Reflect::set(&algorithm, &"name".into(), &"HMAC".into())?;
-        Reflect::set(&algorithm, &"hash".into(), &"SHA-256".into())?;
-        let usages = Array::of1(&"sign".into());
         let mut header = String::new();
         for SigningKey(key) in keys {
-            let key = Uint8Array::from(&**key);
-            let key = import_key("raw", &key, &algorithm, false, &usages)?;
-            let key = JsFuture::from(key).await?;
-            let signature = JsFuture::from(compute("HMAC", &key, &self.bytes)?).await?;
-            let signature = Uint8Array::new(&signature).to_vec();
+            let signature = subtle::hmac(key, &self.bytes).await?;
             if !header.is_empty() {
                 header.push(' ');
             }
