@@ -153,13 +153,14 @@ impl HttpApi {
                 let operations = checks.batch(Body::read(format, body)?)?;
                 let mut results = Vec::with_capacity(operations.len());
                 for (number, operation) in operations.into_iter().enumerate() {
-                    results.push(running::run(&checks.port, operation, token(number)).await);
-                }
-                // It is as a whole that a request was made before.
-                if let Some(Err(first)) = results.first()
-                    && first.status == 409
-                {
-                    return Err(first.clone());
+                    let result = running::run(&checks.port, operation, token(number)).await;
+                    match result {
+                        // It is as a whole that a request was made before.
+                        Err(repeated) if number == 0 && repeated.status == 409 => {
+                            return Err(repeated);
+                        }
+                        Ok(_) | Err(_) => results.push(result),
+                    }
                 }
                 writer.results(&results);
             }
