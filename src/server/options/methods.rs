@@ -72,6 +72,11 @@ macro_rules! option_methods {
         ///
         /// Beyond that, changes wait and are written together. If the object is lost
         /// meanwhile, such a client starts over.
+        ///
+        /// In a server of [many objects](crate::Placement::spread), entering a room that
+        /// nobody else of the same object is in is one of them, too, and another one is
+        /// written when the last has left it. Beyond the maximum, a client waits with
+        /// entering such a room, and after 30 s it fails.
         pub fn max_rows(mut self, rows: u32) -> Self {
             self.options.max_rows = rows;
             self

@@ -83,13 +83,18 @@ impl Parts {
         budget.allows(self.max_rows(), purpose, platform::now())
     }
 
+    /// Returns how long a session has to wait until it may write a row.
+    pub(crate) fn wait_to_write(&self, key: Key, purpose: Purpose) -> Duration {
+        let budget = self.row_budget(key);
+        let at = budget.allows_at(self.max_rows(), purpose);
+        let at = Timestamp::from_millis(at.div_ceil(1_000));
+        at.since(platform::now())
+    }
+
     /// Has a session saved when it may write a row, but not at once: what follows soon
     /// shares the row.
     pub(crate) fn save_soon(&self, key: Key) {
-        let budget = self.row_budget(key);
-        let at = budget.allows_at(self.max_rows(), Purpose::Change);
-        let at = Timestamp::from_millis(at.div_ceil(1_000));
-        let wait = at.since(platform::now());
+        let wait = self.wait_to_write(key, Purpose::Change);
         self.clock.save_soon(wait.max(SAVE_AFTER));
     }
 

@@ -1,9 +1,10 @@
 //! Sockets that enter and leave rooms of which other objects have to know.
 
 use core::cell::RefCell;
-use std::rc::Rc;
+use core::time::Duration;
+use std::rc::{Rc, Weak};
 
-use dormouse_proto::cluster::{JoinKey, Joining};
+use dormouse_proto::cluster::{JOIN_LIMIT, JoinKey, Joining};
 use dormouse_proto::socket::Socket;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
@@ -14,8 +15,9 @@ use super::super::operations::enter;
 
 use super::objects::Objects;
 use super::participant::Participant;
+use crate::parts::Purpose;
 use crate::placement::DYNAMIC;
-use crate::platform;
+use crate::platform::{self, sleep};
 use crate::port::{Called, PortError, Reply, Spot};
 
 /// A join that others do not know of yet.
@@ -34,6 +36,28 @@ enum Kind {
     /// The socket is about to be in it.
     Announce,
 }
+
+/// A join that is to begin.
+struct Wanted {
+    namespace: Rc<str>,
+    spot: Spot,
+    room: Box<str>,
+    kind: Kind,
+}
+
+impl Wanted {
+    fn new(namespace: &str, spot: Spot, room: &str, kind: Kind) -> Self {
+        Self {
+            namespace: namespace.into(),
+            spot,
+            room: room.into(),
+            kind,
+        }
+    }
+}
+
+/// The end of a join that others are told of.
+type Joined = LocalBoxFuture<'static, Result<(), PortError>>;
 
 /// Sockets that are about to be in rooms: they count as if they were.
 #[derive(Default)]
@@ -83,6 +107,7 @@ pub(super) fn join(objects: &Objects, spot: Spot, namespace: &str, rooms: Vec<St
     };
     let mut waiting = Vec::new();
     for room in &rooms {
+        let wanted = Wanted::new(namespace, spot, room, Kind::Enter);
         if is_in(&cx, spot, room) {
             continue;
         }
@@ -92,9 +117,8 @@ pub(super) fn join(objects: &Objects, spot: Spot, namespace: &str, rooms: Vec<St
             }
             continue;
         }
-        match begin(objects, &cx, namespace, spot, room, Kind::Enter) {
-            Ok(Some(receiver)) => waiting.push(receiver),
-            Ok(None) => {}
+        match begin(objects, &cx, wanted) {
+            Ok(joined) => waiting.extend(joined),
             Err(error) => return error.into(),
         }
     }
@@ -128,55 +152,88 @@ pub(super) fn announce(
     }
     let mut waiting = Vec::new();
     for (namespace, room) in wanted.into_iter().chain(rooms) {
-        match begin(objects, &cx, namespace, spot, room, Kind::Announce) {
-            Ok(receiver) => waiting.extend(receiver),
+        let wanted = Wanted::new(namespace, spot, room, Kind::Announce);
+        match begin(objects, &cx, wanted) {
+            Ok(joined) => waiting.extend(joined),
             Err(error) => return Box::pin(async { Err(error) }),
         }
     }
     Box::pin(all(waiting))
 }
 
-async fn all(waiting: Vec<oneshot::Receiver<Result<(), PortError>>>) -> Result<(), PortError> {
-    for receiver in waiting {
-        // One whose sender is dropped was forgotten with its node.
-        receiver.await.unwrap_or(Err(PortError::Lost))?;
+async fn all(waiting: Vec<Joined>) -> Result<(), PortError> {
+    for joined in waiting {
+        joined.await?;
     }
     Ok(())
 }
 
 /// Begins a join. It has ended already where nothing is returned.
-fn begin(
-    objects: &Objects,
-    cx: &Rc<Context>,
-    namespace: &str,
-    spot: Spot,
-    room: &str,
-    kind: Kind,
-) -> Result<Option<oneshot::Receiver<Result<(), PortError>>>, PortError> {
-    let node = objects.node(namespace);
-    let key = JoinKey(node.number());
-    let members = |room: &str| objects.is_occupied(namespace, room);
-    let joining = node.with_node(|node| node.join(key, room, objects.now(), &members));
+///
+/// The first of a room in this object has its hub write a row. That is one of the client's,
+/// which waits where it has used up its own. All of them are for this: a join that fails is
+/// worse than a change that is written later.
+fn begin(objects: &Objects, cx: &Rc<Context>, wanted: Wanted) -> Result<Option<Joined>, PortError> {
+    let key = wanted.spot.session;
+    let wait = cx.parts.wait_to_write(key, Purpose::End);
+    if !wait.is_zero() && !objects.is_occupied(&wanted.namespace, &wanted.room) {
+        let objects = objects.weak();
+        return Ok(Some(Box::pin(begin_later(objects, wanted, wait))));
+    }
+    let node = objects.node(&wanted.namespace);
+    let number = JoinKey(node.number());
+    let members = |room: &str| objects.is_occupied(&node.namespace, room);
+    let now = objects.now();
+    let joining = node.with_node(|node| node.join(number, &wanted.room, now, &members));
     let joining = joining.and_then(Result::ok).ok_or(PortError::Overloaded)?;
-    let waiting = match joining {
+    let Wanted {
+        spot, room, kind, ..
+    } = wanted;
+    let joined: Option<Joined> = match joining {
         Joining::Now => {
-            commit(objects, cx, &node, spot, room, kind)?;
+            commit(objects, cx, &node, spot, &room, kind)?;
             None
         }
         Joining::Later => {
+            cx.parts.charge_row(key);
             let (end, receiver) = oneshot::channel();
             let pending = PendingJoin {
                 spot,
-                room: room.into(),
+                room,
                 kind,
                 end,
             };
-            node.joins.borrow_mut().insert(key, pending);
-            Some(receiver)
+            node.joins.borrow_mut().insert(number, pending);
+            Some(Box::pin(async move {
+                // One whose sender is dropped was forgotten with its node.
+                receiver.await.unwrap_or(Err(PortError::Lost))
+            }))
         }
     };
     objects.run(&node);
-    Ok(waiting)
+    Ok(joined)
+}
+
+/// Does the same when the client may have rows written again.
+async fn begin_later(
+    objects: Weak<Objects>,
+    wanted: Wanted,
+    wait: Duration,
+) -> Result<(), PortError> {
+    if wait > JOIN_LIMIT {
+        sleep(JOIN_LIMIT).await;
+        return Err(PortError::Unsent);
+    }
+    sleep(wait).await;
+    let objects = objects.upgrade().ok_or(PortError::Gone)?;
+    let cx = objects.context().ok_or(PortError::Gone)?;
+    let begun = objects.parts.turn.run(|| begin(&objects, &cx, wanted))?;
+    // The object may go while this waits.
+    drop((objects, cx));
+    match begun {
+        Some(joined) => joined.await,
+        None => Ok(()),
+    }
 }
 
 /// Does what others know of now.

@@ -48,6 +48,8 @@ pub(super) struct Objects {
     nodes: RefCell<BTreeMap<Rc<str>, Rc<Participant>>>,
     /// The hub that this object is, if it is one.
     hub: OnceCell<(HubIndex, Rc<Participant>)>,
+    /// Those of them for which something is due later.
+    due: RefCell<Vec<Rc<Participant>>>,
     timer: RefCell<Option<(Timestamp, Timer)>>,
     /// When the storage was last touched.
     touched: Cell<Option<Timestamp>>,
@@ -75,6 +77,7 @@ impl Objects {
             id: NodeId(id.unwrap_or_default()),
             nodes: RefCell::default(),
             hub: OnceCell::new(),
+            due: RefCell::default(),
             timer: RefCell::default(),
             touched: Cell::new(None),
             inherited: RefCell::default(),
@@ -145,19 +148,24 @@ impl Objects {
         self.nodes.borrow().get(namespace).cloned()
     }
 
-    /// Returns the hub of this number. `None` if that is another object, or the storage
-    /// fails.
-    fn hub(&self, namespace: &str, index: HubIndex) -> Option<Rc<Participant>> {
+    /// Returns the hub of this number.
+    ///
+    /// # Errors
+    ///
+    /// That is another object, or the storage fails.
+    fn hub(&self, namespace: &str, index: HubIndex) -> Result<Rc<Participant>, Answer> {
         if let Some((own, hub)) = self.hub.get() {
-            return (*own == index && *hub.namespace == *namespace).then(|| hub.clone());
+            let is_it = *own == index && *hub.namespace == *namespace;
+            return is_it.then(|| hub.clone()).ok_or(Answer::Misdirected);
         }
-        let objects = locate::objects(&app().binding, &self.parts.env).ok()?;
+        let objects = locate::objects(&app().binding, &self.parts.env);
+        let objects = objects.map_err(|_| Answer::Unavailable)?;
         let name = hub_name(&self.path, namespace, index.0);
-        if locate::id_of(&objects, &name)? != self.parts.id {
-            return None;
+        if locate::id_of(&objects, &name).as_ref() != Some(&self.parts.id) {
+            return Err(Answer::Misdirected);
         }
         let mut rows = HubRows::open(&self.parts.state);
-        let hub = Hub::new(index, self.hubs, &mut rows).ok()?;
+        let hub = Hub::new(index, self.hubs, &mut rows).map_err(|_| Answer::Unavailable)?;
         let participant = Rc::new(Participant::new(
             namespace,
             Core::Hub(hub, rows),
@@ -165,14 +173,7 @@ impl Objects {
         ));
         // There was none, as looked up above.
         let _ = self.hub.set((index, participant.clone()));
-        Some(participant)
-    }
-
-    /// Returns the nodes and the hub.
-    fn participants(&self) -> Vec<Rc<Participant>> {
-        let hub = self.hub.get().map(|(_, hub)| hub);
-        let nodes = self.nodes.borrow();
-        nodes.values().chain(hub).cloned().collect()
+        Ok(participant)
     }
 
     /// Forgets nodes that have nothing to remember, where there are many namespaces.
@@ -205,6 +206,11 @@ impl Objects {
             self.carry_out(participant, output);
         }
         participant.is_running.set(false);
+        let mut due = self.due.borrow_mut();
+        if !due.iter().any(|other| Rc::ptr_eq(other, participant)) {
+            due.push(participant.clone());
+        }
+        drop(due);
         self.arm();
     }
 
@@ -313,11 +319,10 @@ impl Objects {
 
     /// Sets a timer for what is due next, as long as something is under way.
     fn arm(&self) {
-        let participants = self.participants();
-        let next = participants
-            .iter()
-            .filter_map(|it| it.next_deadline())
-            .min();
+        let mut due = self.due.borrow_mut();
+        due.retain(|participant| participant.next_deadline().is_some());
+        let next = due.iter().filter_map(|it| it.next_deadline()).min();
+        drop(due);
         let mut timer = self.timer.borrow_mut();
         let Some(at) = next else {
             timer.take();
@@ -341,7 +346,7 @@ impl Objects {
             timer.finish();
         }
         self.parts.turn.run(|| {
-            for participant in self.participants() {
+            for participant in self.due.borrow().clone() {
                 self.run(&participant);
             }
         });
@@ -380,12 +385,17 @@ impl Cluster for Objects {
     }
 
     fn handle(&self, call: &ClusterCall) -> Called {
+        let Ok(decoded) = Call::decode(&call.call) else {
+            // Of another build.
+            return answer(&Answer::Misdirected).into();
+        };
         let participant = match call.hub {
             Some(index) => self.hub(&call.namespace, index),
-            None => Some(self.node(&call.namespace)),
+            None => Ok(self.node(&call.namespace)),
         };
-        let (Some(participant), Ok(decoded)) = (participant, Call::decode(&call.call)) else {
-            return answer(&Answer::Misdirected).into();
+        let participant = match participant {
+            Ok(participant) => participant,
+            Err(refusal) => return answer(&refusal).into(),
         };
         self.touch();
         let namespace = &*participant.namespace;
