@@ -150,6 +150,7 @@ pub fn env() -> Option<::worker::Env> {
 #[doc = include_str!("../../docs/engine.io.md")]
 #[doc = include_str!("../../docs/webhooks.md")]
 #[doc = include_str!("../../docs/http-api.md")]
+#[doc = include_str!("../../docs/scaling.md")]
 struct Documents;
 
 /// Items that the macros need. They are not part of the public interface.
