@@ -200,9 +200,30 @@ pub(crate) fn bindings() -> Option<JsValue> {
     None
 }
 
-/// Returns the platform's time, which stands still between two events.
+thread_local! {
+    /// The time of the turn that is under way, once that has been asked for.
+    static TIME: Cell<Option<Option<Timestamp>>> = const { Cell::new(None) };
+}
+
+/// Returns the platform's time, which stands still between two events. It is asked for
+/// once in a turn, because that costs as much as decoding a message.
 pub(crate) fn now() -> Timestamp {
-    Timestamp::from_millis(js_sys::Date::now() as u64)
+    let held = TIME.get();
+    held.flatten().unwrap_or_else(|| {
+        let now = Timestamp::from_millis(js_sys::Date::now() as u64);
+        TIME.set(held.map(|_| Some(now)));
+        now
+    })
+}
+
+/// Has time stand still.
+pub(crate) fn hold_time() {
+    TIME.set(Some(None));
+}
+
+/// Has it go on.
+pub(crate) fn release_time() {
+    TIME.set(None);
 }
 
 pub(crate) fn random<const N: usize>() -> [u8; N] {

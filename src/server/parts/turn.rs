@@ -24,8 +24,6 @@ pub(crate) struct Turn {
     /// The number of nested turns: a handler that runs in a turn may be what another
     /// one has been waiting for.
     depth: Cell<u32>,
-    /// The time at which it began, once that has been asked for.
-    began: Cell<Option<Timestamp>>,
     dirty: RefCell<Table<Key, ()>>,
     object: Weak<dyn Finish>,
 }
@@ -34,7 +32,6 @@ impl Turn {
     pub(crate) fn new(object: Weak<dyn Finish>) -> Self {
         Self {
             depth: Cell::new(0),
-            began: Cell::new(None),
             dirty: RefCell::default(),
             object,
         }
@@ -42,6 +39,9 @@ impl Turn {
 
     /// Runs `work` as a turn, or as part of the one that is under way.
     pub(crate) fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.depth.get() == 0 {
+            platform::hold_time();
+        }
         self.depth.set(self.depth.get() + 1);
         let result = work();
         self.leave();
@@ -57,7 +57,7 @@ impl Turn {
             self.finish(key);
         }
         if self.depth.get() == 0 {
-            self.began.set(None);
+            platform::release_time();
         }
     }
 
@@ -67,15 +67,9 @@ impl Turn {
         }
     }
 
-    /// Returns the time. It stands still during a turn, because asking the platform
-    /// costs as much as decoding a message.
+    /// Returns the time, which stands still during a turn.
     pub(crate) fn now(&self) -> Timestamp {
-        if self.depth.get() == 0 {
-            return platform::now();
-        }
-        let now = self.began.get().unwrap_or_else(platform::now);
-        self.began.set(Some(now));
-        now
+        platform::now()
     }
 
     /// Marks a session to be finished at the end of the turn. If none is under way,
