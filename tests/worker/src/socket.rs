@@ -20,7 +20,7 @@ use crate::stale::stale;
 use crate::tasks::{alarms, tasks};
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 10] {
+pub(crate) fn servers() -> [Server; 11] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -37,6 +37,7 @@ pub(crate) fn servers() -> [Server; 10] {
             .max_payload(200_000)
             .max_packet(900_000),
         server("/in-order/").in_order(true),
+        server("/awake/").sleep(false),
         server("/spread/")
             .placement(Placement::spread(8))
             .ack_timeout(Duration::from_secs(2)),

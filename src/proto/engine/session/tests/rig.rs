@@ -23,6 +23,7 @@ const OPENED: Timestamp = Timestamp::from_millis(1_000_000);
 pub(super) const SLEEPY: Settings = Settings {
     ping_interval: Duration::from_secs(25),
     ping_timeout: Duration::from_secs(20),
+    may_sleep: true,
     upgrade_timeout: Duration::from_secs(10),
     allow_upgrades: true,
     max_payload: 1_000,
