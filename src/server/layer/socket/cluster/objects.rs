@@ -346,7 +346,9 @@ impl Objects {
             timer.finish();
         }
         self.parts.turn.run(|| {
-            for participant in self.due.borrow().clone() {
+            // Whoever runs is noted there again.
+            let due = self.due.borrow().clone();
+            for participant in due {
                 self.run(&participant);
             }
         });
