@@ -10,7 +10,10 @@ use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::platform::ObjectState;
 
-const TABLES: [&str; 3] = [
+/// The names of the tables.
+pub(super) const TABLES: [&str; 3] = ["dormouse_interest", "dormouse_eras", "dormouse_lives"];
+
+const CREATE: [&str; 3] = [
     "CREATE TABLE IF NOT EXISTS dormouse_interest \
      (room TEXT, node BLOB, era INTEGER, count INTEGER, PRIMARY KEY (room, node)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS dormouse_eras (node BLOB PRIMARY KEY, era INTEGER) WITHOUT ROWID",
@@ -40,7 +43,7 @@ pub(crate) struct HubRows {
 impl HubRows {
     /// Creates the tables.
     pub(crate) fn open(state: &ObjectState) -> Self {
-        for statement in TABLES {
+        for statement in CREATE {
             // Without a table every other statement fails, and that is handled there.
             let _ = state.sql(statement, &[]);
         }

@@ -5,6 +5,7 @@ use core::cell::Cell;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::hub_rows;
 use crate::platform::ObjectState;
 use crate::sid::{Key, key_from_tag, tag};
 
@@ -91,8 +92,8 @@ impl Rows {
     }
 
     /// Deletes the whole storage, alarm included, and with it the database, which is
-    /// billed even if it is empty. What the application has stored stays, and then so
-    /// does the database. Returns whether anything was deleted.
+    /// billed even if it is empty. What the application has stored stays, and what a hub
+    /// knows, and then so does the database. Returns whether anything was deleted.
     pub(crate) fn give_back(&self) -> bool {
         let tables = self.run("SELECT name FROM sqlite_master WHERE type = 'table'", &[]);
         let names = tables.unwrap_or_default().into_iter();
@@ -101,7 +102,9 @@ impl Rows {
         let Some(first) = names.next() else {
             return false;
         };
-        let is_ours = |name: &String| name == ALARMS || name.starts_with("dormouse_");
+        let is_hubs = |name: &String| hub_rows::TABLES.contains(&&**name);
+        let is_ours =
+            |name: &String| name == ALARMS || name.starts_with("dormouse_") && !is_hubs(name);
         let all = is_ours(&first) && names.all(|name| is_ours(&name));
         if all {
             self.has_table.set(false);
