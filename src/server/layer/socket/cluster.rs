@@ -46,8 +46,11 @@ pub(super) trait Cluster {
     /// A socket is visible to others.
     fn present(&self, spot: Spot);
 
-    /// A socket has left a room, other than that of its own id. This, and the next, may be
-    /// called in the middle of anything.
+    /// A socket leaves a room that it is not in: if it is about to enter it, it does not.
+    /// This, and the next two, may be called in the middle of anything.
+    fn leave_early(&self, spot: Spot, room: &str);
+
+    /// A socket has left a room, other than that of its own id.
     fn left(&self, namespace: &str, room: &str);
 
     /// A socket is hidden from others, or will not come.

@@ -63,6 +63,13 @@ impl Context {
         }
     }
 
+    /// A socket leaves a room that it is not in, or not yet.
+    pub(super) fn leave_early(&self, spot: Spot, room: &str) {
+        if let Some(cluster) = &self.cluster {
+            cluster.leave_early(spot, room);
+        }
+    }
+
     /// Does what a client's connection asks, after it has been told something.
     pub(super) fn run_outputs(&self, key: Key) {
         (self.run_outputs)(self, key);

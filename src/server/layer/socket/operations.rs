@@ -423,9 +423,9 @@ pub(super) fn enter(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply,
 fn leave(cx: &Context, spot: Spot, rooms: &[String]) -> bool {
     let left = cx.clients.with(spot.session, |client| {
         for room in rooms {
-            if client.connection.leave(spot.join, room)?
-                && let Some(socket) = client.connection.socket(spot.join)
-            {
+            if !client.connection.leave(spot.join, room)? {
+                cx.leave_early(spot, room);
+            } else if let Some(socket) = client.connection.socket(spot.join) {
                 cx.leave(spot, socket, room);
             }
         }

@@ -1,6 +1,6 @@
 //! Sockets that enter and leave rooms of which other objects have to know.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::{Rc, Weak};
 
@@ -22,9 +22,7 @@ use crate::port::{Called, PortError, Reply, Spot};
 
 /// A join that others do not know of yet.
 pub(super) struct PendingJoin {
-    spot: Spot,
-    room: Box<str>,
-    kind: Kind,
+    wanted: Rc<Wanted>,
     end: oneshot::Sender<Result<(), PortError>>,
 }
 
@@ -37,22 +35,46 @@ enum Kind {
     Announce,
 }
 
-/// A join that is to begin.
+/// A join that has not ended.
 struct Wanted {
     namespace: Rc<str>,
     spot: Spot,
     room: Box<str>,
     kind: Kind,
+    /// The socket has been told to leave the room since.
+    is_left: Cell<bool>,
 }
 
 impl Wanted {
-    fn new(namespace: &str, spot: Spot, room: &str, kind: Kind) -> Self {
-        Self {
+    fn new(namespace: &str, spot: Spot, room: &str, kind: Kind) -> Rc<Self> {
+        Rc::new(Self {
             namespace: namespace.into(),
             spot,
             room: room.into(),
             kind,
-        }
+            is_left: Cell::new(false),
+        })
+    }
+}
+
+/// The joins of sockets that are to enter rooms later.
+#[derive(Default)]
+pub(super) struct Entering(RefCell<Vec<Weak<Wanted>>>);
+
+impl Entering {
+    fn insert(&self, wanted: &Rc<Wanted>) {
+        let mut all = self.0.borrow_mut();
+        all.retain(|other| other.strong_count() > 0);
+        all.push(Rc::downgrade(wanted));
+    }
+
+    /// A socket leaves a room that it may not be in yet.
+    pub(super) fn leave(&self, spot: Spot, room: &str) {
+        let all = self.0.borrow();
+        let wanted = all.iter().filter_map(Weak::upgrade);
+        wanted
+            .filter(|it| it.spot == spot && &*it.room == room && it.kind == Kind::Enter)
+            .for_each(|it| it.is_left.set(true));
     }
 }
 
@@ -173,10 +195,15 @@ async fn all(waiting: Vec<Joined>) -> Result<(), PortError> {
 /// The first of a room in this object has its hub write a row. That is one of the client's,
 /// which waits where it has used up its own. All of them are for this: a join that fails is
 /// worse than a change that is written later.
-fn begin(objects: &Objects, cx: &Rc<Context>, wanted: Wanted) -> Result<Option<Joined>, PortError> {
+fn begin(
+    objects: &Objects,
+    cx: &Rc<Context>,
+    wanted: Rc<Wanted>,
+) -> Result<Option<Joined>, PortError> {
     let key = wanted.spot.session;
     let wait = cx.parts.wait_to_write(key, Purpose::End);
     if !wait.is_zero() && !objects.is_occupied(&wanted.namespace, &wanted.room) {
+        objects.entering.insert(&wanted);
         let objects = objects.weak();
         return Ok(Some(Box::pin(begin_later(objects, wanted, wait))));
     }
@@ -186,23 +213,16 @@ fn begin(objects: &Objects, cx: &Rc<Context>, wanted: Wanted) -> Result<Option<J
     let now = objects.now();
     let joining = node.with_node(|node| node.join(number, &wanted.room, now, &members));
     let joining = joining.and_then(Result::ok).ok_or(PortError::Overloaded)?;
-    let Wanted {
-        spot, room, kind, ..
-    } = wanted;
     let joined: Option<Joined> = match joining {
         Joining::Now => {
-            commit(objects, cx, &node, spot, &room, kind)?;
+            commit(objects, cx, &wanted)?;
             None
         }
         Joining::Later => {
             cx.parts.charge_row(key);
+            objects.entering.insert(&wanted);
             let (end, receiver) = oneshot::channel();
-            let pending = PendingJoin {
-                spot,
-                room,
-                kind,
-                end,
-            };
+            let pending = PendingJoin { wanted, end };
             node.joins.borrow_mut().insert(number, pending);
             Some(Box::pin(async move {
                 // One whose sender is dropped was forgotten with its node.
@@ -217,7 +237,7 @@ fn begin(objects: &Objects, cx: &Rc<Context>, wanted: Wanted) -> Result<Option<J
 /// Does the same when the client may have rows written again.
 async fn begin_later(
     objects: Weak<Objects>,
-    wanted: Wanted,
+    wanted: Rc<Wanted>,
     wait: Duration,
 ) -> Result<(), PortError> {
     if wait > JOIN_LIMIT {
@@ -237,16 +257,16 @@ async fn begin_later(
 }
 
 /// Does what others know of now.
-fn commit(
-    objects: &Objects,
-    cx: &Rc<Context>,
-    node: &Participant,
-    spot: Spot,
-    room: &str,
-    kind: Kind,
-) -> Result<(), PortError> {
+fn commit(objects: &Objects, cx: &Rc<Context>, wanted: &Wanted) -> Result<(), PortError> {
+    let Wanted { spot, kind, .. } = *wanted;
+    let room = (*wanted.room).to_owned();
+    if wanted.is_left.get() {
+        // It has been in the room, as far as anybody can tell, and has left it.
+        forget_later(objects, vec![(wanted.namespace.clone(), room)]);
+        return Ok(());
+    }
     let is_there = match kind {
-        Kind::Enter => enter(cx, spot, &[room.to_owned()]).map(drop),
+        Kind::Enter => enter(cx, spot, core::slice::from_ref(&room)).map(drop),
         Kind::Announce => match is_wanted(cx, spot) {
             true => Ok(()),
             false => Err(PortError::Gone),
@@ -254,8 +274,8 @@ fn commit(
     };
     match &is_there {
         Ok(()) if is_present(cx, spot) => {}
-        Ok(()) => objects.guests.insert(spot, &node.namespace, room),
-        Err(_) => forget_later(objects, vec![(node.namespace.clone(), room.to_owned())]),
+        Ok(()) => objects.guests.insert(spot, &wanted.namespace, &room),
+        Err(_) => forget_later(objects, vec![(wanted.namespace.clone(), room)]),
     }
     is_there
 }
@@ -266,15 +286,10 @@ pub(super) fn handle_joined(objects: &Objects, node: &Participant, key: JoinKey)
     let (Some(pending), Some(cx)) = (pending, objects.context()) else {
         return;
     };
-    let PendingJoin {
-        spot,
-        room,
-        kind,
-        end,
-    } = *pending;
+    let PendingJoin { wanted, end } = *pending;
     // Whoever wanted it may not wait any more.
-    let _ = end.send(commit(objects, &cx, node, spot, &room, kind));
-    cx.parts.turn.mark_dirty(spot.session);
+    let _ = end.send(commit(objects, &cx, &wanted));
+    cx.parts.turn.mark_dirty(wanted.spot.session);
 }
 
 /// The hub did not answer in time.

@@ -16,7 +16,7 @@ use futures::future::LocalBoxFuture;
 
 use super::super::context::Context;
 use super::answers::Answers;
-use super::joins::Guests;
+use super::joins::{Entering, Guests};
 use super::participant::{Core, Participant};
 use super::{Cluster, Spread, joins, operations};
 use crate::api::app::app;
@@ -56,6 +56,7 @@ pub(super) struct Objects {
     /// What the last instance knew of hubs, for nodes that are not there yet.
     inherited: RefCell<Vec<(String, Vec<Mark>)>>,
     pub(super) guests: Guests,
+    pub(super) entering: Entering,
     pub(super) answers: Answers,
 }
 
@@ -82,6 +83,7 @@ impl Objects {
             touched: Cell::new(None),
             inherited: RefCell::default(),
             guests: Guests::default(),
+            entering: Entering::default(),
             answers: Answers::default(),
         })
     }
@@ -376,6 +378,10 @@ impl Cluster for Objects {
 
     fn present(&self, spot: Spot) {
         self.guests.remove(spot);
+    }
+
+    fn leave_early(&self, spot: Spot, room: &str) {
+        self.entering.leave(spot, room);
     }
 
     fn left(&self, namespace: &str, room: &str) {
