@@ -238,15 +238,40 @@ impl Args {
     ///
     /// The argument cannot be written as JSON.
     pub fn behind(&self, first: &impl Serialize) -> Result<Self, serde_json::Error> {
-        let first = serde_json::to_string(first)?;
-        // None of the attachments is within it, whatever it looks like.
-        let first = match self.attachments().is_empty() {
-            true => Cow::Borrowed(&*first),
-            false => disarm(&first, &[]),
-        };
+        let first = self.encode_another(first)?;
         let mut items = self.json();
         items.insert(0, &first);
         Ok(self.with_items(&items))
+    }
+
+    /// Returns the arguments before another one.
+    ///
+    /// ```no_run
+    /// # async fn example(socket: dormouse::Socket, args: dormouse::Args) -> Result<(), dormouse::HandlerError> {
+    /// // Others learn who has said it.
+    /// socket.broadcast().emit("said", args.before(&socket.id())?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The argument cannot be written as JSON.
+    pub fn before(&self, last: &impl Serialize) -> Result<Self, serde_json::Error> {
+        let last = self.encode_another(last)?;
+        let mut items = self.json();
+        items.push(&last);
+        Ok(self.with_items(&items))
+    }
+
+    /// Encodes an argument that is to be beside these.
+    fn encode_another(&self, argument: &impl Serialize) -> Result<String, serde_json::Error> {
+        let json = serde_json::to_string(argument)?;
+        // None of the attachments is within it, whatever it looks like.
+        Ok(match self.attachments().is_empty() {
+            true => json,
+            false => disarm(&json, &[]).into_owned(),
+        })
     }
 
     fn with_items(&self, items: &[&str]) -> Self {

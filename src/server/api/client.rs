@@ -409,7 +409,10 @@ impl Clients {
 
     /// Makes a request for a session: here, if this object holds it.
     pub(super) async fn ask(&self, sid: &Sid, request: Request<'_>) -> Result<Reply, PortError> {
-        let local = self.local.as_ref().filter(|local| local.holds(sid));
+        let local = self
+            .local
+            .as_ref()
+            .filter(|local| local.id() == sid.object());
         match local {
             Some(local) => local.call(request).reply().await,
             None => self.remote.call_for(sid, &request).await,

@@ -117,6 +117,23 @@ impl Socket {
         &self.address.id
     }
 
+    /// Returns the id of the Durable Object that the socket is in, in hexadecimal, as the
+    /// platform writes it and its dashboard shows it. Sockets in the same object share its
+    /// memory and its thread; with [`Placement::spread`](crate::Placement::spread), this
+    /// says which of the objects it is.
+    ///
+    /// ```
+    /// use dormouse::{Server, Socket};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace.on("where am i", |socket: Socket| socket.object().to_owned())
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn object(&self) -> &str {
+        self.port.id()
+    }
+
     /// Returns the name of the socket's namespace.
     pub fn namespace(&self) -> &str {
         &self.address.namespace

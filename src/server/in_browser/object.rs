@@ -23,7 +23,7 @@ use crate::parts::{
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
 use crate::port::{Called, LocalPort, Memory, Port, PortError, Request};
-use crate::sid::{Key, Sid};
+use crate::sid::Key;
 
 /// The number of the server that the sessions belong to.
 pub(crate) const SERVER: u8 = 2;
@@ -275,11 +275,7 @@ impl Port for FakeObject {
 
 impl LocalPort for FakeObject {
     fn id(&self) -> &str {
-        ""
-    }
-
-    fn holds(&self, sid: &Sid) -> bool {
-        sid.object() == ID
+        ID
     }
 
     fn storage(&self) -> worker::durable::Storage {

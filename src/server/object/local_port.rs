@@ -15,7 +15,7 @@ use crate::api::endpoint::Endpoint;
 use crate::log::Level;
 use crate::parts::{spawn, spawn_for_all};
 use crate::port::{self, Called, LocalPort, Memory, Port, PortError, locate, wire};
-use crate::sid::{Key, Sid};
+use crate::sid::Key;
 
 impl Port for Inner {
     fn call(&self, request: port::Request<'_>) -> Called {
@@ -39,10 +39,6 @@ impl Port for Inner {
 impl LocalPort for Inner {
     fn id(&self) -> &str {
         &self.parts.id
-    }
-
-    fn holds(&self, sid: &Sid) -> bool {
-        self.parts.id == sid.object()
     }
 
     fn storage(&self) -> worker::durable::Storage {

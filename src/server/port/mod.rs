@@ -30,7 +30,7 @@ use worker::Env;
 
 use crate::log::Level;
 use crate::request::StoredHandshake;
-use crate::sid::{Key, Sid};
+use crate::sid::Key;
 
 /// Carries out requests.
 pub(crate) trait Port {
@@ -46,9 +46,6 @@ pub(crate) trait Port {
 pub(crate) trait LocalPort: Port {
     /// Returns the object's id in hexadecimal.
     fn id(&self) -> &str;
-
-    /// Returns whether a session is in this object.
-    fn holds(&self, sid: &Sid) -> bool;
 
     /// Returns the object's storage.
     fn storage(&self) -> worker::durable::Storage;

@@ -329,7 +329,7 @@ fn arguments_are_sent_on_as_they_came() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
-fn the_first_arguments_can_be_left_out_and_one_put_before() {
+fn the_first_arguments_can_be_left_out_and_others_put_around() {
     let items = format!(r#""room",{},3"#, placeholder(0));
     let args = Args::new(event(&items, &[&[1, 2]]), true);
     let rest = args.skip(1);
@@ -340,6 +340,9 @@ fn the_first_arguments_can_be_left_out_and_one_put_before() {
     let behind = rest.behind(&"a \"name\"").unwrap();
     assert_eq!(behind.json(), [r#""a \"name\"""#, &placeholder(0), "3"]);
     assert_eq!(behind.attachments(), [[1, 2]]);
+    let before = rest.before(&"a \"name\"").unwrap();
+    assert_eq!(before.json(), [&placeholder(0), "3", r#""a \"name\"""#]);
+    assert_eq!(before.attachments(), [[1, 2]]);
 }
 
 /// Older clients take more for a placeholder than others do, and a value of the
@@ -361,6 +364,11 @@ fn what_only_looks_like_a_placeholder_is_not_sent_on() {
     assert_eq!(
         sent(&behind),
         format!(r#"["e",{disarmed},{},{disarmed}]"#, placeholder(0))
+    );
+    let before = args.before(&mine).unwrap();
+    assert_eq!(
+        sent(&before),
+        format!(r#"["e",{},{disarmed},{disarmed}]"#, placeholder(0))
     );
     // Without attachments it is data.
     let args = Args::new(event(&items, &[]), true);

@@ -14,7 +14,7 @@ use crate::api::endpoint::Endpoint;
 use crate::api::{EmitError, Io, Server, Socket};
 use crate::log::Level;
 use crate::port::{Address, Called, LocalPort, Memory, Port, Reply, Request, Spot};
-use crate::sid::{Key, Sid};
+use crate::sid::Key;
 
 /// A port that answers everything with the same.
 struct Always(fn() -> Reply);
@@ -31,11 +31,7 @@ impl Port for Always {
 
 impl LocalPort for Always {
     fn id(&self) -> &str {
-        ""
-    }
-
-    fn holds(&self, _sid: &Sid) -> bool {
-        true
+        "the object"
     }
 
     fn storage(&self) -> worker::durable::Storage {
