@@ -15,7 +15,7 @@ const clients = 'tests/suites';
 const protocols = 'protocols';
 
 const suites = {
-  [protocols]: { worker: testWorker, port: 3000, paths: ['/engine.io/', '/socket.io/'] },
+  [protocols]: { worker: testWorker, port: 3000, paths: ['/engine.io/', '/socket.io/', '/spread/'] },
   'engine.io-client': { worker: clients, port: 3000, paths: ['/engine.io/'] },
   'socket.io-client': { worker: clients, port: 3210, paths: ['/socket.io/'] },
 };

@@ -11,6 +11,13 @@
 //   restart(globals)  starts it on the same port and, with `storage`, the same rows; these
 //                     globals are what a deploy has changed in the application
 //   memory()          resident bytes of workerd
+//   idOf(name)        the id of the object of a name
+//   counts()          of each object that was ever there since the start, by its id: how
+//                     often it was made or woken, called by another object or a route, how
+//                     many of these calls were disturbed, and how often its alarm came
+//   disturb(how, id)  what becomes of calls to the object of this id from now on, or of those
+//                     to any object: `hangs`, `fails`, `is shaky` and others
+//                     (workerd-configuration.mjs); nothing if it does not say how
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -114,7 +121,7 @@ class Runtime {
     const answer = await within(asked, `answer to ${what.what}`, LONGEST_EVICTION);
     const text = await answer.text();
     if (answer.status !== 200) throw new Error(`${what.what}: ${text}`);
-    return text === 'true';
+    return JSON.parse(text);
   }
 
   sleep(sid) {
@@ -139,6 +146,18 @@ class Runtime {
 
   call(sid, method, ...args) {
     return this.#control({ what: 'call', id: objectId(sid), method, args });
+  }
+
+  idOf(name) {
+    return this.#control({ what: 'id', name });
+  }
+
+  counts() {
+    return this.#control({ what: 'counts' });
+  }
+
+  disturb(how, id = '') {
+    return this.#control({ what: 'disturb', id, how });
   }
 
   settled() {

@@ -1,12 +1,51 @@
-// The objects of a server that has many, by their names: those that clients are in, and
-// the hubs of a namespace.
+// Servers of many objects: their objects by name, and clients that are where a test wants
+// them.
 
-const OBJECTS = 8;
+import { join } from '../clients/socket.mjs';
+import { objectId } from '../runtime/built.mjs';
+
+export const OBJECTS = 8;
 const HUBS = 8;
 
 const numbers = (count) => Array.from({ length: count }, (_, number) => number);
 
+/** The names of the objects that clients are in. */
 export const objects = (path, count = OBJECTS) => numbers(count).map((number) => `${path} * ${number}`);
 
+/** The names of the hubs of a namespace. */
 export const hubs = (path, namespace, count = HUBS) =>
   numbers(count).map((number) => `${path} h ${namespace} ${number}`);
+
+/** The object that a client is in. */
+export const objectOf = (player) => objectId(player.sid);
+
+/** The first objects in which so many clients are, with them; others are not kept. */
+export async function inObjects(server, library, { count, each = 1, ...options }) {
+  const places = new Map();
+  const full = () => [...places.values()].filter((players) => players.length === each);
+  while (full().length < count) {
+    const player = await join(server, library, options);
+    const place = objectOf(player);
+    const players = places.get(place) ?? [];
+    if (players.length < each && (places.has(place) || places.size < count)) {
+      places.set(place, [...players, player]);
+    } else {
+      player.close();
+    }
+  }
+  return full();
+}
+
+/** What a server's objects have been woken and called for while something was done. */
+export async function spent(server, action) {
+  const before = await server.counts();
+  await action();
+  const after = await server.counts();
+  const sum = { wakes: 0, calls: 0, disturbed: 0, alarms: 0 };
+  const woken = [];
+  for (const [id, counts] of Object.entries(after)) {
+    for (const name of Object.keys(sum)) sum[name] += counts[name] - (before[id]?.[name] ?? 0);
+    if (counts.wakes > (before[id]?.wakes ?? 0)) woken.push(id);
+  }
+  return { ...sum, woken };
+}

@@ -9,6 +9,7 @@ mod routes;
 mod rows;
 mod server_events;
 mod socket;
+mod spread;
 mod stale;
 mod tasks;
 
@@ -146,6 +147,7 @@ fn app() -> App {
     let engines = engines();
     socket::servers()
         .into_iter()
+        .chain(spread::servers())
         .chain([deploy::server(), rates::server(), logging::server()])
         .fold(engines, App::server)
         .fetch(routes::routes)

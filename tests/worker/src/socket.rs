@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use crate::commands;
 use crate::rows::rows;
 use crate::server_events::{asking, server_events};
+use crate::spread;
 use crate::stale::stale;
 use crate::tasks::{alarms, tasks};
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 11] {
+pub(crate) fn servers() -> [Server; 10] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
@@ -38,9 +39,6 @@ pub(crate) fn servers() -> [Server; 11] {
             .max_packet(900_000),
         server("/in-order/").in_order(true),
         server("/awake/").sleep(false),
-        server("/spread/")
-            .placement(Placement::spread(8))
-            .ack_timeout(Duration::from_secs(2)),
         server("/limited/").task_limit(Duration::from_secs(1)),
         server("/keyed/").placement(Placement::key(|handshake| {
             handshake.query("key").unwrap_or_default()
@@ -51,11 +49,19 @@ pub(crate) fn servers() -> [Server; 11] {
 pub(crate) fn server(path: &str) -> Server {
     let recovers = path.starts_with("/recovery");
     let signed = path == "/in-order/";
+    let is_spread = path.starts_with("/spread") || path == "/scattered/";
     server_events(alarms(Server::new()))
         .path(path)
         .api(HttpApi::new().signed(signed))
         .log(Level::Info)
-        .namespace("/", move |namespace| greeting(common(namespace), recovers))
+        .namespace("/", move |namespace| {
+            let namespace = greeting(common(namespace), recovers);
+            if is_spread {
+                spread::rooms(namespace)
+            } else {
+                namespace
+            }
+        })
         .namespace("/custom", move |namespace| {
             greeting(common(namespace), recovers)
         })
