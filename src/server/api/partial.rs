@@ -29,7 +29,11 @@ impl Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let least = if self.others { "at least " } else { "" };
-        write!(f, "{least}{} objects did not answer", self.objects)
+        match self.objects {
+            0 if self.others => f.write_str("it is not known which objects have such sockets"),
+            1 => write!(f, "{least}1 object did not answer"),
+            count => write!(f, "{least}{count} objects did not answer"),
+        }
     }
 }
 
@@ -101,5 +105,26 @@ impl<'a, T> IntoIterator for &'a Gathered<T> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.items.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn it_is_said_how_many_did_not_answer() {
+        for (objects, others, said) in [
+            (0, false, "0 objects did not answer"),
+            (1, false, "1 object did not answer"),
+            (2, false, "2 objects did not answer"),
+            (0, true, "it is not known which objects have such sockets"),
+            (1, true, "at least 1 object did not answer"),
+            (2, true, "at least 2 objects did not answer"),
+        ] {
+            assert_eq!(Missing { objects, others }.to_string(), said);
+        }
     }
 }

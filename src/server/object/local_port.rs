@@ -81,12 +81,7 @@ impl Inner {
     fn ask(&self, object: DurableObject, request: &port::Request<'_>) -> Called {
         let options = self.parts.options();
         let path = options.map_or_else(String::new, |options| options.path.clone());
-        match port::encode_request(request, None) {
-            Ok(bytes) => Called::Later(Box::pin(
-                async move { wire::ask(object, &path, &bytes).await },
-            )),
-            Err(error) => error.into(),
-        }
+        wire::ask(object, &path, request, None)
     }
 }
 

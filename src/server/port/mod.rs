@@ -16,11 +16,12 @@ pub(crate) mod wire;
 use core::any::Any;
 use core::cell::RefCell;
 use core::fmt;
+use core::time::Duration;
 use std::borrow::Cow;
 use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
-use dormouse_proto::cluster::{HubIndex, Missing};
+use dormouse_proto::cluster::{HubIndex, JOIN_LIMIT, Missing};
 use dormouse_proto::engine::{Data, Transport};
 use dormouse_proto::socket::{Args, Filter, JoinId};
 use dormouse_proto::{bytes, versioned};
@@ -31,6 +32,11 @@ use worker::Env;
 use crate::log::Level;
 use crate::request::StoredHandshake;
 use crate::sid::Key;
+
+/// The time in which an object has to answer a request of another part of the Worker, beside
+/// what is given to clients and to joins. Between the objects of one server, nothing else
+/// takes longer: an event 20 s.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// Carries out requests.
 pub(crate) trait Port {
@@ -141,6 +147,18 @@ impl Request<'_> {
             | Self::Cluster(_)
             | Self::Operate(Target::Sockets(_) | Target::Children(_), _) => None,
         }
+    }
+
+    /// Returns the time in which another object has to answer it.
+    pub(crate) fn limit(&self) -> Duration {
+        let more = if let Self::Operate(_, Operation::EmitWithAck { timeout, .. }) = self {
+            Duration::from_millis(*timeout)
+        } else if let Self::Operate(_, Operation::Join(_)) = self {
+            JOIN_LIMIT
+        } else {
+            Duration::ZERO
+        };
+        REQUEST_LIMIT.saturating_add(more)
     }
 }
 

@@ -127,8 +127,8 @@ impl RemotePort {
     async fn send(&self, name: &ObjectName, request: &Request<'_>) -> Result<Reply, PortError> {
         match self.find(name)? {
             Some(object) => {
-                let bytes = port::encode_request(request, None)?;
-                wire::ask(object, &self.options.path, &bytes).await
+                let called = wire::ask(object, &self.options.path, request, None);
+                called.reply().await
             }
             // The platform has not issued this id, so no session or socket is there.
             None => port::nobody(request),
@@ -164,19 +164,12 @@ impl Port for RemotePort {
             | Request::SetData(..)
             | Request::Acknowledge(..) => return PortError::Placement.into(),
         };
-        let prepared = self.object_of(wanted).and_then(|name| {
-            let bytes = port::encode_request(&request, self.once.as_deref())?;
-            Ok((self.find(&name)?, bytes))
-        });
-        let (object, bytes) = match prepared {
-            Ok((Some(object), bytes)) => (object, bytes),
-            Ok((None, _)) => return port::nobody(&request).into(),
-            Err(error) => return error.into(),
-        };
-        let path = self.options.path.clone();
-        Called::Later(Box::pin(
-            async move { wire::ask(object, &path, &bytes).await },
-        ))
+        let once = self.once.as_deref();
+        match self.object_of(wanted).and_then(|name| self.find(&name)) {
+            Ok(Some(object)) => wire::ask(object, &self.options.path, &request, once),
+            Ok(None) => port::nobody(&request).into(),
+            Err(error) => error.into(),
+        }
     }
 
     fn env(&self) -> &Env {

@@ -4,16 +4,17 @@
 //! a binding to it can call. No request of a client can become one.
 
 use core::cell::{Cell, RefCell};
+use core::pin::pin;
 use std::rc::Rc;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{Either, LocalBoxFuture, select};
 use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use worker::worker_sys::DurableObject;
 
-use crate::platform;
-use crate::port::{self, Called, PortError, Reply};
+use crate::platform::{self, sleep};
+use crate::port::{self, Called, PortError, Reply, Request};
 use crate::table::Table;
 
 #[wasm_bindgen]
@@ -33,17 +34,29 @@ pub(crate) fn wake(object: &DurableObject, path: &str) {
     let _ = object.unchecked_ref::<Stub>().wake(path);
 }
 
-/// Sends a request to an object, for the server on `path`, and waits for its answer.
-pub(crate) async fn ask(
+/// Sends a request to an object, for the server on `path`, and waits for its answer within
+/// the request's limit. With `once`, it is known by this text and carried out once only.
+pub(crate) fn ask(
     object: DurableObject,
     path: &str,
-    request: &[u8],
-) -> Result<Reply, PortError> {
-    let answer = exchange(&object, path, request).await;
-    let answer = answer.map_err(|error| PortError::Platform(error.into()))?;
-    let bytes = answer.dyn_into::<Uint8Array>();
-    let bytes = bytes.map_err(|_| PortError::Answer)?;
-    port::decode_reply(&bytes.to_vec())
+    request: &Request<'_>,
+    once: Option<&str>,
+) -> Called {
+    let (path, limit) = (path.to_owned(), request.limit());
+    let request = match port::encode_request(request, once) {
+        Ok(request) => request,
+        Err(error) => return error.into(),
+    };
+    Called::Later(Box::pin(async move {
+        let answer = pin!(exchange(&object, &path, &request));
+        let Either::Left((answer, _)) = select(answer, sleep(limit)).await else {
+            return Err(PortError::Unanswered);
+        };
+        let answer = answer.map_err(|error| PortError::Platform(error.into()))?;
+        let bytes = answer.dyn_into::<Uint8Array>();
+        let bytes = bytes.map_err(|_| PortError::Answer)?;
+        port::decode_reply(&bytes.to_vec())
+    }))
 }
 
 /// Why a [call](carry) was not answered.

@@ -421,11 +421,6 @@ fn send_to(
     let Some(object) = object else {
         return PortError::Gone.into();
     };
-    let path = objects.path().to_owned();
-    match encode(target, operation, None) {
-        Ok(request) => Called::Later(Box::pin(
-            async move { wire::ask(object, &path, &request).await },
-        )),
-        Err(error) => error.into(),
-    }
+    let request = Request::Operate(target, operation);
+    wire::ask(object, objects.path(), &request, None)
 }
