@@ -177,6 +177,11 @@ describe('a server of eight objects', workerOnly, () => {
       assert.deepEqual(counted, { count: 0, missing: [] });
     });
 
+    test('those in one object: which one is not said', async () => {
+      const { status, answer } = await api.post('emit', { rooms: [room], event: 'x', local: true });
+      assert.deepEqual([status, answer.error.field], [400, 'local']);
+    });
+
     test('disconnect', async () => {
       await ask('disconnect', { close: true });
       for (const player of players) assert.match(await player.end(), /io server disconnect|transport close/);

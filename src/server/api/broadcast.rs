@@ -289,8 +289,10 @@ impl Broadcast {
         self
     }
 
-    /// Restricts it to sockets in the same object. Today that is all of them, unless
-    /// [`Placement::Key`](crate::Placement::Key) is in use.
+    /// Restricts it to sockets in the same object. That is all of them, unless they are
+    /// [spread](crate::Placement::spread) over many objects or placed by a
+    /// [key](crate::Placement::Key). From elsewhere in the Worker, no object of many is the
+    /// same: there it is [`EmitError::Placement`].
     pub fn local(mut self) -> Self {
         self.selection.local = true;
         self
@@ -625,7 +627,8 @@ pub enum EmitError {
     /// their names would have more than 256 KiB.
     TooManyRooms,
     /// It is not known which object holds the sockets: they are placed by a key, and
-    /// none was given. See [`Io::key`].
+    /// none was given (see [`Io::key`]); or they are in many objects, and it is for those
+    /// in one ([`Broadcast::local`]).
     Placement,
     /// This is not a pattern of names: see [`Io::parent`].
     Pattern(String),
@@ -655,7 +658,9 @@ impl fmt::Display for EmitError {
             Self::Timeout => f.write_str("not acknowledged in time"),
             Self::Args(error) => write!(f, "acknowledged with something else: {error}"),
             Self::TooManyRooms => f.write_str("in as many rooms as allowed (max_rooms)"),
-            Self::Placement => f.write_str("sockets are placed by a key; name it with Io::key"),
+            Self::Placement => {
+                f.write_str("it does not say in which object: see Io::key and local")
+            }
             Self::Pattern(text) => write!(f, "`{text}` is not a pattern of names"),
             Self::NoHandler(name) => write!(f, "`{name}` has no handler: on_server_event"),
             Self::Platform(error) => write!(f, "the object could not be reached: {error}"),

@@ -143,6 +143,13 @@ impl Checks {
             },
             local: fields.flag("local")?,
         };
+        if selection.local && self.options.placement.many().is_some() {
+            return Err(Refused::field(
+                fields.name("local"),
+                "is not for this server: its sockets are in many objects, and a request from \
+                 elsewhere is in none of them",
+            ));
+        }
         let what = match kind {
             Kind::Emit => self.emit(&mut fields, attachments)?,
             Kind::Join => What::Join(names(&mut fields, "join")?),

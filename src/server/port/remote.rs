@@ -102,7 +102,11 @@ impl RemotePort {
             return Ok(ObjectName::Id(sid.object()));
         }
         // Of many objects that are one server, the hub of the rooms does it.
-        Ok(ObjectName::Name(many?.leading_hub(path, namespace, rooms)))
+        let many = many?;
+        if target.is_here() {
+            return Err(PortError::Placement);
+        }
+        Ok(ObjectName::Name(many.leading_hub(path, namespace, rooms)))
     }
 
     /// Sends a request for a session to the object that holds it.

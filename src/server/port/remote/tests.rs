@@ -129,6 +129,15 @@ async fn the_placement_tells_where_sockets_are() {
         Some("name /engine.io/ h / 2"),
     )
     .await;
+    // None of them is the one that is meant by `local`.
+    let Target::Sockets(selection) = all() else {
+        unreachable!("sockets of a namespace");
+    };
+    let local = Target::Sockets(Selection {
+        local: true,
+        ..selection
+    });
+    check_object(many(), local, None).await;
 }
 
 #[wasm_bindgen_test]
