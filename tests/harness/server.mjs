@@ -25,7 +25,8 @@ import { target } from './target.mjs';
  * `build`: another build than the test Worker's, with the same object class. `entry`: behind
  * Miniflare's proxy too, whose address is `entryUrl`; `assets`: a directory that is served
  * before the Worker; `worker`: what its configuration overrides;
- * `variables`: the Worker's, where it runs on workerd alone.
+ * `variables`: the Worker's, and `crowded`: with very many objects, where it runs on workerd
+ * alone.
  */
 export async function startServer(options = {}) {
   const start = target === 'reference' ? await reference() : await runtime(options);
@@ -41,5 +42,5 @@ async function runtime({ entry, assets, worker }) {
   if (entry || assets || worker) return (await import('./runtime/miniflare.mjs')).start;
   const { startWorkerd } = await import('./runtime/workerd.mjs');
   // Without storage, what is evicted would lose its rows.
-  return ({ build, variables }) => startWorkerd({ build, variables, storage: true });
+  return ({ build, variables, crowded }) => startWorkerd({ build, variables, crowded, storage: true });
 }

@@ -21,7 +21,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -36,14 +36,19 @@ import { CONTROL, ENTRY, HOST, configuration } from './workerd-configuration.mjs
 // workerd waits for timers and answers that are under way.
 const LONGEST_EVICTION = 60_000;
 
+const IN_MEMORY = '/dev/shm';
+const ENOUGH = 1 << 30;
+
 /**
- * `storage`: rows are kept on disk, and so outlive the process. `tidy`: garbage is
+ * `storage`: rows are kept in files, and so outlive the process. `crowded`: there will be
+ * very many objects, and each of them waits for the disk some times when it is new; so the
+ * files are in memory, where the machine has a file system for that. `tidy`: garbage is
  * collected early and often, so that memory that grows is memory that is held.
  * `variables`: those of the Worker.
  */
 export async function startWorkerd(options = {}) {
-  const { build = 'tests/worker/build', storage = false, tidy = false, variables = {} } = options;
-  const runtime = new Runtime(build, { storage, tidy, variables });
+  const { build = 'tests/worker/build', storage = false, crowded = false, tidy = false, variables = {} } = options;
+  const runtime = new Runtime(build, { storage, tidy, variables }, crowded ? roomy() : os.tmpdir());
   try {
     await runtime.restart();
     return runtime;
@@ -57,13 +62,14 @@ class Runtime {
   logs = new Logs();
   host = HOST;
   port = 0;
-  #directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-workerd-'));
+  #directory;
   #options;
   #controlPort;
   #process;
 
-  constructor(build, options) {
+  constructor(build, options, parent) {
     this.#options = options;
+    this.#directory = mkdtempSync(path.join(parent, 'dormouse-workerd-'));
     mkdirSync(path.join(this.#directory, 'storage'));
     for (const file of ['index.js', 'index_bg.wasm']) {
       copyFileSync(builtFile(build, file), path.join(this.#directory, file));
@@ -181,6 +187,12 @@ class Runtime {
     await this.kill();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** A directory in memory if there is one with enough room, else on the disk. */
+function roomy() {
+  const { bavail, bsize } = existsSync(IN_MEMORY) ? statfsSync(IN_MEMORY) : { bavail: 0, bsize: 0 };
+  return bavail * bsize > ENOUGH ? IN_MEMORY : os.tmpdir();
 }
 
 function residentKibi(pid) {

@@ -1,0 +1,84 @@
+// One room in a thousand objects: everybody hears everything once, in one order, and each
+// operation ends well within its limit, because objects are called side by side.
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { join, newest } from '../harness/clients/socket.mjs';
+import { objectOf, spent } from '../harness/socket/spread.mjs';
+import { startServer } from '../harness/server.mjs';
+import { workerOnly } from '../harness/target.mjs';
+import { within } from '../harness/wait.mjs';
+
+const COUNT = 1_000;
+const AT_ONCE = 20;
+/** More than any of them may take here, and less than if objects were called in turn. */
+const LONGEST = 30_000;
+
+/** Does something for each number below the count, some at a time. */
+async function each(count, run) {
+  let next = 0;
+  const work = async () => {
+    while (next < count) await run((next += 1) - 1);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+function ask(player, event, ...args) {
+  const asked = new Promise((resolve) => player.socket.emit(event, ...args, resolve));
+  return within(asked, `acknowledgement of ${event}`, LONGEST);
+}
+
+test('a room in a thousand objects', workerOnly, async (t) => {
+  const server = await startServer({ crowded: true });
+  t.after(() => server.stop());
+  const players = [];
+  t.after(() => players.forEach((player) => player.close()));
+  await each(COUNT, async () => {
+    const player = await join(server, newest, { path: '/scattered/', transports: ['websocket'] });
+    players.push(player.listen('said'));
+    player.socket.on('asked', (value, answer) => answer(value + 1));
+    await ask(player, 'join', 'all');
+  });
+  // Two clients may be in one object by chance.
+  const places = new Set(players.map(objectOf));
+  assert.ok(places.size > COUNT - 5);
+
+  await t.test('events', async () => {
+    const senders = players.slice(0, 10);
+    const { calls } = await spent(server, async () => {
+      const saying = senders.flatMap((player, from) => [0, 1, 2].map((number) => ask(player, 'say', 'all', { from, number })));
+      assert.deepEqual(await Promise.all(saying), saying.map(() => 'ok'));
+    });
+    const story = players[0].pending('said');
+    assert.equal(story.length, 30);
+    for (const player of players) assert.deepEqual(player.pending('said'), story);
+    for (const from of senders.keys()) {
+      assert.deepEqual(story.flatMap(([value]) => (value.from === from ? [value.number] : [])), [0, 1, 2]);
+    }
+    // What waits for an object goes together: a call for each event would be 30,000.
+    assert.ok(calls < 15 * COUNT, `${calls} calls`);
+  });
+
+  await t.test('who is there', async () => {
+    const ids = players.map(({ id }) => id).sort();
+    assert.deepEqual(await ask(players[1], 'who', 'all'), ids);
+  });
+
+  await t.test('acknowledgements', async () => {
+    const { answers, ...others } = await ask(players[2], 'ask', 'all', 1, 5_000);
+    assert.deepEqual(others, { late: 0, gone: 0, missing: 0 });
+    assert.deepEqual(answers.map(([id]) => id).sort(), players.map(({ id }) => id).sort());
+    assert.ok(answers.every(([, value]) => value === 2));
+  });
+
+  await t.test('disconnection', async () => {
+    assert.equal(await ask(await open(), 'kick', 'all'), 'ok');
+    for (const player of players) assert.equal(await player.end(), 'io server disconnect');
+  });
+
+  async function open() {
+    const outside = await join(server, newest, { path: '/scattered/' });
+    t.after(() => outside.close());
+    return outside;
+  }
+});
