@@ -624,7 +624,8 @@ pub enum EmitError {
     /// The acknowledgement cannot be read as the expected type.
     Args(ArgsError),
     /// The socket would be in more than [`max_rooms`](crate::Server::max_rooms), or
-    /// their names would have more than 256 KiB.
+    /// their names would have more than 256 KiB; or what is done in many objects names more
+    /// than 1,000 rooms that sockets are to be in.
     TooManyRooms,
     /// It is not known which object holds the sockets: they are placed by a key, and
     /// none was given (see [`Io::key`]); or they are in many objects, and it is for those
@@ -657,7 +658,7 @@ impl fmt::Display for EmitError {
             Self::ReservedName(name) => write!(f, "`{name}` is a reserved event name"),
             Self::Timeout => f.write_str("not acknowledged in time"),
             Self::Args(error) => write!(f, "acknowledged with something else: {error}"),
-            Self::TooManyRooms => f.write_str("in as many rooms as allowed (max_rooms)"),
+            Self::TooManyRooms => f.write_str("more rooms than allowed (max_rooms)"),
             Self::Placement => {
                 f.write_str("it does not say in which object: see Io::key and local")
             }

@@ -460,7 +460,7 @@ impl From<Result<Reply, PortError>> for Called {
 pub(crate) enum PortError {
     /// There is no such session or socket, or not any more.
     Gone,
-    /// The socket is in as many rooms as it may be.
+    /// The socket is in as many rooms as it may be, or more are named than may be.
     TooManyRooms,
     /// As many alarms are set in the object as may be.
     TooManyAlarms,
@@ -488,7 +488,7 @@ impl fmt::Display for PortError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("there is no such session or socket"),
-            Self::TooManyRooms => f.write_str("the socket is in as many rooms as allowed"),
+            Self::TooManyRooms => f.write_str("these are more rooms than allowed"),
             Self::TooManyAlarms => f.write_str("as many alarms are set as allowed"),
             Self::Placement => f.write_str("the request does not say which object it is for"),
             Self::Repeated => f.write_str("the request was made before"),

@@ -254,7 +254,7 @@ async fn an_answer_is_what_the_object_says() {
     let gone = answering(Err(PortError::Gone));
     check_answer(gone, "there is no such session or socket").await;
     let rooms = answering(Err(PortError::TooManyRooms));
-    check_answer(rooms, "the socket is in as many rooms as allowed").await;
+    check_answer(rooms, "these are more rooms than allowed").await;
     let unreadable = "the object's answer cannot be read";
     check_answer(bytes(&[]), unreadable).await;
     check_answer(bytes(&[0xff; 9]), unreadable).await;

@@ -12,7 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
-    Emit, Emitted, Event, Gathering, JOIN_LIMIT, Missing, NodeId, Outcome, Payload, Ticket,
+    Emit, Emitted, Event, Gathering, JOIN_LIMIT, MAX_ROOMS, Missing, NodeId, Outcome, Payload,
+    Ticket,
 };
 use dormouse_proto::socket::Connection;
 use dormouse_proto::{bytes, versioned};
@@ -79,6 +80,9 @@ pub(super) fn operate(objects: &Objects, target: Target, operation: Operation) -
     };
     if whereabouts.is_here {
         return here::here(&cx, target, operation);
+    }
+    if whereabouts.rooms.len() > MAX_ROOMS {
+        return PortError::TooManyRooms.into();
     }
     let node = objects.node(namespace);
     match &operation {
