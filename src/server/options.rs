@@ -339,8 +339,8 @@ impl Options {
         if let Err((option, remedy)) = rate_limit::check(self) {
             return wrong(option, &remedy);
         }
-        if self.placement.is_empty() {
-            return wrong("placement", "Placement::Shards takes a number over 0");
+        if let Err(remedy) = self.placement.check() {
+            return wrong("placement", &remedy);
         }
         Ok(())
     }

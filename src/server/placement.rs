@@ -1,5 +1,8 @@
 //! The choice of the object that holds a session.
 
+mod candidates;
+mod spread;
+
 use core::any::Any;
 use core::fmt;
 use std::rc::Rc;
@@ -7,6 +10,8 @@ use std::rc::Rc;
 use dormouse_proto::cluster::{HubIndex, hub_of};
 use dormouse_proto::engine::Revision;
 
+pub(crate) use self::spread::Candidates;
+use self::spread::{KeyOf, Location};
 use crate::request::Handshake;
 
 /// The choice of the Durable Object that a new session is put into.
@@ -50,8 +55,14 @@ pub enum Placement {
 /// Many objects that are one server: see [`Placement::spread`].
 #[derive(Clone)]
 pub struct Spread {
-    /// The number of objects that new sessions are put into.
-    pub(crate) objects: u32,
+    /// The number of objects that new sessions are put into, on each continent if they are
+    /// [by continent](Spread::by_continent).
+    objects: u32,
+    /// Those with the same key are in the same object while it has room.
+    near: Option<KeyOf>,
+    /// How many clients an object takes.
+    pub(crate) capacity: Option<u32>,
+    location: Location,
     /// The number of hubs of each namespace.
     pub(crate) hubs: u16,
     /// What makes the objects one server. The layer of Socket.IO knows its type. It is
@@ -65,11 +76,12 @@ impl Placement {
         Self::Key(Rc::new(key))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns the remedy, if it cannot be served.
+    pub(crate) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Shards(objects) => *objects == 0,
-            Self::Spread(spread) => spread.objects == 0,
-            Self::Key(_) | Self::PerSession => false,
+            Self::Shards(0) => Err("Placement::Shards takes a number over 0".to_owned()),
+            Self::Spread(spread) => spread.check(),
+            Self::Shards(_) | Self::Key(_) | Self::PerSession => Ok(()),
         }
     }
 
@@ -90,7 +102,7 @@ impl Placement {
     }
 
     /// Returns the name of the object for a new session, or `None` for a new object
-    /// without a name.
+    /// without a name. [Many that are one server](Self::many) have a choice of their own.
     pub(crate) fn choose(
         &self,
         path: &str,
@@ -98,10 +110,12 @@ impl Placement {
         handshake: &Handshake,
     ) -> Option<String> {
         match self {
-            Self::Shards(count) => Some(name(path, revision, &one_of(*count))),
-            Self::Spread(spread) => Some(name(path, revision, &one_of(spread.objects))),
+            Self::Shards(count) => {
+                let shard = (js_sys::Math::random() * f64::from(*count)) as u32;
+                Some(name(path, revision, &shard.to_string()))
+            }
             Self::Key(key) => Some(name(path, revision, &key(handshake))),
-            Self::PerSession => None,
+            Self::PerSession | Self::Spread(_) => None,
         }
     }
 
@@ -126,12 +140,6 @@ impl Placement {
     }
 }
 
-/// Returns one of the first so many numbers, at random.
-fn one_of(count: u32) -> String {
-    let number = (js_sys::Math::random() * f64::from(count)) as u32;
-    number.to_string()
-}
-
 /// Returns the name of an object. Without a revision, it is one for both.
 fn name(path: &str, revision: Option<Revision>, key: &str) -> String {
     let revision = match revision {
@@ -150,6 +158,17 @@ pub(crate) const DYNAMIC: &str = "*";
 const ALARMS: &str = "/";
 
 impl Spread {
+    pub(crate) fn new(objects: u32, hubs: u16, linked: &'static dyn Any) -> Self {
+        Self {
+            objects,
+            near: None,
+            capacity: None,
+            location: Location::default(),
+            hubs,
+            linked,
+        }
+    }
+
     /// Returns the name of the hub that leads where these rooms are meant; none is the
     /// whole namespace.
     pub(crate) fn leading_hub(&self, path: &str, namespace: &str, rooms: &[String]) -> String {
@@ -193,6 +212,9 @@ impl fmt::Debug for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spread")
             .field("objects", &self.objects)
+            .field("near", &self.near)
+            .field("capacity", &self.capacity)
+            .field("location", &self.location)
             .field("hubs", &self.hubs)
             .finish_non_exhaustive()
     }

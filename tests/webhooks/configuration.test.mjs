@@ -32,7 +32,15 @@ const wrong = [
   [{ NAMESPACES: 7 }, /NAMESPACES: must be a list of texts/],
   [{ PARSER: 'xml' }, /PARSER: "xml" is neither "json" nor "msgpack"/],
   [{ SOCKET_PATH: 'socket.io' }, /SOCKET_PATH: must start with `\/`/],
-  [{ PLACEMENT: 'many' }, /PLACEMENT: "many" is neither "one", nor "query:" or "header:"/],
+  [{ PLACEMENT: 'many' }, /PLACEMENT: "many" is neither "one", nor "spread:".*"query:" or "header:"/],
+  [{ PLACEMENT: 'query:' }, /PLACEMENT: "query:" is neither/],
+  [{ PLACEMENT: 'spread:many' }, /PLACEMENT: "many" is not a number of objects/],
+  [{ PLACEMENT: 'spread:0' }, /PLACEMENT: Placement::spread takes a number over 0/],
+  [{ PLACEMENT: 'spread:8', NEAR: 'room' }, /NEAR: "room" is not a key, such as "query:room"/],
+  [{ PLACEMENT: 'spread:8', CAPACITY: 'some' }, /CAPACITY: must be a whole number/],
+  [{ PLACEMENT: 'spread:8', CAPACITY: 40_000 }, /PLACEMENT: the capacity of an object must be over 0 and at most 32768/],
+  [{ PLACEMENT: 'spread:8', LOCATION: 'Europe' }, /PLACEMENT: "Europe" is not a location; write one of wnam,/],
+  [{ CAPACITY: 10 }, /CAPACITY: is for many objects that are one server: PLACEMENT = "spread:8"/],
   [{ RECOVERY: -1 }, /RECOVERY: must be a whole number of seconds/],
   [{ RATE_LIMIT: { packets: 5 } }, /RATE_LIMIT: must be a table of lists of whole numbers/],
   [{ RATE_LIMIT: { packets: [5] } }, /RATE_LIMIT: packets takes two numbers/],
@@ -51,6 +59,14 @@ describe('a gateway whose variables are wrong', workerOnly, () => {
       assert.match(thrown ?? '', expect, error.message);
     });
   }
+});
+
+test('a gateway of many objects', workerOnly, async () => {
+  const many = { PLACEMENT: 'spread:8', NEAR: 'query:room', CAPACITY: 1_000, LOCATION: 'continent' };
+  const gateway = await startGateway(URL, many);
+  const response = await fetch(`${gateway.url}/socket.io/?EIO=4&transport=polling`);
+  assert.equal(response.status, 200);
+  await gateway.stop();
 });
 
 test('a gateway whose variables are all set', workerOnly, async () => {

@@ -6,7 +6,8 @@ mod variables;
 use core::time::Duration;
 
 use dormouse::{
-    App, Handshake, Hook, HttpApi, Level, Parser, Placement, RateLimit, Recovery, Server, Webhook,
+    App, Handshake, Hook, HttpApi, Level, Parser, Placement, RateLimit, Recovery, Server, Spread,
+    Webhook,
 };
 
 use crate::variables::Variables;
@@ -19,6 +20,9 @@ const VARIABLES: &[(&str, &str)] = &[
     ("NAMESPACES", "namespace"),
     ("PARSER", "parser"),
     ("PLACEMENT", "placement"),
+    ("NEAR", "near"),
+    ("CAPACITY", "capacity"),
+    ("LOCATION", "location"),
     ("RECOVERY", "recovery"),
     ("IN_ORDER", "in_order"),
     ("RATE_LIMIT", "rate_limit"),
@@ -166,32 +170,70 @@ fn origins(variables: &Variables) -> Result<dormouse::Origins, String> {
     })
 }
 
-/// One object for all sockets, or one for each value of a parameter or a header.
+/// One object for all sockets, one for each value of a parameter or a header, or many that
+/// are one server.
 fn placement(variables: &Variables) -> Result<Placement, String> {
-    let Some(text) = variables.text("PLACEMENT")? else {
-        return Ok(Placement::Shards(1));
-    };
-    if text == "one" {
-        return Ok(Placement::Shards(1));
+    let text = variables.text("PLACEMENT")?;
+    let text = text.as_deref().unwrap_or("one");
+    if let Some(objects) = text.strip_prefix("spread:") {
+        let objects = objects.parse().map_err(|_| {
+            format!("PLACEMENT: \"{objects}\" is not a number of objects, such as \"spread:8\"")
+        })?;
+        return Ok(spread(variables, objects)?.into());
     }
-    match text.split_once(':').filter(|(_, name)| !name.is_empty()) {
-        Some(("query", name)) => {
-            let name = name.to_owned();
-            Ok(Placement::key(move |handshake: &Handshake| {
-                handshake.query(&name).unwrap_or_default()
-            }))
+    for name in ["NEAR", "CAPACITY", "LOCATION"] {
+        if variables.is_set(name) {
+            return Err(format!(
+                "{name}: is for many objects that are one server: PLACEMENT = \"spread:8\""
+            ));
         }
-        Some(("header", name)) => {
-            let name = name.to_owned();
-            Ok(Placement::key(move |handshake: &Handshake| {
-                handshake.header(&name).unwrap_or_default()
-            }))
-        }
-        Some(_) | None => Err(format!(
-            "PLACEMENT: \"{text}\" is neither \"one\", nor \"query:\" or \"header:\" with the name \
-             of what tells the sockets of one object from others, such as \"query:room\""
+    }
+    match key(text) {
+        Some(key) => Ok(Placement::key(key)),
+        None if text == "one" => Ok(Placement::Shards(1)),
+        None => Err(format!(
+            "PLACEMENT: \"{text}\" is neither \"one\", nor \"spread:\" with a number of objects, nor \
+             \"query:\" or \"header:\" with the name of what tells the sockets of one object from \
+             others, such as \"query:room\""
         )),
     }
+}
+
+/// Many objects that are one server.
+fn spread(variables: &Variables, objects: u32) -> Result<Spread, String> {
+    let mut spread = Placement::spread(objects);
+    if let Some(text) = variables.text("NEAR")? {
+        spread = spread.near(key(&text).ok_or_else(|| {
+            format!("NEAR: \"{text}\" is not a key, such as \"query:room\" or \"header:x-tenant\"")
+        })?);
+    }
+    if let Some(clients) = variables.number("CAPACITY")? {
+        spread = spread.capacity(clients);
+    }
+    match variables.text("LOCATION")?.as_deref() {
+        None => {}
+        Some("continent") => spread = spread.by_continent(),
+        Some(hint) => spread = spread.location(hint),
+    }
+    Ok(spread)
+}
+
+/// The value of a parameter or a header: `query:room`, `header:x-tenant`.
+fn key(text: &str) -> Option<impl Fn(&Handshake) -> String + use<>> {
+    let (kind, name) = text.split_once(':').filter(|(_, name)| !name.is_empty())?;
+    let is_header = match kind {
+        "query" => false,
+        "header" => true,
+        _ => return None,
+    };
+    let name = name.to_owned();
+    Some(move |handshake: &Handshake| {
+        let value = match is_header {
+            true => handshake.header(&name),
+            false => handshake.query(&name),
+        };
+        value.unwrap_or_default()
+    })
 }
 
 /// A table such as `{ packets = [50, 200] }`: how many in a second, and how many at once.

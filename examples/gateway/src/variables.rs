@@ -63,6 +63,10 @@ impl Variables {
         read.map(Some).map_err(|_| format!("{name}: {remedy}"))
     }
 
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, String> {
         self.get(name, "must be a text")
     }

@@ -85,6 +85,13 @@ impl EngineHandlers {
                 option: method,
                 remedy: "it has two handlers; make one of them".to_owned(),
             }),
+            None if options.placement.many().is_some() => Err(ConfigError {
+                endpoint: options.path.clone(),
+                option: "placement",
+                remedy: "Placement::spread makes many objects one Socket.IO server, and there is \
+                         nothing that Engine.IO would share: use Placement::Shards"
+                    .to_owned(),
+            }),
             None => self.alarms.check(options),
         }
     }

@@ -14,7 +14,7 @@ use crate::log::Level;
 use crate::parts::opening::accept;
 use crate::parts::{
     Kind, Listener, Parsed, Phase, Receiver, SessionEntry, admit_handshake, forget_socket, full,
-    has_room, is_closed, next_output, retire, run_output, run_outputs, whose,
+    has_room, is_at_capacity, is_closed, next_output, retire, run_output, run_outputs, whose,
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
@@ -62,7 +62,7 @@ impl Inner {
             let refusal = RequestError::UnsupportedProtocolVersion;
             return self.parts.requests.refuse(conn, refusal);
         };
-        if !has_room(&self.parts) {
+        if !has_room(&self.parts) || is_at_capacity(&self.parts) {
             return self.parts.requests.answer(conn, full());
         }
         let network = match self.admit_network(conn, parsed) {

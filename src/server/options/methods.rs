@@ -49,8 +49,8 @@ macro_rules! option_methods {
         }
 
         #[doc = concat!("Sets which Durable Object a client is put into. Default: ", $placement, ".")]
-        pub fn placement(mut self, placement: Placement) -> Self {
-            self.options.placement = placement;
+        pub fn placement(mut self, placement: impl Into<Placement>) -> Self {
+            self.options.placement = placement.into();
             self
         }
 

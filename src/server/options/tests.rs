@@ -2,6 +2,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::App;
+use crate::api::Server;
 use crate::api::engine::Engine;
 
 /// Returns which option is wrong, and the remedy.
@@ -311,6 +312,22 @@ fn placement() {
     );
     fine(Engine::new().placement(Placement::Shards(1)));
     fine(Engine::new().placement(Placement::PerSession));
+
+    let spread = |objects| Engine::new().placement(Placement::spread(objects));
+    check(spread(0), "placement", "over 0 and at most 10000");
+    let far = Placement::spread(2).location("Europe");
+    check(
+        Engine::new().placement(far),
+        "placement",
+        "write one of wnam, ",
+    );
+    // Sessions of Engine.IO have nothing in common that many objects could share.
+    let error = App::from(spread(2)).check().unwrap_err();
+    assert_eq!(error.option(), "placement");
+    assert!(error.remedy().contains("use Placement::Shards"));
+    let server = Server::new().placement(Placement::spread(2).capacity(10));
+    let served = App::from(server.namespace("/", |namespace| namespace));
+    assert_eq!(served.check().map_err(|error| error.to_string()), Ok(()));
 }
 
 #[wasm_bindgen_test(unsupported = test)]

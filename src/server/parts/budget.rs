@@ -102,6 +102,18 @@ pub(crate) fn has_room(parts: &Parts) -> bool {
     true
 }
 
+/// Returns whether there are as many clients as the placement allows. Those that poll and
+/// have not been heard of since the object has slept are not counted: they would have to
+/// be looked for.
+pub(crate) fn is_at_capacity(parts: &Parts) -> bool {
+    let many = parts.options().and_then(|options| options.placement.many());
+    let Some(capacity) = many.and_then(|many| many.capacity) else {
+        return false;
+    };
+    let open = parts.websockets.count_open();
+    open + parts.sessions.count_polling() >= capacity as usize
+}
+
 /// Returns the answer for a client that finds no room.
 pub(crate) fn full() -> Reply {
     Reply {

@@ -29,7 +29,7 @@ pub(crate) use self::alarms::{Alarms, Due, NotSet};
 pub(crate) use self::attachment::{
     ATTACHMENT, Attachment, Carried, Held, attachment, read_attachment, whose,
 };
-pub(crate) use self::budget::{Budget, full, has_room, weigh};
+pub(crate) use self::budget::{Budget, full, has_room, is_at_capacity, weigh};
 pub(crate) use self::clock::{Alarmed, Clock};
 pub(crate) use self::effects::{
     close, close_now, expel, expel_with, forget_socket, next_output, revision, run_output,

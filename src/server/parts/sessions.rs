@@ -3,7 +3,7 @@
 use core::cell::{Cell, RefCell};
 use std::rc::Weak;
 
-use dormouse_proto::engine::{ConnId, Reason, Session};
+use dormouse_proto::engine::{ConnId, Reason, Session, Transport};
 use dormouse_proto::rate::Intake;
 use web_sys::WebSocket;
 
@@ -225,6 +225,14 @@ impl Sessions {
             look(key, entry);
         }
         Some(())
+    }
+
+    /// Returns how many of those in memory poll.
+    pub(crate) fn count_polling(&self) -> usize {
+        let entries = self.entries.borrow();
+        let transports = entries.iter().map(|(_, entry)| entry.session.transport());
+        let polling = transports.filter(|it| *it == Some(Transport::Polling));
+        polling.count()
     }
 
     /// Returns the session that a WebSocket in memory belongs to.

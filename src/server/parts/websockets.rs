@@ -159,6 +159,12 @@ impl WebSockets {
         open
     }
 
+    /// Returns how many WebSockets there are.
+    pub(crate) fn count_open(&self) -> usize {
+        let Open { v3, v4 } = self.open();
+        v3 + v4
+    }
+
     /// Has the runtime answer the heartbeats of the revision that has more
     /// WebSockets here, now that there is one more of this revision.
     fn pair(&self, revision: Revision) {

@@ -1,6 +1,6 @@
 //! The one place where objects are looked up.
 
-use js_sys::Reflect;
+use js_sys::{Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 use worker::worker_sys::{DurableObject, DurableObjectNamespace};
@@ -43,6 +43,24 @@ pub(crate) fn by_id(objects: &DurableObjectNamespace, id: &str) -> Option<Durabl
 /// Returns the id of the object of a name, in hexadecimal.
 pub(crate) fn id_of(objects: &DurableObjectNamespace, name: &str) -> Option<String> {
     objects.id_from_name(name).ok()?.to_string().ok()
+}
+
+/// Finds the object of a name, or creates it near a place.
+///
+/// # Errors
+///
+/// The platform refused.
+pub(crate) fn by_name_in(
+    objects: &DurableObjectNamespace,
+    name: &str,
+    location: Option<&str>,
+) -> Result<DurableObject, JsValue> {
+    let Some(location) = location else {
+        return by_name(objects, Some(name));
+    };
+    let options = Object::new();
+    Reflect::set(&options, &"locationHint".into(), &location.into())?;
+    objects.get_with_options(&objects.id_from_name(name)?, &options)
 }
 
 /// Finds or creates the object of a name. Without a name, creates a new one.

@@ -1,8 +1,9 @@
 //! The front: the stateless Worker that every request meets first.
 //!
 //! It refuses what can be refused without waking an object, and passes the rest to
-//! the object that holds the session. It never waits for the object: the runtime
+//! the object that holds the session. It never waits for that object: the runtime
 //! joins the two, so that nothing of ours has to live as long as a held poll does.
+//! Only a handshake that another object may have to take is waited for (`placing`).
 
 use core::future::poll_fn;
 use std::rc::Rc;
@@ -18,13 +19,13 @@ use crate::api::endpoint::{Endpoint, ServiceRequest};
 use crate::compatibility;
 use crate::http::{self, Reply, origins};
 use crate::log::{self, Level};
-use crate::parts::running_in_front;
+use crate::parts::{full, running_in_front};
 use crate::platform;
 use crate::port::locate;
 use crate::query::{self, Query};
 use crate::request::Handshake;
 use crate::sid::Sid;
-use crate::worker::admission;
+use crate::worker::{admission, placing};
 
 /// The destination of a request.
 enum Routed {
@@ -216,12 +217,19 @@ impl Opening {
             Ok(revision) => revision,
             Err(refusal) => return refuse(&self.endpoint, &self.request, refusal).into(),
         };
-        match objects(&self.app, &self.env) {
-            Ok(objects) => match place(&self.endpoint, &objects, revision, &self.handshake) {
-                Some(object) => pass_on(&object, &self.request),
-                None => misconfigured("the platform made no object"),
-            },
-            Err(message) => misconfigured(&message),
+        let objects = match objects(&self.app, &self.env) {
+            Ok(objects) => objects,
+            Err(message) => return misconfigured(&message),
+        };
+        let options = &self.endpoint.options;
+        if let Some(many) = options.placement.many() {
+            let candidates = many.candidates(&options.path, &self.handshake);
+            let cut_off = http::respond(options, &self.request, full());
+            return placing::place(objects, candidates, &self.request, cut_off);
+        }
+        match place(&self.endpoint, &objects, revision, &self.handshake) {
+            Some(object) => pass_on(&object, &self.request),
+            None => misconfigured("the platform made no object"),
         }
     }
 

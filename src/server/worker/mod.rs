@@ -2,3 +2,4 @@
 
 mod admission;
 pub(crate) mod front;
+mod placing;

@@ -5,6 +5,8 @@ import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './built.mjs';
 
 export const HOST = '127.0.0.1';
 const ABORT = 'dormouse-test-abort';
+/** The header that is a request's `cf`. */
+export const CF = 'dormouse-test-cf';
 
 /**
  * The built Worker, with objects that can be told to abort, that count what they are called
@@ -151,7 +153,7 @@ const config :Workerd.Config = (
     (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [
-    (name = "http", address = "${HOST}:${port}", http = (), service = "dormouse"),
+    (name = "http", address = "${HOST}:${port}", http = (cfBlobHeader = "${CF}"), service = "dormouse"),
     (name = "control", address = "${HOST}:0", http = (), service = "control"),
   ],
 );

@@ -10,7 +10,7 @@ const HUBS = 8;
 const numbers = (count) => Array.from({ length: count }, (_, number) => number);
 
 /** The names of the objects that clients are in. */
-export const objects = (path, count = OBJECTS) => numbers(count).map((number) => `${path} * ${number}`);
+export const objects = (path, count = OBJECTS) => numbers(count).map((number) => `${path} s ${number}`);
 
 /** The names of the hubs of a namespace. */
 export const hubs = (path, namespace, count = HUBS) =>

@@ -4,6 +4,7 @@
 mod commands;
 mod deploy;
 mod logging;
+mod placements;
 mod rates;
 mod routes;
 mod rows;
@@ -149,6 +150,7 @@ fn app() -> App {
         .into_iter()
         .chain(spread::servers())
         .chain([deploy::server(), rates::server(), logging::server()])
+        .chain(placements::servers())
         .fold(engines, App::server)
         .fetch(routes::routes)
 }

@@ -86,13 +86,12 @@ impl Placement {
     /// ```
     ///
     /// The number can be changed with any deploy: ids say where their sockets are.
-    pub fn spread(objects: u32) -> Self {
+    ///
+    /// By default, each session is put into one of them at random, until its object has as
+    /// many WebSockets as the platform allows. [`Spread`] has options for all of that.
+    pub fn spread(objects: u32) -> Spread {
         const CREATE: &Create = &(Objects::create as Create);
-        Self::Spread(Spread {
-            objects,
-            hubs: HUBS,
-            linked: CREATE,
-        })
+        Spread::new(objects, HUBS, CREATE)
     }
 }
 

@@ -121,7 +121,7 @@ async fn the_placement_tells_where_sockets_are() {
     let only_one = made(Placement::Shards(1)).with_key("room 1");
     check_object(only_one, all(), only).await;
     // The hub of the rooms that leads, in many objects that are one server.
-    let many = || made(Placement::spread(4));
+    let many = || made(Placement::spread(4).into());
     check_object(many(), all(), Some("name /engine.io/ h / 4")).await;
     check_object(
         many(),

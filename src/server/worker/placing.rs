@@ -1,0 +1,102 @@
+//! Putting a session into one of many objects: the first that has room.
+//!
+//! An object that is full answers 503, and the handshake is sent to the next. It waits here
+//! meanwhile, and its answer is taken from the object as it is. No object knows of that
+//! wait, so there is nothing to hand over: whatever happens, its client is answered once.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use dormouse_proto::engine::ConnId;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Request, Response};
+use worker::Env;
+use worker::worker_sys::DurableObjectNamespace;
+
+use crate::parts::{self, HandsOver};
+use crate::placement::Candidates;
+use crate::platform::{self, Deferred};
+use crate::port::locate;
+
+/// The status of an object that is full.
+const FULL: u16 = 503;
+
+/// Passes a handshake on to the first of these objects that has room: the promise of its
+/// answer, which is that of the last one if all are full. `cut_off` is the answer if the
+/// instance ends meanwhile.
+pub(super) fn place(
+    objects: DurableObjectNamespace,
+    candidates: Candidates,
+    request: &Request,
+    cut_off: Response,
+) -> JsValue {
+    let deferred = platform::defer();
+    let promise = deferred.promise();
+    let waiting = Rc::new(Waiting {
+        answer: RefCell::new(Some(deferred)),
+        cut_off,
+    });
+    let handover: Rc<dyn HandsOver> = waiting.clone();
+    parts::register(Rc::downgrade(&handover));
+    let request = Clone::clone(request);
+    platform::spawn(Box::pin(async move {
+        let answer = match ask(&objects, &candidates, &request).await {
+            Ok(answer) => answer,
+            Err(error) => js_sys::Promise::reject(&error).into(),
+        };
+        waiting.answer(&answer);
+    }));
+    promise.into()
+}
+
+/// Returns the answer of the first object that has room, or of the last.
+async fn ask(
+    objects: &DurableObjectNamespace,
+    candidates: &Candidates,
+    request: &Request,
+) -> Result<JsValue, JsValue> {
+    let mut last: Option<Response> = None;
+    for name in &candidates.names {
+        if let Some(body) = last.and_then(|full| full.body()) {
+            // An object cannot sleep while nobody reads its answer.
+            let _ = body.cancel();
+        }
+        let object = locate::by_name_in(objects, name, candidates.location.as_deref())?;
+        // A handshake has no body, so it can be sent again.
+        let answer = JsFuture::from(object.fetch_with_request(request)?).await?;
+        let answer: Response = answer.unchecked_into();
+        if answer.status() != FULL {
+            return Ok(answer.into());
+        }
+        last = Some(answer);
+    }
+    Ok(last.into())
+}
+
+/// A handshake whose client waits for an object that has room.
+struct Waiting {
+    /// The promise of its answer, until that is given.
+    answer: RefCell<Option<Deferred>>,
+    /// The runtime takes no response that was made while it served another request.
+    cut_off: Response,
+}
+
+impl Waiting {
+    fn answer(&self, response: &JsValue) {
+        let deferred = self.answer.try_borrow_mut().ok();
+        if let Some(deferred) = deferred.and_then(|mut answer| answer.take()) {
+            // Resolving a promise does not throw.
+            let _ = deferred.resolve().call1(&JsValue::UNDEFINED, response);
+        }
+    }
+}
+
+impl HandsOver for Waiting {
+    /// The instance ends, and nobody is there to ask the next object.
+    fn hand_over(&self, _refused: Option<ConnId>) {
+        self.answer(self.cut_off.as_ref());
+    }
+
+    fn make_next(&self, _env: &Env) {}
+}
