@@ -96,6 +96,18 @@ describe('requests that find their object, and nobody in it', { concurrency: 1 }
   );
 });
 
+describe('handshakes where no object has room', { concurrency: 1 }, () => {
+  // The server has three objects with room for two each, which the meter makes one.
+  const full = { path: '/placed/', othersAt: '/io/', may: { woken: 2 + 300 + OTHERS.woken } };
+  attack('100: each object is called once for each, and no more than eight', full, async (field) => {
+    await field.many(2, () => field.session());
+    await field.begin();
+    await field.many(100, async () => {
+      assert.equal((await field.request({ query: POLLING })).status, 503);
+    });
+  });
+});
+
 describe('clients that stay for no reason', { concurrency: 1 }, () => {
   // The platform has no way to let go of it, and each frame is a call.
   const ignoring = { may: { messages: 1_010, statements: 20, sent: 20 } };
