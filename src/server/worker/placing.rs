@@ -100,3 +100,102 @@ impl HandsOver for Waiting {
 
     fn make_next(&self, _env: &Env) {}
 }
+
+#[cfg(all(test, target_arch = "wasm32"))]
+mod tests {
+    use js_sys::{Array, Promise, Reflect};
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use super::*;
+    use crate::in_browser::{js, request};
+
+    /// Objects that answer with these statuses, in the order in which they are asked; 0 is a
+    /// failure, and `null` no answer. They note in `asked` who was, and where they are to be
+    /// created.
+    fn objects(statuses: &str) -> DurableObjectNamespace {
+        let body = format!(
+            "const asked = [];
+            const statuses = {statuses};
+            const answer = () => {{
+                const status = statuses.shift();
+                if (status === null) return new Promise(() => {{}});
+                return status === 0 ? Promise.reject(new Error('gone')) : Promise.resolve(new Response('', {{ status }}));
+            }};
+            const get = (id, options) => ({{
+                fetch: () => {{
+                    asked.push(options ? `${{id}} in ${{options.locationHint}}` : id);
+                    return answer();
+                }},
+            }});
+            return {{ asked, get, idFromName: (name) => name }};"
+        );
+        js(&body, JsValue::UNDEFINED).unchecked_into()
+    }
+
+    fn asked(objects: &DurableObjectNamespace) -> Vec<String> {
+        let asked: Array = Reflect::get(objects, &"asked".into()).unwrap().into();
+        asked.iter().filter_map(|name| name.as_string()).collect()
+    }
+
+    fn start(objects: &DurableObjectNamespace, location: Option<&str>) -> Promise {
+        let candidates = Candidates {
+            names: ["a", "b", "c"].map(str::to_owned).into(),
+            location: location.map(str::to_owned),
+        };
+        let request = request("GET", "https://a.org/io/?EIO=4&transport=polling", &[]);
+        let cut_off = Response::new_with_opt_str(Some("cut off")).unwrap();
+        place(
+            objects.clone().unchecked_into(),
+            candidates,
+            &request,
+            cut_off,
+        )
+        .into()
+    }
+
+    #[wasm_bindgen_test]
+    async fn the_first_with_room_answers() {
+        for (statuses, expect, names) in [
+            ("[200]", 200, &["a"][..]),
+            ("[503, 200]", 200, &["a", "b"]),
+            // A refusal of another kind is one.
+            ("[503, 403]", 403, &["a", "b"]),
+            ("[503, 503, 503]", 503, &["a", "b", "c"]),
+        ] {
+            let objects = objects(statuses);
+            let answer = JsFuture::from(start(&objects, None)).await.unwrap();
+            assert_eq!(answer.unchecked_ref::<Response>().status(), expect);
+            assert_eq!(asked(&objects), names);
+        }
+    }
+
+    #[wasm_bindgen_test]
+    async fn objects_are_created_at_their_location() {
+        let objects = objects("[503, 200]");
+        JsFuture::from(start(&objects, Some("oc"))).await.unwrap();
+        assert_eq!(asked(&objects), ["a in oc", "b in oc"]);
+    }
+
+    #[wasm_bindgen_test]
+    async fn an_object_that_cannot_be_reached_is_told_as_it_is() {
+        let objects = objects("[503, 0, 200]");
+        assert!(JsFuture::from(start(&objects, None)).await.is_err());
+        assert_eq!(asked(&objects), ["a", "b"]);
+    }
+
+    #[wasm_bindgen_test]
+    async fn a_client_is_answered_if_the_instance_ends() {
+        let deferred = platform::defer();
+        let promise = deferred.promise();
+        let waiting = Waiting {
+            answer: RefCell::new(Some(deferred)),
+            cut_off: Response::new_with_opt_str(Some("cut off")).unwrap(),
+        };
+        waiting.hand_over(None);
+        // What comes too late is nobody's.
+        waiting.answer(&JsValue::NULL);
+        let answer = JsFuture::from(promise).await.unwrap();
+        let text = answer.unchecked_ref::<Response>().text().unwrap();
+        assert_eq!(JsFuture::from(text).await.unwrap(), "cut off");
+    }
+}

@@ -122,7 +122,7 @@ async fn the_placement_tells_where_sockets_are() {
     check_object(only_one, all(), only).await;
     // The hub of the rooms that leads, in many objects that are one server.
     let many = || made(Placement::spread(4).into());
-    check_object(many(), all(), Some("name /engine.io/ h / 4")).await;
+    check_object(many(), all(), Some("name /engine.io/ h / 1")).await;
     check_object(
         many(),
         in_rooms(&["a", "b"]),
