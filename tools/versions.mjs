@@ -1,6 +1,6 @@
 // The versions of the tools that this project is built with, in one place.
-// Cargo.toml, package.json and a lockfile repeat some of them for their own tools;
-// `disagreements` finds those that differ.
+// Cargo.lock, package.json and its lockfile repeat some of them for their own tools, and
+// Cargo.toml repeats the library's own; `disagreements` finds those that differ.
 //
 // Run as a script, it checks that there are none: for CI, and after a change.
 
@@ -14,7 +14,10 @@ export const cargoTools = {
   'wasm-bindgen-cli': '0.2.129',
 };
 
-/** Exactly these crates, because the tools above read what they generate. */
+/**
+ * Exactly these crates are built here, because the tools above read what they generate.
+ * Applications may use newer ones: Cargo.toml has ranges, Cargo.lock the versions.
+ */
 const crates = {
   worker: cargoTools['worker-build'],
   'wasm-bindgen': cargoTools['wasm-bindgen-cli'],
@@ -36,6 +39,11 @@ const npmPackages = {
 /** The Node that wrangler and miniflare need. Machines with an older one get the `node-*` package above. */
 export const nodeForWrangler = '22.12.0';
 
+/** Returns the version of the library's crates. */
+export function ownVersion() {
+  return /^version = "([^"]+)"/m.exec(read('Cargo.toml'))[1];
+}
+
 /** Returns one sentence for each file that names another version. */
 export function disagreements() {
   const found = [];
@@ -45,10 +53,16 @@ export function disagreements() {
     }
   };
 
-  const cargo = read('Cargo.toml');
+  const cargoLock = read('Cargo.lock');
   for (const [name, version] of Object.entries(crates)) {
-    const pin = new RegExp(`^${name} = (?:\\{ *version *= *)?"([^"]+)"`, 'm').exec(cargo)?.[1];
-    expect('Cargo.toml', name, `=${version}`, pin);
+    const locked = [...cargoLock.matchAll(new RegExp(`^name = "${name}"\nversion = "([^"]+)"`, 'gm'))];
+    expect('Cargo.lock', name, version, locked.map(([, version]) => version).join(' and ') || undefined);
+  }
+
+  const cargo = read('Cargo.toml');
+  const own = ownVersion();
+  for (const [, name, version] of cargo.matchAll(/^(dormouse[a-z-]*) = \{ .*version = "=?([^"]+)"/gm)) {
+    if (version !== own) found.push(`Cargo.toml has ${name} ${version} among its dependencies, and ${own} as the version`);
   }
 
   const manifest = JSON.parse(read('package.json'));

@@ -37,3 +37,7 @@ mod time;
 pub mod versioned;
 
 pub use time::Timestamp;
+
+#[cfg(doctest)]
+#[doc = include_str!("README.md")]
+struct Readme;

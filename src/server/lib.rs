@@ -144,8 +144,9 @@ pub fn env() -> Option<::worker::Env> {
     platform::bindings().map(JsCast::unchecked_into)
 }
 
-/// The examples of the README and the other documents, which `cargo test` runs.
+/// The examples of the READMEs and the other documents, which `cargo test` runs.
 #[cfg(doctest)]
+#[doc = include_str!("README.md")]
 #[doc = include_str!("../../README.md")]
 #[doc = include_str!("../../docs/engine.io.md")]
 #[doc = include_str!("../../docs/webhooks.md")]
