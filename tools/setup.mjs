@@ -147,6 +147,16 @@ async function onPath(programs, version) {
   return texts.every((text) => text?.split(/\s+/).includes(version)) ? files : undefined;
 }
 
+/**
+ * How the tools are compiled, since someone waits for that and each of them runs for a
+ * second. worker-build only starts others; wasm-bindgen's talk to a browser on this machine,
+ * which needs no TLS.
+ */
+const COMPILATION = {
+  'worker-build': { optLevel: '0', args: ['--bin', 'worker-build'] },
+  'wasm-bindgen-cli': { optLevel: '1', args: ['--no-default-features'] },
+};
+
 async function installCargoTool(name, version, directory, cached) {
   mkdirSync(cache, { recursive: true });
   // This is not in the clone, where the project's configuration of cargo would apply.
@@ -161,13 +171,13 @@ async function installCargoTool(name, version, directory, cached) {
   await ensureNativeLibraries(name);
   say(`building ${name} ${version}: a few minutes, once for all clones (${directory})`);
   const target = path.join(cache, `.build-${name}`);
-  await run('cargo', ['install', '--locked', '--root', directory, `${name}@${version}`], {
+  const { optLevel, args } = COMPILATION[name];
+  await run('cargo', ['install', '--locked', '--root', directory, ...args, `${name}@${version}`], {
     cwd,
     env: {
       // Kept until it is done, so that an interrupted installation can be continued.
       CARGO_TARGET_DIR: target,
-      // These tools run for a second each; compiling them costs minutes.
-      CARGO_PROFILE_RELEASE_OPT_LEVEL: '1',
+      CARGO_PROFILE_RELEASE_OPT_LEVEL: optLevel,
       CARGO_PROFILE_RELEASE_LTO: 'off',
       CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
       // These are meant for the project and not for its tools.
