@@ -1,5 +1,5 @@
 // `npm test`: everything, from the inside out; or `npm test -- native wasm
-// clients attack browser` for some of it. Every part runs even if an earlier one failed.
+// clients attack browser templates` for some of it. Every part runs even if an earlier one failed.
 //
 //   native    cargo's tests and the examples in the documentation, on this machine
 //   wasm      the same crates' tests in a headless browser
@@ -7,17 +7,20 @@
 //   attack    tests/attack/*.test.mjs: clients that try to sink objects of the same Worker
 //             and of the gateway
 //   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
+//   templates tests/templates/*.test.mjs: projects from templates/, built from the packed crates
 //
 // Besides node_modules, the last three parts get from here: tests/worker/build and
 // examples/gateway/build (and build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a
 // folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON and
 // DORMOUSE_PYTHON_OLD, each a Python with the packages of a
 // tests/python/requirements*.txt, DORMOUSE_RUST_CLIENT, the program of tests/rust, and php.
+// The templates' part gets DORMOUSE_PROJECT, the folder of a project that has been built.
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say, status, statusWithin } from './shell.mjs';
 import { build, gateway, playground, testWorker } from './build.mjs';
+import { withProject } from './templates.mjs';
 import {
   ensureBrowser,
   ensureNpmPackages,
@@ -30,7 +33,7 @@ import {
   setUpBuild,
 } from './setup.mjs';
 
-const parts = { native, wasm, clients, attack, browser };
+const parts = { native, wasm, clients, attack, browser, templates };
 const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
 
 // In milliseconds. Nothing here takes this long, unless it would never end.
@@ -88,7 +91,7 @@ async function clients() {
     DORMOUSE_PYTHON_API: await ensurePython('requirements-api.txt', '.venv-api'),
     DORMOUSE_RUST_CLIENT: await ensureRustClient(),
   };
-  const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser'], file));
+  const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser', 'templates'], file));
   const punctual = await node(files.filter((file) => isIn(PUNCTUAL, file)), env);
   const others = await node(files.filter((file) => !isIn(PUNCTUAL, file)), env, { atOnce: FILES_AT_ONCE });
   return { passed: punctual.passed + others.passed, failed: punctual.failed + others.failed };
@@ -111,6 +114,12 @@ async function browser() {
   const { chromium } = await ensureBrowser();
   const bundles = await ensureOldBundles();
   return node(testFiles('tests/browser'), { CHROMIUM: chromium, DORMOUSE_BUNDLES: bundles });
+}
+
+function templates() {
+  return withProject('first-chat', 'rust', (project) =>
+    node(testFiles('tests/templates'), { DORMOUSE_PROJECT: project }),
+  );
 }
 
 /** The library's crates, as arguments to cargo. The Workers are its applications, and tested from outside. */
@@ -183,7 +192,7 @@ async function test(names) {
 
   console.log(`\n━━ summary ${'━'.repeat(53)}\n`);
   for (const { name, passed, failed, seconds } of results) {
-    console.log(`${name.padEnd(8)} ${failed > 0 ? 'FAILED' : 'ok    '} ${passed} passed, ${failed} failed, ${seconds} s`);
+    console.log(`${name.padEnd(9)} ${failed > 0 ? 'FAILED' : 'ok    '} ${passed} passed, ${failed} failed, ${seconds} s`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);

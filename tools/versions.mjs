@@ -4,7 +4,7 @@
 //
 // Run as a script, it checks that there are none: for CI, and after a change.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { isMain, main, root, Failure } from './shell.mjs';
 
@@ -48,23 +48,40 @@ export function ownVersion() {
 export function disagreements() {
   const found = [];
   const expect = (file, what, expected, actual) => {
-    if (actual !== expected) {
-      found.push(`${file} has ${what} ${actual ?? 'missing'}, tools/versions.mjs ${expected}`);
-    }
+    if (actual !== expected) found.push(`${file} has ${what} ${actual ?? 'missing'}, and not ${expected}`);
   };
+  checkCargo(expect);
+  checkTemplates(expect);
+  checkNpm(expect);
+  return found;
+}
 
-  const cargoLock = read('Cargo.lock');
+function checkCargo(expect) {
+  const lock = read('Cargo.lock');
   for (const [name, version] of Object.entries(crates)) {
-    const locked = [...cargoLock.matchAll(new RegExp(`^name = "${name}"\nversion = "([^"]+)"`, 'gm'))];
+    const locked = [...lock.matchAll(new RegExp(`^name = "${name}"\nversion = "([^"]+)"`, 'gm'))];
     expect('Cargo.lock', name, version, locked.map(([, version]) => version).join(' and ') || undefined);
   }
-
-  const cargo = read('Cargo.toml');
   const own = ownVersion();
-  for (const [, name, version] of cargo.matchAll(/^(dormouse[a-z-]*) = \{ .*version = "=?([^"]+)"/gm)) {
-    if (version !== own) found.push(`Cargo.toml has ${name} ${version} among its dependencies, and ${own} as the version`);
+  for (const [, name, version] of read('Cargo.toml').matchAll(/^(dormouse[a-z-]*) = \{ .*version = "=?([^"]+)"/gm)) {
+    expect('Cargo.toml', name, own, version);
   }
+}
 
+/** Projects that begin with a template have to get what fits the crates. */
+function checkTemplates(expect) {
+  for (const template of readdirSync(path.join(root, 'templates'))) {
+    const manifest = `templates/${template}/Cargo.toml`;
+    for (const [name, version] of [['dormouse', ownVersion()], ['worker', crates.worker]]) {
+      expect(manifest, name, version, new RegExp(`^${name} = "(.*?)"`, 'm').exec(read(manifest))?.[1]);
+    }
+    const configuration = `templates/${template}/wrangler.toml`;
+    const { 1: built } = /worker-build@(\S+)/.exec(read(configuration)) ?? [];
+    expect(configuration, 'worker-build', `^${cargoTools['worker-build']}`, built);
+  }
+}
+
+function checkNpm(expect) {
   const manifest = JSON.parse(read('package.json'));
   const declared = { ...manifest.devDependencies, ...manifest.optionalDependencies };
   const locked = JSON.parse(read('package-lock.json')).packages;
@@ -83,7 +100,6 @@ export function disagreements() {
   // Two copies of miniflare would be two runtimes: tests on one, `npm start` on the other.
   const wanted = locked['node_modules/wrangler']?.dependencies?.miniflare;
   expect('wrangler', 'miniflare', npmPackages.miniflare, wanted);
-  return found;
 }
 
 function read(file) {
