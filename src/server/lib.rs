@@ -71,7 +71,7 @@
 //! else.
 //!
 //! Messages, data and rooms survive the object's sleep; what is in memory, such as
-//! [`State`], statics and running tasks, does not. The README shows the
+//! [`State`], statics and running tasks, does not. The guide `docs/getting-started.md` shows the
 //! `wrangler.toml` that all this needs.
 #![cfg_attr(
     test,
@@ -148,9 +148,23 @@ pub fn env() -> Option<::worker::Env> {
 #[cfg(doctest)]
 #[doc = include_str!("README.md")]
 #[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/getting-started.md")]
+#[doc = include_str!("../../docs/concepts.md")]
+#[doc = include_str!("../../docs/handlers.md")]
+#[doc = include_str!("../../docs/rooms.md")]
+#[doc = include_str!("../../docs/acks.md")]
+#[doc = include_str!("../../docs/authentication.md")]
+#[doc = include_str!("../../docs/users.md")]
+#[doc = include_str!("../../docs/recovery.md")]
+#[doc = include_str!("../../docs/alarms.md")]
+#[doc = include_str!("../../docs/rate-limits.md")]
+#[doc = include_str!("../../docs/testing.md")]
+#[doc = include_str!("../../docs/observability.md")]
+#[doc = include_str!("../../docs/deploying.md")]
 #[doc = include_str!("../../docs/engine.io.md")]
 #[doc = include_str!("../../docs/webhooks.md")]
 #[doc = include_str!("../../docs/http-api.md")]
+#[doc = include_str!("../../docs/migration.md")]
 #[doc = include_str!("../../docs/scaling.md")]
 struct Documents;
 

@@ -1,0 +1,69 @@
+// The documents lead where they say: every link to a file of the repository, and every
+// heading that a link names, exists; and every page of docs/ is in the site.
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { root } from '../harness/root.mjs';
+
+const folders = ['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server', 'templates/rust'];
+const documents = folders.flatMap((folder) =>
+  readdirSync(path.join(root, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.join(folder, name)),
+);
+
+const read = (file) => readFileSync(path.join(root, file), 'utf8');
+const withoutCode = (text) => text.replace(/^```.*?^```/gms, '');
+
+/** The links of a document, but for those to elsewhere. */
+function links(file) {
+  const found = withoutCode(read(file)).matchAll(/\]\(([^)\s]+)\)/g);
+  return [...found].map(([, link]) => link).filter((link) => !/^[a-z]+:/.test(link));
+}
+
+/** The names of a document's headings, as links give them. */
+function anchors(file) {
+  const headings = [...withoutCode(read(file)).matchAll(/^#+ (.*)$/gm)];
+  return headings.map(([, heading]) =>
+    heading
+      .replace(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every link within the repository leads somewhere', () => {
+  const broken = [];
+  for (const file of documents) {
+    for (const link of links(file)) {
+      const [target, anchor] = link.split('#');
+      const found = target === '' ? file : path.join(path.dirname(file), target);
+      if (!existsSync(path.join(root, found))) broken.push(`${file}: ${link}`);
+      else if (anchor && found.endsWith('.md') && !anchors(found).includes(anchor)) broken.push(`${file}: ${link}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+test('every page is in the site', () => {
+  const pages = documents.filter((file) => path.dirname(file) === 'docs').map((file) => path.basename(file));
+  const summary = links('docs/SUMMARY.md');
+  assert.deepEqual(pages.filter((name) => name !== 'SUMMARY.md' && !summary.includes(name)), []);
+});
+
+test('every option has a row', () => {
+  const sources = ['src/server/options/methods.rs', 'src/server/api/server.rs', 'src/server/api/engine.rs'];
+  const methods = sources.flatMap((file) => [...read(file).matchAll(/^\s*pub fn (\w+)(?:<.*>)?\(mut self/gm)].map(([, name]) => name));
+  const tables = read('docs/options.md') + read('docs/engine.io.md');
+  const others = /^(on_(?!overrun)|namespace|state$|admit$|status$)/;
+  assert.deepEqual(methods.filter((name) => !others.test(name) && !tables.includes(`\`${name}\``)), []);
+});
+
+test('the repository’s address is in one place', () => {
+  const { 1: address } = /^repository = "(.*)"/m.exec(read('Cargo.toml'));
+  const files = [...documents, 'package.json', 'templates/rust/Cargo.toml', 'tools/site.mjs', 'docs/book.toml'];
+  assert.deepEqual(files.filter((file) => read(file).includes(address)), []);
+});
