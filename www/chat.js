@@ -7,7 +7,7 @@ const TYPING_FOR = 3_000;
 
 const element = (id) => document.getElementById(id);
 
-/** name → { messages, people, typing, unread } */
+/** name → { messages, people, typing, unread, draft } */
 const rooms = new Map();
 const kept = {
   name: localStorage.getItem('name') ?? '',
@@ -23,17 +23,23 @@ const socket = io({ autoConnect: false });
 
 socket.on('connect', () => {
   show('connected');
+  notice('');
   showTransport();
   socket.io.engine.on('upgrade', showTransport);
   // A connection that was recovered is in its rooms, and has had what it missed.
   if (!socket.recovered) for (const room of kept.rooms) enter(room);
   draw();
 });
-socket.on('disconnect', () => show('reconnecting'));
-socket.on('connect_error', (error) => {
+socket.on('disconnect', offline);
+// What the library says of a network that is not there, people need not read.
+socket.on('connect_error', (error) => (socket.active ? offline() : notice(error.message)));
+
+function offline() {
   show('reconnecting');
-  notice(error.message);
-});
+  notice('No connection: trying again. What is said meanwhile comes when it is back.');
+  draw();
+}
+
 socket.on('message', (message) => {
   const room = rooms.get(message.room);
   if (!room) return;
@@ -74,14 +80,19 @@ async function ask(event, data) {
   return answer;
 }
 
+function open(name) {
+  if (!rooms.has(name)) rooms.set(name, { messages: [], people: [], typing: new Map(), unread: 0, draft: '' });
+}
+
 async function enter(name) {
-  if (!rooms.has(name)) rooms.set(name, { messages: [], people: [], typing: new Map(), unread: 0 });
+  open(name);
   try {
     const { you: id, history, people } = await ask('enter', { name: kept.name, room: name });
     you = id;
     const room = rooms.get(name);
     if (!room) return;
     room.people = people;
+    room.entered = true;
     for (const message of history) put(room, message);
     notice('');
   } catch (error) {
@@ -93,7 +104,7 @@ async function enter(name) {
 async function leave(name) {
   rooms.delete(name);
   remember();
-  if (current === name) current = [...rooms.keys()][0];
+  if (current === name) turnTo([...rooms.keys()][0]);
   draw();
   await ask('leave', { room: name }).catch((error) => notice(error.message));
 }
@@ -156,11 +167,14 @@ function draw() {
   element('title').textContent = current ?? 'No room';
   element('leave').hidden = !room;
   element('say').hidden = !room;
+  element('send').disabled = !socket.connected;
+  element('chat').classList.toggle('offline', !socket.connected);
+  element('messages').dataset.empty = room?.entered && room.messages.length === 0 ? 'Nobody has said anything here yet.' : '';
   element('rooms').replaceChildren(...[...rooms].map(roomItem));
   element('people').replaceChildren(...(room?.people ?? []).map(personItem));
   drawMessages(room?.messages ?? []);
   const typing = [...(room?.typing.keys() ?? [])];
-  element('messages').dataset.typing = typing.length > 0 ? `${typing.join(', ')} …` : '';
+  element('messages').dataset.typing = typing.length > 0 ? `${typing.join(', ')} ${typing.length > 1 ? 'are' : 'is'} typing …` : '';
 }
 
 function roomItem([name, { unread }]) {
@@ -168,7 +182,7 @@ function roomItem([name, { unread }]) {
   button.setAttribute('aria-current', String(name === current));
   if (unread > 0) button.append(make('span', { className: 'unread', textContent: unread }));
   button.addEventListener('click', () => {
-    current = name;
+    turnTo(name);
     closeMenu();
     draw();
     element('text').focus();
@@ -176,6 +190,17 @@ function roomItem([name, { unread }]) {
   const item = make('li');
   item.append(button);
   return item;
+}
+
+/** Shows another room, whose field has what was being written there. */
+function turnTo(name) {
+  const field = element('text');
+  const before = rooms.get(current);
+  if (before) before.draft = field.value;
+  if (field.value) tellTyping(false);
+  current = name;
+  field.value = rooms.get(name)?.draft ?? '';
+  fit(field);
 }
 
 function personItem({ id, name }) {
@@ -242,6 +267,7 @@ element('say').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = element('text');
   const text = field.value.trim();
+  if (!socket.connected) return;
   if (text) say(current, text);
   field.value = '';
   fit(field);
@@ -277,8 +303,10 @@ element('add').addEventListener('submit', (event) => {
   const name = element('room').value.trim();
   element('room').value = '';
   if (!name) return;
-  current = name;
-  if (!rooms.has(name)) enter(name);
+  const isNew = !rooms.has(name);
+  open(name);
+  turnTo(name);
+  if (isNew && socket.connected) enter(name);
   remember();
   closeMenu();
   draw();
@@ -298,9 +326,12 @@ element('me').addEventListener('submit', (event) => {
 });
 
 element('menu').addEventListener('click', () => {
-  const open = element('chat').classList.toggle('open');
-  element('menu').setAttribute('aria-expanded', String(open));
+  element('chat').classList.add('open');
+  element('menu').setAttribute('aria-expanded', 'true');
+  element('close').focus();
 });
+for (const id of ['close', 'shade']) element(id).addEventListener('click', closeMenu);
+document.addEventListener('keydown', ({ key }) => key === 'Escape' && closeMenu());
 
 function closeMenu() {
   element('chat').classList.remove('open');
@@ -310,9 +341,7 @@ function closeMenu() {
 document.addEventListener('visibilitychange', draw);
 
 function start() {
-  for (const name of kept.rooms) {
-    rooms.set(name, { messages: [], people: [], typing: new Map(), unread: 0 });
-  }
+  for (const name of kept.rooms) open(name);
   draw();
   socket.connect();
 }

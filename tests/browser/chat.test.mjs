@@ -60,7 +60,7 @@ test('two people talk, and see each other come, type, and go', async (t) => {
   await ada.locator('#messages li:not(.pending) .text', { hasText: 'hello Bob' }).waitFor();
 
   await bob.type('#text', 'hm');
-  await ada.waitForSelector('#messages[data-typing="Bob …"]');
+  await ada.waitForSelector('#messages[data-typing="Bob is typing …"]');
   await bob.press('#text', 'Enter');
   await hears(ada, 'hm');
   await ada.waitForSelector('#messages[data-typing=""]');
@@ -141,6 +141,43 @@ test('what the server does not take is told', async (t) => {
   await ada.locator('.why', { hasText: 'more than 2000 characters' }).waitFor();
 });
 
+test('what is being written stays in its room', async (t) => {
+  const { room, ada } = await pair(t);
+  await ada.fill('#text', 'half a sentence');
+  await enter(ada, freshRoom());
+  assert.equal(await ada.inputValue('#text'), '');
+  await ada.locator('.room', { hasText: room }).click();
+  assert.equal(await ada.inputValue('#text'), 'half a sentence');
+});
+
+test('a room in which nothing was said says so', async (t) => {
+  const ada = await person(t, 'Ada', { room: freshRoom() });
+  await ada.waitForSelector('#messages[data-empty^="Nobody has said"]');
+  await say(ada, 'I have');
+  await ada.waitForSelector('#messages[data-empty=""]');
+});
+
+test('without a connection nothing can be sent, and nobody is shown as present', async (t) => {
+  const { ada, bob } = await pair(t);
+  await ada.waitForSelector('#transport[data-transport=websocket]');
+  await ada.context().setOffline(true);
+  await server.cut(await sid());
+  await ada.waitForSelector('.chat.offline');
+  await ada.locator('#notice', { hasText: 'No connection' }).waitFor();
+  assert.equal(await ada.isDisabled('#send'), true);
+  await ada.fill('#text', 'for later');
+  await ada.press('#text', 'Enter');
+  assert.equal(await ada.inputValue('#text'), 'for later');
+  assert.doesNotMatch(await ada.textContent('#notice'), /poll error/);
+  await keepScreenshot(ada, 'chat-offline');
+
+  await ada.context().setOffline(false);
+  await ada.waitForSelector('.chat:not(.offline)');
+  await ada.press('#text', 'Enter');
+  await hears(bob, 'for later');
+  assert.equal(await ada.textContent('#notice'), '');
+});
+
 test('on a phone', async (t) => {
   const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
   const room = freshRoom();
@@ -152,7 +189,8 @@ test('on a phone', async (t) => {
   await ada.tap('#menu');
   assert.equal(await ada.isVisible('#people'), true);
   await keepScreenshot(ada, 'chat-phone-menu');
-  await ada.tap('#menu');
+  await ada.tap('#close');
+  assert.equal(await ada.isVisible('#people'), false);
   const wider = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
   assert.equal(await ada.evaluate(wider), false, 'nothing is wider than the screen');
   await keepScreenshot(ada, 'chat-phone');
