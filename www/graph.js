@@ -15,10 +15,10 @@ export function draw(canvas, samples, capacity) {
 
   const style = getComputedStyle(canvas);
   const colour = (name) => style.getPropertyValue(`--${name}`);
-  const top = ceiling(Math.max(1, ...samples.filter(Boolean).map(({ time }) => time)));
+  const top = ceiling(Math.max(1, highest(samples)));
   const x = (i) =>
     width - MARGIN.right - ((samples.length - 1 - i) * (width - MARGIN.left - MARGIN.right)) / (capacity - 1);
-  const y = (time) => height - MARGIN.bottom - (time / top) * (height - MARGIN.top - MARGIN.bottom);
+  const y = (time) => height - MARGIN.bottom - Math.min(time / top, 1) * (height - MARGIN.top - MARGIN.bottom);
 
   context.font = '12px system-ui, sans-serif';
   context.textAlign = 'right';
@@ -47,10 +47,33 @@ export function draw(canvas, samples, capacity) {
       context.lineTo(x(i), y(sample.time));
       context.stroke();
     }
-    context.beginPath();
-    context.arc(x(i), y(sample.time), i === samples.length - 1 ? 4 : 2, 0, 2 * Math.PI);
-    context.fill();
+    if (sample.time > top) beyond(context, x(i), y(top), sample.time);
+    else dot(context, x(i), y(sample.time), i === samples.length - 1 ? 4 : 2);
   }
+}
+
+/** The first message of a connection takes long, and must not flatten all others. */
+function highest(samples) {
+  const times = samples.filter(Boolean).map(({ time }) => time).sort((a, b) => a - b);
+  // Rounded down, so that of a few, too, the highest does not count.
+  const quantile = (part) => times[Math.max(Math.floor(part * times.length) - 1, 0)] ?? 0;
+  return Math.min(Math.max(3 * quantile(0.5), quantile(0.9)), quantile(1));
+}
+
+function dot(context, x, y, radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
+}
+
+/** An arrow beyond the graph's upper end, with the time. */
+function beyond(context, x, y, time) {
+  context.beginPath();
+  context.moveTo(x - 5, y + 4);
+  context.lineTo(x, y - 5);
+  context.lineTo(x + 5, y + 4);
+  context.fill();
+  context.fillText(time.toFixed(0), x - 8, y + 4);
 }
 
 /** The next round number that also divides well into four. */

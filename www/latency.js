@@ -6,6 +6,8 @@ import { draw } from './graph.js';
 
 const PAUSE = 1_000;
 const WINDOW = 120;
+/** So many samples have a 95th percentile. */
+const ENOUGH = 20;
 const RECONNECT_AFTER = [1, 2, 4, 8]; // seconds, the last one again and again
 
 const choices = {
@@ -71,6 +73,8 @@ function add(sample) {
   for (const [id, time] of Object.entries(numbers)) {
     element(id).textContent = `${time.toFixed(time < 100 ? 1 : 0)} ms`;
   }
+  // Of fewer, it would be the maximum.
+  if (times.length < ENOUGH) element('p95').textContent = `after ${ENOUGH}`;
   element('count').textContent = count;
   redraw();
 }

@@ -51,6 +51,35 @@ test('the graph is drawn', async (t) => {
   assert.ok((await colours()) > before, 'measuring changes what the graph shows');
 });
 
+test('one message that took long does not flatten the others, and few have no percentile', async (t) => {
+  const page = await openPage(browser, t);
+  await page.goto(`${server.entryUrl}/latency.html?transports=websocket`);
+  await page.waitForFunction(() => Number(document.querySelector('#count').textContent) >= 2);
+  assert.match(await page.textContent('#p95'), /^after 20$/);
+  const heights = await page.evaluate(async () => {
+    const { draw } = await import('/graph.js');
+    const canvas = document.querySelector('#graph');
+    const sample = (time) => ({ time, transport: 'websocket' });
+    /** How far below the upper end the graph's own colour begins, in its last tenth. */
+    const top = (samples) => {
+      draw(canvas, samples, 10);
+      const from = Math.floor(canvas.width * 0.95);
+      const { data, width, height } = canvas.getContext('2d').getImageData(from, 0, canvas.width - from, canvas.height);
+      for (let y = 0; y < height; y += 1) {
+        for (let x = 0; x < width; x += 1) {
+          const [red, green, blue, alpha] = data.subarray((y * width + x) * 4, (y * width + x) * 4 + 4);
+          if (alpha === 255 && red - blue > 60 && green < red) return y / height;
+        }
+      }
+      return 1;
+    };
+    return [top([400, 4, 5, 4, 5].map(sample)), top([4, 4, 5, 4, 5].map(sample))];
+  });
+  const [after, without] = heights;
+  assert.ok(after < 0.8, `the last of them is at ${after} of the height`);
+  assert.ok(without < 0.8, `the last of them is at ${without} of the height`);
+});
+
 test('the start page leads to it', async (t) => {
   const page = await openPage(browser, t);
   await page.goto(`${server.entryUrl}/`);
