@@ -107,6 +107,19 @@ function filesIn(name) {
 function vendor() {
   copy('engine.io-client', 'vendor', ['engine.io.esm.min.js']);
   copy('socket.io-client', 'socket.io', ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js']);
+  redirect();
+}
+
+/** Leads from the pages to the project, whose address is in Cargo.toml. */
+function redirect() {
+  const repository = /^repository = "(.*)"/m.exec(readFileSync(path.join(root, 'Cargo.toml'), 'utf8'))[1];
+  const lines = [`/source ${repository} 302`, `/documentation ${repository}/blob/main/docs/README.md 302`];
+  writeIfChanged(path.join(root, 'www', '_redirects'), `${lines.join('\n')}\n`);
+}
+
+/** `wrangler dev` watches the pages, and reloads them when a file is written. */
+function writeIfChanged(file, contents) {
+  if (!existsSync(file) || !readFileSync(file).equals(Buffer.from(contents))) writeFileSync(file, contents);
 }
 
 /** Copies files of an npm package, with their source maps, to a folder of the pages. */
@@ -115,10 +128,7 @@ function copy(name, folder, files) {
   const to = path.join(root, 'www', folder);
   mkdirSync(to, { recursive: true });
   for (const file of files.flatMap((file) => [file, `${file}.map`])) {
-    const contents = readFileSync(path.join(from, file));
-    const copied = path.join(to, file);
-    // `wrangler dev` watches these, and reloads the pages when one is written.
-    if (!existsSync(copied) || !readFileSync(copied).equals(contents)) writeFileSync(copied, contents);
+    writeIfChanged(path.join(to, file), readFileSync(path.join(from, file)));
   }
 }
 
