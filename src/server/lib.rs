@@ -21,7 +21,18 @@
 //! # fn main() {}
 //! ```
 //!
-//! # A guide
+//! # Contents
+//!
+//! - [Handlers](#handlers): what they take and return
+//! - [Sockets and rooms](#sockets-and-rooms): whom an event reaches
+//! - [Who may connect](#who-may-connect)
+//! - [Errors](#errors)
+//! - [What survives](#what-survives)
+//! - [Later, and again](#later-and-again)
+//! - [The rest of the Worker](#the-rest-of-the-worker)
+//! - [Options](#options)
+//!
+//! # Handlers
 //!
 //! [`Server`] has the namespaces and the options. A [`Namespace`] has the handlers:
 //! functions, async or not, whose argument types say what they want to know. The
@@ -53,26 +64,65 @@
 //! # let _ = server;
 //! ```
 //!
-//! A [`Socket`] is one client in one namespace: it is sent events, joins rooms, and
-//! keeps data. [`Socket::to`], [`Socket::broadcast`] and [`Io`] address many sockets
-//! at once, as a [`Broadcast`]. [`Io::new`] does so from other routes of the Worker,
-//! from queues and from cron triggers.
+//! The module [`handler`] lists what handlers can take and return; an application can
+//! write [extractors](handler::Extract) of its own for what many of them need.
 //!
-//! [`handler`] lists what handlers can take and return; an application can write
-//! [extractors](handler::Extract) of its own for what many of them need. Any error
-//! becomes a [`HandlerError`] by `?`: it is logged, and clients are not told about
-//! it.
+//! # Sockets and rooms
+//!
+//! A [`Socket`] is one client in one namespace: it is sent events, joins rooms, and
+//! keeps data. [`Io`] is the namespace with all of its sockets, also in other routes of the
+//! Worker, in queues and in cron triggers ([`Io::new`]).
+//!
+//! | from a [`Socket`] | from [`Io`] | |
+//! |---|---|---|
+//! | [`emit`](Socket::emit) | [`emit`](Io::emit) | to this client; to all |
+//! | [`to`](Socket::to), [`within`](Socket::within) | [`to`](Io::to), [`within`](Io::within) | to the others in rooms; to all in them |
+//! | [`except`](Socket::except) | [`except`](Io::except) | but not to these |
+//! | [`broadcast`](Socket::broadcast) | [`all`](Io::all) | to all others; to all |
+//! | [`local`](Socket::local) | [`local`](Broadcast::local) | in the same object only |
+//! | [`emit_volatile`](Socket::emit_volatile) | [`volatile`](Broadcast::volatile) | what may get lost |
+//! | [`emit_with_ack`](Socket::emit_with_ack) | [`emit_with_ack`](Broadcast::emit_with_ack) | what is answered |
+//! | [`timeout`](Socket::timeout) | [`timeout`](Broadcast::timeout) | how long to wait for that |
+//! | [`join`](Socket::join), [`leave`](Socket::leave) | [`join`](Broadcast::join), [`leave`](Broadcast::leave) | rooms |
+//! | [`rooms`](Socket::rooms) | [`rooms`](Io::rooms), [`count`](Io::count), [`fetch_sockets`](Io::fetch_sockets) | who is where |
+//! | [`disconnect`](Socket::disconnect), [`close`](Socket::close) | [`disconnect`](Broadcast::disconnect), [`close`](Broadcast::close) | the end |
+//!
+//! # Who may connect
 //!
 //! [`Auth`] has a client's credentials, and a [`Refusal`] keeps the client out;
 //! [`Namespace::middleware`] and [`Namespace::event_middleware`] run checks before
-//! every handler. A [`Webhook`] asks a back end elsewhere. [`Recovery`] keeps what clients miss while they are away. [`App`]
-//! puts several servers and the application's own routes into one Worker, and
-//! [`engine`] is the layer beneath, for applications that need messages and nothing
-//! else.
+//! every handler. [`Server::admit`] sees a request before any object does, and
+//! [`Server::origins`] says which pages may connect.
 //!
-//! Messages, data and rooms survive the object's sleep; what is in memory, such as
-//! [`State`], statics and running tasks, does not. The guide `docs/getting-started.md` shows the
-//! `wrangler.toml` that all this needs.
+//! # Errors
+//!
+//! Any error becomes a [`HandlerError`] by `?`: it is logged, and clients are told nothing
+//! but `internal error`. One that is made with a message is for the client.
+//!
+//! # What survives
+//!
+//! Messages, [data](Socket::data) and rooms survive the object's sleep; what is in memory,
+//! such as [`State`], statics and running tasks, does not. [`Recovery`] keeps what clients
+//! miss while they are away.
+//!
+//! # Later, and again
+//!
+//! [`Server::on_alarm`] and [`Io::set_alarm`] are for what happens later, [`Socket::spawn`]
+//! and [`Io::spawn`] for tasks.
+//!
+//! # The rest of the Worker
+//!
+//! [`App`] puts several servers and the application's own routes into one Worker;
+//! [`worker!`] and [`objects!`] export it. [`HttpApi`] lets programs elsewhere send, a
+//! [`Webhook`] asks a back end elsewhere, and [`engine`] is the layer beneath, for
+//! applications that need messages and nothing else. The guide `docs/getting-started.md`
+//! shows the `wrangler.toml` that all this needs.
+//!
+//! # Options
+//!
+//! Options are methods of [`Server`]. [`RateLimit`] and [`OnOverrun`] say how much clients
+//! may send, [`Placement`] in which object they are, [`Parser`] how packets are written,
+//! [`Level`] and [`LogRecord`] what is logged.
 #![cfg_attr(
     test,
     allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)

@@ -163,6 +163,7 @@ impl Io {
 
     /// Addresses the sockets in any of these rooms. Every socket is in the room of
     /// its own id.
+    #[doc = include_str!("operators/to.md")]
     pub fn to(&self, rooms: impl RoomNames) -> Broadcast {
         self.all().to(rooms)
     }
@@ -178,12 +179,13 @@ impl Io {
     }
 
     /// Addresses all sockets except those in any of these rooms.
+    #[doc = include_str!("operators/except.md")]
     pub fn except(&self, rooms: impl RoomNames) -> Broadcast {
         self.all().except(rooms)
     }
 
     /// Sends an event to all sockets of the namespace.
-    ///
+    #[doc = include_str!("operators/emit.md")]
     /// # Errors
     ///
     /// Those of [`Broadcast::emit`].
@@ -192,7 +194,7 @@ impl Io {
     }
 
     /// Returns what is known of each socket of the namespace.
-    ///
+    #[doc = include_str!("operators/fetch_sockets.md")]
     /// # Errors
     ///
     /// Those of [`Broadcast::fetch_sockets`].
@@ -268,6 +270,7 @@ pub struct Broadcast {
 impl Broadcast {
     /// Adds the sockets in these rooms. Without any rooms, it is for the whole
     /// namespace.
+    #[doc = include_str!("operators/to.md")]
     pub fn to(mut self, rooms: impl RoomNames) -> Self {
         self.selection.filter.rooms.extend(rooms.names());
         self
@@ -284,6 +287,7 @@ impl Broadcast {
     }
 
     /// Excludes the sockets in any of these rooms.
+    #[doc = include_str!("operators/except.md")]
     pub fn except(mut self, rooms: impl RoomNames) -> Self {
         self.selection.filter.except.extend(rooms.names());
         self
@@ -293,6 +297,7 @@ impl Broadcast {
     /// [spread](crate::Placement::spread) over many objects or placed by a
     /// [key](crate::Placement::Key). From elsewhere in the Worker, no object of many is the
     /// same: there it is [`EmitError::Placement`].
+    #[doc = include_str!("operators/local.md")]
     pub fn local(mut self) -> Self {
         self.selection.local = true;
         self
@@ -300,6 +305,7 @@ impl Broadcast {
 
     /// Lets events get lost if a client is not ready to receive them at once. Such
     /// events are not recovered either.
+    #[doc = include_str!("operators/volatile.md")]
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -307,6 +313,7 @@ impl Broadcast {
 
     /// Sets how long [`emit_with_ack`](Self::emit_with_ack) waits. Default:
     /// [`Server::ack_timeout`](crate::Server::ack_timeout).
+    #[doc = include_str!("operators/timeout.md")]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
@@ -317,7 +324,7 @@ impl Broadcast {
 impl Broadcast {
     /// Sends an event to all of them. It is encoded once for each protocol, whatever
     /// the number of sockets.
-    ///
+    #[doc = include_str!("operators/emit.md")]
     /// # Errors
     ///
     /// [`EmitError::Json`] if the arguments cannot be written as JSON,
@@ -373,7 +380,7 @@ impl Broadcast {
     }
 
     /// Returns what is known of each of them.
-    ///
+    #[doc = include_str!("operators/fetch_sockets.md")]
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).
@@ -430,7 +437,7 @@ impl Broadcast {
 
     /// Makes them enter rooms. A socket that would exceed
     /// [`max_rooms`](crate::Server::max_rooms) enters as many as it may.
-    ///
+    #[doc = include_str!("operators/join.md")]
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).
@@ -439,7 +446,7 @@ impl Broadcast {
     }
 
     /// Makes them leave rooms.
-    ///
+    #[doc = include_str!("operators/join.md")]
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).
@@ -448,7 +455,7 @@ impl Broadcast {
     }
 
     /// Disconnects them from the namespace.
-    ///
+    #[doc = include_str!("operators/disconnect.md")]
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).

@@ -213,15 +213,7 @@ impl Socket {
     /// Events arrive in the order in which they were sent to a socket. Only an
     /// acknowledgement tells that one has arrived: see
     /// [`emit_with_ack`](Self::emit_with_ack).
-    ///
-    /// ```no_run
-    /// # async fn example(socket: dormouse::Socket) -> Result<(), dormouse::EmitError> {
-    /// socket.emit("news", "one argument").await?;
-    /// socket.emit("news", ("two", 2)).await?;
-    /// socket.emit("news", ()).await
-    /// # }
-    /// ```
-    ///
+    #[doc = include_str!("operators/emit.md")]
     /// # Errors
     ///
     /// [`EmitError::Gone`] if the socket is disconnected, [`EmitError::Json`] if the
@@ -279,6 +271,7 @@ impl Socket {
 
     /// Sets another time limit for an acknowledgement:
     /// `socket.timeout(…).emit_with_ack(…)`.
+    #[doc = include_str!("operators/timeout.md")]
     pub fn timeout(&self, limit: Duration) -> Timed<'_> {
         Timed {
             socket: self,
@@ -305,7 +298,7 @@ impl Socket {
     }
 
     /// Sends an event that is lost if the client is not ready to receive it at once.
-    ///
+    #[doc = include_str!("operators/volatile.md")]
     /// # Errors
     ///
     /// Those of [`emit`](Self::emit).
@@ -318,7 +311,7 @@ impl Socket {
     }
 
     /// Enters one room or several.
-    ///
+    #[doc = include_str!("operators/join.md")]
     /// # Errors
     ///
     /// [`EmitError::Gone`] if the socket is disconnected,
@@ -331,7 +324,7 @@ impl Socket {
 
     /// Leaves one room or several. Leaving a room that the socket is not in is not
     /// an error.
-    ///
+    #[doc = include_str!("operators/join.md")]
     /// # Errors
     ///
     /// [`EmitError::Gone`] if the socket is disconnected.
@@ -352,6 +345,7 @@ impl Socket {
     }
 
     /// Addresses the other sockets in these rooms.
+    #[doc = include_str!("operators/to.md")]
     pub fn to(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.broadcast().to(rooms)
     }
@@ -367,6 +361,7 @@ impl Socket {
     }
 
     /// Addresses the other sockets of the namespace, except those in these rooms.
+    #[doc = include_str!("operators/except.md")]
     pub fn except(&self, rooms: impl super::RoomNames) -> Broadcast {
         self.broadcast().except(rooms)
     }
@@ -377,6 +372,7 @@ impl Socket {
     }
 
     /// Addresses the other sockets of the namespace in the same object.
+    #[doc = include_str!("operators/local.md")]
     pub fn local(&self) -> Broadcast {
         self.broadcast().local()
     }
@@ -445,6 +441,7 @@ impl Socket {
     /// it is connected, and sent what its socket was sent. In a middleware, the client
     /// is not let in: it is told the error that the middleware returns, or
     /// `Connection rejected by server`.
+    #[doc = include_str!("operators/disconnect.md")]
     pub async fn disconnect(&self) {
         let disconnect = Operation::Disconnect { close: false };
         // A socket that has gone is disconnected already.
