@@ -1,14 +1,18 @@
-// `npm run new -- <directory>`: a project of your own from templates/, which builds against
-// this clone as long as the crates are not on crates.io. The directory's name is the
-// project's. What is in templates/ is a project as it stands, for `cargo generate`, for
+// `npm run new -- <directory> [--gateway]`: a project of your own from a template, which
+// builds against this clone as long as the crates are not on crates.io. The directory's name
+// is the project's. A template is a project as it stands, for `cargo generate`, for
 // `npm create cloudflare` and for `cp`.
 
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say } from './shell.mjs';
+import { templates } from './versions.mjs';
 
-/** The name of the project in the templates. */
-const PLACEHOLDER = 'my-worker';
+/** The names of the projects that the templates are. */
+const NAMES = /my-worker|dormouse-gateway/g;
+
+/** What has been made in a template, and is not part of it. */
+const MADE = ['build', 'node_modules', 'target', 'Cargo.lock', 'package-lock.json', '.wrangler', '.dev.vars', 'secret.env'];
 
 /** The crates of this clone, by name. */
 const HERE = { dormouse: path.join(root, 'src/server'), 'dormouse-proto': path.join(root, 'src/proto') };
@@ -19,30 +23,34 @@ export function create(directory, { template = 'rust', crates = HERE } = {}) {
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
     throw new Failure(`“${name}” cannot be the name of a Worker: use lower-case letters, digits and hyphens`);
   }
-  const from = path.join(root, 'templates', template);
-  if (!existsSync(from)) throw new Failure(`there is no template “${template}”`);
+  const from = path.join(root, templates[template]);
   if (existsSync(directory) && readdirSync(directory).length > 0) throw new Failure(`${directory} is not empty`);
-  cpSync(from, directory, { recursive: true });
+  const filter = (file) => !MADE.includes(path.relative(from, file));
+  cpSync(from, directory, { recursive: true, filter });
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     if (entry.isFile()) rename(path.join(entry.parentPath, entry.name), name);
   }
   // The versions that are tested here, which the build tools have to fit.
   copyFileSync(path.join(root, 'Cargo.lock'), path.join(directory, 'Cargo.lock'));
   const patches = Object.entries(crates).map(([crate, folder]) => `${crate} = { path = ${JSON.stringify(folder)} }\n`);
-  mkdirSync(path.join(directory, '.cargo'));
-  writeFileSync(path.join(directory, '.cargo', 'config.toml'), `[patch.crates-io]\n${patches.join('')}`);
+  mkdirSync(path.join(directory, '.cargo'), { recursive: true });
+  appendFileSync(path.join(directory, '.cargo', 'config.toml'), `[patch.crates-io]\n${patches.join('')}`);
 }
 
 function rename(file, name) {
   const text = readFileSync(file, 'utf8');
-  if (text.includes(PLACEHOLDER)) writeFileSync(file, text.replaceAll(PLACEHOLDER, name));
+  const renamed = text.replace(NAMES, name);
+  if (renamed !== text) writeFileSync(file, renamed);
 }
 
 if (isMain(import.meta)) {
   await main(() => {
-    const [directory, ...rest] = process.argv.slice(2);
-    if (!directory || rest.length > 0) throw new Failure('`npm run new -- <directory>` takes a directory that is not there yet');
-    create(path.resolve(directory));
+    const args = process.argv.slice(2);
+    const [directory, ...rest] = args.filter((arg) => arg !== '--gateway');
+    if (!directory || rest.length > 0) {
+      throw new Failure('`npm run new -- <directory> [--gateway]` takes a directory that is not there yet');
+    }
+    create(path.resolve(directory), { template: args.includes('--gateway') ? 'gateway' : 'rust' });
     say(`${directory} is a Worker of your own: its README.md says how to start it`);
   });
 }

@@ -28,7 +28,9 @@ export async function packCrates({ verify = false } = {}) {
   const folders = {};
   for (const name of libraries) {
     const whole = `${name}-${ownVersion()}`;
-    await run('tar', ['-xzf', path.join(target, 'package', `${whole}.crate`), '-C', unpacked]);
+    // `-m`: as new. All files in a package have one old date, by which cargo would not
+    // notice that they have changed.
+    await run('tar', ['-xmzf', path.join(target, 'package', `${whole}.crate`), '-C', unpacked]);
     folders[name] = path.join(unpacked, whole);
     check(name, folders[name]);
   }

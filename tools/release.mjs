@@ -5,11 +5,11 @@
 // With `--dry-run` nothing is written: it says what is missing. Publishing is what
 // .github/workflows/release.yml does for a tag that is pushed.
 
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, atLeast, capture, isMain, main, root, run, say, which } from './shell.mjs';
 import { libraries, packCrates } from './package.mjs';
-import { disagreements, ownVersion } from './versions.mjs';
+import { disagreements, ownVersion, templates } from './versions.mjs';
 
 /** The workspaces whose lockfiles have the version, too. */
 const workspaces = ['.', 'fuzz', 'benches/codec'];
@@ -20,12 +20,12 @@ export function releasedFiles(version, today) {
   const manifest = read('Cargo.toml')
     .replace(/^version = ".*"/m, `version = "${version}"`)
     .replace(/^(dormouse[a-z-]* = \{ .*version = "=?)[^"]+/gm, `$1${version}`);
-  const templates = readdirSync(path.join(root, 'templates')).map((name) => `templates/${name}/Cargo.toml`);
+  const manifests = Object.values(templates).map((folder) => `${folder}/Cargo.toml`);
   return {
     'Cargo.toml': manifest,
     'CHANGELOG.md': released(read('CHANGELOG.md'), version, today),
     ...Object.fromEntries(
-      templates.map((file) => [file, read(file).replace(/^dormouse = ".*"/m, `dormouse = "${version}"`)]),
+      manifests.map((file) => [file, read(file).replace(/^dormouse = ".*"/m, `dormouse = "${version}"`)]),
     ),
   };
 }

@@ -9,10 +9,13 @@ import { create } from './new.mjs';
 import { packCrates } from './package.mjs';
 import { setUpBuild } from './setup.mjs';
 
+let packed;
+
 /** Builds a project named `name` from the template, and gives its folder to `use`. */
 export async function withProject(name, template, use) {
   const { workerBuild, env } = await setUpBuild();
-  const crates = await packCrates();
+  packed ??= packCrates();
+  const crates = await packed;
   const parent = mkdtempSync(path.join(os.tmpdir(), 'dormouse-'));
   try {
     const project = path.join(parent, name);

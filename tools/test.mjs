@@ -14,7 +14,8 @@
 // folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON and
 // DORMOUSE_PYTHON_OLD, each a Python with the packages of a
 // tests/python/requirements*.txt, DORMOUSE_RUST_CLIENT, the program of tests/rust, and php.
-// The templates' part gets DORMOUSE_PROJECT, the folder of a project that has been built.
+// The templates' part gets DORMOUSE_CHAT and DORMOUSE_GATEWAY, the folders of projects that
+// have been built.
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -117,8 +118,10 @@ async function browser() {
 }
 
 function templates() {
-  return withProject('first-chat', 'rust', (project) =>
-    node(testFiles('tests/templates'), { DORMOUSE_PROJECT: project }),
+  return withProject('first-chat', 'rust', (chat) =>
+    withProject('first-gateway', 'gateway', (gate) =>
+      node(testFiles('tests/templates'), { DORMOUSE_CHAT: chat, DORMOUSE_GATEWAY: gate }),
+    ),
   );
 }
 

@@ -4,7 +4,7 @@
 //
 // Run as a script, it checks that there are none: for CI, and after a change.
 
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isMain, main, root, Failure } from './shell.mjs';
 
@@ -23,6 +23,9 @@ const crates = {
   'wasm-bindgen': cargoTools['wasm-bindgen-cli'],
   'wasm-bindgen-test': '0.3.79',
 };
+
+/** The projects that others can begin with, by name. Each is one as it stands. */
+export const templates = { rust: 'templates/rust', gateway: 'examples/gateway' };
 
 /** Installed by npm. binaryen and esbuild are what worker-build would download otherwise. */
 const npmPackages = {
@@ -70,12 +73,12 @@ function checkCargo(expect) {
 
 /** Projects that begin with a template have to get what fits the crates. */
 function checkTemplates(expect) {
-  for (const template of readdirSync(path.join(root, 'templates'))) {
-    const manifest = `templates/${template}/Cargo.toml`;
+  for (const template of Object.values(templates)) {
+    const manifest = `${template}/Cargo.toml`;
     for (const [name, version] of [['dormouse', ownVersion()], ['worker', crates.worker]]) {
       expect(manifest, name, version, new RegExp(`^${name} = "(.*?)"`, 'm').exec(read(manifest))?.[1]);
     }
-    const configuration = `templates/${template}/wrangler.toml`;
+    const configuration = `${template}/wrangler.toml`;
     const { 1: built } = /worker-build@(\S+)/.exec(read(configuration)) ?? [];
     expect(configuration, 'worker-build', `^${cargoTools['worker-build']}`, built);
   }

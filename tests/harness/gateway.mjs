@@ -14,10 +14,10 @@ const HOST = '127.0.0.1';
 export const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
 export const oldSecret = `whsec_${Buffer.alloc(24, 2).toString('base64')}`;
 
-/** Starts the gateway with a back end at this address. */
-export function startGateway(url, variables = {}) {
+/** Starts the gateway, or another build of it, with a back end at this address. */
+export function startGateway(url, variables = {}, build = 'examples/gateway/build') {
   const all = { WEBHOOK_URL: url, WEBHOOK_SECRET: secret, ORIGINS: '*', LOG: 'info', ...variables };
-  return startServer({ build: 'examples/gateway/build', variables: all });
+  return startServer({ build, variables: all });
 }
 
 /**

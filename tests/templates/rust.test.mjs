@@ -9,8 +9,8 @@ import { io } from 'socket.io-client';
 import { startServer } from '../harness/server.mjs';
 import { Queue } from '../harness/wait.mjs';
 
-const project = process.env.DORMOUSE_PROJECT;
-if (!project) throw new Error('DORMOUSE_PROJECT is not set: npm test creates the project');
+const project = process.env.DORMOUSE_CHAT;
+if (!project) throw new Error('DORMOUSE_CHAT is not set: npm test creates the project');
 
 const server = await startServer({ build: path.join(project, 'build'), assets: path.join(project, 'public') });
 after(() => server.stop());

@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../harness/root.mjs';
 
-const folders = ['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server', 'templates/rust'];
+const folders = ['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server', 'templates/rust', 'examples/gateway'];
 const documents = folders.flatMap((folder) =>
   readdirSync(path.join(root, folder))
     .filter((name) => name.endsWith('.md'))
@@ -64,6 +64,6 @@ test('every option has a row', () => {
 
 test('the repository’s address is in one place', () => {
   const { 1: address } = /^repository = "(.*)"/m.exec(read('Cargo.toml'));
-  const files = [...documents, 'package.json', 'templates/rust/Cargo.toml', 'tools/site.mjs', 'docs/book.toml'];
+  const files = [...documents, 'package.json', 'templates/rust/Cargo.toml', 'examples/gateway/Cargo.toml', 'tools/site.mjs', 'docs/book.toml'];
   assert.deepEqual(files.filter((file) => read(file).includes(address)), []);
 });
