@@ -9,6 +9,9 @@ use std::rc::Rc;
 
 use dormouse_proto::cluster::{HubIndex, hub_of};
 use dormouse_proto::engine::Revision;
+use wasm_bindgen::JsValue;
+use web_sys::{Request, Response};
+use worker::worker_sys::DurableObjectNamespace;
 
 pub(crate) use self::spread::Candidates;
 use self::spread::{KeyOf, Location};
@@ -66,8 +69,23 @@ pub struct Spread {
     /// The number of hubs of each namespace.
     pub(crate) hubs: u16,
     /// What makes the objects one server. The layer of Socket.IO knows its type. It is
-    /// linked only where an application has such a placement.
+    /// linked only where an application has such a placement, and so are the next two.
     pub(crate) linked: &'static dyn Any,
+    /// Passes on a handshake.
+    pub(crate) place: fn(Seeking<'_>) -> JsValue,
+    check: fn(&Spread) -> Result<(), String>,
+}
+
+/// A handshake that seeks an object with room.
+pub(crate) struct Seeking<'a> {
+    pub(crate) spread: &'a Spread,
+    /// The server's.
+    pub(crate) path: &'a str,
+    pub(crate) handshake: &'a Handshake,
+    pub(crate) objects: DurableObjectNamespace,
+    pub(crate) request: &'a Request,
+    /// The answer if the instance ends meanwhile.
+    pub(crate) cut_off: Response,
 }
 
 impl Placement {
@@ -80,7 +98,7 @@ impl Placement {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {
             Self::Shards(0) => Err("Placement::Shards takes a number over 0".to_owned()),
-            Self::Spread(spread) => spread.check(),
+            Self::Spread(spread) => (spread.check)(spread),
             Self::Shards(_) | Self::Key(_) | Self::PerSession => Ok(()),
         }
     }
@@ -158,7 +176,12 @@ pub(crate) const DYNAMIC: &str = "*";
 const ALARMS: &str = "/";
 
 impl Spread {
-    pub(crate) fn new(objects: u32, hubs: u16, linked: &'static dyn Any) -> Self {
+    pub(crate) fn new(
+        objects: u32,
+        hubs: u16,
+        linked: &'static dyn Any,
+        place: fn(Seeking<'_>) -> JsValue,
+    ) -> Self {
         Self {
             objects,
             near: None,
@@ -166,6 +189,8 @@ impl Spread {
             location: Location::default(),
             hubs,
             linked,
+            place,
+            check: Self::find_mistake,
         }
     }
 

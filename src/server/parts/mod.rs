@@ -13,6 +13,7 @@ mod hub_rows;
 mod intake;
 pub(crate) mod opening;
 mod packet;
+pub(crate) mod placing;
 mod recovery_rows;
 mod repeats;
 mod requests;

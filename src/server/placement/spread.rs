@@ -115,7 +115,7 @@ impl Spread {
     }
 
     /// Returns the remedy, if it cannot be served.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    pub(super) fn find_mistake(&self) -> Result<(), String> {
         if self.objects == 0 || self.objects > MAX_OBJECTS {
             return Err(format!(
                 "Placement::spread takes a number over 0 and at most {MAX_OBJECTS}"
@@ -212,7 +212,7 @@ mod tests {
     #[wasm_bindgen_test(unsupported = test)]
     fn what_cannot_be_served() {
         let check = |placement: Spread, is_fine: bool| {
-            assert_eq!(placement.check().is_ok(), is_fine, "{placement:?}");
+            assert_eq!(placement.find_mistake().is_ok(), is_fine, "{placement:?}");
         };
         for (objects, is_fine) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
             check(Placement::spread(objects), is_fine);

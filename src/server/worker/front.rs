@@ -3,7 +3,8 @@
 //! It refuses what can be refused without waking an object, and passes the rest to
 //! the object that holds the session. It never waits for that object: the runtime
 //! joins the two, so that nothing of ours has to live as long as a held poll does.
-//! Only a handshake that another object may have to take is waited for (`placing`).
+//! Only a handshake that another object may have to take is waited for
+//! (`parts/placing.rs`).
 
 use core::future::poll_fn;
 use std::rc::Rc;
@@ -20,12 +21,13 @@ use crate::compatibility;
 use crate::http::{self, Reply, origins};
 use crate::log::{self, Level};
 use crate::parts::{full, running_in_front};
+use crate::placement::Seeking;
 use crate::platform;
 use crate::port::locate;
 use crate::query::{self, Query};
 use crate::request::Handshake;
 use crate::sid::Sid;
-use crate::worker::{admission, placing};
+use crate::worker::admission;
 
 /// The destination of a request.
 enum Routed {
@@ -223,9 +225,14 @@ impl Opening {
         };
         let options = &self.endpoint.options;
         if let Some(many) = options.placement.many() {
-            let candidates = many.candidates(&options.path, &self.handshake);
-            let cut_off = http::respond(options, &self.request, full());
-            return placing::place(objects, candidates, &self.request, cut_off);
+            return (many.place)(Seeking {
+                spread: many,
+                path: &options.path,
+                handshake: &self.handshake,
+                objects,
+                request: &self.request,
+                cut_off: http::respond(options, &self.request, full()),
+            });
         }
         match place(&self.endpoint, &objects, revision, &self.handshake) {
             Some(object) => pass_on(&object, &self.request),

@@ -2,4 +2,3 @@
 
 mod admission;
 pub(crate) mod front;
-mod placing;

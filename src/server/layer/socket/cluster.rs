@@ -22,7 +22,7 @@ use futures::future::LocalBoxFuture;
 
 use self::objects::Objects;
 use super::context::Context;
-use crate::parts::Parts;
+use crate::parts::{Parts, placing};
 use crate::placement::{Placement, Spread};
 use crate::port::{Called, ClusterCall, Operation, PortError, Spot, Target};
 
@@ -91,7 +91,7 @@ impl Placement {
     /// many WebSockets as the platform allows. [`Spread`] has options for all of that.
     pub fn spread(objects: u32) -> Spread {
         const CREATE: &Create = &(Objects::create as Create);
-        Spread::new(objects, HUBS, CREATE)
+        Spread::new(objects, HUBS, CREATE, placing::place)
     }
 }
 

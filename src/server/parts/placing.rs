@@ -15,17 +15,27 @@ use worker::Env;
 use worker::worker_sys::DurableObjectNamespace;
 
 use crate::parts::{self, HandsOver};
-use crate::placement::Candidates;
+use crate::placement::{Candidates, Seeking};
 use crate::platform::{self, Deferred};
 use crate::port::locate;
 
 /// The status of an object that is full.
 const FULL: u16 = 503;
 
-/// Passes a handshake on to the first of these objects that has room: the promise of its
-/// answer, which is that of the last one if all are full. `cut_off` is the answer if the
-/// instance ends meanwhile.
-pub(super) fn place(
+/// Passes a handshake on to the first of many objects that has room: the promise of its
+/// answer, which is that of the last one that was asked if all are full.
+pub(crate) fn place(seeking: Seeking<'_>) -> JsValue {
+    let candidates = seeking.spread.candidates(seeking.path, seeking.handshake);
+    let Seeking {
+        objects,
+        request,
+        cut_off,
+        ..
+    } = seeking;
+    place_in(objects, candidates, request, cut_off)
+}
+
+fn place_in(
     objects: DurableObjectNamespace,
     candidates: Candidates,
     request: &Request,
@@ -144,7 +154,7 @@ mod tests {
         };
         let request = request("GET", "https://a.org/io/?EIO=4&transport=polling", &[]);
         let cut_off = Response::new_with_opt_str(Some("cut off")).unwrap();
-        place(
+        place_in(
             objects.clone().unchecked_into(),
             candidates,
             &request,
