@@ -314,7 +314,7 @@ fn placement() {
     fine(Engine::new().placement(Placement::PerSession));
 
     let spread = |objects| Engine::new().placement(Placement::spread(objects));
-    check(spread(0), "placement", "over 0 and at most 10000");
+    check(spread(0), "placement", "over 0 and at most 1000000");
     let far = Placement::spread(2).location("Europe");
     check(
         Engine::new().placement(far),

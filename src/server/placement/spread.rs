@@ -9,7 +9,10 @@ use super::{Placement, Spread};
 use crate::request::Handshake;
 
 /// The maximum number of objects.
-const MAX_OBJECTS: u32 = 10_000;
+const MAX_OBJECTS: u32 = 1_000_000;
+
+/// The maximum number where sessions have keys, each of which is weighed for each object.
+const MAX_NEAR: u32 = 10_000;
 
 /// The maximum number of WebSockets that the platform lets an object have.
 const MAX_CAPACITY: u32 = 32_768;
@@ -121,6 +124,11 @@ impl Spread {
                 "Placement::spread takes a number over 0 and at most {MAX_OBJECTS}"
             ));
         }
+        if self.near.is_some() && self.objects > MAX_NEAR {
+            return Err(format!(
+                "with near, there may be {MAX_NEAR} objects at most"
+            ));
+        }
         if let Some(capacity) = self.capacity
             && (capacity == 0 || capacity > MAX_CAPACITY)
         {
@@ -214,8 +222,12 @@ mod tests {
         let check = |placement: Spread, is_fine: bool| {
             assert_eq!(placement.find_mistake().is_ok(), is_fine, "{placement:?}");
         };
-        for (objects, is_fine) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
+        for (objects, is_fine) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false)] {
             check(Placement::spread(objects), is_fine);
+        }
+        for (objects, is_fine) in [(10_000, true), (10_001, false)] {
+            let near = Placement::spread(objects).near(|_| String::new());
+            check(near, is_fine);
         }
         for (capacity, is_fine) in [(0, false), (1, true), (32_768, true), (32_769, false)] {
             check(Placement::spread(2).capacity(capacity), is_fine);
