@@ -6,7 +6,9 @@
 //   npm run simulate -- --seeds 1000    this many seeds
 //   npm run simulate -- --seed 7        one seed, with everything on the wire
 //
-// `--from N` begins at another seed. `--seed` runs a seed again that has failed.
+// `--from N` begins at another seed, `--step N` leaves out those in between: `--from 3
+// --step 6` are the worlds in which many objects are one server. `--seed` runs a seed again
+// that has failed.
 
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +17,7 @@ import { build, testWorker } from './build.mjs';
 import { modernNode } from './setup.mjs';
 
 const FLAGS = ['--disable-warning=ExperimentalWarning'];
-const USAGE = 'npm run simulate -- [--seconds N | --seeds N | --seed N] [--from N]';
+const USAGE = 'npm run simulate -- [--seconds N | --seeds N | --seed N] [--from N] [--step N]';
 
 async function prepare(args) {
   if (!args.includes('--no-build')) await build(testWorker);
@@ -45,7 +47,7 @@ function parse(args) {
   for (let i = 0; i < args.length; i += 2) {
     const name = args[i].replace(/^--/, '');
     const value = Number(args[i + 1]);
-    if (!['seconds', 'seeds', 'seed', 'from'].includes(name) || !Number.isInteger(value))
+    if (!['seconds', 'seeds', 'seed', 'from', 'step'].includes(name) || !Number.isInteger(value))
       throw new Failure(USAGE);
     options[name] = value;
   }

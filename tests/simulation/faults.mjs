@@ -22,14 +22,35 @@ const KINDS = {
   duplicates: 0.15,
 };
 
+/** Where many objects are one server, the same and more can happen to their calls. */
+const KINDS_OF_MANY = {
+  ...KINDS,
+  crashes: 0.5,
+  redeploys: 0.3,
+  brokenStorage: 0.06,
+  fullStorage: 0.06,
+  moves: 0.4,
+  skews: 0.4,
+  slowCalls: 0.5,
+  lateCalls: 0.4,
+  failedCalls: 0.5,
+  repeatedCalls: 0.5,
+  overloads: 0.25,
+};
+
+/** A call that takes longer may make what depends on it fail. */
+const HARMLESS_CALL = 150;
+/** Clocks of two machines differ by less than a second. */
+const SKEW = 450;
+
 /** What leaves no mark on sessions whose pings are due every 300 ms. */
 const HASTY = ['cuts', 'crashes', 'redeploys', 'panics', 'brokenWrites'];
 
 /** Which kinds a seed has: none of them, now and then. */
-export function chooseFaults(random, isHasty) {
+export function chooseFaults(random, { isHasty, isMany }) {
   if (random.chance('profile', 0.1)) return new Set();
   const chosen = new Set(
-    Object.entries(KINDS)
+    Object.entries(isMany ? KINDS_OF_MANY : KINDS)
       .filter(([kind, chance]) => random.chance(`profile ${kind}`, chance))
       .map(([kind]) => kind),
   );
@@ -41,6 +62,8 @@ export class Faults {
   #brokenUntil = -1;
   #fullUntil = -1;
   #crashes = [];
+  /** Since when nothing has happened for which another object may be without an answer. */
+  calmSince = 0;
 
   /** `kinds` is what may go wrong; `sleep` forces it: 'never', 'always'. */
   constructor(world, kinds, { sleep } = {}) {
@@ -48,6 +71,12 @@ export class Faults {
     this.slowWrites = sleep ? 0 : world.random.pick('profile', [0, 1, 12]);
     this.sleepiness =
       sleep === 'always' ? 1 : kinds.has('sleeps') ? world.random.pick('profile', [0.01, 0.1, 1]) : 0;
+    // That an object sleeps after ten quiet seconds at the earliest is what many rely on.
+    if (world.isMany) this.sleepiness = 0;
+  }
+
+  trouble() {
+    this.calmSince = this.world.loop.now;
   }
 
   #happens(kind, probability) {
@@ -63,7 +92,9 @@ export class Faults {
       host.breakDown();
       return true;
     }
-    return loop.now < this.#fullUntil && ['insert', 'create', 'update'].includes(word);
+    const fails = loop.now < this.#fullUntil && ['insert', 'create', 'update'].includes(word);
+    if (fails) this.trouble();
+    return fails;
   }
 
   commitDelay() {
@@ -91,7 +122,43 @@ export class Faults {
 
   /** Whether an object that has been idle for long enough sleeps. */
   maySleep() {
-    return this.sleep !== 'never';
+    return this.sleep !== 'never' && (!this.world.isMany || this.kinds.has('sleeps') || !this.isActive);
+  }
+
+  // Of objects that call each other.
+
+  /** How far the clock of an object's machine is from the right time. */
+  skew(host) {
+    if (!host || !this.kinds.has('skews')) return 0;
+    host.skew ??= this.world.random.integer(`skew ${host.name}`, -SKEW, SKEW);
+    return host.skew;
+  }
+
+  /** Whether an instance lives on beside its successor when the object is cut off. */
+  leavesOld() {
+    return this.#happens('moves', 0.5);
+  }
+
+  /**
+   * What becomes of a call from object to object: when it arrives (several times, if the
+   * platform repeats it), how long the answer takes, and what goes wrong.
+   */
+  fateOfCall() {
+    const between = (low, high) => this.world.random.between('calls', low, high);
+    const slow = () => (this.#happens('slowCalls', 0.15) ? between(0, 2_000) : between(0, 4));
+    const late = () => (this.#happens('lateCalls', 0.03) ? between(1_000, 40_000) : 0);
+    const fate = { there: [slow() + late()], back: slow() + late() };
+    if (this.#happens('repeatedCalls', 0.05)) fate.there.push(slow() + between(0, 9_000));
+    if (this.#happens('failedCalls', 0.05)) fate[this.#pick(['isLost', 'losesAnswer'])] = true;
+    if (this.#happens('overloads', 0.02)) fate.isRefused = true;
+    if (this.#happens('moves', 0.5)) fate.findsOld = true;
+    const goesWrong = fate.isLost || fate.losesAnswer || fate.isRefused;
+    if (goesWrong || Math.max(...fate.there, fate.back) > HARMLESS_CALL) this.trouble();
+    return fate;
+  }
+
+  #pick(values) {
+    return this.world.random.pick('fault calls', values);
   }
 
   hop() {
@@ -109,6 +176,7 @@ export class Faults {
   excuses5xx(exchange) {
     const { excuses } = this.world.oracle;
     if (excuses.storage || (excuses.panicked && exchange.spec.isRoute)) return true;
+    if (this.world.many && exchange.spec.isRoute) return this.world.many.wasTroubled(exchange.arrivedAt);
     return this.#crashes.some((at) => at >= exchange.arrivedAt);
   }
 
@@ -116,7 +184,9 @@ export class Faults {
     this.#crashes.push(this.world.loop.now);
     this.world.oracle.excuses.crashed = true;
     this.world.oracle.application.cutOff(host.id);
-    this.world.excuseSessions('a crash');
+    this.trouble();
+    if (this.world.many) this.world.many.crashed(host);
+    else this.world.excuseSessions('a crash');
   }
 
   // What happens by itself.
@@ -127,7 +197,8 @@ export class Faults {
     const each = {
       cuts: [20, () => this.#cut()],
       stalls: [20, () => this.#stall()],
-      crashes: [30, () => this.#crash()],
+      crashes: [this.world.isMany ? 8 : 30, () => this.#crash()],
+      moves: [15, () => this.#move()],
       redeploys: [60, () => this.world.platform.redeploy()],
       panics: [30, () => this.world.panic()],
       brokenStorage: [50, () => this.#breakStorage()],
@@ -161,6 +232,7 @@ export class Faults {
     const player = this.world.random.pick('fault stalls', this.world.players);
     const duration = this.world.random.between('fault stalls', 1_000, 30_000);
     if (duration > HARMLESS_DELAY) player.excuse('a slow network');
+    player.stalledUntil = this.world.loop.now + duration;
     this.world.trace(`${player.name} reads nothing for ${Math.floor(duration)} ms`);
     player.network.stall(duration);
   }
@@ -168,6 +240,11 @@ export class Faults {
   #crash() {
     const { objects } = this.world.platform;
     if (objects.length > 0) this.world.random.pick('fault crashes', objects).crash('aborted');
+  }
+
+  #move() {
+    const { objects } = this.world.platform;
+    if (objects.length > 0) this.world.random.pick('fault moves', objects).move('moved');
   }
 
   #breakStorage() {
@@ -181,6 +258,7 @@ export class Faults {
   #spoil(kind, how) {
     const duration = this.world.random.pick(`fault ${kind}`, [1, 1_000, 20_000]);
     this.world.oracle.excuses.storage = true;
+    this.trouble();
     this.world.excuseSessions('bad storage', duration);
     this.world.trace(`storage ${how} for ${duration} ms`);
     return this.world.loop.now + duration;
@@ -197,6 +275,7 @@ export class Faults {
       7_200_000,
     ]);
     if (by > HARMLESS_JUMP) this.world.excuseSessions('a clock that jumped');
+    this.trouble();
     this.world.platform.jump(by);
   }
 }

@@ -4,8 +4,8 @@
 export class Membership {
   #stays = [];
 
-  #last(room) {
-    return this.#stays.findLast((stay) => stay.room === room);
+  staysIn(room) {
+    return this.#stays.filter((stay) => stay.room === room);
   }
 
   /** It has asked to be in a room. The stay, for `granted`. */

@@ -4,6 +4,7 @@
 
 import { ApplicationView } from './application.mjs';
 import { Membership } from './membership.mjs';
+import { MADE } from './workload.mjs';
 
 /** A poll is answered by the next heartbeat, which an alarm may bring late. */
 const LONGEST_POLL = 45_000 + 62_000;
@@ -21,7 +22,9 @@ export class Oracle {
 
   constructor(world) {
     this.world = world;
-    this.application = new ApplicationView((message) => this.excuses.storage || this.violation(message));
+    // An old instance tells the application what it thinks has become of its clients.
+    const isUnsure = () => this.excuses.storage || world.faults.kinds.has('moves');
+    this.application = new ApplicationView((message) => isUnsure() || this.violation(message));
   }
 
   get #now() {
@@ -98,6 +101,15 @@ export class Oracle {
   handled(number) {
     const cast = this.#casts.get(number);
     cast.handledBy = Math.min(cast.handledBy, this.#now);
+    this.world.many?.handled(number);
+  }
+
+  /** It was not carried out everywhere; nowhere, if it `isUndone`. */
+  failed(number, { isUndone }) {
+    const cast = this.#casts.get(number);
+    cast.isUndone = isUndone;
+    if (isUndone && [...this.sockets.values()].some(({ received }) => received.has(number)))
+      this.violation(`message ${number} came, and is said not to be sent`);
   }
 
   received(socket, number, { namespace, content, isMissed = false }) {
@@ -105,7 +117,8 @@ export class Oracle {
     const where = `${socket.player.name} in ${namespace}`;
     if (!cast) return this.violation(`${where} got message ${number}, which nobody sent`);
     this.counts.received += 1;
-    this.handled(number);
+    // Of many objects, others may be without it.
+    if (!this.world.many) this.handled(number);
     if (cast.namespace !== namespace) this.violation(`${where} got message ${number} of ${cast.namespace}`);
     if (!isEqual(cast.content, content)) this.violation(`${where} got message ${number} changed`);
     // What could not be written of its rooms, it has not left when it comes back.
@@ -113,11 +126,12 @@ export class Oracle {
     if (!isUnsure && !socket.mayReceive(cast, this.#now)) {
       this.violation(`${where} got message ${number}, which was not for it: ${describe(cast)}`);
     }
-    if (socket.received.has(number) && !socket.isExcused) {
+    if (socket.received.has(number) && !socket.isExcused && !this.world.many?.mayRepeat(socket, cast)) {
       this.violation(`${where} got message ${number} twice`);
     }
+    if (this.world.many) this.world.many.received(socket, cast);
+    else this.#checkOrder(socket, cast, where, isMissed);
     socket.received.add(number);
-    this.#checkOrder(socket, cast, where, isMissed);
     return undefined;
   }
 
@@ -141,6 +155,13 @@ export class Oracle {
     }
   }
 
+  /** Who is there now has got this one, if it had to. */
+  checkReceived(number) {
+    const cast = this.#casts.get(number);
+    if (this.excuses.storage || cast.volatile || cast.handledBy === Infinity) return;
+    for (const socket of this.sockets.values()) this.#checkReceived(socket, cast);
+  }
+
   #checkReceived(socket, cast) {
     if (socket.isOver || socket.isExcused || socket.received.has(cast.number)) return;
     if (!socket.mustReceive(cast)) return;
@@ -152,6 +173,8 @@ export class Oracle {
 class KnownSocket {
   received = new Set();
   last = new Map();
+  /** Where many objects are one server: what it got, in order. */
+  order = [];
   isOver = false;
   /** It may lose something from now on, get it twice or out of order. */
   isExcused = false;
@@ -169,10 +192,11 @@ class KnownSocket {
   }
 
   #mayBeIn(room, from, to) {
-    return room === this.id || this.rooms.mayBeIn(room, from, to);
+    return room === this.id || room === MADE || this.rooms.mayBeIn(room, from, to);
   }
 
   #isIn(room, from, to) {
+    if (room === MADE) return this.player.world.many.isInMade(this, from, to);
     return room === this.id || this.rooms.isIn(room, from, to);
   }
 

@@ -93,10 +93,12 @@ export class Player {
     const isExpected = socket?.isSentAway || this.client.session.isClosing || this.isScrambled;
     if (reason === 'sent away' && !isExpected) this.violation(`was sent away from ${place.namespace}`);
     this.world.oracle.over(socket);
-    if (reason === 'sent away') {
-      const delay = this.world.random.between(`deeds ${this.name}`, 1_000, 4_000);
-      this.world.loop.after(delay, () => this.client.join(place.namespace));
-    }
+    if (reason === 'sent away') this.#joinLater(place);
+  }
+
+  #joinLater(place) {
+    const delay = this.world.random.between(`deeds ${this.name}`, 1_000, 4_000);
+    this.world.loop.after(delay, () => this.client.join(place.namespace));
   }
 
   #refused(place, error) {
@@ -105,7 +107,12 @@ export class Player {
       place.wanted = false;
       return;
     }
-    if (!this.world.oracle.excuses.panicked && !this.isScrambled)
+    // Where many objects are one server, it may not have been possible to tell the others.
+    const isUntold = this.world.many?.wasTroubled(this.world.loop.now - 30_000);
+    if (isUntold) {
+      this.excuse('a namespace that it was not let in');
+      this.#joinLater(place);
+    } else if (!this.world.oracle.excuses.panicked && !this.isScrambled)
       this.violation(`refused in ${place.namespace}: ${JSON.stringify(error)}`);
   }
 

@@ -20,16 +20,12 @@ export async function runOne(program, { seed }) {
 }
 
 /** Runs those that have found something once, then seed after seed for so long, or so many. */
-export async function runMany(program, { seconds = 60, seeds, from = FIRST }) {
+export async function runMany(program, { seconds = 60, seeds, from = FIRST, step = 1 }) {
   const run = new Run(program);
   await run.isRepeatable(from);
   for (const { seed } of regressions) await run.seed(seed);
-  for (
-    let seed = from;
-    seeds === undefined ? run.elapsed < seconds * 1_000 : seed < from + seeds;
-    seed += 1
-  ) {
-    await run.seed(seed);
+  for (let index = 0; seeds === undefined ? run.elapsed < seconds * 1_000 : index < seeds; index += 1) {
+    await run.seed(from + index * step);
     run.tellProgress();
   }
   console.log(summary(run.results, run.elapsed));

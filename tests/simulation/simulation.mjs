@@ -8,6 +8,7 @@ import { Faults, chooseFaults } from './faults.mjs';
 import { checkIdle, checkNothingLeft, checkSettled } from './checks.mjs';
 import { Hostile } from './hostile.mjs';
 import { Loop } from './platform/loop.mjs';
+import { Many } from './many.mjs';
 import { Oracle } from './oracle.mjs';
 import { Platform } from './platform/platform.mjs';
 import { Player } from './player.mjs';
@@ -19,6 +20,8 @@ const MINUTE = 60 * SECOND;
 /** Nobody has to wait longer for anything when nothing goes wrong. */
 const SETTLED_AFTER = 30 * SECOND;
 const COMPARED = 8;
+/** One world in six is of many objects that are one server: seeds 3, 9, 15… */
+const MANY = 6;
 const COUNTS = ['steps', 'sessions', 'requests', 'asked', 'casts', 'received', 'recovered'];
 
 /**
@@ -73,9 +76,11 @@ class World {
     this.loop = new Loop();
     this.start = this.loop.now;
     this.oracle = new Oracle(this);
+    this.isMany = !sleep && seed % MANY === MANY / 2;
+    this.many = this.isMany ? new Many(this) : undefined;
     // Some servers ping so often that their objects never sleep.
-    this.isHasty = !sleep && this.random.chance('hasty', 0.06);
-    const kinds = chooseFaults(this.random, this.isHasty);
+    this.isHasty = !sleep && !this.isMany && this.random.chance('hasty', 0.06);
+    const kinds = chooseFaults(this.random, this);
     this.faults = new Faults(this, sleep ? new Set() : kinds, { sleep });
     this.platform = new Platform({
       program,
@@ -91,8 +96,10 @@ class World {
         },
         panicked: (error) => this.#panicked(error),
         crashed: (host) => this.faults.crashed(host),
+        called: (host) => this.many?.called(host),
+        slept: (host) => this.many?.slept(host),
       },
-      isolates: this.random.pick('profile', [1, 1, 2]),
+      isolates: this.random.pick('profile', this.isMany ? [1, 2, 4] : [1, 1, 2]),
     });
     this.trace(
       `seed ${seed}, faults: ${[...this.faults.kinds].join(', ') || 'none'}${sleep ? `, sleep ${sleep}` : ''}`,
@@ -103,8 +110,9 @@ class World {
 
   #makePlayers() {
     const pick = (values) => this.random.pick('players', values);
-    const paths = pick([['/io/'], ['/io/'], ['/recovery/'], ['/recovery/'], ['/io/', '/recovery/']]);
-    const count = this.random.integer('players', 2, 7);
+    const some = pick([['/io/'], ['/io/'], ['/recovery/'], ['/recovery/'], ['/io/', '/recovery/']]);
+    const paths = this.isMany ? ['/spread/'] : some;
+    const count = this.random.integer('players', 2, this.isMany ? 9 : 7);
     this.players = Array.from({ length: count }, (_, index) => {
       const player = new Player(this, `c${index}`, {
         path: this.isHasty ? '/socket.io/' : pick(paths),
@@ -170,6 +178,8 @@ class World {
   #panicked(error) {
     this.trace(`uncaught: ${error}`);
     this.oracle.excuses.panicked = true;
+    this.faults.trouble();
+    this.many?.panicked(this.platform.context?.isolate);
     // A body of unknown length that is being read is lost with the instance.
     for (const player of this.players) if (player.options.chunked) player.excuse('a panic while it sent');
     if (this.#uncaught === 0)
@@ -216,6 +226,10 @@ class World {
     this.faults.isActive = false;
     await this.#pass(settling);
     checkSettled(this);
+    if (this.many) {
+      await this.many.prove((duration) => this.#pass(duration));
+      this.many.check();
+    }
     const before = this.platform.objects.map(({ counts }) => counts.alarms);
     await this.#pass(idle);
     checkIdle(this, before, idle);

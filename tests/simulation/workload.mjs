@@ -4,7 +4,9 @@
 import { isEqual } from './oracle.mjs';
 
 export const NAMESPACES = ['/', '/chat', '/dynamic-7'];
-const ROOMS = ['red', 'green', 'blue'];
+export const ROOMS = ['red', 'green', 'blue'];
+/** A room that sockets are in because somebody else wanted it. */
+export const MADE = 'gold';
 const TEXTS = ['', 'plain', 'é 🦔 \u2028 "quoted" \\n', 'x'.repeat(1_500), '{"_placeholder":"no"}', ',0[1]'];
 /** A handler that is waiting when another panics, or the object crashes, is lost. */
 const FRAGILE = { isFragile: true };
@@ -36,7 +38,8 @@ const DEEDS = [
   [3, setAlarm],
 ];
 
-const TOTAL = DEEDS.reduce((sum, [weight]) => sum + weight, 0);
+/** Where many objects are one server, what is said to many matters most. */
+const DEEDS_OF_MANY = [...DEEDS, [10, cast], [4, join], [3, makeJoin], [3, makeLeave], [2, howMany]];
 
 /** Does something. */
 export function act(player) {
@@ -45,8 +48,10 @@ export function act(player) {
   if (!player.client.isOpen || places.length === 0) return;
   const stream = `deeds ${player.name}`;
   const place = random.pick(stream, places);
-  let chosen = random.stream(stream)() * TOTAL;
-  const [, deed] = DEEDS.find(([weight]) => (chosen -= weight) < 0);
+  const deeds = player.world.isMany ? DEEDS_OF_MANY : DEEDS;
+  const total = deeds.reduce((sum, [weight]) => sum + weight, 0);
+  let chosen = random.stream(stream)() * total;
+  const [, deed] = deeds.find(([weight]) => (chosen -= weight) < 0);
   deed(player, place, new Choices(random, stream));
 }
 
@@ -77,18 +82,30 @@ class Choices {
   }
 }
 
-/** Asks, and judges the answer. `more`: whether it may be lost with a panic, and how long it takes. */
-function ask(player, place, data, check, more = {}) {
-  const { oracle, loop } = player.world;
+/**
+ * Asks, and judges the answer. `more`: whether it may be lost with a panic, and what follows
+ * if other objects have not done their part.
+ */
+function ask(player, place, data, check, { failed, ...more } = {}) {
+  const { oracle, loop, many } = player.world;
   oracle.counts.asked += 1;
   const at = loop.now;
   const id = player.client.emit(place.namespace, data, (values) => {
     player.transcript.add('answer', place.namespace, data[0], values);
+    many?.answered(player, data, at);
+    const failure = many?.failureOf(values);
+    if (failure) {
+      many.failed(player, data[0], failure, at);
+      failed?.({ isUndone: failure === 'unsent' || failure === 'overloaded' });
+      return;
+    }
     const wrong = check(values, at);
     if (wrong && !player.known.get(place.namespace).isExcused)
       player.violation(`${data[0]} was answered with ${JSON.stringify(values).slice(0, 300)}: ${wrong}`);
   });
-  Object.assign(player.client.unanswered.find((pending) => pending.data === data) ?? {}, more, { id });
+  // Any answer may wait for other objects.
+  const fragile = many ? FRAGILE : {};
+  Object.assign(player.client.unanswered.find((pending) => pending.data === data) ?? {}, fragile, more, { id });
 }
 
 /** Whether a socket is in the same namespace of the same server. */
@@ -104,6 +121,7 @@ function sent(player, place, operators, content, more = {}) {
   const { name, client } = player;
   return player.world.oracle.sent({
     from: name,
+    sender: client.session.sid,
     path: player.options.path,
     series: `${name} ${client.epoch} ${place.namespace}`,
     namespace: place.namespace,
@@ -120,7 +138,7 @@ function chooseOperators(player, place, choices) {
   const ids = [...player.world.oracle.sockets.values()].filter(
     (it) => isBeside(player, place, it) && !it.isOver,
   );
-  const rooms = [...ROOMS, choices.pick(ids).id];
+  const rooms = [...ROOMS, ...(player.world.isMany ? [MADE] : []), choices.pick(ids).id];
   return {
     ...(choices.chance(0.5) && { from: 'server' }),
     to: choices.some(rooms, 0.3),
@@ -131,12 +149,18 @@ function chooseOperators(player, place, choices) {
 
 function cast(player, place, choices, more = {}) {
   const operators = { ...chooseOperators(player, place, choices), ...more };
-  const content = choices.content();
+  castTo(player, place, operators, choices.content());
+}
+
+export function castTo(player, place, operators, content) {
+  const { oracle } = player.world;
   const number = sent(player, place, operators, content);
-  ask(player, place, ['cast', operators, 'c', number, ...content], (values) => {
-    player.world.oracle.handled(number);
+  const check = (values) => {
+    oracle.handled(number);
     return isOk(values);
-  });
+  };
+  const failed = (how) => oracle.failed(number, how);
+  ask(player, place, ['cast', operators, 'c', number, ...content], check, { failed });
 }
 
 function castVolatile(player, place, choices) {
@@ -159,7 +183,8 @@ function castAndAsk(player, place, choices) {
       ? undefined
       : 'answers of nobody';
   };
-  ask(player, place, ['cast', operators, 'c', number, ...content], check, FRAGILE);
+  const failed = (how) => player.world.oracle.failed(number, how);
+  ask(player, place, ['cast', operators, 'c', number, ...content], check, { ...FRAGILE, failed });
 }
 
 function direct(player, place, choices) {
@@ -168,28 +193,34 @@ function direct(player, place, choices) {
   const { id } = choices.pick(others);
   const content = choices.content();
   const number = sent(player, place, { from: 'server', to: [id] }, content);
-  ask(player, place, ['direct', id, 'c', number, ...content], (values) => {
+  const check = (values) => {
     oracle.handled(number);
     return isOk(values);
-  });
+  };
+  const failed = (how) => oracle.failed(number, how);
+  ask(player, place, ['direct', id, 'c', number, ...content], check, { failed });
 }
 
 /** Another part of the Worker sends. */
 function route(player, place, choices) {
-  const { oracle } = player.world;
+  const { oracle, loop } = player.world;
   const operators = { from: 'server', to: choices.some(ROOMS, 0.4), except: choices.some(ROOMS, 0.2) };
   const content = choices.content().filter((value) => !JSON.stringify(value).includes('Buffer'));
-  const number = sent(player, place, operators, content, { series: undefined, from: 'a route' });
+  const more = { series: undefined, from: 'a route', sender: undefined };
+  const number = sent(player, place, operators, content, more);
   const query = new URLSearchParams({ path: player.options.path, namespace: place.namespace, event: 'c' });
   for (const room of operators.to) query.append('to', room);
   for (const room of operators.except) query.append('except', room);
   const body = JSON.stringify([number, ...content]);
+  const { many } = player.world;
+  const longest = many ? 30_000 : undefined;
   player.network.request(
-    { method: 'POST', path: `/io-route/emit?${query}`, body, isRoute: true },
+    { method: 'POST', path: `/io-route/emit?${query}`, body, isRoute: true, longest },
     (answer) => {
       if (answer?.status === 200) oracle.handled(number);
       else if (answer && !oracle.excuses.crashed && !oracle.excuses.storage && !oracle.excuses.panicked) {
-        player.violation(`a route answered ${answer.status} ${answer.text}`);
+        if (!many?.wasTroubled(loop.now - 30_000))
+          player.violation(`a route answered ${answer.status} ${answer.text}`);
       }
     },
   );
@@ -250,7 +281,8 @@ function setAlarm(player, place, choices) {
   const check = (values) => {
     const wrong = isOk(values);
     // What cannot be stored is not set, and the client is told so.
-    if (wrong) return oracle.excuses.storage ? undefined : wrong;
+    const isUntold = player.world.many?.wasTroubled(player.world.loop.now - 30_000);
+    if (wrong) return oracle.excuses.storage || isUntold ? undefined : wrong;
     oracle.application.alarmSet(name);
     return undefined;
   };
@@ -266,7 +298,9 @@ function join(player, place, choices) {
   const stays = rooms.map((room) => socket.rooms.asked(room, loop.now));
   ask(player, place, ['join', rooms], ([names]) => {
     stays.forEach((stay) => socket.rooms.granted(stay, loop.now));
-    return rooms.every((room) => names.includes(room)) ? undefined : 'not in the rooms it joined';
+    // It may have left some of them since.
+    const isMissing = (room) => !names.includes(room) && socket.rooms.isIn(room, loop.now, loop.now);
+    return rooms.some(isMissing) ? 'not in the rooms it joined' : undefined;
   });
 }
 
@@ -281,11 +315,52 @@ function leave(player, place, choices) {
   });
 }
 
+/** Where many objects are one server: all in a room, or one socket, join or leave this room. */
+function chooseMade(player, place, choices) {
+  const beside = [...player.world.oracle.sockets.values()].filter((it) => isBeside(player, place, it));
+  const { id } = choices.pick(beside.filter(({ isOver }) => !isOver));
+  return { from: 'server', to: [choices.pick([...ROOMS, id])] };
+}
+
+function makeJoin(player, place, choices) {
+  const { loop, oracle } = player.world;
+  const operators = chooseMade(player, place, choices);
+  const cast = { path: player.options.path, namespace: place.namespace, except: [], sentAt: loop.now };
+  ask(player, place, ['make-join', operators, MADE], (values) => {
+    for (const socket of oracle.sockets.values()) {
+      if (!socket.mustReceive({ ...cast, to: operators.to, handledBy: loop.now })) continue;
+      socket.rooms.granted(socket.rooms.asked(MADE, cast.sentAt), loop.now);
+    }
+    return isOk(values);
+  });
+}
+
+function makeLeave(player, place, choices) {
+  const leave = player.world.many.leaving(place.namespace);
+  ask(player, place, ['make-leave', chooseMade(player, place, choices), MADE], (values) => {
+    leave.until = player.world.loop.now;
+    return isOk(values);
+  });
+}
+
+function howMany(player, place, choices) {
+  const { oracle, loop } = player.world;
+  const to = choices.some(ROOMS, 0.3);
+  ask(player, place, ['how-many', { from: 'server', to }], ([count], at) => {
+    const asked = { path: player.options.path, namespace: place.namespace, to, except: [], sentAt: at };
+    const beside = [...oracle.sockets.values()].filter((it) => isBeside(player, place, it));
+    const least = beside.filter((it) => !it.isOver && it.mustReceive({ ...asked, handledBy: loop.now }));
+    if (count < least.length) return `not the ${least.length} that are there`;
+    return typeof count === 'number' ? undefined : 'no number';
+  });
+}
+
 function askRooms(player, place) {
   const socket = player.known.get(place.namespace);
   ask(player, place, ['rooms'], ([names], at) => {
     const { now } = player.world.loop;
-    if (names.some((room) => !socket.rooms.mayBeIn(room, at, now))) return 'rooms that it is not in';
+    const others = names.filter((room) => room !== MADE);
+    if (others.some((room) => !socket.rooms.mayBeIn(room, at, now))) return 'rooms that it is not in';
     return ROOMS.some((room) => socket.rooms.isIn(room, at, now) && !names.includes(room))
       ? 'rooms are missing'
       : undefined;

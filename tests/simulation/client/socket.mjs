@@ -178,7 +178,8 @@ export class SocketClient {
   }
 
   #refused(place, data) {
-    if (!place.isAsking) this.hears.violation(`refused unasked: ${place.namespace}`);
+    const isUnasked = this.protocol === 4 && place.namespace === '/';
+    if (!place.isAsking && !isUnasked) this.hears.violation(`refused unasked: ${place.namespace}`);
     place.isAsking = false;
     this.hears.refused(place, data);
   }

@@ -8,6 +8,8 @@ import { Storage } from './storage.mjs';
 /** After so long without an event an object that can sleep does. */
 const SLEEP_AFTER = 10_000;
 const ALARM_RETRY = 2_000;
+/** An instance that has a successor elsewhere lives on for this long at most. */
+const OLD_FOR = 30_000;
 /** A call on its way to an object takes less than this. */
 const MADE_AFTER = 3;
 
@@ -20,6 +22,11 @@ export class ObjectHost {
   #sleeping;
   /** Its storage has failed in earnest: nothing leaves any more, and it is about to end. */
   isBroken = false;
+  /** How often it was cut off, and how often it went on elsewhere. */
+  ends = 0;
+  moves = 0;
+  /** Instances that live on beside their successor. */
+  #old = new Set();
   /** What the simulation counts. */
   counts = { alarms: 0, wakes: 0, events: 0 };
 
@@ -31,6 +38,11 @@ export class ObjectHost {
       onWrite: () => this.platform.loop.after(this.platform.faults.commitDelay(), () => this.#commit()),
       onAlarm: (at) => this.planAlarm(at),
     });
+  }
+
+  /** Whether it orders the events of rooms, and has no clients. */
+  get isHub() {
+    return this.name.includes(' h ');
   }
 
   /** The incarnation that is awake, made if there is none. */
@@ -52,7 +64,7 @@ export class ObjectHost {
     platform.context = incarnation;
     platform.trace(`object ${this.name} awakes`);
     const { Dormouse } = isolate.exports;
-    incarnation.instance = new Dormouse(this.#state(), platform.env);
+    incarnation.instance = new Dormouse(this.#state(incarnation), platform.env);
     incarnation.free = isolate.lastRegistered;
     return incarnation;
   }
@@ -71,17 +83,17 @@ export class ObjectHost {
     }
   }
 
-  #state() {
+  #state(incarnation) {
     return {
       id: { toString: () => this.id },
-      storage: this.storage.face(),
+      storage: this.storage.face(() => this.#checkOld(incarnation)),
       acceptWebSocket: (socket, tags = []) => {
         const link = ServerSocket.linkOf(socket);
         Object.assign(link, { object: this, isHibernating: true, tags: [...tags] });
         this.links.add(link);
       },
       getWebSockets: (tag) => {
-        const links = [...this.links].filter((link) => link.isHibernating);
+        const links = [...this.links].filter((link) => link.isHibernating && !incarnation.isOld);
         return links
           .filter((link) => tag === undefined || link.tags.includes(tag))
           .map((link) => link.server());
@@ -107,19 +119,30 @@ export class ObjectHost {
     return this.#request((instance) => instance[method](...args));
   }
 
-  #request(run) {
+  /** A call that began its way to an instance which is an old one by now. */
+  callOld(method, args) {
+    const [incarnation] = this.#old;
+    return this.#request((instance) => instance[method](...args), incarnation);
+  }
+
+  get hasOld() {
+    return this.#old.size > 0;
+  }
+
+  #request(run, old) {
     return new Promise((resolve, reject) => {
       let incarnation;
       const waiting = { reject };
       const settle = (act) => {
         if (incarnation.dead) return;
-        this.output(() => incarnation.pending.delete(waiting) && act());
+        this.output(() => incarnation.pending.delete(waiting) && act(), incarnation);
       };
-      const answer = this.event((instance, awake) => {
+      const begin = (instance, awake) => {
         incarnation = awake;
         awake.pending.add(waiting);
         return run(instance);
-      });
+      };
+      const answer = old ? this.#eventOfOld(old, begin) : this.event(begin);
       Promise.resolve(answer).then(
         (response) => settle(() => resolve(response)),
         (error) => settle(() => reject(error)),
@@ -156,7 +179,7 @@ export class ObjectHost {
   }
 
   #answerByItself(link) {
-    link.answeredAt = this.platform.time();
+    link.answeredAt = this.platform.time(this);
     link.emit({ data: this.pair.response });
   }
 
@@ -195,8 +218,11 @@ export class ObjectHost {
 
   // The output gate.
 
-  output(act) {
-    if (this.storage.dirty || this.isBroken || this.#gate.length > 0) this.#gate.push(act);
+  /** Something leaves, of `incarnation` if it may be an old one: that has nothing to write. */
+  output(act, incarnation) {
+    if (incarnation?.dead) return;
+    const waits = this.storage.dirty || this.isBroken || this.#gate.length > 0;
+    if (waits && !incarnation?.isOld) this.#gate.push(act);
     else act();
   }
 
@@ -219,7 +245,7 @@ export class ObjectHost {
     platform.loop.cancel(this.#alarm);
     this.#alarm = undefined;
     if (at === null) return;
-    const due = platform.trueTime(at) + platform.faults.alarmDelay(this);
+    const due = platform.trueTime(at, this) + platform.faults.alarmDelay(this);
     this.#alarm = platform.loop.at(due, () => this.#ring());
   }
 
@@ -244,7 +270,7 @@ export class ObjectHost {
     const rung = this.event((instance) => instance.alarm());
     Promise.resolve(rung).then(
       () => {
-        if (!this.storage.dirty) incarnation.inAlarm = false;
+        if (!this.storage.dirty && !this.isBroken) incarnation.inAlarm = false;
       },
       () => this.#ringAgain(),
     );
@@ -270,6 +296,11 @@ export class ObjectHost {
     this.platform.loop.after(0, () => this.crash('its storage failed'));
   }
 
+  /** What it has called for has come: it has something to do. */
+  stir() {
+    if (this.incarnation) this.#planSleep();
+  }
+
   #planSleep() {
     const { loop } = this.platform;
     loop.cancel(this.#sleeping);
@@ -283,6 +314,7 @@ export class ObjectHost {
   /** The incarnation is forgotten; its WebSockets hibernate. */
   sleep() {
     this.platform.trace(`object ${this.name} sleeps`);
+    this.platform.hears.slept(this);
     this.#forget();
     for (const link of this.links) link.forgetServer();
   }
@@ -290,25 +322,81 @@ export class ObjectHost {
   /** It ends without warning: what is not safe is lost, and every connection cut. */
   crash(why) {
     this.platform.trace(`object ${this.name} is cut off: ${why}`);
-    this.platform.crashed(this);
     const { incarnation } = this;
+    this.#cutOff(incarnation);
+    if (incarnation) this.#forget();
+    this.#reset(incarnation);
+  }
+
+  /**
+   * It goes on elsewhere: what comes in from now on goes to another instance, while this
+   * one, which is cut off, does not know until it touches its storage.
+   */
+  move(why) {
+    const { incarnation } = this;
+    if (!incarnation) return this.crash(why);
+    this.platform.trace(`object ${this.name} moves: ${why}`);
+    this.#cutOff(incarnation);
+    incarnation.isOld = true;
+    this.incarnation = undefined;
+    this.moves += 1;
+    this.#old.add(incarnation);
+    this.platform.loop.after(OLD_FOR, () => this.#endOld(incarnation));
+    return undefined;
+  }
+
+  #cutOff(incarnation) {
+    this.platform.crashed(this);
+    this.ends += 1;
     this.storage.rollback();
     this.isBroken = false;
     this.#gate = [];
     if (incarnation?.inAlarm) this.#ringAgain();
-    if (incarnation) this.#forget();
     for (const link of this.links) link.drop();
     this.links.clear();
     this.pair = null;
-    for (const waiting of incarnation?.pending ?? []) waiting.reject(new Error('The object was reset.'));
     // A write that was taken back may have set another alarm.
     this.planAlarm(this.storage.alarm);
   }
 
+  #reset(incarnation) {
+    const error = Object.assign(new Error('The object was reset.'), { retryable: true });
+    for (const waiting of incarnation?.pending ?? []) waiting.reject(error);
+  }
+
+  #eventOfOld(incarnation, run) {
+    this.platform.context = incarnation;
+    try {
+      return run(incarnation.instance, incarnation);
+    } catch (error) {
+      if (!incarnation.dead) this.platform.uncaught(error);
+      return Promise.reject(error);
+    }
+  }
+
+  /** An old instance has touched its storage, or its time is over. */
+  #endOld(incarnation) {
+    if (incarnation.dead) return;
+    this.platform.trace(`the old instance of object ${this.name} ends`);
+    this.#old.delete(incarnation);
+    this.#end(incarnation);
+    this.#reset(incarnation);
+  }
+
+  #checkOld(incarnation) {
+    if (!incarnation.isOld) return;
+    this.#endOld(incarnation);
+    throw new Error('The object has moved to another machine.');
+  }
+
   #forget() {
     const { incarnation } = this;
-    incarnation.dead = true;
     this.incarnation = undefined;
+    this.#end(incarnation);
+  }
+
+  #end(incarnation) {
+    incarnation.dead = true;
     for (const timer of incarnation.timers) this.platform.clearTimeout(timer);
     if (incarnation.free && this.platform.faults.isCollected()) incarnation.isolate.guarded(incarnation.free);
   }

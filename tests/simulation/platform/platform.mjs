@@ -2,12 +2,15 @@
 // see. One call at a time, as everything in the simulation.
 
 import { createHash } from 'node:crypto';
+import { exchange } from './calls.mjs';
 import { Isolate } from './isolate.mjs';
 import { ObjectHost } from './object.mjs';
 
 export class Platform {
   #offset = 0;
   #objects = new Map();
+  /** By the id, the name that it was made of. */
+  #names = new Map();
   #isolates = [];
   #timers = new Map();
   #lastTimer = 0;
@@ -16,7 +19,8 @@ export class Platform {
 
   /**
    * `faults` decides what goes wrong, `random` is named streams of numbers, and
-   * `hears` is told what is seen: `trace`, `violation`, `line`, `crashed`, `panicked`.
+   * `hears` is told what is seen: `trace`, `violation`, `line`, `crashed`, `panicked`,
+   * `slept`, and `called`: by another object.
    */
   constructor({ program, loop, random, faults, hears, isolates = 1 }) {
     Object.assign(this, { program, loop, random, faults, hears, isolateCount: isolates });
@@ -52,13 +56,13 @@ export class Platform {
 
   // Time and chance.
 
-  /** The time as the Worker is told it. */
-  time() {
-    return Math.floor(this.loop.now + this.#offset);
+  /** The time as the Worker is told it. No two machines have quite the same. */
+  time(host = this.context?.host) {
+    return Math.floor(this.loop.now + this.#offset + this.faults.skew(host));
   }
 
-  trueTime(time) {
-    return time - this.#offset;
+  trueTime(time, host) {
+    return time - this.#offset - this.faults.skew(host);
   }
 
   /** The clock of the platform is set. */
@@ -114,14 +118,15 @@ export class Platform {
     let host = this.#objects.get(id);
     if (!host) {
       host = new ObjectHost(this, id);
-      host.name = `${this.#objects.size}`;
+      host.name = `${this.#objects.size} ${this.#names.get(id) ?? ''}`.trim();
       this.#objects.set(id, host);
     }
     return host;
   }
 
   isolateOf(host) {
-    return this.#isolates[parseInt(host.id.slice(0, 4), 16) % this.#isolates.length];
+    const place = parseInt(host.id.slice(0, 4), 16) + host.moves;
+    return this.#isolates[place % this.#isolates.length];
   }
 
   #namespace() {
@@ -131,7 +136,11 @@ export class Platform {
       return { toString: () => hex, hex };
     };
     return {
-      idFromName: (name) => id(createHash('sha256').update(name).digest('hex')),
+      idFromName: (name) => {
+        const hex = createHash('sha256').update(name).digest('hex');
+        this.#names.set(hex, name);
+        return id(hex);
+      },
       newUniqueId: () => id(Buffer.from(this.randomBytes(new Uint8Array(32))).toString('hex')),
       idFromString: (hex) => {
         if (!known.has(hex)) throw new TypeError('Invalid Durable Object ID');
@@ -147,12 +156,18 @@ export class Platform {
       const copied = args.map((arg) => structuredClone(arg));
       return this.#call(hex, (host) => host.call(method, copied));
     };
+    // Of objects that call each other, much more can go wrong.
+    const ends = this.#objects.get(hex)?.ends ?? 0;
+    const ask = (...args) => {
+      if (!this.context.host) return call('dormouseCall')(...args);
+      return exchange(this, this.#object(hex), ends, args);
+    };
     return {
       fetch: (request) => {
         const passed = request.passedOn();
         return this.#call(hex, (host) => host.fetch(passed));
       },
-      dormouseCall: call('dormouseCall'),
+      dormouseCall: ask,
       dormouseWake: call('dormouseWake'),
     };
   }
@@ -206,8 +221,11 @@ export class Platform {
   /** A new version of the Worker, or of the runtime: every object is cut off. */
   redeploy() {
     this.trace('the Worker is deployed anew');
-    for (const host of this.#objects.values()) host.crash('deployed anew');
     this.#start();
+    for (const host of this.#objects.values()) {
+      if (this.faults.leavesOld()) host.move('deployed anew');
+      else host.crash('deployed anew');
+    }
   }
 
   end() {

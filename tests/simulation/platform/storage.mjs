@@ -101,23 +101,32 @@ export class Storage {
     this.#database?.close();
   }
 
-  /** What the object sees of it. */
-  face() {
+  /** What an instance of the object sees of it; `check` throws if it may not. */
+  face(check) {
     return {
       sql: {
         exec: (query, ...bindings) => {
+          check();
           const rows = this.exec(query, bindings);
           return { raw: () => ({ toArray: () => rows }) };
         },
       },
       deleteAlarm: async () => {
+        check();
         this.#begin();
         this.#alarm = null;
       },
-      deleteAll: async () => this.deleteAll(),
-      getAlarm: () => Promise.resolve(this.#alarm),
+      deleteAll: async () => {
+        check();
+        this.deleteAll();
+      },
+      getAlarm: async () => {
+        check();
+        return this.#alarm;
+      },
       setAlarm: (at) => {
         try {
+          check();
           this.setAlarm(Number(at));
           return Promise.resolve();
         } catch (error) {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use dormouse::{
     Ack, Acked, Args, Auth, Binary, Broadcast, DataError, EmitError, EventName, Expired,
-    HandlerError, Handshake, HttpApi, Io, JoinRequest, Level, Namespace, Parser, Placement, Reason,
-    Recovered, Recovery, Refusal, RemoteSocket, Rewrite, Server, Socket, sleep,
+    HandlerError, Handshake, HttpApi, Io, JoinRequest, Level, Missing, Namespace, Parser,
+    Placement, Reason, Recovered, Recovery, Refusal, RemoteSocket, Rewrite, Server, Socket, sleep,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -478,12 +478,12 @@ fn acks(namespace: Namespace) -> Namespace {
 fn data(namespace: Namespace) -> Namespace {
     namespace
         .on("join", async |socket: Socket, (names,): (OneOrMany,)| {
-            socket.join(names.names()).await?;
-            Ok::<_, EmitError>(rooms(&socket))
+            socket.join(names.names()).await.map_err(told)?;
+            Ok::<_, HandlerError>(rooms(&socket))
         })
         .on("leave", async |socket: Socket, (room,): (String,)| {
-            socket.leave(room).await?;
-            Ok::<_, EmitError>(rooms(&socket))
+            socket.leave(room).await.map_err(told)?;
+            Ok::<_, HandlerError>(rooms(&socket))
         })
         .on("rooms", |socket: Socket| rooms(&socket))
         .on("set-data", |socket: Socket, (value,): (Value,)| {
@@ -601,20 +601,23 @@ fn many(namespace: Namespace) -> Namespace {
         })
         .on("direct", async |socket: Socket, args: Args| {
             let (id, event): (String, String) = args.parse()?;
-            socket.io().to(id).emit(&event, args.skip(2)).await?;
+            let target = socket.io().to(id);
+            target.emit(&event, args.skip(2)).await.map_err(told)?;
             Ok::<_, HandlerError>("ok")
         })
         .on(
             "fetch",
             async |socket: Socket, (operators,): (Operators,)| {
-                let sockets = operators.broadcast(&socket).fetch_sockets().await?;
-                Ok::<_, EmitError>(list(&sockets))
+                let fetched = operators.broadcast(&socket).fetch_sockets().await;
+                let sockets = fetched.map_err(told)?;
+                complete(sockets.missing())?;
+                Ok::<_, HandlerError>(list(&sockets))
             },
         )
         .on(
             "how-many",
             async |socket: Socket, (operators,): (Operators,)| {
-                operators.broadcast(&socket).count().await
+                operators.broadcast(&socket).count().await.map_err(told)
             },
         )
         .on(
@@ -626,15 +629,17 @@ fn many(namespace: Namespace) -> Namespace {
         .on(
             "make-join",
             async |socket: Socket, (operators, room): (Operators, String)| {
-                operators.broadcast(&socket).join(room).await?;
-                Ok::<_, EmitError>("ok")
+                let target = operators.broadcast(&socket);
+                target.join(room).await.map_err(told)?;
+                Ok::<_, HandlerError>("ok")
             },
         )
         .on(
             "make-leave",
             async |socket: Socket, (operators, room): (Operators, String)| {
-                operators.broadcast(&socket).leave(room).await?;
-                Ok::<_, EmitError>("ok")
+                let target = operators.broadcast(&socket);
+                target.leave(room).await.map_err(told)?;
+                Ok::<_, HandlerError>("ok")
             },
         )
         .on(
@@ -642,11 +647,11 @@ fn many(namespace: Namespace) -> Namespace {
             async |socket: Socket, ack: Ack, (operators, close): (Operators, Option<bool>)| {
                 let target = operators.broadcast(&socket);
                 if close == Some(true) {
-                    target.close().await?;
+                    target.close().await.map_err(told)?;
                 } else {
-                    target.disconnect().await?;
+                    target.disconnect().await.map_err(told)?;
                 }
-                ack.send("ok").await
+                Ok::<_, HandlerError>(ack.send("ok").await?)
             },
         )
         .on(
@@ -668,16 +673,37 @@ fn many(namespace: Namespace) -> Namespace {
         )
 }
 
+/// Tells the client what other objects have not done.
+fn told(error: EmitError) -> HandlerError {
+    match error {
+        EmitError::Partial(_)
+        | EmitError::Unsent
+        | EmitError::Unanswered
+        | EmitError::Overloaded => HandlerError::new(error.to_string()),
+        error => error.into(),
+    }
+}
+
+/// Fails unless all objects have answered.
+fn complete(missing: Missing) -> Result<(), HandlerError> {
+    match missing.is_none() {
+        true => Ok(()),
+        false => Err(told(EmitError::Partial(missing))),
+    }
+}
+
 async fn cast(socket: Socket, ack: Ack, args: Args) -> Result<(), HandlerError> {
     let (operators, event): (Operators, String) = args.parse()?;
     let values = args.skip(2);
     let target = operators.broadcast(&socket);
     if !operators.ack {
-        target.emit(&event, values).await?;
+        target.emit(&event, values).await.map_err(told)?;
         ack.send("ok").await?;
         return Ok(());
     }
-    let acks = target.emit_with_ack::<(Value,)>(&event, values).await?;
+    let asked = target.emit_with_ack::<(Value,)>(&event, values).await;
+    let acks = asked.map_err(told)?;
+    complete(acks.missing())?;
     let outcome = if acks.late() > 0 { "timeout" } else { "ok" };
     let answers = acks.into_values().into_iter();
     let mut answers: Vec<Value> = answers.map(|(value,)| value).collect();
