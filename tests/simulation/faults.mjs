@@ -26,6 +26,7 @@ const KINDS = {
 const KINDS_OF_MANY = {
   ...KINDS,
   crashes: 0.5,
+  brokenWrites: 0.3,
   redeploys: 0.3,
   brokenStorage: 0.06,
   fullStorage: 0.06,
@@ -200,7 +201,7 @@ export class Faults {
       crashes: [this.world.isMany ? 8 : 30, () => this.#crash()],
       moves: [15, () => this.#move()],
       redeploys: [60, () => this.world.platform.redeploy()],
-      panics: [30, () => this.world.panic()],
+      panics: [this.world.isMany ? 6 : 30, () => this.world.panic()],
       brokenStorage: [50, () => this.#breakStorage()],
       fullStorage: [50, () => this.#fillStorage()],
       jumps: [40, () => this.#jump()],

@@ -13,7 +13,7 @@ import { Oracle } from './oracle.mjs';
 import { Platform } from './platform/platform.mjs';
 import { Player } from './player.mjs';
 import { Random } from './random.mjs';
-import { NAMESPACES, act } from './workload.mjs';
+import { NAMESPACES, NAMESPACES_OF_MANY, act } from './workload.mjs';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -130,7 +130,7 @@ class World {
               ]),
         },
       });
-      for (const namespace of NAMESPACES) {
+      for (const namespace of this.isMany ? NAMESPACES_OF_MANY : NAMESPACES) {
         if (namespace === '/' || this.random.chance('players', 0.5))
           player.client.place(namespace).wanted = true;
       }

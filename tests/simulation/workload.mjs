@@ -4,6 +4,8 @@
 import { isEqual } from './oracle.mjs';
 
 export const NAMESPACES = ['/', '/chat', '/dynamic-7'];
+/** In the last, sockets are known to other objects for a while before they are connected. */
+export const NAMESPACES_OF_MANY = [...NAMESPACES, '/slow-7'];
 export const ROOMS = ['red', 'green', 'blue'];
 /** A room that sockets are in because somebody else wanted it. */
 export const MADE = 'gold';
@@ -348,8 +350,9 @@ function howMany(player, place, choices) {
   const to = choices.some(ROOMS, 0.3);
   ask(player, place, ['how-many', { from: 'server', to }], ([count], at) => {
     const asked = { path: player.options.path, namespace: place.namespace, to, except: [], sentAt: at };
-    const beside = [...oracle.sockets.values()].filter((it) => isBeside(player, place, it));
-    const least = beside.filter((it) => !it.isOver && it.mustReceive({ ...asked, handledBy: loop.now }));
+    const isHere = (it) => !it.isOver && !it.player.client.session.isExcused;
+    const here = [...oracle.sockets.values()].filter((it) => isBeside(player, place, it) && isHere(it));
+    const least = here.filter((it) => it.mustReceive({ ...asked, handledBy: loop.now }));
     if (count < least.length) return `not the ${least.length} that are there`;
     return typeof count === 'number' ? undefined : 'no number';
   });
