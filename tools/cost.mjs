@@ -1,5 +1,5 @@
-// `npm run cost`: what idle clients are billed for, counted on the real runtime;
-// see docs/cost.md. Fails if a rule is broken or a goal is missed.
+// `npm run cost`: what idle clients are billed for, and what is done in many objects,
+// counted on the real runtime; see docs/cost.md. Fails if a rule is broken or a goal is missed.
 //
 //   --quick    a sample, in less than a minute
 
@@ -15,6 +15,7 @@ async function cost({ quick }) {
   const count = await import('../tests/cost/scenarios.mjs');
   const rules = await import('../tests/cost/rules.mjs');
   const report = await import('../tests/cost/report.mjs');
+  const many = await import('../tests/cost/many.mjs');
   const { startMetered } = await import('../tests/harness/meter/metered.mjs');
 
   const scenarios = quick ? count.quickScenarios() : count.allScenarios(await clientsWithin(LARGEST));
@@ -25,6 +26,7 @@ async function cost({ quick }) {
 
   const results = [];
   const talks = [];
+  let inMany = [];
   const metered = await startMetered();
   try {
     for (const scenario of scenarios) {
@@ -40,10 +42,13 @@ async function cost({ quick }) {
       talks.push(talk);
       note(server, rules.brokenByMessages(talk));
     }
+    say('many objects that are one server');
+    inMany = await many.countMany(metered, quick ? [1, 10] : [1, 10, 100]);
+    for (const row of inMany) note(row.what, many.brokenByMany(row));
   } finally {
     await metered.stop();
   }
-  console.log(`\n${report.hourly(results)}\n\n${report.monthly(results)}\n\n${report.talked(talks)}\n`);
+  console.log(`\n${report.hourly(results)}\n\n${report.monthly(results)}\n\n${report.talked(talks)}\n\n${report.inMany(inMany)}\n`);
   note('real time', (await realTime) ?? []);
   if (broken.length > 0) throw new Failure(`too much is spent\n  ${broken.join('\n  ')}`);
   say('no rule is broken and no goal missed');

@@ -1,5 +1,6 @@
 // The figures as tables.
 
+import { priceOfMany } from './many.mjs';
 import { HOUR, billed, month } from './prices.mjs';
 
 const transports = { websocket: 'WebSocket', polling: 'polling' };
@@ -47,6 +48,18 @@ export function talked(talks) {
     ...[spent.alarms, spent.alarmsSet, spent.rowsWritten, spent.rowsRead].map(grouped),
   ]);
   return table(head, rows);
+}
+
+/** What is done in many objects costs. */
+export function inMany(rows) {
+  const head = ['a million times', 'objects in the room', 'requests', 'rows written', 'read', 'woken', 'price'];
+  const lines = rows.map((row) => {
+    const { what, objects, times, spent } = row;
+    const { requests, rowsWritten, rowsRead } = billed(spent);
+    const each = [requests, rowsWritten, rowsRead, spent.wakes].map((count) => grouped(count / times));
+    return [what, grouped(objects), ...each, `$${grouped(priceOfMany(row))}`];
+  });
+  return table(head, lines);
 }
 
 function grouped(number) {

@@ -121,6 +121,8 @@ async function meter(url, env) {
   switch (url.pathname.slice(METER.length)) {
     case 'whole':
       return whole();
+    case 'all':
+      return Object.fromEntries([...ledgers].map(([id, each]) => [id, shown(each)]));
     case 'jump': {
       const by = jump(Number(url.searchParams.get('to')));
       for (const each of ledgers.values()) each.pass(by);
@@ -132,9 +134,12 @@ async function meter(url, env) {
       return undefined;
     }
     default:
-      return { ...whole(), timer: timers.next(ledger), ...ledger.report() };
+      return { ...whole(), ...shown(ledger) };
   }
 }
+
+/** What one object has done, and when its timers are due. */
+const shown = (ledger) => ({ timer: timers.next(ledger), ...ledger.report() });
 
 /** What is not of one object, and how often any of them was called. */
 function whole() {

@@ -76,6 +76,11 @@ class Metered {
     return this.#ask('whole', '');
   }
 
+  /** What the meters of all objects show, by their ids, also of those that no client named. */
+  all() {
+    return this.#ask('all', '');
+  }
+
   /** Moves the time on. */
   jump(to) {
     return this.#ask('jump', '', { to });
