@@ -60,7 +60,7 @@ describe('crossings', workerOnly, () => {
 
   test('of a handshake over WebSocket', async () => {
     const { count } = await crossings(() => request('transport=websocket', UPGRADE));
-    assert.equal(count, 108);
+    assert.equal(count, 98);
   });
 
   test('of a handshake via polling, a POST and a GET', async () => {
@@ -72,6 +72,6 @@ describe('crossings', workerOnly, () => {
     await poll();
     const { count: post } = await crossings(() => send('42["message","x"]'));
     const { count: get } = await crossings(poll);
-    assert.deepEqual({ handshake, post, get }, { handshake: 73, post: 83, get: 49 });
+    assert.deepEqual({ handshake, post, get }, { handshake: 63, post: 71, get: 46 });
   });
 });

@@ -46,7 +46,10 @@ pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow
 /// write that header too, to have the last entry passed over.
 pub(crate) fn address(options: &Options, request: &Request) -> Option<String> {
     let connecting = header(request, "cf-connecting-ip");
-    let forwarded = header(request, "x-forwarded-for").filter(|_| options.trust_proxy);
+    let forwarded = options
+        .trust_proxy
+        .then(|| header(request, "x-forwarded-for"));
+    let forwarded = forwarded.flatten();
     let forwarded = forwarded.as_deref().and_then(|list| {
         let mut entries = list.rsplit(',').map(str::trim);
         let last = entries.next()?;

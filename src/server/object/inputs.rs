@@ -8,7 +8,7 @@ use web_sys::WebSocket;
 
 use super::{Inner, endpoint_of};
 use crate::api::app::app;
-use crate::http::{self, Reply, origins};
+use crate::http::{Reply, origins};
 use crate::layer::Opening;
 use crate::log::Level;
 use crate::parts::opening::accept;
@@ -77,7 +77,7 @@ impl Inner {
         };
         let now = self.parts.turn.now();
         let settings = parsed.options.session_settings();
-        let mut session = if http::is_upgrade(&parsed.request) {
+        let mut session = if parsed.upgrades {
             Session::open_websocket(now, settings, open, conn)
         } else {
             Session::open_polling(now, settings, open, conn, parsed.format)

@@ -48,6 +48,8 @@ pub(crate) struct Parsed {
     pub(crate) sid: Option<Sid>,
     /// The revision it names; `Some(None)` if we do not speak it.
     pub(crate) revision: Option<Option<Revision>>,
+    /// It is to become a WebSocket.
+    pub(crate) upgrades: bool,
     /// Its client does not accept binary (revision 3).
     pub(crate) b64: bool,
     /// The format in which it wants the answer to its poll.
@@ -65,9 +67,10 @@ impl Parsed {
         let options = options_at(path)?;
         let query = Query::parse(query);
         let sid = query.session();
+        let upgrades = http::is_upgrade(request);
         let kind = match sid {
             None => Kind::Handshake,
-            Some(_) if http::is_upgrade(request) => Kind::Upgrade,
+            Some(_) if upgrades => Kind::Upgrade,
             Some(_) if request.method() == "POST" => Kind::Post,
             Some(_) => Kind::Poll,
         };
@@ -78,6 +81,7 @@ impl Parsed {
             sid: sid.and_then(Sid::parse),
             revision: query.revision(),
             format: format(&query),
+            upgrades,
             b64: query.b64.is_some_and(|b64| !b64.is_empty()),
         })
     }
@@ -106,12 +110,18 @@ pub(crate) struct Requests {
     object: Weak<dyn Receiver>,
     /// Number → `[kind, request, resolve, body, key, is answered]`.
     map: Map,
-    /// The requests that this instance has parsed.
-    parsed: RefCell<Table<ConnId, Rc<Parsed>>>,
+    /// What this instance knows of them, so as not to ask the map again.
+    known: RefCell<Table<ConnId, Known>>,
     options_at: fn(&str) -> Option<Rc<Options>>,
     env: Env,
     /// Called when a client drops its poll: one listener for all of them.
     listener: Closure<dyn FnMut(JsValue)>,
+}
+
+/// A request in the map that this instance has parsed.
+struct Known {
+    parsed: Rc<Parsed>,
+    entry: Array,
 }
 
 /// The places in an entry of the map.
@@ -146,7 +156,7 @@ impl Requests {
         Self {
             object,
             map,
-            parsed: RefCell::default(),
+            known: RefCell::default(),
             options_at,
             env: env.clone(),
             listener,
@@ -169,12 +179,19 @@ impl Requests {
         let kind = JsValue::from_f64(f64::from(parsed.kind as u8));
         let entry = Array::of3(&kind, &parsed.request, &deferred.resolve());
         self.map.set(&key_of(conn), &entry);
-        self.parsed.borrow_mut().insert(conn, Rc::new(parsed));
+        let parsed = Rc::new(parsed);
+        let known = Known { parsed, entry };
+        self.known.borrow_mut().insert(conn, known);
         (conn, deferred.promise().into())
     }
 
-    fn entry(&self, conn: ConnId) -> Option<Array> {
-        self.map.get(&key_of(conn)).dyn_into().ok()
+    /// Does something with the entry of a request, if it waits.
+    fn with_entry<T>(&self, conn: ConnId, work: impl FnOnce(&Array) -> T) -> Option<T> {
+        if let Some(known) = self.known.borrow().get(conn) {
+            return Some(work(&known.entry));
+        }
+        let entry = self.map.get(&key_of(conn)).dyn_into().ok()?;
+        Some(work(&entry))
     }
 
     pub(crate) fn contains(&self, conn: ConnId) -> bool {
@@ -188,23 +205,26 @@ impl Requests {
 
     /// Returns the session that a waiting request belongs to, if that is known.
     pub(crate) fn key(&self, conn: ConnId) -> Option<Key> {
-        key_in(&self.entry(conn)?)
+        self.with_entry(conn, key_in)?
     }
 
     /// Returns a waiting request. One that an earlier instance took in is parsed
     /// again.
     pub(crate) fn parsed(&self, conn: ConnId) -> Option<Rc<Parsed>> {
-        if let Some(parsed) = self.parsed.borrow().get(conn) {
-            return Some(parsed.clone());
+        if let Some(known) = self.known.borrow().get(conn) {
+            return Some(known.parsed.clone());
         }
-        let entry = self.entry(conn)?;
+        let entry: Array = self.map.get(&key_of(conn)).dyn_into().ok()?;
         let request: Request = entry.get(REQUEST).unchecked_into();
-        let parsed = Parsed {
+        let parsed = Rc::new(Parsed {
             kind: kind_in(&entry)?,
             ..Parsed::read(&request, self.options_at)?
+        });
+        let known = Known {
+            parsed: parsed.clone(),
+            entry,
         };
-        let parsed = Rc::new(parsed);
-        self.parsed.borrow_mut().insert(conn, parsed.clone());
+        self.known.borrow_mut().insert(conn, known);
         Some(parsed)
     }
 
@@ -227,19 +247,20 @@ impl Requests {
         make: impl FnOnce(&Options, &Request) -> Response,
     ) -> Response {
         let options = &parsed.options;
-        let entry = self.entry(conn).filter(|_| options.asks_for_answers());
-        let _running = entry.map(|entry| {
-            entry.set(IS_ANSWERED, JsValue::TRUE);
-            running_hook(&self.env, "headers")
-        });
+        let asks = options.asks_for_answers();
+        let asks = asks
+            && self
+                .with_entry(conn, |it| it.set(IS_ANSWERED, JsValue::TRUE))
+                .is_some();
+        let _running = asks.then(|| running_hook(&self.env, "headers"));
         make(options, &parsed.request)
     }
 
     /// Returns whether the instance before ended while the application was asked about the
     /// answer to a request.
     pub(crate) fn was_being_answered(&self, conn: ConnId) -> bool {
-        let entry = self.entry(conn);
-        entry.is_some_and(|entry| entry.get(IS_ANSWERED).is_truthy())
+        let is_answered = |entry: &Array| entry.get(IS_ANSWERED).is_truthy();
+        self.with_entry(conn, is_answered) == Some(true)
     }
 
     pub(crate) fn refuse(&self, conn: ConnId, refusal: RequestError) {
@@ -247,10 +268,11 @@ impl Requests {
     }
 
     pub(crate) fn resolve(&self, conn: ConnId, response: &Response) {
-        self.parsed.borrow_mut().remove(conn);
-        if let Some(entry) = self.entry(conn) {
+        let resolve = self.with_entry(conn, |entry| entry.get(RESOLVE));
+        self.known.borrow_mut().remove(conn);
+        if let Some(resolve) = resolve {
             self.map.delete(&key_of(conn));
-            let resolve: Function = entry.get(RESOLVE).unchecked_into();
+            let resolve: Function = resolve.unchecked_into();
             // Resolving a promise never throws.
             let _ = resolve.call1(&JsValue::UNDEFINED, response);
         }
@@ -273,28 +295,26 @@ impl Requests {
 impl Requests {
     /// Listens for the client dropping a poll, unless it was answered at once.
     pub(crate) fn watch(&self, conn: ConnId, key: Key) {
-        let Some(entry) = self.entry(conn) else {
-            return;
-        };
-        entry.set(KEY, Uint8Array::from(key.as_slice()).into());
-        let request: Request = entry.get(REQUEST).unchecked_into();
-        platform::on_abort(&request, conn.0, self.listener.as_ref().unchecked_ref());
+        self.assign(conn, key);
+        if let Some(request) = self.with_entry(conn, |entry| entry.get(REQUEST)) {
+            let request: Request = request.unchecked_into();
+            platform::on_abort(&request, conn.0, self.listener.as_ref().unchecked_ref());
+        }
     }
 }
 
 /// Bodies.
 impl Requests {
-    /// Notes the session of a `POST`, for the instance that may have to take it up
-    /// before its body is read.
+    /// Notes the session of a request, for the instance that may have to take it up.
     pub(crate) fn assign(&self, conn: ConnId, key: Key) {
-        if let Some(entry) = self.entry(conn) {
+        self.with_entry(conn, |entry| {
             entry.set(KEY, Uint8Array::from(key.as_slice()).into());
-        }
+        });
     }
 
     /// Reads the body of a `POST`, and reports it.
     pub(crate) fn read_body(&self, conn: ConnId, key: Key) {
-        let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
+        let Some(parsed) = self.parsed(conn) else {
             return;
         };
         let request = &parsed.request;
@@ -304,7 +324,7 @@ impl Requests {
             Some(length) if limit < length => self.tell_body(conn, key, Err(BodyError::TooLarge)),
             Some(_) => match request.array_buffer() {
                 Ok(body) => {
-                    entry.set(BODY, body.into());
+                    self.with_entry(conn, |entry| entry.set(BODY, body.into()));
                     self.await_body(conn, key);
                 }
                 Err(_) => self.tell_body(conn, key, Err(BodyError::Gone)),
@@ -315,10 +335,11 @@ impl Requests {
 
     /// Waits for a body that is being read. The next instance can do so again.
     fn await_body(&self, conn: ConnId, key: Key) {
-        let Some((entry, parsed)) = self.entry(conn).zip(self.parsed(conn)) else {
+        let body = self.with_entry(conn, |entry| entry.get(BODY));
+        let Some((body, parsed)) = body.zip(self.parsed(conn)) else {
             return;
         };
-        let Ok(body) = entry.get(BODY).dyn_into::<Promise>() else {
+        let Ok(body) = body.dyn_into::<Promise>() else {
             return self.tell_body(conn, key, Err(BodyError::Gone));
         };
         let object = self.object.clone();
@@ -350,7 +371,7 @@ impl Requests {
 
     /// Continues to read the body that the previous instance was waiting for.
     pub(crate) fn resume_body(&self, conn: ConnId) {
-        match self.entry(conn).as_ref().and_then(key_in) {
+        match self.key(conn) {
             Some(key) => self.await_body(conn, key),
             None => self.refuse(conn, RequestError::BadRequest),
         }

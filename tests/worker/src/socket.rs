@@ -675,12 +675,13 @@ fn many(namespace: Namespace) -> Namespace {
 
 /// Tells the client what other objects have not done.
 fn told(error: EmitError) -> HandlerError {
-    match error {
-        EmitError::Partial(_)
-        | EmitError::Unsent
-        | EmitError::Unanswered
-        | EmitError::Overloaded => HandlerError::new(error.to_string()),
-        error => error.into(),
+    let is_of_others = matches!(
+        error,
+        EmitError::Partial(_) | EmitError::Unsent | EmitError::Unanswered | EmitError::Overloaded
+    );
+    match is_of_others {
+        true => HandlerError::new(error.to_string()),
+        false => error.into(),
     }
 }
 
