@@ -150,7 +150,7 @@ mod table;
 mod webhooks;
 mod worker;
 
-pub use api::app::{App, Description};
+pub use api::app::{App, Description, install};
 pub use api::client::SessionError as DataError;
 pub use api::engine::sleep;
 pub use api::error::{HandlerError, Refusal, Rejection};
@@ -227,7 +227,6 @@ pub mod private {
     pub use wasm_bindgen;
     pub use web_sys;
 
-    pub use crate::api::app::install;
     pub use crate::object::Object;
     use crate::port::wire;
 
@@ -240,11 +239,14 @@ pub mod private {
         crate::worker::front::fetch(request, env, context)
     }
 
-    /// Installs the application, or keeps the Worker from starting. `instance` is any
-    /// instance of the class of its objects.
-    pub fn start(app: impl crate::Description, instance: &wasm_bindgen::JsValue) {
+    /// Prepares the class of the objects, of which `instance` is any instance.
+    pub fn start(instance: &wasm_bindgen::JsValue) {
         wire::extend_durable_object(instance);
-        if let Err(message) = install(app) {
+    }
+
+    /// Installs the application, or keeps the Worker from starting.
+    pub fn install(app: impl crate::Description) {
+        if let Err(message) = crate::install(app) {
             crate::log::misconfigured(&message);
             // Whoever deploys sees what is thrown, and not the log.
             crate::platform::throw_at_start(&message);
@@ -261,10 +263,13 @@ pub mod private {
 /// application; [`env`](env()) has the Worker's variables and secrets there. Its error, or an
 /// option that cannot be served, keeps the Worker from starting, with a message that
 /// names the option and the remedy. Use the macro once, at the root of the crate.
+///
+/// Without a function, as in `dormouse::worker!();`, the Worker starts without an
+/// application, and [`install`] gives it one before its first request.
 #[macro_export]
 macro_rules! worker {
-    ($app:path) => {
-        $crate::objects!($app);
+    ($($app:path)?) => {
+        $crate::objects!($($app)?);
 
         const _: () = {
             use $crate::private::wasm_bindgen::{self, prelude::*};
@@ -305,9 +310,11 @@ macro_rules! worker {
 /// }
 /// # fn main() {}
 /// ```
+///
+/// Without a function, the application is that of [`install`].
 #[macro_export]
 macro_rules! objects {
-    ($app:path) => {
+    ($($app:path)?) => {
         const _: () = {
             use $crate::private::wasm_bindgen::{self, prelude::*};
             use $crate::private::web_sys::{Request, WebSocket};
@@ -315,7 +322,8 @@ macro_rules! objects {
             #[wasm_bindgen(start, wasm_bindgen = $crate::private::wasm_bindgen)]
             pub fn start() {
                 let outline = Dormouse($crate::private::Object::outline());
-                $crate::private::start($app(), &outline.into());
+                $crate::private::start(&outline.into());
+                $($crate::private::install($app());)?
             }
 
             #[wasm_bindgen(wasm_bindgen = $crate::private::wasm_bindgen)]

@@ -216,7 +216,26 @@ impl<T: Description, E: fmt::Display> Description for Result<T, E> {
     }
 }
 
-/// Installs the application when the Worker starts.
+/// Installs the application of a Worker that has started without one, as with
+/// `dormouse::worker!();`: before its first request, and once for each wasm instance.
+/// Whatever comes before that finds no server.
+///
+/// It is for bindings to other languages, in which the application is described by code
+/// that the wasm instance is started by. A panic replaces the instance, so the next one
+/// has to be given the application again. What is installed stays: to install another is
+/// not an error, and does nothing.
+///
+/// ```
+/// use dormouse::{App, Server};
+///
+/// // Such a function would be exported to whoever knows the rest.
+/// fn describe(path: &str) -> Result<(), String> {
+///     let server = Server::new().path(path);
+///     dormouse::install(App::from(server.namespace("/", |namespace| namespace)))
+/// }
+/// # describe("/chat/").unwrap();
+/// # assert!(describe("").is_ok());
+/// ```
 ///
 /// # Errors
 ///
