@@ -46,7 +46,7 @@ pub use self::partial::{Gathered, Missing};
 pub use self::recovery::Recovery;
 pub use self::rewrite::Rewrite;
 pub use self::server::Server;
-pub use self::socket::{Socket, Timed};
+pub use self::socket::{Socket, Timed, WeakSocket};
 pub use self::task::SpawnError;
 
 pub(crate) use self::alarm::AlarmHandlers;

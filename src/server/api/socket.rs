@@ -1,8 +1,9 @@
 //! A socket, as handlers see it.
 
+use core::any::Any;
 use core::fmt;
 use core::time::Duration;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::Transport;
 use serde::Serialize;
@@ -462,6 +463,44 @@ impl Socket {
         self.port.spawn(self.spot().session, Box::pin(task));
     }
 
+    /// Returns a handle that does not keep the object's memory: see [`WeakSocket`].
+    pub fn downgrade(&self) -> WeakSocket {
+        WeakSocket {
+            port: Rc::downgrade(&self.port),
+            application: self.application.clone(),
+            address: self.address.clone(),
+        }
+    }
+
+    /// Returns the object's value of this type, which all handlers in the object share. It
+    /// is created when it is first asked for, and dropped when the object sleeps or is
+    /// replaced. What is to outlive that belongs into [`storage`](Self::storage).
+    ///
+    /// A value that holds sockets would keep the object's memory for ever: let it hold
+    /// [`WeakSocket`]s.
+    ///
+    /// ```
+    /// use core::cell::Cell;
+    ///
+    /// use dormouse::{Server, Socket};
+    ///
+    /// /// How many messages there were since the object woke up.
+    /// #[derive(Default)]
+    /// struct Messages(Cell<u32>);
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace.on("message", |socket: Socket| {
+    ///         let messages = socket.memory::<Messages>();
+    ///         messages.0.set(messages.0.get() + 1);
+    ///         messages.0.get()
+    ///     })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn memory<T: Any + Default>(&self) -> Rc<T> {
+        self.port.memory().of()
+    }
+
     /// Returns the Worker's bindings.
     pub fn env(&self) -> &Env {
         self.port.env()
@@ -491,6 +530,68 @@ impl PartialEq for Socket {
 }
 
 impl Eq for Socket {}
+
+/// A socket that may be kept for as long as its object is awake, without keeping the
+/// object's memory: see [`Socket::downgrade`].
+///
+/// ```
+/// use core::cell::RefCell;
+///
+/// use dormouse::{Server, Socket, WeakSocket};
+///
+/// /// Who has knocked since the object woke up.
+/// #[derive(Default)]
+/// struct Knocked(RefCell<Vec<WeakSocket>>);
+///
+/// let server = Server::new().namespace("/", |namespace| {
+///     namespace
+///         .on("knock", |socket: Socket| {
+///             let knocked = socket.memory::<Knocked>();
+///             knocked.0.borrow_mut().push(socket.downgrade());
+///         })
+///         .on("open", async |socket: Socket| {
+///             for knocked in socket.memory::<Knocked>().0.take() {
+///                 if let Some(knocked) = knocked.upgrade() {
+///                     knocked.emit("come in", ()).await.ok();
+///                 }
+///             }
+///         })
+/// });
+/// # let _ = server;
+/// ```
+#[derive(Clone)]
+pub struct WeakSocket {
+    port: Weak<dyn LocalPort>,
+    application: Rc<Application>,
+    address: Rc<Address>,
+}
+
+impl WeakSocket {
+    /// Returns the socket, or `None` once its object has lost its memory. A socket that
+    /// has gone is still returned: operations on it fail.
+    pub fn upgrade(&self) -> Option<Socket> {
+        let port = self.port.upgrade()?;
+        Some(Socket::new(
+            port,
+            self.application.clone(),
+            self.address.clone(),
+        ))
+    }
+
+    /// Returns whether both are one socket.
+    pub fn is(&self, socket: &Socket) -> bool {
+        (self.address.spot, &self.address.id) == (socket.spot(), &socket.address.id)
+    }
+}
+
+impl fmt::Debug for WeakSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakSocket")
+            .field("id", &self.address.id)
+            .field("namespace", &self.address.namespace)
+            .finish_non_exhaustive()
+    }
+}
 
 /// A socket with a time limit for acknowledgements: see [`Socket::timeout`].
 #[derive(Clone, Copy, Debug)]
