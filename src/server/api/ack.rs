@@ -56,6 +56,30 @@ impl Ack {
         self.0.is_some()
     }
 
+    /// Returns the number by which [`Socket::ack`](crate::Socket::ack) finds the
+    /// acknowledgement again, for a handler that can keep nothing else; `None` if nobody
+    /// waits for it. It is valid for as long as the socket, through sleep.
+    ///
+    /// ```
+    /// use dormouse::{Ack, Server, Socket};
+    ///
+    /// let server = Server::new().namespace("/", |namespace| {
+    ///     namespace
+    ///         .on("later", |socket: Socket, ack: Ack| socket.set_data(&ack.into_id()))
+    ///         .on("now", async |socket: Socket| {
+    ///             let id: Option<Option<u64>> = socket.data()?;
+    ///             if let Some(id) = id.flatten() {
+    ///                 socket.ack(id).send("done").await?;
+    ///             }
+    ///             Ok::<_, dormouse::HandlerError>(())
+    ///         })
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn into_id(self) -> Option<u64> {
+        self.0.map(|asked| asked.id)
+    }
+
     /// Sends the acknowledgement. As with events, a tuple is several values. If it
     /// has been sent already, or nobody waits for it, this does nothing.
     ///

@@ -12,7 +12,7 @@ use worker::Env;
 
 use super::acks::Acked;
 use super::context::Place;
-use super::{Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
+use super::{Ack, Application, Arguments, Broadcast, EmitError, Event, FromArgs, Io};
 #[cfg(doc)]
 use crate::MAX_AUTH;
 #[cfg(doc)]
@@ -104,6 +104,13 @@ impl Socket {
     pub(crate) fn acknowledge(&self, id: u64, values: dormouse_proto::socket::Args<'_>) -> bool {
         let request = Request::Acknowledge(self.spot(), id, values);
         matches!(self.port.call(request).now(), Ok(Reply::Done))
+    }
+
+    /// Returns the acknowledgement of an event of this socket, by the number that
+    /// [`Ack::into_id`] has returned. It can be sent once: whoever keeps numbers has to
+    /// know which of them are used up.
+    pub fn ack(&self, id: u64) -> Ack {
+        Ack::new(self, id)
     }
 
     /// Returns the socket's id. It is also the name of a room that this socket is in.
