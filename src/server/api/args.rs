@@ -201,6 +201,33 @@ impl Args {
         Self { raw, named }
     }
 
+    /// Creates arguments from JSON, an array, and the attachments that placeholders in it
+    /// stand for: `{"_placeholder":true,"num":0}` is the first. Whoever writes it sees to
+    /// it that nothing else in there looks like one.
+    ///
+    /// ```
+    /// use dormouse::Args;
+    ///
+    /// let args = Args::from_json("[1,[2]]".to_owned(), Vec::new()).unwrap();
+    /// assert_eq!(args.json(), ["1", "[2]"]);
+    /// assert!(Args::from_json("{}".to_owned(), Vec::new()).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// It is not a JSON array.
+    pub fn from_json(json: String, attachments: Vec<Vec<u8>>) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<Vec<&RawValue>>(&json)?;
+        Ok(Self::new(Raw::new(json, attachments), false))
+    }
+
+    /// Returns them as one JSON array: with the event's name before them, if they are
+    /// those of an event that has come in. An attachment is represented by its
+    /// placeholder.
+    pub fn to_json(&self) -> &str {
+        self.raw.json()
+    }
+
     /// Returns the event's name, if it is with them.
     pub(crate) fn event(&self) -> Option<String> {
         let (name,) = FromArgs::from_args(&self.raw, false).ok()?;
