@@ -71,7 +71,7 @@ const FEATURES = [
  * Strips the functions' names, a seventh of the whole, which worker-build leaves in.
  * A panic still has its message and its position in the source.
  */
-async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
+export async function strip(file, { WASM_OPT_BIN: wasmOpt }) {
   const features = FEATURES.map((feature) => `--enable-${feature}`);
   // Rust puts its stack, and nothing else, at the low end of the memory.
   const flags = ['-Os', '--low-memory-unused', ...features, '--strip-debug', '--strip-producers'];

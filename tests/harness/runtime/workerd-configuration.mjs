@@ -138,7 +138,7 @@ function binding([name, value]) {
  * The configuration of workerd: everything above is in `directory`. The Worker reaches
  * servers on this machine and no others.
  */
-export function configuration(directory, { storage, tidy, variables }, port) {
+export function configuration(directory, { storage, tidy, variables, flags }, port) {
   const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
   return `
 using Workerd = import "/workerd/workerd.capnp";
@@ -160,7 +160,7 @@ const config :Workerd.Config = (
 
 const dormouse :Workerd.Worker = (
   compatibilityDate = "${COMPATIBILITY_DATE}",
-  compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
+  compatibilityFlags = ${JSON.stringify([...COMPATIBILITY_FLAGS, ...flags])},
   modules = [
     (name = "entry.js", esModule = embed "entry.js"),
     (name = "globals.js", esModule = embed "globals.js"),

@@ -44,11 +44,12 @@ const ENOUGH = 1 << 30;
  * very many objects, and each of them waits for the disk some times when it is new; so the
  * files are in memory, where the machine has a file system for that. `tidy`: garbage is
  * collected early and often, so that memory that grows is memory that is held.
- * `variables`: those of the Worker.
+ * `variables`: those of the Worker. `flags`: more compatibility flags.
  */
 export async function startWorkerd(options = {}) {
-  const { build = 'tests/worker/build', storage = false, crowded = false, tidy = false, variables = {} } = options;
-  const runtime = new Runtime(build, { storage, tidy, variables }, crowded ? roomy() : os.tmpdir());
+  const { build = 'tests/worker/build', storage = false, crowded = false, tidy = false } = options;
+  const { variables = {}, flags = [] } = options;
+  const runtime = new Runtime(build, { storage, tidy, variables, flags }, crowded ? roomy() : os.tmpdir());
   try {
     await runtime.restart();
     return runtime;

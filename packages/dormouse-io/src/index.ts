@@ -1,0 +1,18 @@
+// A Socket.IO server for Cloudflare Workers that sleeps between messages, with the API of
+// socket.io. The server itself is in wasm: this is its face for JavaScript and TypeScript.
+
+export { BroadcastOperator, RemoteSocket } from "./broadcast.js";
+export type {
+  DefaultEventsMap,
+  EventNames,
+  EventNamesWithAck,
+  EventNamesWithoutAck,
+  EventParams,
+  EventsMap,
+  Sent,
+} from "./events.js";
+export { type ExtendedError, Namespace } from "./namespace.js";
+export type { HandshakeRequest, Rate, RateLimit, ServerOptions } from "./options.js";
+export type { Schema, SchemaIssue, SchemaResult, Schemas } from "./schema.js";
+export { Server } from "./server.js";
+export { type DisconnectReason, type Event, type Handshake, Socket } from "./socket.js";

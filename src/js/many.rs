@@ -1,0 +1,181 @@
+//! What the other half asks of many sockets, from within an object or from elsewhere in
+//! the Worker.
+
+use dormouse::{AckError, Acks, Args, Broadcast, EmitError, Io};
+use js_sys::{Array, Error};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use wasm_bindgen::prelude::*;
+
+use crate::here::Here;
+use crate::outcome::{arguments, emit_error, read, settle};
+use crate::socket::millis;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The sockets that something is for.
+    pub type Selection;
+
+    /// The number of the object that the code runs in, or 0.
+    #[wasm_bindgen(method, getter)]
+    fn object(this: &Selection) -> u32;
+
+    /// The path of the server.
+    #[wasm_bindgen(method, getter)]
+    fn path(this: &Selection) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    fn namespace(this: &Selection) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    fn rooms(this: &Selection) -> Vec<String>;
+
+    #[wasm_bindgen(method, getter)]
+    fn except(this: &Selection) -> Vec<String>;
+
+    #[wasm_bindgen(method, getter)]
+    fn local(this: &Selection) -> bool;
+
+    #[wasm_bindgen(method, getter)]
+    fn volatile(this: &Selection) -> bool;
+
+    /// The key that the sockets are placed by.
+    #[wasm_bindgen(method, getter)]
+    fn key(this: &Selection) -> Option<String>;
+
+    /// In milliseconds, for acknowledgements.
+    #[wasm_bindgen(method, getter)]
+    fn limit(this: &Selection) -> Option<f64>;
+}
+
+/// Returns the sockets, as the Rust interface addresses them.
+fn sockets(selection: &Selection) -> Result<Broadcast, JsValue> {
+    let namespace = selection.namespace();
+    let local = Here::find(selection.object());
+    let io = match local.and_then(|here| here.namespace(&namespace)) {
+        Some(io) => io,
+        None => {
+            let env = dormouse::env();
+            let io = env.and_then(|env| Io::new(&env, &selection.path()));
+            let io = io.ok_or_else(|| Error::new("there is no such server in this Worker"))?;
+            let io = io.of(&namespace);
+            match selection.key() {
+                Some(key) => io.key(&key),
+                None => io,
+            }
+        }
+    };
+    let mut sockets = io.to(selection.rooms()).except(selection.except());
+    if selection.local() {
+        sockets = sockets.local();
+    }
+    if selection.volatile() {
+        sockets = sockets.volatile();
+    }
+    if let Some(limit) = selection.limit() {
+        sockets = sockets.timeout(millis(limit));
+    }
+    Ok(sockets)
+}
+
+/// Sends them an event.
+#[wasm_bindgen(js_name = emitMany)]
+pub fn emit_many(
+    selection: &Selection,
+    event: String,
+    json: String,
+    attachments: Option<Array>,
+) -> Result<JsValue, JsValue> {
+    let args = read(json, attachments.as_ref())?;
+    let sockets = sockets(selection)?;
+    settle(async move { nothing(sockets.emit(&event, args).await) })
+}
+
+/// Sends them an event, and returns a promise of what they answer: an array of the
+/// answers, behind whether any is missing.
+#[wasm_bindgen(js_name = askMany)]
+pub fn ask_many(
+    selection: &Selection,
+    event: String,
+    json: String,
+    attachments: Option<Array>,
+) -> Result<JsValue, JsValue> {
+    let args = read(json, attachments.as_ref())?;
+    let sockets = sockets(selection)?;
+    settle(async move {
+        let acks: Acks<Args> = sockets
+            .emit_with_ack(&event, args)
+            .await
+            .map_err(emit_error)?;
+        let is_late = acks
+            .iter()
+            .any(|it| matches!(it.result, Err(AckError::Late)));
+        let answers = Array::of1(&is_late.into());
+        for args in acks.into_values() {
+            answers.push(&arguments(&args));
+        }
+        Ok(answers.into())
+    })
+}
+
+/// Lets them enter or leave rooms.
+#[wasm_bindgen(js_name = moveMany)]
+pub fn move_many(
+    selection: &Selection,
+    rooms: Vec<String>,
+    enter: bool,
+) -> Result<JsValue, JsValue> {
+    let sockets = sockets(selection)?;
+    settle(async move {
+        nothing(match enter {
+            true => sockets.join(rooms).await,
+            false => sockets.leave(rooms).await,
+        })
+    })
+}
+
+/// Disconnects them, or closes their clients' sessions.
+#[wasm_bindgen(js_name = disconnectMany)]
+pub fn disconnect_many(selection: &Selection, close: bool) -> Result<JsValue, JsValue> {
+    let sockets = sockets(selection)?;
+    settle(async move {
+        nothing(match close {
+            true => sockets.close().await,
+            false => sockets.disconnect().await,
+        })
+    })
+}
+
+#[derive(Serialize)]
+struct Fetched<'a> {
+    id: &'a str,
+    rooms: &'a [String],
+    data: Option<Box<RawValue>>,
+    handshake: dormouse::Handshake,
+}
+
+/// Returns what is known of each of them, as JSON, or a promise of it.
+#[wasm_bindgen(js_name = fetchMany)]
+pub fn fetch_many(selection: &Selection) -> Result<JsValue, JsValue> {
+    let sockets = sockets(selection)?;
+    settle(async move {
+        let found = sockets.fetch_sockets().await.map_err(emit_error)?;
+        let found: Vec<_> = found
+            .iter()
+            .map(|socket| Fetched {
+                id: socket.id(),
+                rooms: socket.rooms(),
+                data: socket.data().ok().flatten(),
+                handshake: socket.handshake(),
+            })
+            .collect();
+        let json = serde_json::to_string(&found);
+        Ok(json
+            .map_err(|error| emit_error(EmitError::Json(error)))?
+            .into())
+    })
+}
+
+fn nothing(outcome: Result<(), EmitError>) -> Result<JsValue, JsValue> {
+    outcome.map(|()| JsValue::UNDEFINED).map_err(emit_error)
+}
