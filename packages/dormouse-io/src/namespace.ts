@@ -317,7 +317,7 @@ export class ParentNamespace<
 /** The number of children from which those that nobody has any more are looked for. */
 const FORGET_AT = 1_000;
 
-/** Decides whether there is a namespace of this name. @internal */
+/** Decides whether there is a namespace of this name: it calls `next(null, true)` if there is. */
 export type Matches = (
   name: string,
   auth: { [key: string]: any },

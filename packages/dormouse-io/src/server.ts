@@ -161,13 +161,56 @@ export class Server<
   get httpServer(): never {
     return notOffered("io.httpServer");
   }
-}
 
-for (const name of ["listen", "attach", "attachApp", "bind", "onconnection", "close", "serveClient"] as const) {
-  Object.defineProperty(Server.prototype, name, { value: () => notOffered(`io.${name}`) });
-}
-for (const name of ["path", "adapter", "connectTimeout"] as const) {
-  Object.defineProperty(Server.prototype, name, { value: () => notOffered(`io.${name}`) });
+  /** @deprecated It is not offered: it throws, and says what is. */
+  listen(..._args: unknown[]): never {
+    return notOffered("io.listen");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  attach(..._args: unknown[]): never {
+    return notOffered("io.attach");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  attachApp(..._args: unknown[]): never {
+    return notOffered("io.attachApp");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  bind(..._args: unknown[]): never {
+    return notOffered("io.bind");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  onconnection(..._args: unknown[]): never {
+    return notOffered("io.onconnection");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  close(..._args: unknown[]): never {
+    return notOffered("io.close");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  path(..._args: unknown[]): never {
+    return notOffered("io.path");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  adapter(..._args: unknown[]): never {
+    return notOffered("io.adapter");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  serveClient(..._args: unknown[]): never {
+    return notOffered("io.serveClient");
+  }
+
+  /** @deprecated It is not offered: it throws, and says what is. */
+  connectTimeout(..._args: unknown[]): never {
+    return notOffered("io.connectTimeout");
+  }
 }
 
 function matchesWhole(pattern: RegExp, name: string): boolean {
