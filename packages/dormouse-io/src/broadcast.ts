@@ -14,7 +14,7 @@ import type {
 } from "./events.js";
 import type { Here } from "./here.js";
 import { sent } from "./sent.js";
-import type { Handshake } from "./socket.js";
+import { asInNode, type Handshake } from "./handshake.js";
 import { checkName } from "./names.js";
 import { decodeAnswer, encode } from "./values.js";
 import { call } from "./wasm.js";
@@ -234,7 +234,7 @@ export class RemoteSocket<EmitEvents extends EventsMap, SocketData> {
   /** @internal */
   constructor(selection: Selection, fetched: Fetched) {
     this.id = fetched.id;
-    this.handshake = fetched.handshake;
+    this.handshake = asInNode(fetched.handshake);
     this.rooms = new Set(fetched.rooms);
     this.data = (fetched.data ?? {}) as SocketData;
     const { path, namespace, key, here } = selection;

@@ -3,13 +3,14 @@
 
 import { report } from "./context.js";
 import { connect, disconnect, examine, handleEvent, listens, type Place, type Spot, tellSent } from "./dispatch.js";
+import { asInNode } from "./handshake.js";
 import { beginHere, forgetAll, forgetHere, here } from "./here.js";
 import { Namespace, ParentNamespace } from "./namespace.js";
 import type { HandshakeRequest } from "./options.js";
 import type { Server } from "./server.js";
 import type { Event } from "./socket.js";
 import { decode } from "./values.js";
-import { call, setHost, whenEnded } from "./wasm.js";
+import { answer, call, setHost, whenEnded } from "./wasm.js";
 
 type AnyServer = Server<any, any, any, any>;
 
@@ -62,10 +63,10 @@ function place(object: number, definition: number, socket: number, name: string 
   return { nsp: source._child(known), source };
 }
 
-/** Returns what a function returns; if it throws, that is reported. */
+/** Returns what a function returns that wasm calls; if it throws, that is reported. */
 function safely<T, E>(what: string, body: () => T, otherwise: E): T | E {
   try {
-    return body();
+    return answer(body);
   } catch (error) {
     report(what, error);
     return otherwise;
@@ -79,7 +80,7 @@ function eventually<T>(what: string, body: () => T | Promise<T>, otherwise: T): 
     return otherwise;
   };
   try {
-    const result = body();
+    const result = answer(body);
     return result instanceof Promise ? result.catch(failed) : result;
   } catch (error) {
     return failed(error);
@@ -87,7 +88,7 @@ function eventually<T>(what: string, body: () => T | Promise<T>, otherwise: T): 
 }
 
 function requestOf(handshake: string): HandshakeRequest {
-  return { ...JSON.parse(handshake), method: "GET" };
+  return { ...asInNode(JSON.parse(handshake) as HandshakeRequest), method: "GET" };
 }
 
 function admit(server: number, handshake: string): undefined | string | Promise<string | undefined> {

@@ -2,7 +2,7 @@
 // checked here, and what they may be in wasm.
 
 import type { Schemas } from "./schema.js";
-import type { Handshake } from "./socket.js";
+import type { Handshake } from "./handshake.js";
 
 /** How many in a second, in the long run, and how many at once. */
 export type Rate = readonly [perSecond: number, atOnce: number];

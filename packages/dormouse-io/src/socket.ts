@@ -15,6 +15,7 @@ import type {
   ToMany,
   WithTimeout,
 } from "./events.js";
+import { asInNode, type Handshake, NOTHING } from "./handshake.js";
 import type { Here } from "./here.js";
 import { checkName } from "./names.js";
 import type { Namespace } from "./namespace.js";
@@ -41,26 +42,6 @@ export interface SocketReservedEventsMap {
   disconnect: (reason: DisconnectReason, description?: any) => void;
   disconnecting: (reason: DisconnectReason, description?: any) => void;
   error: (error: Error) => void;
-}
-
-/** The request by which a client's session began. */
-export interface Handshake {
-  /** Its headers, with names in lower case. */
-  headers: Record<string, string | string[] | undefined>;
-  /** When it came, as text. */
-  time: string;
-  /** The client's address, or `null` if nothing tells it. */
-  address: string;
-  /** Whether a page of another origin has sent it. */
-  xdomain: boolean;
-  /** Whether it came over TLS. */
-  secure: boolean;
-  /** When it came, in milliseconds since 1970. */
-  issued: number;
-  url: string;
-  query: Record<string, string | string[] | undefined>;
-  /** What the client has sent as `auth`. */
-  auth: { [key: string]: any };
 }
 
 /** An event on its way to its listeners: its name and its arguments. */
@@ -162,8 +143,11 @@ export class Socket<
 
   /** The request by which its client's session began. It survives sleep, but for long headers. */
   get handshake(): Handshake {
-    this.#handshake ??= call((wasm) => wasm.handshakeOf(this.#here.number, this.#number)) as Handshake | undefined;
-    return this.#handshake ?? ({ headers: {}, query: {}, auth: {} } as unknown as Handshake);
+    if (!this.#handshake) {
+      const known = call((wasm) => wasm.handshakeOf(this.#here.number, this.#number)) as Handshake | undefined;
+      this.#handshake = asInNode(known ?? NOTHING);
+    }
+    return this.#handshake;
   }
 
   /** The rooms that it is in now, that of its own id included. Changing the set changes nothing. */

@@ -8,7 +8,10 @@ const state = glue.__worker_init_state() as { criticalError: boolean; instanceId
 type Exports = typeof glue;
 
 let host: object | undefined;
+/** The instance that has the application. */
 let installed: number | undefined;
+/** How many calls out of wasm are being answered, each within the last. */
+let inside = 0;
 const endings: (() => void)[] = [];
 
 /** Sets who describes the application, and hears of all that happens. */
@@ -24,9 +27,10 @@ export function whenEnded(ending: () => void): void {
 /** Returns the number of the instance that is there now. */
 export function instance(): number {
   if (state.criticalError) {
+    // Whoever has called us would go on in another memory than it has begun in.
+    if (inside > 0) throw new Error("dormouse-io: the wasm instance has ended; the next event finds another");
     state.criticalError = false;
     state.instanceId += 1;
-    for (const ending of endings) ending();
     glue.__wbg_reset_state();
   }
   return state.instanceId;
@@ -36,14 +40,27 @@ export function instance(): number {
 export function call<T>(body: (wasm: Exports) => T): T {
   const number = instance();
   try {
-    if (installed !== number) {
-      installed = number;
-      glue.install(host);
-    }
+    if (installed !== number) begin(number);
     return body(glue);
   } catch (error) {
     note(error);
     throw error;
+  }
+}
+
+function begin(number: number): void {
+  if (installed !== undefined) for (const ending of endings) ending();
+  installed = number;
+  glue.install(host);
+}
+
+/** Answers a call out of wasm. */
+export function answer<T>(body: () => T): T {
+  inside += 1;
+  try {
+    return body();
+  } finally {
+    inside -= 1;
   }
 }
 
@@ -53,9 +70,13 @@ export function check(server: object): string[] | undefined {
   return glue.check(server);
 }
 
+/** Notes that an instance has ended: by a panic, or because there was no stack left for it. */
 function note(error: unknown): void {
-  if (error instanceof WebAssembly.RuntimeError) state.criticalError = true;
+  if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) state.criticalError = true;
 }
 
 // Where the instance ends in a task of its own, nobody is there to catch the error.
-addEventListener("error" as never, (event: unknown) => note((event as { error?: unknown }).error));
+addEventListener("error" as never, (event: unknown) => {
+  const { error } = event as { error?: unknown };
+  if (error instanceof WebAssembly.RuntimeError) note(error);
+});

@@ -6,12 +6,14 @@ export class Logs {
   lines = [];
   events = [];
   #watchers = new Set();
+  #readers = new Set();
 
   /** Takes what the runtime printed; lines that are not JSON are kept as text. */
   write(message) {
     for (const line of String(message).split('\n')) {
       if (line === '') continue;
       this.lines.push(line);
+      for (const reader of this.#readers) reader(line);
       const event = parse(line);
       if (event) {
         this.events.push(event);
@@ -37,6 +39,18 @@ export class Logs {
     return within(seen, `log event ${JSON.stringify(fields)}`).finally(() =>
       this.#watchers.delete(watcher),
     );
+  }
+
+  /** The first line, now or later, that matches a pattern: an application's, or the runtime's. */
+  async waitForLine(pattern) {
+    const known = this.lines.find((line) => pattern.test(line));
+    if (known) return known;
+    let reader;
+    const seen = new Promise((resolve) => {
+      reader = (line) => pattern.test(line) && resolve(line);
+      this.#readers.add(reader);
+    });
+    return within(seen, `line that matches ${pattern}`).finally(() => this.#readers.delete(reader));
   }
 
   /** Why the server says that this session ended. */
