@@ -178,8 +178,8 @@ export function handleEvent(spot: Spot, event: Event, ack: number): Promise<unkn
     end();
     return undefined;
   }
-  // What the listeners have changed before they wait is saved.
-  socket._save();
+  // What listeners have changed before they wait is saved, unless they are run again.
+  if (!socket._ready) socket._save();
   return handled.then(end, (error) => {
     report(`the event "${event[0]}" failed`, error);
     end();
