@@ -167,6 +167,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
 
   /** Resolves to the sockets, as they are now. */
   async fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
+    current()?.here.save();
     const json = (await call((wasm) => wasm.fetchMany(this.#read() as never))) as string;
     const all = JSON.parse(json) as Fetched[];
     return all.map((fetched) => new RemoteSocket<EmitEvents, SocketData>(this.#selection, fetched));

@@ -106,6 +106,7 @@ export function listens(source: AnyNamespace): boolean {
 /** Runs the `connection` listeners. */
 function begin(socket: AnySocket, running: Running): void {
   const source = socket._source;
+  socket._isReplaying = running.replaying;
   if (!running.replaying && socket.nsp.server._options.replay === false) socket._forbids = forbid;
   const listeners = [...source.listeners("connect"), ...source.listeners("connection")] as AnyListener[];
   const waiting = run(running, () => callAll(listeners, [socket], "a `connection` listener failed"));
@@ -170,6 +171,7 @@ export function handleEvent(spot: Spot, event: Event, ack: number): Promise<unkn
   const handle = (): unknown => run(running, () => deliver(socket, event, acknowledgement));
   const end = (): void => {
     socket._save();
+    spot.here.save();
     socket._pending -= 1;
     release(spot, socket);
   };
@@ -178,8 +180,8 @@ export function handleEvent(spot: Spot, event: Event, ack: number): Promise<unkn
     end();
     return undefined;
   }
-  // What listeners have changed before they wait is saved, unless they are run again.
-  if (!socket._ready) socket._save();
+  // What listeners have changed before they wait.
+  socket._save();
   return handled.then(end, (error) => {
     report(`the event "${event[0]}" failed`, error);
     end();

@@ -6,8 +6,15 @@ import type { Socket } from "./socket.js";
 /** An object, as long as it is awake. */
 export class Here {
   readonly sockets = new Map<number, Socket<any, any, any, any>>();
+  /** Those whose data somebody has asked for, and may have changed. */
+  readonly touched = new Set<Socket<any, any, any, any>>();
 
   constructor(readonly number: number) {}
+
+  /** Saves the data of all sockets whose data may have changed. */
+  save(): void {
+    for (const socket of [...this.touched]) socket._save();
+  }
 }
 
 const all = new Map<number, Here>();

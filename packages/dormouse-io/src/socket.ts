@@ -87,10 +87,14 @@ export class Socket<
   #data: SocketData | undefined;
   /** The data as it is kept, once it has been asked for. */
   #kept: string | undefined;
+  /** The value that listeners have got first. */
+  #first: SocketData | undefined;
   #isGone = false;
 
   /** Resolves when all `connection` listeners are done; `undefined` if they are. @internal */
   _ready: Promise<void> | undefined;
+  /** They are run again. @internal */
+  _isReplaying = false;
   /** How many events are being handled. @internal */
   _pending = 0;
   /** Why a listener must not be registered now, if so. @internal */
@@ -158,16 +162,18 @@ export class Socket<
 
   /**
    * What the application keeps of the socket: anything that can be JSON, at most 1 MiB of it.
-   * It survives sleep. It is saved after each event, and after the `connection` listeners and
-   * each middleware, if it has changed; what is changed at any other time is saved with the
-   * next event.
+   * It survives sleep. It is saved, if it has changed, after each event, before that is
+   * acknowledged, after the middlewares and the `connection` listeners, and before sockets are
+   * fetched; what is changed at any other time is saved with the next event.
    */
   get data(): SocketData {
     if (this.#kept === undefined) {
       const kept = call((wasm) => wasm.dataOf(this.#here.number, this.#number));
       this.#kept = kept ?? "{}";
       this.#data = JSON.parse(this.#kept) as SocketData;
+      this.#first = this.#data;
     }
+    this.#here.touched.add(this);
     return this.#data as SocketData;
   }
 
@@ -407,7 +413,8 @@ export class Socket<
 
   /** Saves its data, if that has changed. @internal */
   _save(): void {
-    if (this.#kept === undefined) return;
+    this.#here.touched.delete(this);
+    if (this.#kept === undefined || this._isReplaying) return;
     try {
       const json = JSON.stringify(this.#data ?? {});
       if (json === this.#kept) return;
@@ -418,18 +425,22 @@ export class Socket<
     }
   }
 
-  /** Undoes what has been done to its data since it was read. @internal */
+  /** Undoes what listeners that are run again have done to its data. @internal */
   _restore(): void {
+    this._isReplaying = false;
     if (this.#kept === undefined) return;
     const kept = JSON.parse(this.#kept) as SocketData;
-    const data = this.#data;
-    if (typeof data !== "object" || data === null || typeof kept !== "object" || kept === null) {
-      this.#data = kept;
-      return;
+    const first = this.#first;
+    if (Array.isArray(first) && Array.isArray(kept)) {
+      first.splice(0, first.length, ...kept);
+    } else if (isRecord(first) && isRecord(kept)) {
+      for (const name of Object.keys(first)) delete first[name];
+      Object.assign(first, kept);
+    } else {
+      this.#first = kept;
     }
     // Listeners may have it.
-    for (const name of Object.keys(data)) delete (data as Record<string, unknown>)[name];
-    Object.assign(data, kept);
+    this.#data = this.#first;
   }
 
   /** Notes that it has gone: its rooms are left. @internal */
@@ -439,6 +450,8 @@ export class Socket<
 
   /** Acknowledges an event. @internal */
   _acknowledge(ack: number, values: readonly unknown[]): void {
+    // Whoever hears that it is done may be cut off, and come back.
+    this._save();
     const { json, attachments } = encode(values);
     call((wasm) => wasm.acknowledge(this.#here.number, this.#number, ack, json, attachments));
   }
@@ -463,6 +476,10 @@ export class Socket<
   _tellOutgoing(event: Event): void {
     for (const listener of [...this.#anyOutgoing]) listener(...event);
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function without<T>(items: readonly T[], item: T): T[] {
