@@ -122,6 +122,7 @@ function suite(mode) {
     await ends(({ id }) => witness.emit('thrown out', id, false, () => {}), ...said);
     await ends((socket) => socket.emit('leave me', false), ...said);
     await ends((socket) => socket.emit('leave me', true), ...said);
+    await assert.rejects(connect('/leaving'), /rejected by server/);
     const left = await connect('/handled');
     await sleep();
     left.close();
@@ -221,7 +222,7 @@ function suite(mode) {
   test('what is not offered says what to do', async () => {
     const socket = await connect();
     const [errors] = await ask(socket, 'not offered');
-    const expected = [/fetch: io\.fetch/, /fetchSockets/, /allowRequest/, /handshake/, /transport\.name/, /too late/, /too late/, /reserved event name/];
+    const expected = [/fetch: io\.fetch/, /fetchSockets/, /allowRequest/, /handshake/, /transport\.name/, /too late/, /too late/, /reserved event name/, /has to be a text/];
     for (const [index, pattern] of expected.entries()) assert.match(errors[index], pattern);
     assert.equal(errors.length, expected.length);
   });

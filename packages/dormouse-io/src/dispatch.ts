@@ -47,7 +47,7 @@ export function examine(spot: Spot, known: { id: string; recovered: boolean }): 
   };
   const step = (index: number): void => {
     const middleware = source._middlewares[index];
-    if (!middleware) return end();
+    if (!middleware || (index > 0 && socket._isOver)) return end();
     let isDone = false;
     const next = (error?: ExtendedError): void => {
       if (isDone) return;
@@ -175,7 +175,7 @@ export function handleEvent(spot: Spot, event: Event, ack: number): Promise<unkn
     socket._pending -= 1;
     release(spot, socket);
   };
-  const handled = socket._ready ? socket._ready.then(handle) : handle();
+  const handled = socket._ready ? socket._ready.then(() => socket.connected && handle()) : handle();
   if (!(handled instanceof Promise)) {
     end();
     return undefined;

@@ -90,6 +90,8 @@ export class Socket<
   /** The value that listeners have got first. */
   #first: SocketData | undefined;
   #isGone = false;
+  /** It has been told to disconnect. */
+  #isLeaving = false;
 
   /** Resolves when all `connection` listeners are done; `undefined` if they are. @internal */
   _ready: Promise<void> | undefined;
@@ -276,7 +278,9 @@ export class Socket<
 
   /** Disconnects the socket, or, with `true`, its client from all namespaces. */
   disconnect(close = false): this {
-    if (!isReplaying()) call((wasm) => wasm.disconnect(this.#here.number, this.#number, close));
+    if (isReplaying()) return this;
+    this.#isLeaving = true;
+    call((wasm) => wasm.disconnect(this.#here.number, this.#number, close));
     return this;
   }
 
@@ -441,6 +445,11 @@ export class Socket<
     }
     // Listeners may have it.
     this.#data = this.#first;
+  }
+
+  /** Whether nobody has to decide about it any more: it, or its client, is gone. @internal */
+  get _isOver(): boolean {
+    return this.#isLeaving || call((wasm) => wasm.transportOf(this.#here.number, this.#number)) === undefined;
   }
 
   /** Notes that it has gone: its rooms are left. @internal */

@@ -160,6 +160,7 @@ function serve(socket: Socket<Events, Events, Events, Record<string, any>>): voi
       () => io.on("connection", () => {}),
       () => io.of("/too late").use(() => {}),
       () => socket.emit("disconnect"),
+      () => socket.emit(undefined as any),
     ];
     ack(attempts.map((attempt) => {
       try {
@@ -189,6 +190,16 @@ io.of(/^\/room-\d+$/).on("connection", (socket) => {
   });
 });
 io.of((name, auth, next) => next(null, name === `/of-${auth.name}`)).handle("describe", (socket) => socket.nsp.name);
+
+io.of("/leaving")
+  .use((socket, next) => {
+    socket.disconnect();
+    next();
+  })
+  .use((_socket, next) => {
+    io.to("witness").emit("heard", "nobody asks it");
+    next();
+  });
 
 io.of("/handled")
   .use(async (socket, next) => {
