@@ -16,7 +16,7 @@ import { strip } from './build.mjs';
 const source = path.join(root, 'packages/dormouse-io');
 const out = path.join(root, 'target/npm');
 const wasm = path.join(out, 'wasm');
-export const folder = path.join(out, 'package');
+const folder = path.join(out, 'package');
 
 /** Builds and packs the package. Returns the tarball's path. */
 export async function pack({ dev = false } = {}) {

@@ -1,13 +1,14 @@
 // `npm test`: everything, from the inside out; or `npm test -- native wasm
-// clients attack browser templates` for some of it. Every part runs even if an earlier one failed.
+// clients attack typescript browser templates` for some of it. Every part runs even if an earlier one failed.
 //
-//   native    cargo's tests and the examples in the documentation, on this machine
-//   wasm      the same crates' tests in a headless browser
-//   clients   tests/**/*.test.mjs: real clients against the built test Worker
-//   attack    tests/attack/*.test.mjs: clients that try to sink objects of the same Worker
-//             and of the gateway
-//   browser   tests/browser/**/*.test.mjs: a browser on the playground's pages
-//   templates tests/templates/*.test.mjs: projects from templates/, built from the packed crates
+//   native      cargo's tests and the examples in the documentation, on this machine
+//   wasm        the same crates' tests in a headless browser
+//   clients     tests/**/*.test.mjs: real clients against the built test Worker
+//   attack      tests/attack/*.test.mjs: clients that try to sink objects of the same
+//               Worker and of the gateway
+//   typescript  tests/typescript/*.test.mjs: the package dormouse-io, from its tarball
+//   browser     tests/browser/**/*.test.mjs: a browser on the playground's pages
+//   templates   tests/templates/*.test.mjs: projects from templates/, built from the packed crates
 //
 // Besides node_modules, the last three parts get from here: tests/worker/build and
 // examples/gateway/build (and build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a
@@ -21,6 +22,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say, status, statusWithin } from './shell.mjs';
 import { build, gateway, playground, testWorker } from './build.mjs';
+import { pack } from './npm-package.mjs';
 import { withProject } from './templates.mjs';
 import {
   ensureBrowser,
@@ -34,7 +36,7 @@ import {
   setUpBuild,
 } from './setup.mjs';
 
-const parts = { native, wasm, clients, attack, browser, templates };
+const parts = { native, wasm, clients, attack, typescript, browser, templates };
 const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
 
 // In milliseconds. Nothing here takes this long, unless it would never end.
@@ -92,7 +94,7 @@ async function clients() {
     DORMOUSE_PYTHON_API: await ensurePython('requirements-api.txt', '.venv-api'),
     DORMOUSE_RUST_CLIENT: await ensureRustClient(),
   };
-  const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser', 'templates'], file));
+  const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser', 'templates', 'typescript'], file));
   const punctual = await node(files.filter((file) => isIn(PUNCTUAL, file)), env);
   const others = await node(files.filter((file) => !isIn(PUNCTUAL, file)), env, { atOnce: FILES_AT_ONCE });
   return { passed: punctual.passed + others.passed, failed: punctual.failed + others.failed };
@@ -107,6 +109,11 @@ async function attack() {
   await build(gateway);
   // Some attacks leave connections behind that the process would wait for.
   return node(testFiles('tests/attack'), {}, { more: ['--test-force-exit'] });
+}
+
+async function typescript() {
+  await pack();
+  return node(testFiles('tests/typescript'), {}, { atOnce: FILES_AT_ONCE });
 }
 
 async function browser() {
@@ -195,7 +202,7 @@ async function test(names) {
 
   console.log(`\n━━ summary ${'━'.repeat(53)}\n`);
   for (const { name, passed, failed, seconds } of results) {
-    console.log(`${name.padEnd(9)} ${failed > 0 ? 'FAILED' : 'ok    '} ${passed} passed, ${failed} failed, ${seconds} s`);
+    console.log(`${name.padEnd(10)} ${failed > 0 ? 'FAILED' : 'ok    '} ${passed} passed, ${failed} failed, ${seconds} s`);
   }
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   console.log(`${sum('passed')} passed, ${sum('failed')} failed`);

@@ -2,7 +2,7 @@
 // tarball of `npm run package:npm`, in a folder of their own.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { root } from './root.mjs';
@@ -18,17 +18,27 @@ export const FOLLOWS = 'nodejs_als';
 
 /** Installs the tarball into a fresh folder. */
 export function install(folder = project) {
-  const tarball = readdirSync(npm).find((name) => name.endsWith('.tgz'));
-  if (!tarball) throw new Error('there is no tarball in target/npm: npm test packs it');
   const installed = path.join(folder, 'node_modules/dormouse-io');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(installed, { recursive: true });
-  execFileSync('tar', ['-xzf', path.join(npm, tarball), '-C', installed, '--strip-components=1']);
+  execFileSync('tar', ['-xzf', tarball(), '-C', installed, '--strip-components=1']);
+}
+
+/** Whether what is installed is what is packed. */
+function isInstalled() {
+  const manifest = path.join(project, 'node_modules/dormouse-io/package.json');
+  return existsSync(manifest) && statSync(path.dirname(manifest)).ctimeMs > statSync(tarball()).mtimeMs;
+}
+
+function tarball() {
+  const name = existsSync(npm) && readdirSync(npm).find((name) => name.endsWith('.tgz'));
+  if (!name) throw new Error('there is no tarball in target/npm: `npm run package:npm` makes it');
+  return path.join(npm, name);
 }
 
 /** Bundles an application. Returns the folder of the Worker. */
 export async function bundle(entry, { strict = false } = {}) {
-  if (!existsSync(project)) install();
+  if (!isInstalled()) install();
   const source = path.resolve(root, entry);
   const name = `${path.basename(path.dirname(source))}-${path.basename(source, '.ts')}${strict ? '-strict' : ''}`;
   const out = path.join(npm, 'workers', name);

@@ -1,0 +1,101 @@
+// The package as it is published, in the tools that people use it with.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { io } from 'socket.io-client';
+import { root } from '../harness/root.mjs';
+import { startWrangler } from '../harness/runtime/wrangler.mjs';
+import { bundle, install, startApplication } from '../harness/typescript.mjs';
+import { within } from '../harness/wait.mjs';
+
+const npm = path.join(root, 'target/npm');
+const project = path.join(npm, 'example');
+const archive = path.join(npm, readdirSync(npm).find((name) => name.endsWith('.tgz')));
+
+before(() => {
+  install(project);
+  cpSync(path.join(root, 'examples/typescript'), project, {
+    recursive: true,
+    filter: (file) => !/node_modules|package-lock|\.wrangler/.test(path.relative(root, file)),
+  });
+});
+
+/** Runs a program of node_modules in the project; rejects with its output. */
+async function run(program, ...args) {
+  const file = path.join(root, 'node_modules', program);
+  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: 'true' };
+  // No mode of a test runner's.
+  delete env.NODE_ENV;
+  const options = { cwd: project, env, timeout: 120_000, maxBuffer: 1 << 26 };
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [file, ...args], options);
+    return stdout;
+  } catch (error) {
+    throw new Error(`${program}: ${error.message}\n${error.stdout}\n${error.stderr}`);
+  }
+}
+
+async function echoes(url) {
+  const socket = io(url, { forceNew: true });
+  try {
+    await within(once(socket, 'connect'), 'connect', 20_000);
+    assert.deepEqual(await within(socket.emitWithAck('echo', ['é', 1]), 'echo'), ['é', 1]);
+  } finally {
+    socket.close();
+  }
+}
+
+test('it exports our names only', async () => {
+  const text = readFileSync(path.join(project, 'node_modules/dormouse-io/dist/index.js'), 'utf8');
+  const exported = /export\{([^}]*)\};?\s*(?:\/\/#.*)?\s*$/.exec(text)[1];
+  const names = exported.split(',').map((name) => name.split(' as ').at(-1));
+  assert.deepEqual(names.sort(), ['BroadcastOperator', 'Namespace', 'RemoteSocket', 'Server', 'Socket']);
+});
+
+test('publint finds nothing', () => run('publint/src/cli.js', 'run', archive, '--strict'));
+
+test('the types are not wrong', () =>
+  run('@arethetypeswrong/cli/dist/index.js', archive, '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
+
+test('the example has its types', () => run('typescript/bin/tsc', '--project', project));
+
+test('wrangler bundles it, with the wasm as a module', async () => {
+  const out = await run('wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out');
+  const sizes = readdirSync(path.join(project, 'out'))
+    .filter((name) => /\.(js|wasm)$/.test(name))
+    .map((name) => gzipSync(readFileSync(path.join(project, 'out', name)), { level: 9 }).length);
+  assert.equal(sizes.length, 2, out);
+});
+
+test('vite builds it', async () => {
+  writeFileSync(
+    path.join(project, 'vite.config.ts'),
+    'import { cloudflare } from "@cloudflare/vite-plugin";\nexport default { plugins: [cloudflare()] };\n',
+  );
+  await run('vite/bin/vite.js', 'build');
+});
+
+test('its own tests run inside of the runtime, with a stock client', async () => {
+  assert.match(await run('vitest/vitest.mjs', 'run'), /2 passed/);
+});
+
+test('Hono routes to it', async (t) => {
+  const server = await startApplication('tests/typescript/application/hono.ts');
+  t.after(() => server.stop());
+  await echoes(server.url);
+  const answer = await fetch(`${server.url}/shout`, { method: 'POST', body: 'hello' });
+  assert.equal(await answer.text(), 'done');
+});
+
+test('`wrangler dev` runs it', async (t) => {
+  const build = await bundle('tests/typescript/application/hono.ts');
+  const server = await startWrangler({ build });
+  t.after(() => server.stop());
+  await echoes(server.url);
+});
