@@ -22,7 +22,8 @@ const folder = path.join(out, 'package');
 export async function pack({ dev = false } = {}) {
   const { env } = await setUpBuild();
   await buildWasm(env, dev);
-  rmSync(folder, { recursive: true, force: true });
+  // And what has been tried with the one before.
+  for (const old of [folder, path.join(out, 'tried')]) rmSync(old, { recursive: true, force: true });
   mkdirSync(path.join(folder, 'dist'), { recursive: true });
   await bundle(env);
   const bin = (name) => path.join(root, 'node_modules/.bin', name);

@@ -1,7 +1,8 @@
 //! What the other half is answered: values, errors, and promises of them.
 
+use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Wake;
 
 use dormouse::{Args, DataError, EmitError};
 use futures::future::poll_fn;
@@ -42,11 +43,12 @@ impl Wake for Relay {
 
 /// Returns an error in the words of socket.io, where it has words for it.
 pub(crate) fn emit_error(error: EmitError) -> JsValue {
-    let message = match error {
-        EmitError::Timeout => "operation has timed out".to_owned(),
-        EmitError::Gone => "socket has been disconnected".to_owned(),
-        EmitError::ReservedName(name) => format!("\"{name}\" is a reserved event name"),
-        error => error.to_string(),
+    let message = if matches!(error, EmitError::Timeout) {
+        "operation has timed out".to_owned()
+    } else if matches!(error, EmitError::Gone) {
+        "socket has been disconnected".to_owned()
+    } else {
+        error.to_string()
     };
     Error::new(&message).into()
 }

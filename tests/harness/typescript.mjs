@@ -2,7 +2,7 @@
 // tarball of `npm run package:npm`, in a folder of their own.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { root } from './root.mjs';
@@ -10,38 +10,43 @@ import { startWorkerd } from './runtime/workerd.mjs';
 
 const npm = path.join(root, 'target/npm');
 
-/** The folder in which the package is installed. Other packages are found above it. */
-export const project = path.join(npm, 'project');
-
 /** The flag that brings AsyncLocalStorage. */
 export const FOLLOWS = 'nodejs_als';
 
-/** Installs the tarball into a fresh folder. */
-export function install(folder = project) {
-  const installed = path.join(folder, 'node_modules/dormouse-io');
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(installed, { recursive: true });
-  execFileSync('tar', ['-xzf', tarball(), '-C', installed, '--strip-components=1']);
+/** Installs the tarball into a folder, unless it is there. Several files of tests may do so at once. */
+export function install(folder) {
+  const modules = path.join(folder, 'node_modules');
+  if (existsSync(path.join(modules, 'dormouse-io'))) return;
+  const fresh = `${modules}-${process.pid}`;
+  mkdirSync(path.join(fresh, 'dormouse-io'), { recursive: true });
+  execFileSync('tar', ['-xzf', tarball(), '-C', path.join(fresh, 'dormouse-io'), '--strip-components=1']);
+  try {
+    renameSync(fresh, modules);
+  } catch {
+    // Another one was faster.
+    rmSync(fresh, { recursive: true });
+  }
 }
 
-/** Whether what is installed is what is packed. */
-function isInstalled() {
-  const manifest = path.join(project, 'node_modules/dormouse-io/package.json');
-  return existsSync(manifest) && statSync(path.dirname(manifest)).ctimeMs > statSync(tarball()).mtimeMs;
-}
-
-function tarball() {
+/** Returns the file that `npm run package:npm` has made. */
+export function tarball() {
   const name = existsSync(npm) && readdirSync(npm).find((name) => name.endsWith('.tgz'));
   if (!name) throw new Error('there is no tarball in target/npm: `npm run package:npm` makes it');
   return path.join(npm, name);
 }
 
+/** Returns the folder for what is tried with this very tarball. Other packages are found above it. */
+export function project(name) {
+  return path.join(npm, 'tried', String(statSync(tarball()).mtimeMs), name);
+}
+
 /** Bundles an application. Returns the folder of the Worker. */
 export async function bundle(entry, { strict = false } = {}) {
-  if (!isInstalled()) install();
+  const installed = project('applications');
+  install(installed);
   const source = path.resolve(root, entry);
   const name = `${path.basename(path.dirname(source))}-${path.basename(source, '.ts')}${strict ? '-strict' : ''}`;
-  const out = path.join(npm, 'workers', name);
+  const out = path.join(project('workers'), name);
   mkdirSync(out, { recursive: true });
   await build({
     entryPoints: [source],
@@ -53,7 +58,7 @@ export async function bundle(entry, { strict = false } = {}) {
     external: ['cloudflare:*', 'node:*'],
     define: { 'process.env.NODE_ENV': JSON.stringify(strict ? 'development' : 'production') },
     // Sources are outside of the folder that the package is installed in.
-    nodePaths: [path.join(project, 'node_modules'), path.join(root, 'node_modules')],
+    nodePaths: [path.join(installed, 'node_modules'), path.join(root, 'node_modules')],
     plugins: [{ name: 'wasm', setup: (it) => it.onResolve({ filter: /\.wasm$/ }, wasmBeside(out)) }],
     logLevel: 'warning',
   });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -11,16 +11,15 @@ import { gzipSync } from 'node:zlib';
 import { io } from 'socket.io-client';
 import { root } from '../harness/root.mjs';
 import { startWrangler } from '../harness/runtime/wrangler.mjs';
-import { bundle, install, startApplication } from '../harness/typescript.mjs';
+import { bundle, install, project, startApplication, tarball } from '../harness/typescript.mjs';
 import { within } from '../harness/wait.mjs';
 
-const npm = path.join(root, 'target/npm');
-const project = path.join(npm, 'example');
-const archive = path.join(npm, readdirSync(npm).find((name) => name.endsWith('.tgz')));
+const folder = project('example');
 
 before(() => {
-  install(project);
-  cpSync(path.join(root, 'examples/typescript'), project, {
+  rmSync(folder, { recursive: true, force: true });
+  install(folder);
+  cpSync(path.join(root, 'examples/typescript'), folder, {
     recursive: true,
     filter: (file) => !/node_modules|package-lock|\.wrangler/.test(path.relative(root, file)),
   });
@@ -32,7 +31,7 @@ async function run(program, ...args) {
   const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: 'true' };
   // No mode of a test runner's.
   delete env.NODE_ENV;
-  const options = { cwd: project, env, timeout: 120_000, maxBuffer: 1 << 26 };
+  const options = { cwd: folder, env, timeout: 120_000, maxBuffer: 1 << 26 };
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [file, ...args], options);
     return stdout;
@@ -52,30 +51,30 @@ async function echoes(url) {
 }
 
 test('it exports our names only', async () => {
-  const text = readFileSync(path.join(project, 'node_modules/dormouse-io/dist/index.js'), 'utf8');
+  const text = readFileSync(path.join(folder, 'node_modules/dormouse-io/dist/index.js'), 'utf8');
   const exported = /export\{([^}]*)\};?\s*(?:\/\/#.*)?\s*$/.exec(text)[1];
   const names = exported.split(',').map((name) => name.split(' as ').at(-1));
   assert.deepEqual(names.sort(), ['BroadcastOperator', 'Namespace', 'RemoteSocket', 'Server', 'Socket']);
 });
 
-test('publint finds nothing', () => run('publint/src/cli.js', 'run', archive, '--strict'));
+test('publint finds nothing', () => run('publint/src/cli.js', 'run', tarball(), '--strict'));
 
 test('the types are not wrong', () =>
-  run('@arethetypeswrong/cli/dist/index.js', archive, '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
+  run('@arethetypeswrong/cli/dist/index.js', tarball(), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
 
-test('the example has its types', () => run('typescript/bin/tsc', '--project', project));
+test('the example has its types', () => run('typescript/bin/tsc', '--project', folder));
 
 test('wrangler bundles it, with the wasm as a module', async () => {
   const out = await run('wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out');
-  const sizes = readdirSync(path.join(project, 'out'))
+  const sizes = readdirSync(path.join(folder, 'out'))
     .filter((name) => /\.(js|wasm)$/.test(name))
-    .map((name) => gzipSync(readFileSync(path.join(project, 'out', name)), { level: 9 }).length);
+    .map((name) => gzipSync(readFileSync(path.join(folder, 'out', name)), { level: 9 }).length);
   assert.equal(sizes.length, 2, out);
 });
 
 test('vite builds it', async () => {
   writeFileSync(
-    path.join(project, 'vite.config.ts'),
+    path.join(folder, 'vite.config.ts'),
     'import { cloudflare } from "@cloudflare/vite-plugin";\nexport default { plugins: [cloudflare()] };\n',
   );
   await run('vite/bin/vite.js', 'build');
