@@ -9,21 +9,28 @@ import { measureCrowds } from './scenarios/crowds.mjs';
 import { messages } from './scenarios/messages.mjs';
 import { measureStart } from './scenarios/start.mjs';
 import { compare, measure } from './harness/measure.mjs';
-import { startLimit, startNode, startOurs } from './harness/processes.mjs';
+import { startLimit, startNode, startOurs, startTypeScript } from './harness/processes.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const FULL = { rounds: 7, ms: 400, sizes: [10, 1_000], sleeps: 5, starts: 15 };
 const QUICK = { rounds: 3, ms: 80, sizes: [10, 1_000], sleeps: 1, starts: 3 };
 const starts = { ours: startOurs, limit: startLimit, node: startNode };
+const startsOfTypeScript = { ours: startTypeScript, limit: startLimit, rust: startOurs };
 
-/** What the servers cost, in messages and broadcasts whose names contain `only`. */
-export async function benchServers({ quick = false, only = '', onProgress = () => {} } = {}) {
+/**
+ * What the servers cost, in messages and broadcasts whose names contain `only`; with
+ * `typescript`, what the application in TypeScript costs beside the one in Rust.
+ */
+export async function benchServers({ quick = false, only = '', typescript = false, onProgress = () => {} } = {}) {
   const servers = {};
   const rows = [];
   try {
-    for (const [target, start] of Object.entries(starts)) servers[target] = await start();
+    const chosen = Object.entries(typescript ? startsOfTypeScript : starts);
+    for (const [target, start] of chosen) servers[target] = await start();
     const names = Object.fromEntries(Object.entries(servers).map(([target, { name }]) => [target, name]));
-    for (const scenario of [...messages, ...broadcasts].filter(({ name }) => name.includes(only))) {
+    // There is no Engine.IO in TypeScript.
+    const isServed = ({ name }) => name.includes(only) && !(typescript && name.startsWith('Engine.IO'));
+    for (const scenario of [...messages, ...broadcasts].filter(isServed)) {
       onProgress(scenario.name);
       const results = await measure(scenario, servers, quick ? QUICK : FULL);
       rows.push(...compare(scenario.name, scenario.unit, results, names));

@@ -4,6 +4,7 @@
 //   npm run bench                    all of it, at most a quarter of an hour
 //   npm run bench -- --quick         a sample, in two minutes once everything is built
 //   npm run bench -- --only echo     only the messages and broadcasts of that name
+//   npm run bench -- --typescript    the same application on dormouse-io, beside Rust
 //   npm run bench -- --sizes         the size of the playground's wasm, by crate
 //
 // The table is printed, and written as JSON to target/bench.json.
@@ -15,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { Failure, main, root, run, say } from './shell.mjs';
 import { build, playground } from './build.mjs';
 import { clientsWithin } from './files.mjs';
+import { pack } from './npm-package.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
 const benchWorker = 'benches/worker';
@@ -26,6 +28,7 @@ async function prepare(args) {
     throw new Failure('processor time is read from /proc, which only Linux has');
   await build(playground);
   await build(benchWorker, { speed: true });
+  if (args.includes('--typescript')) await pack();
   const script = [fileURLToPath(import.meta.url), '--here', ...args];
   await run(await modernNode(), script, { orElse: 'the benchmark broke off, see above' });
 }
@@ -53,9 +56,10 @@ async function here(args) {
   const { benchCodec } = await import('./bench/codec.mjs');
   const { table } = await import('../benches/harness/report.mjs');
 
-  const options = { quick, only, onProgress: say };
+  const typescript = args.includes('--typescript');
+  const options = { quick, only, typescript, onProgress: say };
   const rows = await benchServers(options);
-  if (!only) {
+  if (!only && !typescript) {
     // The sample leaves them out.
     const largest = quick ? undefined : await clientsWithin(10_000, 1_010);
     rows.push(...(await benchCrowds({ ...options, largest })));

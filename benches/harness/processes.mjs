@@ -12,6 +12,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import workerd from 'workerd';
+import { bundle } from '../../tests/harness/typescript.mjs';
 
 const folder = fileURLToPath(new URL('..', import.meta.url));
 // Those of wrangler.toml, for every Worker that is measured.
@@ -21,8 +22,16 @@ const PAGE = 4_096;
 
 /** The benchmarks' application on Dormouse, built by `tools/build.mjs`. */
 export function startOurs() {
-  const build = path.join(folder, 'worker/build');
-  return startWorkerd('dormouse', {
+  return startBuilt('dormouse', path.join(folder, 'worker/build'));
+}
+
+/** The same in TypeScript, with the package as it is published. */
+export async function startTypeScript() {
+  return startBuilt('dormouse-io', await bundle('benches/servers/typescript.ts'));
+}
+
+function startBuilt(name, build) {
+  return startWorkerd(name, {
     modules: [
       ['index.js', 'esModule', path.join(build, 'index.js')],
       ['index_bg.wasm', 'wasm', path.join(build, 'index_bg.wasm')],

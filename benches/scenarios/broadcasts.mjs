@@ -7,7 +7,7 @@ const CROWDS = [10, 100, 1_000, 5_000];
 export const broadcasts = CROWDS.map((count) => ({
   name: `broadcast to ${count.toLocaleString('en')}`,
   unit: 'deliveries',
-  targets: ['ours', 'limit', 'node'],
+  targets: ['ours', 'limit', 'node', 'rust'],
   async open(server) {
     const members = await openMembers(server, count);
     await Promise.all(members.map((member) => ask(member, 'join', 'room')));

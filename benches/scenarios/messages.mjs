@@ -8,7 +8,7 @@ const SIZES = [
   ['1 KB', 1_000],
   ['10 KB', 10_000],
 ];
-const everybody = ['ours', 'limit', 'node'];
+const everybody = ['ours', 'limit', 'node', 'rust'];
 const text = (bytes) => 'x'.repeat(bytes);
 
 /** A scenario of one WebSocket that keeps questions in flight. */
