@@ -366,6 +366,9 @@ impl<T: Serialize + ?Sized> Arguments for T {
 
 impl Arguments for Args {
     fn encode(&self, name: Option<&str>) -> Result<Raw<'static>, EmitError> {
+        if self.attachments().is_empty() && !self.named {
+            return encode::array(name, self.raw.json());
+        }
         encode::raw(name, &self.json(), self.attachments())
     }
 }

@@ -50,6 +50,20 @@ pub(super) fn raw(
     writer.finish().map_err(EmitError::Json)
 }
 
+/// Writes arguments that are a JSON array already, without attachments.
+pub(super) fn array(name: Option<&str>, json: &str) -> Result<Raw<'static>, EmitError> {
+    check_name(name)?;
+    let items = json.trim().strip_prefix('[').unwrap_or_default();
+    let mut writer = Writer::new(name).map_err(EmitError::Json)?;
+    if !items.trim_start().starts_with(']') {
+        writer.separate();
+    }
+    writer.json.extend_from_slice(items.as_bytes());
+    // The end of the array is written last.
+    writer.json.pop();
+    writer.finish().map_err(EmitError::Json)
+}
+
 /// Refuses reserved names: every client treats an event with one of them as a
 /// violation of the protocol, and closes its connection.
 fn check_name(name: Option<&str>) -> Result<(), EmitError> {

@@ -379,3 +379,18 @@ fn what_only_looks_like_a_placeholder_is_not_sent_on() {
         format!(r#"["e",{},{items}]"#, placeholder(0))
     );
 }
+
+#[wasm_bindgen_test(unsupported = test)]
+fn an_array_goes_behind_a_name_as_it_is() {
+    for (json, expected) in [
+        ("[]", r#"["a"]"#),
+        (" [ ] ", r#"["a" ]"#),
+        (r#"[1, "]"]"#, r#"["a",1, "]"]"#),
+        ("[[],{}]\n", r#"["a",[],{}]"#),
+    ] {
+        let args = Args::from_json(json.to_owned(), Vec::new()).unwrap();
+        assert_eq!(args.encode(Some("a")).unwrap().json(), expected);
+    }
+    assert!(Args::from_json("[1".to_owned(), Vec::new()).is_err());
+    assert!(Args::from_json("1".to_owned(), Vec::new()).is_err());
+}
