@@ -4,7 +4,7 @@
 //! those of [`options`](crate::options); `namespaces`, each with its `name` or a predicate's
 //! `definition` alone; and whether the host wants to be asked.
 
-use dormouse::{App, Io, JoinRequest, Namespace, Placement, Server};
+use dormouse::{App, Args, Io, JoinRequest, Namespace, Placement, Server};
 use js_sys::Array;
 
 use crate::handlers::{self, Wanted};
@@ -46,6 +46,12 @@ fn server(number: u32, described: &Members) -> Server {
         let host = host.clone();
         server = server.on_new_namespace(async move |io: Io| {
             handlers::open(&host, number, &io).await;
+        });
+    }
+    for name in described.texts("hears").unwrap_or_default() {
+        let host = host.clone();
+        server = server.on_server_event(&name, async move |io: Io, args: Args| {
+            handlers::hear(&host, number, &io, &args).await
         });
     }
     for namespace in Array::from(&described.get("namespaces")).iter() {

@@ -108,7 +108,22 @@ pub(crate) async fn exists(host: &Host, definition: u32, request: &JoinRequest) 
 
 /// Tells the host of a new namespace.
 pub(crate) async fn open(host: &Host, server: u32, io: &Io) {
-    awaited(host.open(server, io.namespace())).await;
+    let object = Here::of_namespace(io).map_or(0, |here| here.number);
+    awaited(host.open(object, server, io.namespace())).await;
+}
+
+/// Passes on an event of another object, and returns the answer.
+pub(crate) async fn hear(
+    host: &Host,
+    server: u32,
+    io: &Io,
+    args: &Args,
+) -> Result<Args, serde_json::Error> {
+    let object = Here::of_namespace(io).map_or(0, |here| here.number);
+    let (json, bytes) = (args.to_json(), attachments(args));
+    let heard = host.hear(object, server, io.namespace(), json, bytes);
+    let answer = awaited(heard).await.as_string();
+    Args::from_json(answer.unwrap_or_else(|| "[]".to_owned()), Vec::new())
 }
 
 /// Returns a handshake as JSON. It is texts and numbers, and can always be written.

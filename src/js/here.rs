@@ -4,7 +4,7 @@ use core::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use dormouse::{Io, Socket, WeakSocket};
+use dormouse::{Io, Socket, WeakIo, WeakSocket};
 
 use crate::host::host;
 
@@ -23,8 +23,8 @@ pub(crate) struct Here {
     /// The number of sockets from which those are looked for that have gone unheard: their
     /// clients left while the application decided about them.
     sweep_at: Cell<usize>,
-    /// Any of the sockets, perhaps one that has gone: it leads to all others.
-    any: RefCell<Option<WeakSocket>>,
+    /// Any namespace: it leads to all others.
+    any: RefCell<Option<WeakIo>>,
 }
 
 thread_local! {
@@ -62,6 +62,22 @@ impl Here {
         (here, number)
     }
 
+    /// Returns the object that a namespace is used in, unless this is elsewhere.
+    pub(crate) fn of_namespace(io: &Io) -> Option<Rc<Self>> {
+        let here = io.memory::<Self>()?;
+        here.list(io);
+        Some(here)
+    }
+
+    /// Lets the object be found by its number.
+    fn list(self: &Rc<Self>, io: &Io) {
+        if self.any.borrow().is_none() {
+            self.any.replace(io.downgrade());
+            let me = Rc::downgrade(self);
+            OBJECTS.with_borrow_mut(|objects| objects.insert(self.number, me));
+        }
+    }
+
     /// Returns the object of this number, unless it has lost its memory.
     pub(crate) fn find(number: u32) -> Option<Rc<Self>> {
         OBJECTS.with_borrow(|objects| objects.get(&number)?.upgrade())
@@ -80,15 +96,12 @@ impl Here {
         let number = self.last.get().wrapping_add(1);
         self.last.set(number);
         if number == 1 {
-            let me = Rc::downgrade(self);
-            OBJECTS.with_borrow_mut(|objects| objects.insert(self.number, me));
+            self.list(&socket.io());
         }
         if self.sockets.borrow().len() >= self.sweep_at.get() {
             self.sweep();
         }
-        let weak = socket.downgrade();
-        self.any.replace(Some(weak.clone()));
-        self.sockets.borrow_mut().insert(number, weak);
+        self.sockets.borrow_mut().insert(number, socket.downgrade());
         self.numbers.borrow_mut().insert(socket.id().into(), number);
         number
     }
@@ -101,7 +114,7 @@ impl Here {
     /// Returns a namespace of the server, from within this object.
     pub(crate) fn namespace(&self, name: &str) -> Option<Io> {
         let any = self.any.borrow().as_ref()?.upgrade()?;
-        Some(any.io().of(name))
+        Some(any.of(name))
     }
 
     /// Forgets the sockets that have gone unheard. It happens when their number has

@@ -45,7 +45,19 @@ extern "C" {
 
     /// Is told of the first socket in a namespace of many.
     #[wasm_bindgen(method)]
-    pub(crate) fn open(this: &Host, server: u32, namespace: &str) -> JsValue;
+    pub(crate) fn open(this: &Host, object: u32, server: u32, namespace: &str) -> JsValue;
+
+    /// Handles an event of another object, or of elsewhere in the Worker: its name and
+    /// arguments as JSON, and their attachments. Returns the values that answer it as JSON.
+    #[wasm_bindgen(method)]
+    pub(crate) fn hear(
+        this: &Host,
+        object: u32,
+        server: u32,
+        namespace: &str,
+        json: &str,
+        attachments: Option<Array>,
+    ) -> JsValue;
 
     /// Decides whether a client may join: `undefined`, or the message and JSON, or
     /// `undefined`, for one that may not.

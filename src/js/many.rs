@@ -1,7 +1,7 @@
 //! What the other half asks of many sockets, from within an object or from elsewhere in
 //! the Worker.
 
-use dormouse::{AckError, Acks, Args, Broadcast, EmitError, Io};
+use dormouse::{AckError, Acked, Acks, Args, Broadcast, EmitError, Io};
 use js_sys::{Array, Error};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -48,11 +48,11 @@ extern "C" {
     fn limit(this: &Selection) -> Option<f64>;
 }
 
-/// Returns the sockets, as the Rust interface addresses them.
-fn sockets(selection: &Selection) -> Result<Broadcast, JsValue> {
+/// Returns the namespace of the sockets.
+fn namespace(selection: &Selection) -> Result<Io, JsValue> {
     let namespace = selection.namespace();
     let local = Here::find(selection.object());
-    let io = match local.and_then(|here| here.namespace(&namespace)) {
+    Ok(match local.and_then(|here| here.namespace(&namespace)) {
         Some(io) => io,
         None => {
             let env = dormouse::env();
@@ -64,7 +64,12 @@ fn sockets(selection: &Selection) -> Result<Broadcast, JsValue> {
                 None => io,
             }
         }
-    };
+    })
+}
+
+/// Returns the sockets, as the Rust interface addresses them.
+fn sockets(selection: &Selection) -> Result<Broadcast, JsValue> {
+    let io = namespace(selection)?;
     let mut sockets = io.to(selection.rooms()).except(selection.except());
     if selection.local() {
         sockets = sockets.local();
@@ -107,14 +112,38 @@ pub fn ask_many(
             .emit_with_ack(&event, args)
             .await
             .map_err(emit_error)?;
-        let is_late = acks
-            .iter()
-            .any(|it| matches!(it.result, Err(AckError::Late)));
-        let answers = Array::of1(&is_late.into());
-        for args in acks.into_values() {
-            answers.push(&arguments(&args));
+        Ok(collect(acks))
+    })
+}
+
+/// Returns answers as an array, behind whether any is missing.
+fn collect(acks: Acks<Args>) -> JsValue {
+    let is_late = |it: &Acked<Args>| matches!(it.result, Err(AckError::Late));
+    let answers = Array::of1(&acks.iter().any(is_late).into());
+    for args in acks.into_values() {
+        answers.push(&arguments(&args));
+    }
+    answers.into()
+}
+
+/// Sends an event to the other objects, and with `asks` returns a promise of an array of
+/// their answers, behind whether any is missing.
+#[wasm_bindgen(js_name = emitToObjects)]
+pub fn emit_to_objects(
+    selection: &Selection,
+    event: String,
+    json: String,
+    attachments: Option<Array>,
+    asks: bool,
+) -> Result<JsValue, JsValue> {
+    let args = read(json, attachments.as_ref())?;
+    let io = namespace(selection)?;
+    settle(async move {
+        if !asks {
+            return nothing(io.server_side_emit(&event, args).await);
         }
-        Ok(answers.into())
+        let answers = io.server_side_emit_with_ack(&event, args).await;
+        answers.map(collect).map_err(emit_error)
     })
 }
 

@@ -37,7 +37,7 @@ impl Members {
         self.number(name).map(millis)
     }
 
-    fn texts(&self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn texts(&self, name: &str) -> Option<Vec<String>> {
         let value = self.get(name);
         let items = value.is_object().then(|| Array::from(&value))?;
         Some(items.iter().filter_map(|it| it.as_string()).collect())

@@ -158,7 +158,7 @@ pub use api::{
     Ack, AckError, Acked, Acks, Alarm, AlarmError, Args, ArgsError, Arguments, Auth, Binary,
     Broadcast, EmitError, Event, EventName, Expired, FromArgs, Gathered, Group, Io, JoinRequest,
     Missing, Namespace, ParentNamespace, Recovered, Recovery, RemoteSocket, Rewrite, Room,
-    RoomNames, Server, Socket, SpawnError, State, Timed, WeakSocket, When,
+    RoomNames, Server, Socket, SpawnError, State, Timed, WeakIo, WeakSocket, When,
 };
 pub use api::{engine, handler};
 pub use dormouse_proto::engine::Transport;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -63,6 +63,20 @@ test('the types are not wrong', () =>
   run('@arethetypeswrong/cli/dist/index.js', tarball(), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
 
 test('the example has its types', () => run('typescript/bin/tsc', '--project', folder));
+
+test('the applications in the documentation have their types', async () => {
+  const files = ['README.md', 'docs/typescript.md', 'packages/dormouse-io/README.md'];
+  const programs = files.flatMap((file) => {
+    const blocks = readFileSync(path.join(root, file), 'utf8').matchAll(/```ts\n(.*?)```/gs);
+    return [...blocks].map(([, text]) => text).filter((text) => text.startsWith('import { Server }'));
+  });
+  assert.equal(programs.length, files.length);
+  mkdirSync(path.join(folder, 'src/documents'), { recursive: true });
+  for (const [index, text] of programs.entries()) {
+    writeFileSync(path.join(folder, 'src/documents', `${index}.ts`), text);
+  }
+  await run('typescript/bin/tsc', '--project', folder);
+});
 
 test('wrangler bundles it, with the wasm as a module', async () => {
   const out = await run('wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out');

@@ -158,11 +158,8 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     if (isReplaying()) throw leftOut(name);
     const { json, attachments } = encode(args);
     const asked = call((wasm) => wasm.askMany(this.#read() as never, name, json, attachments));
-    const [isLate, ...answers] = (await asked) as [boolean, ...(string | [string, Uint8Array[]])[]];
-    const values = answers.map((answer) => decodeAnswer(answer)[0]);
-    const responses = this.#selection.single ? values[0] : values;
-    if (isLate) throw Object.assign(new Error("operation has timed out"), { responses });
-    return responses;
+    const values = readAnswers(await asked);
+    return this.#selection.single ? values[0] : values;
   }
 
   /** Resolves to the sockets, as they are now. */
@@ -194,6 +191,22 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return sent("disconnectSockets", call((wasm) => wasm.disconnectMany(this.#read() as never, close)));
   }
 
+  /** Sends an event to the other objects. @internal */
+  emitToObjects(name: string, args: readonly unknown[]): Sent {
+    if (isReplaying()) return true as unknown as Sent;
+    const { json, attachments } = encode(args);
+    const what = `serverSideEmit "${name}"`;
+    return sent(what, call((wasm) => wasm.emitToObjects(this.#read() as never, name, json, attachments, false)));
+  }
+
+  /** Asks the other objects. @internal */
+  async askObjects(name: string, args: readonly unknown[]): Promise<unknown[]> {
+    if (isReplaying()) throw leftOut(name);
+    const { json, attachments } = encode(args);
+    const asked = call((wasm) => wasm.emitToObjects(this.#read() as never, name, json, attachments, true));
+    return readAnswers(await asked);
+  }
+
   #move(room: string | string[], enter: boolean): Sent {
     if (isReplaying()) return true as unknown as Sent;
     const what = enter ? "socketsJoin" : "socketsLeave";
@@ -206,6 +219,14 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     const here = selection.here ?? current()?.here;
     return { ...selection, object: here?.number ?? 0 };
   }
+}
+
+/** Returns the answers that wasm has collected. Throws if any is missing. */
+function readAnswers(collected: unknown): unknown[] {
+  const [isLate, ...answers] = collected as [boolean, ...(string | [string, Uint8Array[]])[]];
+  const responses = answers.map((answer) => decodeAnswer(answer)[0]);
+  if (isLate) throw Object.assign(new Error("operation has timed out"), { responses });
+  return responses;
 }
 
 /** Returns the error of a question that is asked while listeners are run again. @internal */

@@ -1,7 +1,7 @@
 // What wasm calls: the servers, as they are described to it, and everything that their
 // clients do. Nothing here throws into wasm.
 
-import { report } from "./context.js";
+import { report, run } from "./context.js";
 import { connect, disconnect, examine, handleEvent, listens, type Place, type Spot, tellSent } from "./dispatch.js";
 import { asInNode } from "./handshake.js";
 import { beginHere, forgetAll, forgetHere, here } from "./here.js";
@@ -45,6 +45,7 @@ function describe(): object[] {
       binding: server._options.binding,
       admits: server._options.allowRequest !== undefined,
       places: typeof server._options.placement === "function",
+      hears: [...new Set(all.flatMap((namespace) => namespace._hears))],
       opens: server.listenerCount("new_namespace") > 0,
       namespaces,
     };
@@ -133,14 +134,42 @@ function exists(definition: number, namespace: string, handshake: string): boole
   );
 }
 
-function open(server: number, name: string): undefined | Promise<undefined> {
+function open(object: number, server: number, name: string): undefined | Promise<undefined> {
   const opened = servers[server];
   const listeners = opened?.listeners("new_namespace") ?? [];
   const namespace = opened?.of(name);
-  const waiting = listeners.map((listener) =>
-    eventually("a `new_namespace` listener failed", () => listener(namespace as never) as undefined, undefined),
+  const running = { here: here(object), replaying: false };
+  const waiting = run(running, () =>
+    listeners.map((listener) =>
+      eventually("a `new_namespace` listener failed", () => listener(namespace as never) as undefined, undefined),
+    ),
   );
   return waiting.some((it) => it instanceof Promise) ? Promise.all(waiting).then(() => undefined) : undefined;
+}
+
+/** Handles an event of another object. Whoever takes a function besides the arguments answers with it. */
+function hear(
+  object: number,
+  server: number,
+  name: string,
+  json: string,
+  attachments: Uint8Array[] | undefined,
+): undefined | string | Promise<string | undefined> {
+  return eventually<string | undefined>(
+    "a listener of the server's failed",
+    async () => {
+      const [event, ...args] = decode(json, attachments) as Event;
+      const listeners = servers[server]?._named.get(name)?._take(event) ?? [];
+      const { promise, resolve } = Promise.withResolvers<unknown[]>();
+      const answers = listeners.some((listener) => listener.length > args.length);
+      const answer = (...values: unknown[]): void => resolve(values);
+      const running = { here: here(object), replaying: false };
+      await Promise.all(run(running, () => listeners.map((listener) => listener(...args, answer))));
+      if (!answers) resolve([]);
+      return JSON.stringify(await promise);
+    },
+    undefined,
+  );
 }
 
 const host = {
@@ -158,6 +187,7 @@ const host = {
   },
   exists,
   open,
+  hear,
   examine: (
     object: number,
     definition: number,

@@ -203,27 +203,34 @@ export class Namespace<
   }
 
   /**
-   * Sends an event to the other servers of a cluster. There are none, as all sockets of a
-   * namespace are in one object: nobody hears it, and a function as the last argument is
-   * called with no answers.
+   * Sends an event to the other objects of the server, where it is heard by the listeners of
+   * `io.on(event)`: from elsewhere in the Worker to the one that holds all sockets, and from a
+   * handler to nobody. A function as the last argument is called with an
+   * error, or `null`, and the list of answers.
    */
   serverSideEmit<Name extends EventNames<ServerSideEvents>>(
     event: Name,
     ...args: EventParams<ToManyWithTimeout<ServerSideEvents>, Name>
-  ): boolean {
-    if (RESERVED.includes(event)) throw new Error(`"${String(event)}" is a reserved event name`);
-    const ack: unknown = (args as unknown[]).at(-1);
-    if (typeof ack === "function") ack(null, []);
-    return true;
+  ): Sent {
+    const name = checkServerEvent(event);
+    const values: unknown[] = args;
+    const ack = values.at(-1);
+    if (typeof ack === "function") {
+      this.#all().askObjects(name, values.slice(0, -1)).then(
+        (answers) => ack(null, answers),
+        (error: { responses?: unknown }) => ack(error, error.responses),
+      );
+      return true as unknown as Sent;
+    }
+    return this.#all().emitToObjects(name, values);
   }
 
-  /** Does the same, and resolves to the other servers' answers: none. */
+  /** Does the same, and resolves to the answers. */
   async serverSideEmitWithAck<Name extends EventNamesWithAck<ServerSideEvents>>(
     event: Name,
-    ..._args: AllButLast<EventParams<ServerSideEvents, Name>>
+    ...args: AllButLast<EventParams<ServerSideEvents, Name>>
   ): Promise<AckValue<Last<EventParams<ServerSideEvents, Name>>>[]> {
-    if (RESERVED.includes(event)) throw new Error(`"${String(event)}" is a reserved event name`);
-    return [];
+    return (await this.#all().askObjects(checkServerEvent(event), args)) as never;
   }
 
   /** Resolves to the sockets, as they are now. */
@@ -261,10 +268,15 @@ export class Namespace<
     return new BroadcastOperator<Events, SocketData>(everybody(this.server._path, this.name));
   }
 
+  /** The events of other objects that it has listeners of. @internal */
+  get _hears(): string[] {
+    return this.eventNames().filter((name) => !RESERVED.includes(name)).map(String);
+  }
+
   /** @internal */
   protected override _registering(event: string | symbol): void {
-    if (!RESERVED.includes(event)) return;
     this.#checkSeal(`on("${String(event)}")`);
+    if (!RESERVED.includes(event)) return;
     if (event === "new_namespace" || this.server._options.replay === false || follows) return;
     throw new Error(
       "dormouse-io: `connection` listeners are run again after sleep, and that needs AsyncLocalStorage: add " +
@@ -281,6 +293,11 @@ export class Namespace<
         "expression or a function: io.of(/^\\/room-\\d+$/)",
     );
   }
+}
+
+function checkServerEvent(event: string | symbol): string {
+  if (RESERVED.includes(event)) throw new Error(`"${String(event)}" is a reserved event name`);
+  return String(event);
 }
 
 /** The namespaces that a regular expression or a function stands for. */

@@ -12,6 +12,7 @@ import type {
   EventParams,
   EventsMap,
   Last,
+  Sent,
   ToMany,
   WithTimeout,
 } from "./events.js";
@@ -21,6 +22,7 @@ import { checkName } from "./names.js";
 import type { Namespace } from "./namespace.js";
 import { notOffered } from "./not-offered.js";
 import type { Server } from "./server.js";
+import { sent } from "./sent.js";
 import { decodeAnswer, encode } from "./values.js";
 import { call } from "./wasm.js";
 
@@ -262,18 +264,19 @@ export class Socket<
    *
    * @throws beyond that
    */
-  join(rooms: string | string[]): void {
-    this.#move(rooms, true);
+  join(rooms: string | string[]): Sent {
+    return this.#move(rooms, true);
   }
 
   /** Leaves a room. */
-  leave(room: string): void {
-    this.#move(room, false);
+  leave(room: string): Sent {
+    return this.#move(room, false);
   }
 
-  #move(rooms: string | string[], enter: boolean): void {
-    if (isReplaying()) return;
-    call((wasm) => wasm.move(this.#here.number, this.#number, list(rooms), enter));
+  #move(rooms: string | string[], enter: boolean): Sent {
+    if (isReplaying()) return true as unknown as Sent;
+    const moved = call((wasm) => wasm.move(this.#here.number, this.#number, list(rooms), enter));
+    return sent(enter ? "join" : "leave", moved);
   }
 
   /** Disconnects the socket, or, with `true`, its client from all namespaces. */

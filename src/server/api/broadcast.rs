@@ -1,8 +1,9 @@
 //! Many sockets at once: all of a namespace, or those in some rooms.
 
+use core::any::Any;
 use core::fmt;
 use core::time::Duration;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use dormouse_proto::socket::ROOT;
 use serde::de::DeserializeOwned;
@@ -129,6 +130,26 @@ impl Io {
         }
     }
 
+    /// Returns the object's value of this type: see
+    /// [`Socket::memory`](crate::Socket::memory). `None` where this code does not run in an
+    /// object.
+    pub fn memory<T: Any + Default>(&self) -> Option<Rc<T>> {
+        Some(self.local_port()?.memory().of())
+    }
+
+    /// Returns a handle that does not keep the object's memory: see [`WeakIo`]. `None` where
+    /// this code does not run in an object.
+    pub fn downgrade(&self) -> Option<WeakIo> {
+        let Reach::Here(port) = &self.reach else {
+            return None;
+        };
+        Some(WeakIo {
+            port: Rc::downgrade(port),
+            application: self.application.clone(),
+            namespace: self.namespace.clone(),
+        })
+    }
+
     /// Returns another namespace of the same server.
     pub fn of(&self, namespace: &str) -> Self {
         Self {
@@ -228,6 +249,31 @@ impl Io {
     /// Those of [`Broadcast::leave`].
     pub async fn close_room(&self, room: &str) -> Result<(), EmitError> {
         self.to(room).leave(room).await
+    }
+}
+
+/// A namespace that may be kept for as long as its object is awake, without keeping the
+/// object's memory: what [`WeakSocket`](crate::WeakSocket) is of a socket.
+#[derive(Clone)]
+pub struct WeakIo {
+    port: Weak<dyn LocalPort>,
+    application: Rc<Application>,
+    namespace: Rc<str>,
+}
+
+impl WeakIo {
+    /// Returns the namespace, or `None` once its object has lost its memory.
+    pub fn upgrade(&self) -> Option<Io> {
+        let port = self.port.upgrade()?;
+        Some(Io::local(port, self.application.clone(), &self.namespace))
+    }
+}
+
+impl fmt::Debug for WeakIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakIo")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
     }
 }
 

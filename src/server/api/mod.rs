@@ -36,7 +36,7 @@ pub use self::ack::Ack;
 pub use self::acks::{AckError, Acked, Acks};
 pub use self::alarm::{Alarm, AlarmError, When};
 pub use self::args::{Args, ArgsError, Arguments, Binary, FromArgs};
-pub use self::broadcast::{Broadcast, EmitError, Io, RemoteSocket, Room, RoomNames};
+pub use self::broadcast::{Broadcast, EmitError, Io, RemoteSocket, Room, RoomNames, WeakIo};
 pub use self::event::Event;
 pub use self::extract::{Auth, EventName, Expired, Recovered, State};
 pub use self::join_request::JoinRequest;
