@@ -1,7 +1,7 @@
 //! From the host's description of its servers to an application.
 //!
 //! A description is an array of objects, one for each server: `options`, whose members are
-//! those of [`options`](crate::options); `namespaces`, each with its `name` or a predicate's
+//! those of `options.rs`; `namespaces`, each with its `name` or a predicate's
 //! `definition` alone; and whether the host wants to be asked.
 
 use dormouse::{App, Args, Io, JoinRequest, Namespace, Placement, Server};

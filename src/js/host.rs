@@ -13,7 +13,7 @@ extern "C" {
     #[derive(Clone)]
     pub type Host;
 
-    /// Returns what is to be served: see [`application`](crate::application).
+    /// Returns what is to be served: see `application.rs`.
     #[wasm_bindgen(method)]
     pub(crate) fn describe(this: &Host) -> Array;
 

@@ -2,9 +2,9 @@
 //! `dormouse-io`, whose other half is in `packages/dormouse-io`.
 //!
 //! It is an application of the public Rust interface, and contains no rule of either
-//! protocol. The other half is its [`Host`](host::Host): it describes the servers, and
+//! protocol. The other half is its `Host`: it describes the servers, and
 //! hears of everything that their clients do. It holds numbers instead of objects of this
-//! instance, because those die with it: an [object](here::Here) and its sockets are
+//! instance, because those die with it: an object and its sockets are
 //! numbered when they are first heard of.
 //!
 //! Nothing here calls the host while it holds a borrow, so the host may call back.
