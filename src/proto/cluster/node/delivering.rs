@@ -122,7 +122,8 @@ impl Node {
                 continue;
             }
             for room in &event.operation.rooms {
-                if self.is_wanted(room, members) {
+                let link = self.links.entry(hub).or_default();
+                if link.control.is_occupying(room) || self.is_wanted(room, members) {
                     continue;
                 }
                 if self.hub_of(room) == hub {

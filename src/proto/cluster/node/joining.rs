@@ -166,6 +166,20 @@ impl Controlling {
         limit.into_iter().chain(self.flight.next_deadline()).min()
     }
 
+    /// A room is to have its first member here.
+    fn occupy(&mut self, room: &str) {
+        if !self.is_occupying(room) {
+            self.occupy.insert(room.into());
+        }
+    }
+
+    /// Returns whether the hub is being told that a room has a member. What is said of
+    /// it meanwhile would count as later.
+    pub(super) fn is_occupying(&self, room: &str) -> bool {
+        let sent = self.current.iter().flat_map(|sent| &sent.occupy);
+        { sent }.any(|name| name == room)
+    }
+
     /// An era is asked for with the next control.
     pub(super) fn greet(&mut self) {
         self.greet = true;
@@ -245,14 +259,7 @@ impl Node {
             return Err(Full);
         }
         let hub = self.hub_of(room);
-        let control = &mut self.links.entry(hub).or_default().control;
-        let is_asked = control.current.as_ref().is_some_and(|sent| {
-            let mut asked = sent.occupy.iter();
-            asked.any(|name| name == room)
-        });
-        if !is_asked {
-            control.occupy.insert(room.into());
-        }
+        self.links.entry(hub).or_default().control.occupy(room);
         self.joins.insert(key, room, now);
         self.send(now, members);
         Ok(Joining::Later)

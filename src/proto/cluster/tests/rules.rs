@@ -8,10 +8,10 @@ use super::bounds::{EMIT, NODE, OTHER, Rig, control, nobody, operations, publish
 use super::simulation::Rows;
 use crate::Timestamp;
 use crate::cluster::{
-    ANSWER_GRACE, Answer, CLOCK_MARGIN, Call, Control, Controlled, Deliver, Delivered, EMIT_LIMIT,
-    Emit, Emitted, Event, Failure, Gathering, Hub, HubIndex, HubLife, Interested, JoinKey, Joining,
-    Mark, Missing, Node, NodeLife, Outcome, Output, Publish, Published, RECALL_PATIENCE, Recall,
-    Settings, Stamp, Store as _, Ticket, UNSENT_LIMIT, hub_of,
+    ANSWER_GRACE, Answer, CLOCK_MARGIN, Call, CallId, Control, Controlled, Deliver, Delivered,
+    EMIT_LIMIT, Emit, Emitted, Event, Failure, Gathering, Hub, HubIndex, HubLife, Interested,
+    JoinKey, Joining, Mark, Missing, Node, NodeLife, Outcome, Output, Publish, Published,
+    RECALL_PATIENCE, Recall, Settings, Stamp, Store as _, Ticket, UNSENT_LIMIT, hub_of,
 };
 
 const HUB: HubIndex = HubIndex(0);
@@ -528,4 +528,93 @@ fn a_late_publish_reaches_nobody() {
     };
     assert!(published.partial[0].1.is_late);
     assert!(rig.take_calls().is_empty());
+}
+
+/// The time so many seconds after the beginning.
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(0) + Duration::from_secs(seconds)
+}
+
+/// Returns the last control that a node sends.
+fn last_control(node: &mut Node) -> Option<(CallId, Control)> {
+    let outputs = core::iter::from_fn(|| node.poll_output());
+    let controls = outputs.filter_map(|output| {
+        if let Output::Call {
+            id,
+            call: Call::Control(control),
+            ..
+        } = output
+        {
+            return Some((id, control));
+        }
+        None
+    });
+    controls.last()
+}
+
+fn controlled(count: u64) -> Answer {
+    Answer::Controlled(Controlled {
+        hub_life: HubLife(1),
+        stamp: Stamp { era: 1, count },
+        waiting: Vec::new(),
+    })
+}
+
+/// A node that tells its hub of a member of `a` from 20 s on, for whom nobody waits any
+/// more.
+fn node_without_patience() -> (Node, CallId) {
+    let mut node = Node::new(NODE, NodeLife(1), Settings::default());
+    let join = |node: &mut Node, key, room, now| {
+        assert_eq!(node.join(key, room, now, &nobody), Ok(Joining::Later));
+    };
+    join(&mut node, JoinKey(0), "z", at(0));
+    let (first, _) = last_control(&mut node).unwrap();
+    join(&mut node, JoinKey(1), "a", at(1));
+    node.handle_answer(first, controlled(0), at(20), 0, &nobody);
+    let (second, control) = last_control(&mut node).unwrap();
+    assert_eq!(control.occupy, ["a"]);
+    node.handle_timeout(at(31), &nobody);
+    (node, second)
+}
+
+fn deliver_to_a(node: &mut Node, now: Timestamp) -> Delivered {
+    let event = Event {
+        place: 1,
+        sender: publish(OTHER, now, Vec::new()).sender,
+        deadline: now + EMIT_LIMIT,
+        operation: operations(&[(1, "a")]).remove(0),
+    };
+    let deliver = Deliver {
+        node_life: NodeLife(1),
+        hub: HUB,
+        hub_life: HubLife(1),
+        number: 1,
+        era: 0,
+        events: Vec::from([event]),
+    };
+    node.handle_call(Ticket(0), Call::Deliver(deliver), now, &nobody);
+    let mut outputs = core::iter::from_fn(|| node.poll_output());
+    let answer = outputs.find_map(|output| {
+        if let Output::Answer {
+            answer: Answer::Delivered(delivered),
+            ..
+        } = output
+        {
+            return Some(delivered);
+        }
+        None
+    });
+    answer.unwrap()
+}
+
+#[test]
+fn a_room_is_not_vacant_while_its_hub_is_told_of_a_member() {
+    let (mut node, control) = node_without_patience();
+    // Whatever it says now would count as later than the control.
+    assert_eq!(deliver_to_a(&mut node, at(32)), Delivered::default());
+    node.handle_answer(control, controlled(0), at(33), 0, &nobody);
+    assert_eq!(
+        node.join(JoinKey(2), "a", at(34), &nobody),
+        Ok(Joining::Now)
+    );
 }
