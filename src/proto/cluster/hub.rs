@@ -3,15 +3,21 @@
 mod asking;
 mod interest;
 mod lanes;
+mod log;
 mod publishing;
+mod replay;
+mod trimming;
 
 use self::interest::Interest;
 use self::lanes::Lanes;
+use self::log::Logging;
 use self::publishing::{PublishId, Publishing};
 use super::calls::Calls;
+use super::log::before_first;
 use super::rules::{Rule, is_broken};
 use super::{
-    Answer, Call, CallId, Failed, Failure, HubIndex, HubLife, NodeId, Output, Store, Ticket, hub_of,
+    Answer, Call, CallId, Failed, Failure, HubIndex, HubLife, LogSettings, NodeId, Output, Store,
+    Ticket, hub_of,
 };
 use crate::Timestamp;
 
@@ -74,6 +80,8 @@ pub struct Hub {
     interest: Interest,
     lanes: Lanes,
     publishing: Publishing,
+    /// What it logs, if clients can come back.
+    log: Option<Logging>,
     calls: Calls<Purpose>,
 }
 
@@ -100,8 +108,23 @@ impl Hub {
             interest: Interest::default(),
             lanes: Lanes::default(),
             publishing: Publishing::default(),
+            log: None,
             calls: Calls::default(),
         })
+    }
+
+    /// Begins a life of the only hub of a namespace whose clients can come back and get
+    /// what they have missed: it logs the events that are to be
+    /// [logged](super::Node::emit_logged).
+    ///
+    /// # Errors
+    ///
+    /// The storage fails, or has no [log](Store::log).
+    pub fn recovering(settings: LogSettings, store: &mut dyn Store) -> Result<Self, Failed> {
+        let mut hub = Self::new(HubIndex(0), 1, store)?;
+        hub.log = Some(Logging::open(settings, store)?);
+        hub.publishing.place = before_first(hub.life);
+        Ok(hub)
     }
 
     /// Returns the life that this is.
@@ -121,7 +144,19 @@ impl Hub {
         let interest = self.interest.next_deadline();
         let lanes = self.lanes.next_deadline();
         let publishing = self.publishing.next_deadline();
-        [interest, lanes, publishing].into_iter().flatten().min()
+        let log = self.log.as_ref().and_then(Logging::next_deadline);
+        let parts = [interest, lanes, publishing, log];
+        parts.into_iter().flatten().min()
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) has something to do even if
+    /// the hub's memory is lost before: events that are logged have to be passed on, or
+    /// deleted. `None` if it does not log events, or has none.
+    ///
+    /// The driver sets an alarm that survives for that time, unless one is set for an
+    /// earlier time already, before it carries out any output.
+    pub fn alarm(&self) -> Option<Timestamp> {
+        self.log.as_ref().and_then(Logging::alarm)
     }
 
     /// Returns what is to be done next.
@@ -137,6 +172,7 @@ impl Hub {
         now: Timestamp,
         store: &mut dyn Store,
     ) {
+        self.resume(now, store);
         match call {
             Call::Control(control) => {
                 self.lanes.learn(control.node, control.life);
@@ -151,7 +187,17 @@ impl Hub {
                 let answer = answer.map_or(Answer::Unavailable, Answer::Interested);
                 self.calls.answer(ticket, answer);
             }
-            Call::Recall(_) | Call::Deliver(_) | Call::Gather(_) => {
+            Call::Missed(missed) if self.log.is_some() => {
+                let answer = self.missed(&missed, store);
+                let answer = answer.map_or(Answer::Unavailable, Answer::Missed);
+                self.calls.answer(ticket, answer);
+            }
+            Call::Recall(_)
+            | Call::Deliver(_)
+            | Call::Gather(_)
+            | Call::Missed(_)
+            | Call::Claim(_)
+            | Call::Confirm(_) => {
                 self.calls.answer(ticket, Answer::Misdirected);
             }
         }
@@ -237,6 +283,7 @@ impl Hub {
         self.answer_impatient(now);
         self.stop_asking(now, store);
         self.look_at_lanes(now, store);
+        self.look_at_log(now, store);
         self.send(now, store);
     }
 
@@ -245,6 +292,7 @@ impl Hub {
         self.send_recalls(now);
         self.send_questions(now);
         self.send_batches(now, store);
+        self.time_log(now);
     }
 
     /// An event has reached a node, or will not any more.
@@ -269,6 +317,9 @@ pub(super) fn blame(answer: &Answer) -> Failure {
         | Answer::Interested(_)
         | Answer::Recalled
         | Answer::Delivered(_)
-        | Answer::Gathered(_) => Failure::Overloaded,
+        | Answer::Gathered(_)
+        | Answer::Missed(_)
+        | Answer::Claimed(_)
+        | Answer::Confirmed(_) => Failure::Overloaded,
     }
 }

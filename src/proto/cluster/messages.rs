@@ -12,7 +12,8 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    HubIndex, HubLife, MAX_NAMED, MAX_ROOMS, MAX_WAITING, NodeId, NodeLife, Sender, Stamp,
+    Claim, Claimed, Confirm, Confirmed, HubIndex, HubLife, MAX_NAMED, MAX_ROOMS, MAX_WAITING,
+    Missed, MissedEvents, NodeId, NodeLife, Sender, Stamp,
 };
 use crate::versioned::{self, SnapshotError};
 use crate::{Timestamp, bytes};
@@ -35,6 +36,12 @@ pub enum Call {
     Deliver(Deliver),
     /// A node asks what another one knows of its sockets. To a node.
     Gather(Gather),
+    /// A node asks for what a socket has missed. To a hub.
+    Missed(Missed),
+    /// A node wants a socket whose client has come to it. To a node.
+    Claim(Claim),
+    /// A node has stored a socket that it claimed. To a node.
+    Confirm(Confirm),
 }
 
 /// The rooms of a node that gain and lose their members.
@@ -64,6 +71,8 @@ pub struct Controlled {
     /// The rooms that are not occupied yet, because another node still serves them
     /// alone. They are to be asked for again.
     pub waiting: Vec<String>,
+    /// The last place that the hub has given, if it logs events; else 0.
+    pub place: u64,
 }
 
 /// Events that a node sends through a hub.
@@ -90,6 +99,8 @@ pub struct Operation {
     pub nodes: Vec<NodeId>,
     /// The sender has to know which nodes have taken it, to gather their answers.
     pub tells_nodes: bool,
+    /// The hub logs it, and passes it on until it has arrived.
+    pub is_logged: bool,
     /// The filter and the content, which are the driver's.
     pub payload: Payload,
 }
@@ -158,6 +169,8 @@ pub struct Published {
     pub nodes: Vec<(u64, Vec<NodeId>)>,
     /// Rooms that the sender may serve alone from now on.
     pub grants: Vec<String>,
+    /// The last place that the hub has given, if it logs events; else 0.
+    pub place: u64,
 }
 
 /// What an event has not reached.
@@ -220,6 +233,8 @@ pub struct Deliver {
     pub number: u64,
     /// The last era that the hub has given to the node.
     pub era: u64,
+    /// Logged events that the node has not taken are gone.
+    pub has_gap: bool,
     /// The events, in order.
     pub events: Vec<Event>,
 }
@@ -272,6 +287,12 @@ pub enum Answer {
     Delivered(Delivered),
     /// To a [`Gather`]. Only drivers read it.
     Gathered(Payload),
+    /// To a [`Missed`]; `None` if some of the events are gone, or they are too many.
+    Missed(Option<MissedEvents>),
+    /// To a [`Claim`].
+    Claimed(Claimed),
+    /// To a [`Confirm`].
+    Confirmed(Confirmed),
     /// A [`Publish`] was for another life of the hub. This is its present one.
     WrongHubLife(HubLife),
     /// A [`Deliver`] was for another life of the node. This is its present one.
@@ -336,7 +357,8 @@ impl Call {
                 rooms.len() <= MAX_ROOMS
             }
             Self::Deliver(deliver) => deliver.events.len() <= MAX_WAITING,
-            Self::Gather(_) => true,
+            Self::Missed(missed) => missed.rooms.len() <= MAX_ROOMS,
+            Self::Gather(_) | Self::Claim(_) | Self::Confirm(_) => true,
         };
         if is_small {
             Ok(call)

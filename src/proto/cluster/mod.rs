@@ -53,33 +53,91 @@
 //! - It keeps the [`Mark`] of each hub with what it keeps of its sockets, in the same
 //!   turn, if these can survive the loss of its memory; and gives them to the next
 //!   [`Node`].
+//!
+//! # Clients that come back
+//!
+//! A namespace whose clients can come back, to any of its nodes, has one hub, which
+//! [logs](Hub::recovering) the events that are [to be logged](Node::emit_logged). In
+//! addition, or instead:
+//!
+//! - An emit is [`Outcome::Reached`] as soon as it is logged. It is then sent until it has
+//!   arrived, also after the hub has lost its memory. Its place is one order for all
+//!   lives of the hub.
+//! - A client that comes back in time has its socket again, and what it has missed: once,
+//!   in order, any number of times in a row, whatever has crashed or slept meanwhile, and
+//!   also if the session that had the socket before is not known to be dead. Or it is
+//!   told that it starts over, as soon as anything that it may have missed is gone.
+//! - Whoever does not know its secret gets nothing.
+//! - No room is granted: the hub has to log. Events that are not logged have the promises
+//!   above.
+//! - The log has [bounds](LogSettings). Nothing is left of it, and no alarm, when nothing
+//!   has happened for [`LogSettings::max_disconnection`].
+//!
+//! A client is asked for its [`Position`] by the last event that it has received. If that
+//! is older than the log, it starts over, however short it was away.
+//!
+//! The calls are drawn where they are [defined](Claim). What the driver does for it:
+//!
+//! - *The hub* has a name, and so a storage, of its own: one that does not log has
+//!   granted rooms. Its [`Store`] has a [log](Store::log). It sets an alarm as
+//!   [`Hub::alarm`] says, and when that rings, calls [`Hub::handle_timeout`].
+//! - *Sockets* are stored when they have connected, when their rooms have changed, and
+//!   when they are lost. A new one begins at a [place](Node::place) that is not older than
+//!   it may be when its client comes back, if need be [after asking](Node::ask_place).
+//!   Its secret names the object in which it began, its *home*, and its id.
+//! - *Events* that a node delivers are sent with the [`Position`] of their place, and only
+//!   to sockets that begin, or have [returned](Returned::up_to), at an earlier one. What
+//!   is for one socket alone is logged in its object, also while it is lost, under its
+//!   [next number](next_own), with the place of the last [`Mark`].
+//! - *Who names a socket by its id* goes to its home first. If it is not stored there, the
+//!   event is logged by the hub, in the room of that id. An object that is not the home
+//!   is in that room, [as it sees it](Members), for as long as the socket is stored there.
+//! - *A client that comes back*: if its socket is stored here and confirmed, the driver
+//!   ends the session that holds it, and has it [readmitted](Node::readmit); if it is
+//!   unconfirmed, [settled](Node::settle), and looks again; else [claimed](Node::claim).
+//!   When it has [`Returned`], what was logged for it alone since is read again. If the
+//!   client goes meanwhile, the driver says so: [`Node::forget_return`].
+//! - *Claims of others* are answered from its [`Custody`], after it has ended the session
+//!   that holds the socket.
+//! - *A [gap](Output::Gap)* ends all sessions and forgets all sockets of the namespace.
 
 mod calls;
+mod custody;
 mod flight;
 mod hub;
 mod ids;
+mod log;
 mod messages;
 mod node;
+mod recovery;
 mod rules;
 mod store;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::Timestamp;
 
+pub use custody::{Custody, Kept, Tombstone};
 pub use flight::{CallId, Failure, Ticket};
 pub use hub::Hub;
 pub use ids::{Address, HubIndex, HubLife, Mark, NodeId, NodeLife, Sender, Stamp, hub_of};
+pub use log::{LogEnds, LogHead, LogSettings, LogStore, LogUsage, NewBatch, NewLogged};
 pub use messages::{
     Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Gather, Interested,
     MessageError, Missing, Operation, Payload, Publish, Published, Recall, Shared,
 };
 pub use node::{
     Emit, EmitId, Emitted, Full, GatherId, Gathering, JoinKey, Joining, Members, Node, Outcome,
-    Settings,
+    ReturnKey, Settings,
+};
+pub use recovery::{
+    Adopted, Attempt, Claim, Claimed, Comeback, Confirm, Confirmed, Held, Missed, MissedEvent,
+    MissedEvents, NotReturned, OwnEvent, Position, Returned, Unconfirmed, next_own,
 };
 pub use store::{Failed, Store};
 
@@ -153,6 +211,29 @@ pub const MAX_NAMED: usize = 64;
 /// Forgetting one costs a [`Recall`].
 pub const MAX_CLEAN: usize = 100_000;
 
+/// The time in which a client has to have its socket back that comes back to an object.
+pub const RETURN_LIMIT: Duration = Duration::from_secs(15);
+
+/// The time for which an object remembers to whom it has given a socket. Whoever asks
+/// later asks the hub who has it.
+pub const TOMBSTONE_LIMIT: Duration = Duration::from_secs(300);
+
+/// The maximum number of clients that are about to come back to one object.
+pub const MAX_RETURNS: usize = 256;
+
+/// The maximum size of what a client is sent that comes back, in bytes.
+pub const MAX_RETURN_BYTES: usize = 4 << 20;
+
+/// The maximum number of nodes that are asked for a socket before the hub is, and after.
+pub const MAX_HOPS: usize = 8;
+
+/// The maximum number of claims that an object remembers until they are confirmed.
+/// Forgetting one costs that it is claimed again.
+pub const MAX_CLAIMS: usize = 10_000;
+
+/// The maximum number of sockets of which an object remembers to whom it has given them.
+pub const MAX_TOMBSTONES: usize = 10_000;
+
 /// Something that a [`Hub`] or a [`Node`] asks of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -176,6 +257,13 @@ pub enum Output {
     /// nodes ask for it, and before they answer the call that brought it. The mark takes
     /// the place of the hub's last one.
     Deliver(Event, Mark),
+    /// The last place that the hub has given, if it [was asked](Node::ask_place): 0 if it
+    /// has not answered.
+    Place(u64),
+    /// Logged events are gone that sockets here have not got: their clients have been out
+    /// of reach for too long. The driver closes their sessions, and forgets all sockets
+    /// of the namespace, so that they start over.
+    Gap,
     /// A join is known to its hub: the socket is in the room from now on. If there is no
     /// such socket any more, the driver says so with [`Node::leave`].
     Joined(JoinKey),
@@ -200,4 +288,36 @@ pub enum Output {
     Gathered(GatherId, Missing),
     /// An emit has ended.
     Resolved(EmitId, Outcome),
+    /// Another object wants a socket. The driver ends the session that holds it, if there
+    /// is one, and calls [`Node::answer_claim`].
+    Claim {
+        /// The number under which it came in.
+        ticket: Ticket,
+        /// The claim.
+        claim: Claim,
+    },
+    /// Another object has stored a socket. The driver calls [`Node::answer_confirm`].
+    Confirm {
+        /// The number under which it came in.
+        ticket: Ticket,
+        /// The confirmation.
+        confirm: Confirm,
+    },
+    /// Stores a socket that is still another object's, unconfirmed. The driver calls
+    /// [`Node::adopted`], or [`Node::forget_return`] if that fails.
+    Adopt(ReturnKey, Box<Adopted>),
+    /// A client has its socket again. The driver marks it as confirmed, deletes a
+    /// tombstone of it, puts it into its rooms, and sends what was missed.
+    Returned(ReturnKey, Box<Returned>),
+    /// A client does not get its socket back here.
+    NotReturned(ReturnKey, NotReturned),
+    /// What became of a socket that was [unconfirmed](Node::settle). If it was given, the
+    /// driver marks it as confirmed, deletes a tombstone of it, and logs what was for it
+    /// alone meanwhile; else it deletes it.
+    Settled {
+        /// The secret of the socket.
+        pid: String,
+        /// The answer.
+        confirmed: Confirmed,
+    },
 }

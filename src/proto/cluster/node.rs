@@ -1,22 +1,28 @@
 //! The part of an object with sockets that talks to hubs.
 
+mod attempts;
 mod delivering;
 mod emitting;
 mod gathering;
 mod holds;
 mod joining;
+mod keeping;
+mod returning;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use self::attempts::Returns;
 use self::delivering::{Seen, Taken};
 use self::emitting::Publishing;
 use self::gathering::Gatherings;
 pub use self::gathering::{GatherId, Gathering};
 use self::holds::Holds;
 use self::joining::{Controlling, Joins, Lingering};
+use self::keeping::Keeping;
+pub use self::returning::ReturnKey;
 use super::calls::Calls;
 use super::hub::blame;
 use super::rules::{Rule, is_broken};
@@ -152,7 +158,7 @@ pub enum Outcome {
 /// assert_eq!((to, &*control.occupy), (Address::Hub(HubIndex(0)), &["lobby".to_owned()][..]));
 ///
 /// let stamp = Stamp { era: 1, count: 0 };
-/// let controlled = Controlled { hub_life: HubLife(1), stamp, waiting: vec![] };
+/// let controlled = Controlled { hub_life: HubLife(1), stamp, waiting: vec![], place: 0 };
 /// node.handle_answer(id, Answer::Controlled(controlled), now, 0, &nobody);
 /// assert_eq!(node.poll_output(), Some(Output::Joined(JoinKey(0))));
 ///
@@ -173,6 +179,8 @@ pub struct Node {
     holds: Holds,
     seen: Seen,
     gatherings: Gatherings,
+    returns: Returns,
+    keeping: Keeping,
     next_emit: u64,
     calls: Calls<Purpose>,
 }
@@ -188,15 +196,21 @@ struct Link {
     taken: Option<Taken>,
     /// The last event: the life of the hub, and its place.
     mark: (HubLife, u64),
+    /// The last place that a hub which logs events is known to have given, and when.
+    place_at: Option<(u64, Timestamp)>,
 }
 
 /// What a call of a node is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Purpose {
     Control(HubIndex),
     Publish(HubIndex),
     Ask(GatherId, HubIndex),
     Gather(GatherId, NodeId),
+    /// Whatever a client that comes back waits for.
+    Return(ReturnKey),
+    /// Whether the socket with this secret is this object's.
+    Settle(String),
 }
 
 impl Node {
@@ -231,6 +245,8 @@ impl Node {
             holds: Holds::default(),
             seen: Seen::default(),
             gatherings: Gatherings::default(),
+            returns: Returns::default(),
+            keeping: Keeping::default(),
             next_emit: 0,
             calls: Calls::default(),
         }
@@ -245,7 +261,10 @@ impl Node {
     /// count: if they are forgotten, the next event for one of them says that it is
     /// empty.
     pub fn is_idle(&self) -> bool {
-        let is_waiting = !self.holds.is_empty() || !self.joins.is_empty();
+        let is_waiting = !self.holds.is_empty()
+            || !self.joins.is_empty()
+            || !self.returns.is_empty()
+            || !self.keeping.is_empty();
         self.calls.is_idle() && !is_waiting && self.gatherings.is_empty()
     }
 
@@ -257,6 +276,8 @@ impl Node {
             self.joins.next_deadline(),
             self.lingering.next_deadline(),
             self.gatherings.next_deadline(),
+            self.returns.next_deadline(),
+            self.keeping.next_deadline(),
         ];
         links.chain(others.into_iter().flatten()).min()
     }
@@ -286,7 +307,17 @@ impl Node {
                 self.take_question(ticket, gather, now);
                 return;
             }
-            Call::Control(_) | Call::Publish(_) | Call::Ask(_) => Answer::Misdirected,
+            Call::Claim(claim) => {
+                self.calls.output(Output::Claim { ticket, claim });
+                return;
+            }
+            Call::Confirm(confirm) => {
+                self.calls.output(Output::Confirm { ticket, confirm });
+                return;
+            }
+            Call::Control(_) | Call::Publish(_) | Call::Ask(_) | Call::Missed(_) => {
+                Answer::Misdirected
+            }
         };
         self.calls.answer(ticket, answer);
         self.send(now, members);
@@ -309,7 +340,7 @@ impl Node {
                 self.controlled(hub, controlled, now, members);
             }
             (Purpose::Publish(hub), Answer::Published(published)) => {
-                self.published(hub, published, members);
+                self.published(hub, published, now, members);
             }
             (Purpose::Publish(hub), Answer::WrongHubLife(life)) => {
                 let link = self.links.entry(hub).or_default();
@@ -326,6 +357,12 @@ impl Node {
             (Purpose::Gather(id, node), Answer::Gathered(payload)) => {
                 self.node_answered(id, node, payload);
             }
+            (Purpose::Return(key), answer) => {
+                if let Some(other) = self.return_answered(key, answer, now, members) {
+                    self.returns.fail(key, blame(&other), now, random);
+                }
+            }
+            (Purpose::Settle(pid), Answer::Confirmed(confirmed)) => self.settled(pid, confirmed),
             (purpose, answer) => self.repeat(purpose, blame(&answer), now, random),
         }
         self.send(now, members);
@@ -353,6 +390,8 @@ impl Node {
         self.end_controls(now, members);
         self.end_publishes(now);
         self.end_gathers(now);
+        self.end_returns(now, members);
+        self.end_settles(now);
         self.send(now, members);
     }
 
@@ -368,6 +407,8 @@ impl Node {
             }
             Purpose::Ask(id, hub) => self.fail_ask((id, hub), failure, now, random),
             Purpose::Gather(id, node) => self.fail_gather((id, node), failure, now, random),
+            Purpose::Return(key) => self.returns.fail(key, failure, now, random),
+            Purpose::Settle(pid) => self.keeping.fail(&pid, failure, now, random),
         }
     }
 
@@ -376,6 +417,8 @@ impl Node {
         self.send_controls(now, members);
         self.send_publishes(now);
         self.send_gathers(now);
+        self.send_returns(now, members);
+        self.send_settles(now);
     }
 
     fn hub_of(&self, room: &str) -> HubIndex {
@@ -402,6 +445,11 @@ impl Node {
 }
 
 impl Link {
+    fn learn_place(&mut self, place: u64, now: Timestamp) {
+        let (known, _) = self.place_at.unwrap_or_default();
+        self.place_at = Some((place.max(known), now));
+    }
+
     fn next_deadline(&self) -> Option<Timestamp> {
         let control = self.control.next_deadline();
         let publishing = self.publishing.next_deadline();

@@ -54,6 +54,55 @@ pub(super) enum Rule {
     LocalLast,
     /// An emit is local only if all of its rooms are granted.
     GrantAll,
+    /// An event is a row before it is acknowledged.
+    LogFirst,
+    /// A repeated publish is not logged twice, also after the end of the hub's memory.
+    LogOnce,
+    /// A logged event is sent until a node has taken it.
+    SendUntilTaken,
+    /// What an earlier life has logged and not passed on is sent again.
+    SendAfterCrash,
+    /// Nothing new is placed before it is known what has to be sent before.
+    ResumeFirst,
+    /// Nothing overtakes events that are still to be read from the log.
+    StayBehind,
+    /// A node learns that events are gone which it has not taken.
+    TellGaps,
+    /// A client of which something missed may be gone starts over.
+    AdmitHoles,
+    /// Rooms of a socket that is about to come back have a member.
+    KeepReturning,
+    /// The hub is told of a socket's rooms before it is asked what was missed.
+    OccupyFirst,
+    /// What comes while a socket is on its way is held for it.
+    HoldLater,
+    /// What is held and was missed is given once.
+    DropEarlier,
+    /// A socket is stored before it is confirmed.
+    StoreFirst,
+    /// A socket is given only to the last attempt that has claimed it.
+    GiveClaimed,
+    /// The same confirmation is answered again with the same.
+    GiveAgain,
+    /// A socket that was given away is looked for where it is.
+    FollowTombstones,
+    /// A claim is over when the client has come back.
+    ForgetClaims,
+    /// The driver gives out no socket that is not known to be its object's.
+    #[cfg(test)]
+    SettleFirst,
+    /// The driver gives a socket no event that it has had before it came here.
+    #[cfg(test)]
+    SkipEarlier,
+    /// The driver looks again for what it has logged for a socket that was on its way.
+    #[cfg(test)]
+    ReadAgain,
+    /// The driver lets a socket begin at a place that is not old.
+    #[cfg(test)]
+    BeginLate,
+    /// The driver sets the alarm of a hub.
+    #[cfg(test)]
+    SetAlarm,
     /// The driver touches its storage, which stops an old instance.
     #[cfg(test)]
     TouchStorage,

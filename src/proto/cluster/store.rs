@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{HubLife, NodeId, Stamp};
+use super::{HubLife, LogStore, NodeId, Stamp};
 
 /// Stores the rows of a [`Hub`](super::Hub): which nodes may have a member of which
 /// room.
@@ -40,6 +40,11 @@ pub trait Store {
     /// Deletes a row if its stamp is lower than this. This must be possible in a storage
     /// that is full.
     fn delete_below(&mut self, room: &str, node: NodeId, stamp: Stamp) -> Result<(), Failed>;
+
+    /// Returns the log of a [recovering](super::Hub::recovering) hub. Others have none.
+    fn log(&mut self) -> Option<&mut dyn LogStore> {
+        None
+    }
 }
 
 /// The storage has failed.

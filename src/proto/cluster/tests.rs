@@ -1,4 +1,7 @@
+mod arbitrary;
 mod bounds;
+mod logging;
 mod properties;
+mod returns;
 mod rules;
 mod simulation;

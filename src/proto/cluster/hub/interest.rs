@@ -156,6 +156,7 @@ impl Hub {
             hub_life: self.life,
             stamp,
             waiting,
+            place: self.log.as_ref().map_or(0, |_| self.publishing.place),
         };
         self.calls.answer(ticket, Answer::Controlled(controlled));
     }
@@ -186,7 +187,8 @@ impl Hub {
         store: &mut dyn Store,
     ) -> Result<bool, Failed> {
         let is_known = store.has(room, node)?;
-        let holder = if is_known {
+        let holder = if is_known || self.log.is_some() {
+            // A hub that logs events grants no room.
             None
         } else {
             store.only_node(room)?
@@ -203,7 +205,7 @@ impl Hub {
             return Ok(false);
         }
         store.put(room, node, stamp)?;
-        if !is_known {
+        if !is_known && self.log.is_none() {
             // A node whose row is new has vacated before, or never was here.
             self.interest.note_clean(room, node);
         }
@@ -318,6 +320,9 @@ impl Hub {
         node: NodeId,
         store: &dyn Store,
     ) -> Vec<String> {
+        if self.log.is_some() {
+            return Vec::new();
+        }
         let Interest {
             arriving, recalls, ..
         } = &self.interest;

@@ -5,12 +5,12 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::publishing::PublishId;
-use super::{Hub, Purpose};
+use super::{Hub, Purpose, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
-    Address, CLOCK_MARGIN, Call, Deliver, Delivered, Event, Failure, MAX_BATCH, MAX_CALLS,
-    MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
+    Address, CLOCK_MARGIN, Call, Deliver, Delivered, EMIT_LIMIT, Event, Failure, MAX_BATCH,
+    MAX_CALLS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
 };
 
 /// The ways to all nodes.
@@ -29,6 +29,8 @@ pub(super) struct Lanes {
     deadlines: BTreeSet<(Timestamp, NodeId)>,
     /// The lives of nodes, as far as they are known. A wrong one costs a call.
     lives: BTreeMap<NodeId, NodeLife>,
+    /// The lanes that are behind, and from which place on.
+    behind: BTreeSet<(u64, NodeId)>,
 }
 
 #[derive(Debug, Default)]
@@ -40,12 +42,27 @@ struct Lane {
     is_ready: bool,
     /// As it stands among the deadlines.
     deadline: Option<Timestamp>,
+    /// Logged events from this place on are not in memory, and are read when what waits
+    /// has been sent.
+    behind: Option<u64>,
+    gap: Gap,
+}
+
+/// Whether logged events that a node has not taken are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Gap {
+    #[default]
+    No,
+    /// They are still in memory. If that is lost before they have arrived, they are gone.
+    Threatens,
+    Yes,
 }
 
 /// An event that waits, and whose it is.
 #[derive(Clone, Debug)]
 pub(super) struct Queued {
-    pub(super) publish: PublishId,
+    /// `None` if it is logged, and nobody waits for it to arrive.
+    pub(super) publish: Option<PublishId>,
     pub(super) event: Event,
 }
 
@@ -58,10 +75,24 @@ struct Batch {
 }
 
 impl Lane {
+    /// Returns the place of the first logged event that has not arrived.
+    fn first_logged(&self) -> Option<u64> {
+        let batch = self.batch.iter().flat_map(|batch| &batch.events);
+        let mut events = batch.chain(&self.waiting);
+        let first = events.find(|queued| queued.publish.is_none());
+        let first = first.map(|queued| queued.event.place);
+        first.into_iter().chain(self.behind).min()
+    }
+
     fn next_deadline(&self) -> Option<Timestamp> {
         let batch = self.batch.as_ref();
         let batch = batch.map(|batch| batch.deadline + CLOCK_MARGIN);
         batch.into_iter().chain(self.flight.next_deadline()).min()
+    }
+
+    /// Returns whether there is nothing to send.
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.behind.is_none()
     }
 
     fn is_full(&self, size: usize) -> bool {
@@ -82,14 +113,18 @@ impl Lane {
                 break;
             };
             self.bytes -= size;
-            if queued.event.deadline < now {
+            if queued.publish.is_some() && queued.event.deadline < now {
                 late.push(queued);
             } else {
                 bytes += size;
                 events.push(queued);
             }
         }
-        let deadline = events.iter().map(|queued| queued.event.deadline).max()?;
+        let deadlines = events.iter().map(|queued| match queued.publish {
+            Some(_) => queued.event.deadline,
+            None => now + EMIT_LIMIT,
+        });
+        let deadline = deadlines.max()?;
         Some(Batch {
             number,
             deadline,
@@ -122,7 +157,10 @@ impl Lanes {
     pub(super) fn push(&mut self, node: NodeId, queued: Queued) -> bool {
         let lane = self.lanes.entry(node).or_default();
         let size = queued.event.operation.size();
-        if lane.is_full(size) {
+        // What is logged must not be overtaken: a node takes nothing that is earlier
+        // than its last.
+        let is_behind = lane.behind.is_some() && !is_broken(Rule::StayBehind);
+        if lane.is_full(size) || is_behind {
             return false;
         }
         lane.bytes += size;
@@ -131,6 +169,101 @@ impl Lanes {
             self.make_ready(node);
         }
         true
+    }
+
+    /// Adds a logged event to what waits for a node. Returns `false` if it is to be read
+    /// later.
+    pub(super) fn push_logged(&mut self, node: NodeId, queued: Queued) -> bool {
+        let place = queued.event.place;
+        let is_taken = self.push(node, queued);
+        if !is_taken {
+            self.fall_behind(node, place);
+        }
+        is_taken
+    }
+
+    /// Adds an event that was read from the log.
+    pub(super) fn queue(&mut self, node: NodeId, event: Event) {
+        let lane = self.lanes.entry(node).or_default();
+        lane.bytes += event.operation.size();
+        lane.waiting.push_back(Queued {
+            publish: None,
+            event,
+        });
+    }
+
+    /// Logged events from this place on are to be read for a node.
+    pub(super) fn fall_behind(&mut self, node: NodeId, place: u64) {
+        let behind = self.lanes.get(&node).and_then(|lane| lane.behind);
+        let first = behind.map_or(place, |behind| behind.min(place));
+        self.catch_up(node, Some(first));
+        let lane = self.lanes.get(&node);
+        if lane.is_some_and(|lane| lane.batch.is_none()) {
+            self.make_ready(node);
+        }
+    }
+
+    /// Logged events from this place on are not in memory; with `None`, all are that
+    /// have not arrived.
+    pub(super) fn catch_up(&mut self, node: NodeId, place: Option<u64>) {
+        let lane = self.lanes.entry(node).or_default();
+        if let Some(before) = lane.behind {
+            self.behind.remove(&(before, node));
+        }
+        lane.behind = place;
+        self.behind.extend(place.map(|place| (place, node)));
+    }
+
+    /// Returns the first place that a node is behind from.
+    pub(super) fn first_behind(&self) -> Option<u64> {
+        self.behind.first().map(|(place, _)| *place)
+    }
+
+    /// A node is to be told, with the next event for it, that logged events are gone which
+    /// it has not taken.
+    pub(super) fn open_gap(&mut self, node: NodeId) {
+        self.lanes.entry(node).or_default().gap = Gap::Yes;
+    }
+
+    /// Removes a lane that has nothing to send and nothing to remember.
+    fn remove_done(&mut self, node: NodeId) {
+        let lane = self.lanes.get(&node);
+        let is_done = |lane: &Lane| lane.is_done() && !lane.is_ready && lane.gap == Gap::No;
+        if lane.is_some_and(is_done) {
+            self.lanes.remove(&node);
+        }
+    }
+
+    /// Returns the nodes that have not taken all that was logged up to this place.
+    pub(super) fn missing(&self, up_to: u64) -> Vec<NodeId> {
+        let lanes = self.lanes.iter();
+        let missing = lanes.filter(|(_, lane)| lane.first_logged().is_some_and(|at| at <= up_to));
+        missing.map(|(node, _)| *node).collect()
+    }
+
+    /// What was logged up to this place is gone.
+    pub(super) fn trim(&mut self, up_to: u64) {
+        for node in self.missing(up_to) {
+            let Some(lane) = self.lanes.get_mut(&node) else {
+                continue;
+            };
+            lane.gap = lane.gap.max(Gap::Threatens);
+            if lane.behind.is_some_and(|at| at <= up_to) {
+                self.catch_up(node, Some(up_to + 1));
+                if !is_broken(Rule::TellGaps) {
+                    self.open_gap(node);
+                }
+            }
+        }
+    }
+
+    /// Drops all that waits for a node. What is logged will be read again.
+    fn drop_waiting(&mut self, node: NodeId) -> VecDeque<Queued> {
+        let Some(lane) = self.lanes.get_mut(&node) else {
+            return VecDeque::new();
+        };
+        lane.bytes = 0;
+        core::mem::take(&mut lane.waiting)
     }
 
     /// Notes the life of a node. Returns whether it is another than was known.
@@ -185,10 +318,8 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(&node) else {
             return Vec::new();
         };
-        if lane.waiting.is_empty() {
-            if !lane.is_ready {
-                self.lanes.remove(&node);
-            }
+        if lane.is_done() {
+            self.remove_done(node);
         } else {
             self.make_ready(node);
         }
@@ -217,8 +348,7 @@ impl Hub {
             let mut late = Vec::new();
             self.send_batch(node, now, &mut late, store);
             for queued in late {
-                let seq = queued.event.operation.seq;
-                self.settle(queued.publish, seq, Some(node), store);
+                self.end_queued(node, &queued, false, store);
             }
         }
     }
@@ -228,19 +358,33 @@ impl Hub {
         node: NodeId,
         now: Timestamp,
         late: &mut Vec<Queued>,
-        store: &dyn Store,
+        store: &mut dyn Store,
     ) {
+        let Some(lane) = self.lanes.lanes.get_mut(&node) else {
+            return;
+        };
+        lane.is_ready = false;
+        let is_empty = lane.batch.is_none() && lane.waiting.is_empty();
+        if let Some(from) = lane.behind.filter(|_| is_empty)
+            && self.refill(node, from, now, store).is_err()
+        {
+            self.lanes.fail(node, Failure::Broken, now, 0);
+            return;
+        }
         let lanes = &mut self.lanes;
         let Some(lane) = lanes.lanes.get_mut(&node) else {
             return;
         };
-        lane.is_ready = false;
         if lane.batch.is_none() {
             lanes.number += 1;
             lane.batch = lane.take_batch(lanes.number, now, late);
         }
         let Some(batch) = &lane.batch else {
-            lanes.lanes.remove(&node);
+            if lane.is_done() {
+                lanes.remove_done(node);
+            } else {
+                lanes.make_ready(node);
+            }
             return;
         };
         let events = batch.events.iter().map(|queued| queued.event.clone());
@@ -251,6 +395,7 @@ impl Hub {
             number: batch.number,
             // A storage that does not answer says nothing new.
             era: store.era(node).unwrap_or(0),
+            has_gap: lane.gap == Gap::Yes,
             events: events.collect(),
         });
         let purpose = Purpose::Deliver(node);
@@ -269,16 +414,27 @@ impl Hub {
                 let _ = self.strike_out(room, node, delivered.stamp, store);
             }
         }
+        self.close_gap(node, store);
         let refused: BTreeSet<u32> = delivered.refused.iter().copied().collect();
         for (index, queued) in (0..).zip(self.lanes.finish(node)) {
-            let missing = refused.contains(&index).then_some(node);
-            let seq = queued.event.operation.seq;
-            self.settle(queued.publish, seq, missing, store);
+            self.end_queued(node, &queued, !refused.contains(&index), store);
+        }
+    }
+
+    /// A node knows that it has missed something, or has missed nothing after all.
+    fn close_gap(&mut self, node: NodeId, store: &mut dyn Store) {
+        let Some(lane) = self.lanes.lanes.get_mut(&node) else {
+            return;
+        };
+        let is_open = lane.gap == Gap::Yes
+            || (lane.gap == Gap::Threatens && lane.waiting.is_empty() && lane.behind.is_none());
+        if is_open && store.log().is_some_and(|log| log.close_gap(node).is_ok()) {
+            lane.gap = Gap::No;
         }
     }
 
     /// Repeats batches after their pauses, and gives those up whose time is over.
-    pub(super) fn look_at_lanes(&mut self, now: Timestamp, store: &dyn Store) {
+    pub(super) fn look_at_lanes(&mut self, now: Timestamp, store: &mut dyn Store) {
         for node in self.lanes.due(now) {
             if !self.lanes.is_expired(node, now) {
                 self.lanes.resume(node);
@@ -290,9 +446,30 @@ impl Hub {
                 self.lanes.out = self.lanes.out.saturating_sub(1);
             }
             for queued in self.lanes.finish(node) {
-                let seq = queued.event.operation.seq;
-                self.settle(queued.publish, seq, Some(node), store);
+                self.end_queued(node, &queued, false, store);
             }
         }
+    }
+
+    /// An event has arrived at a node, or will not any more unless it is logged.
+    fn end_queued(
+        &mut self,
+        node: NodeId,
+        queued: &Queued,
+        has_arrived: bool,
+        store: &mut dyn Store,
+    ) {
+        let Some(publish) = queued.publish else {
+            self.end_logged(node, queued.event.place, has_arrived);
+            if !has_arrived {
+                // Nothing may overtake it.
+                for waiting in self.lanes.drop_waiting(node) {
+                    self.end_queued(node, &waiting, false, store);
+                }
+            }
+            return;
+        };
+        let missing = (!has_arrived).then_some(node);
+        self.settle(publish, queued.event.operation.seq, missing, store);
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct PublishId(u64);
 #[derive(Debug, Default)]
 pub(super) struct Publishing {
     next: u64,
-    place: u64,
+    /// The last place that was given.
+    pub(super) place: u64,
     pub(super) batches: BTreeMap<PublishId, Batch>,
     /// The size of those that are not answered, in bytes.
     held: usize,
@@ -85,6 +86,7 @@ impl Batch {
                 .map(|(seq, nodes)| (*seq, nodes.iter().copied().collect()))
                 .collect(),
             grants,
+            place: 0,
         }
     }
 }
@@ -166,6 +168,19 @@ impl Hub {
         }
         let sender = publish.sender;
         self.lanes.learn(sender.node, sender.life);
+        if self.is_resuming() && !is_broken(Rule::ResumeFirst) {
+            self.calls.answer(ticket, Answer::Unavailable);
+            return;
+        }
+        if publish.operations.iter().any(|op| op.is_logged) {
+            let are_logged = publish.operations.iter().all(|op| op.is_logged);
+            if self.log.is_none() || !are_logged {
+                self.calls.answer(ticket, Answer::Misdirected);
+            } else {
+                self.publish_logged(ticket, &publish, now, store);
+            }
+            return;
+        }
         let state = &mut self.publishing;
         state.expire(now);
         let Some(first_seq) = publish.operations.first().map(|first| first.seq) else {
@@ -326,7 +341,7 @@ impl Hub {
     }
 
     /// Returns the nodes that may have a member who is meant.
-    fn nodes(
+    pub(super) fn nodes(
         &self,
         operation: &Operation,
         found: &BTreeMap<String, Vec<NodeId>>,
@@ -367,7 +382,7 @@ impl Hub {
         };
         for node in nodes {
             let queued = Queued {
-                publish: id,
+                publish: Some(id),
                 event: event.clone(),
             };
             if !self.lanes.push(node, queued) {

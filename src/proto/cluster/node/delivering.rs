@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::{Members, Node, Rule, is_broken};
 use crate::Timestamp;
+use crate::cluster::log::life_of;
 use crate::cluster::{
     Answer, Deliver, Delivered, EMIT_LIMIT, Event, HubIndex, HubLife, MAX_SENDERS, Mark, Output,
     Sender, Stamp,
@@ -100,6 +101,9 @@ impl Node {
         if link.stamp.is_some_and(|stamp| stamp < era) && !is_broken(Rule::FollowEra) {
             link.stamp = Some(era);
         }
+        if deliver.has_gap {
+            self.calls.output(Output::Gap);
+        }
         let answer = self.take_events(hub, deliver, now, members);
         let link = self.links.entry(hub).or_default();
         let answer_copy = answer.clone();
@@ -117,7 +121,8 @@ impl Node {
         let mut delivered = Delivered::default();
         let mut vacant = BTreeSet::new();
         for (index, event) in (0_u32..).zip(deliver.events) {
-            if event.deadline < now && !is_broken(Rule::KeepDeadlines) {
+            let is_logged = event.operation.is_logged;
+            if event.deadline < now && !is_logged && !is_broken(Rule::KeepDeadlines) {
                 delivered.refused.push(index);
                 continue;
             }
@@ -134,16 +139,27 @@ impl Node {
             }
             let mark = Mark {
                 hub,
-                life: deliver.hub_life,
+                life: match is_logged {
+                    true => life_of(event.place),
+                    false => deliver.hub_life,
+                },
                 place: event.place,
             };
             let link = self.links.entry(hub).or_default();
             if (mark.life, mark.place) <= link.mark && !is_broken(Rule::KeepMarks) {
                 continue;
             }
-            match self.seen.note(hub, &event, now) {
+            // Of what is logged, places are one order for all lives of the hub.
+            let sight = match is_logged {
+                true => Sight::First,
+                false => self.seen.note(hub, &event, now),
+            };
+            match sight {
                 Sight::First => {
                     link.mark = (mark.life, mark.place);
+                    if is_logged && !is_broken(Rule::HoldLater) {
+                        self.returns.hold(&event);
+                    }
                     self.calls.output(Output::Deliver(event, mark));
                 }
                 Sight::Again => {}

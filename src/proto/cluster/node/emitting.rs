@@ -70,16 +70,21 @@ impl Publishing {
 
     /// Takes the events of the next call.
     fn take_batch(&mut self, now: Timestamp) -> Option<Batch> {
-        let (mut bytes, mut rooms) = (0, 0);
+        let (mut bytes, mut rooms, mut first) = (0, 0, None);
         let mut emits = Vec::new();
         let mut operations = Vec::new();
         while let Some(waiting) = self.waiting.front() {
             let size = waiting.operation.size();
             bytes += size;
             rooms += waiting.operation.rooms.len();
-            if !emits.is_empty() && (bytes > MAX_BATCH || rooms > MAX_ROOMS) {
+            // What is logged is answered before it has arrived, and waits for nothing.
+            let is_logged = waiting.operation.is_logged;
+            let is_other = first.is_some_and(|first| first != is_logged);
+            let is_full = bytes > MAX_BATCH || rooms > MAX_ROOMS;
+            if !emits.is_empty() && (is_full || is_other) {
                 break;
             }
+            first = Some(is_logged);
             let Some(mut waiting) = self.waiting.pop_front() else {
                 break;
             };
@@ -140,10 +145,40 @@ impl Node {
         now: Timestamp,
         members: &dyn Members,
     ) -> Result<Emitted, Full> {
-        let rooms = emit.rooms;
         if self.is_served_here(emit) {
             return Ok(Emitted::Here);
         }
+        self.send_emit(emit, false, now, members).map(Emitted::Sent)
+    }
+
+    /// Sends an event that is logged, for clients that come back: to members of rooms,
+    /// wherever they are, and whether they are connected or not.
+    ///
+    /// The hub has to be [recovering](crate::cluster::Hub::recovering). The emit is
+    /// [`Outcome::Reached`] as soon as the event is logged; from then on it is sent until
+    /// it has arrived. Nobody is [told of nodes](Emit::tells_nodes): events that ask for
+    /// acknowledgements are not recovered, and go by [`emit`](Self::emit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit).
+    pub fn emit_logged(
+        &mut self,
+        emit: &Emit<'_>,
+        now: Timestamp,
+        members: &dyn Members,
+    ) -> Result<EmitId, Full> {
+        self.send_emit(emit, true, now, members)
+    }
+
+    fn send_emit(
+        &mut self,
+        emit: &Emit<'_>,
+        is_logged: bool,
+        now: Timestamp,
+        members: &dyn Members,
+    ) -> Result<EmitId, Full> {
+        let rooms = emit.rooms;
         let hub = rooms.iter().map(|room| self.hub_of(room)).min();
         let hub = hub.filter(|_| rooms.len() <= MAX_ROOMS).ok_or(Full)?;
         let names: BTreeSet<&str> = rooms.iter().copied().collect();
@@ -152,7 +187,8 @@ impl Node {
             seq: 0,
             rooms: rooms.clone(),
             nodes: emit.nodes.into(),
-            tells_nodes: emit.tells_nodes,
+            tells_nodes: emit.tells_nodes && !is_logged,
+            is_logged,
             payload: Payload(emit.payload.into()),
         };
         let publishing = &mut self.links.entry(hub).or_default().publishing;
@@ -174,7 +210,7 @@ impl Node {
             publishing.held.push_back(waiting);
         }
         self.send(now, members);
-        Ok(Emitted::Sent(id))
+        Ok(id)
     }
 
     /// Returns whether all who may be meant are in this object.
@@ -219,8 +255,17 @@ impl Node {
     }
 
     /// The hub has said what has become of a batch.
-    pub(super) fn published(&mut self, hub: HubIndex, published: Published, members: &dyn Members) {
+    pub(super) fn published(
+        &mut self,
+        hub: HubIndex,
+        published: Published,
+        now: Timestamp,
+        members: &dyn Members,
+    ) {
         let link = self.links.entry(hub).or_default();
+        if published.place > 0 {
+            link.learn_place(published.place, now);
+        }
         link.publishing.flight.finish();
         let Some(batch) = link.publishing.current.take() else {
             return;

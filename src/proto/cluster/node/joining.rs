@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
 use super::{Full, JoinKey, Joining, Members, Node, Purpose, Rule, is_broken};
@@ -149,6 +150,8 @@ pub(super) struct Controlling {
     vacate: BTreeSet<String>,
     /// An era is needed, to be able to say that rooms are empty.
     greet: bool,
+    /// The last place that the hub has given is needed.
+    asks_place: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -158,6 +161,7 @@ struct Sent {
     vacate: Vec<String>,
     stamp: Stamp,
     until: Timestamp,
+    asks_place: bool,
 }
 
 impl Controlling {
@@ -167,7 +171,8 @@ impl Controlling {
     }
 
     /// A room is to have its first member here.
-    fn occupy(&mut self, room: &str) {
+    pub(super) fn occupy(&mut self, room: &str) {
+        self.vacate.remove(room);
         if !self.is_occupying(room) {
             self.occupy.insert(room.into());
         }
@@ -216,10 +221,11 @@ impl Controlling {
             None => Vec::new(),
         };
         let has_to_greet = hello && (self.greet || !self.vacate.is_empty());
-        if occupy.is_empty() && vacate.is_empty() && !has_to_greet {
+        let asks_place = mem::take(&mut self.asks_place);
+        if occupy.is_empty() && vacate.is_empty() && !has_to_greet && !asks_place {
             return None;
         }
-        if hello && occupy.is_empty() && is_broken(Rule::Greet) {
+        if hello && !asks_place && occupy.is_empty() && is_broken(Rule::Greet) {
             self.vacate.clear();
             return None;
         }
@@ -230,6 +236,7 @@ impl Controlling {
             vacate,
             stamp: stamp.as_mut().map_or(Stamp::default(), Stamp::advance),
             until: now + CONTROL_LIMIT,
+            asks_place,
         })
     }
 }
@@ -274,10 +281,27 @@ impl Node {
         }
     }
 
+    /// Returns the last place that the [recovering](crate::cluster::Hub::recovering) hub
+    /// is known to have given, where a client that connects now begins to miss something.
+    /// `None` if it is not known since `max_age`: an older one may be deleted before the
+    /// client comes back.
+    pub fn place(&self, max_age: Duration, now: Timestamp) -> Option<u64> {
+        let link = self.links.get(&HubIndex(0))?;
+        let (place, at) = link.place_at?;
+        (now.since(at) <= max_age).then_some(place)
+    }
+
+    /// Asks the hub for the last place that it has given. [`Output::Place`] follows.
+    pub fn ask_place(&mut self, now: Timestamp, members: &dyn Members) {
+        let link = self.links.entry(HubIndex(0)).or_default();
+        link.control.asks_place = true;
+        self.send(now, members);
+    }
+
     /// Returns whether somebody here is in the room, or is about to be.
     pub(super) fn is_wanted(&self, room: &str, members: &dyn Members) -> bool {
         let is_pending = self.joins.rooms.contains_key(room) && !is_broken(Rule::KeepPending);
-        is_pending || members.is_occupied(room)
+        is_pending || self.returns.wants(room) || members.is_occupied(room)
     }
 
     /// A room that the hub may have a row for is empty.
@@ -320,6 +344,10 @@ impl Node {
                 // A hub that does not answer is not to keep this object awake.
                 link.control.vacate.clear();
                 link.control.greet = false;
+                if sent.asks_place {
+                    let (place, _) = link.place_at.unwrap_or_default();
+                    self.calls.output(Output::Place(place));
+                }
                 rooms.extend(sent.occupy.into_iter().map(|room| (*hub, room)));
             }
         }
@@ -329,7 +357,7 @@ impl Node {
     }
 
     fn occupy_again(&mut self, hub: HubIndex, room: String, now: Timestamp, members: &dyn Members) {
-        if self.joins.rooms.contains_key(&room) {
+        if self.joins.rooms.contains_key(&room) || self.returns.wants(&room) {
             let link = self.links.entry(hub).or_default();
             link.control.occupy.insert(room);
         } else if !members.is_occupied(&room) {
@@ -345,15 +373,16 @@ impl Node {
     }
 
     fn send_control(&mut self, hub: HubIndex, now: Timestamp, members: &dyn Members) {
-        let joins = &self.joins.rooms;
+        let (joins, returns) = (&self.joins.rooms, &self.returns);
+        let is_pending = |room: &str| joins.contains_key(room) || returns.wants(room);
         let Some(link) = self.links.get_mut(&hub) else {
             return;
         };
         let control = &mut link.control;
-        control.occupy.retain(|room| joins.contains_key(room));
+        control.occupy.retain(|room| is_pending(room));
         let mut emptied = Vec::new();
         if control.flight.is_idle() && control.current.is_none() {
-            let is_wanted = |room: &str| joins.contains_key(room) || members.is_occupied(room);
+            let is_wanted = |room: &str| is_pending(room) || members.is_occupied(room);
             control.current = control.compose(&mut link.stamp, now, is_wanted);
             if let Some(sent) = &control.current {
                 emptied.clone_from(&sent.vacate);
@@ -377,6 +406,8 @@ impl Node {
             .call(Address::Hub(hub), call, Purpose::Control(hub));
         control.flight.start(id);
         for room in emptied {
+            // Somebody may have waited for it in vain meanwhile: its row goes all the same.
+            self.lingering.remove(&room);
             self.give_up_grant(hub, &room, Rule::VacateGrant);
         }
     }
@@ -392,9 +423,14 @@ impl Node {
         let link = self.links.entry(hub).or_default();
         link.control.flight.finish();
         link.life = link.life.max(controlled.hub_life);
+        link.learn_place(controlled.place, now);
         let Some(sent) = link.control.current.take() else {
             return;
         };
+        if sent.asks_place {
+            let (place, _) = link.place_at.unwrap_or_default();
+            self.calls.output(Output::Place(place));
+        }
         if sent.hello {
             link.stamp = link.stamp.max(Some(controlled.stamp));
         }
@@ -408,8 +444,9 @@ impl Node {
                 let link = self.links.entry(hub).or_default();
                 link.publishing.spoil(&room);
             }
+            self.returns.occupied(&room);
             let keys = self.joins.take_room(&room);
-            if keys.is_empty() && !members.is_occupied(&room) {
+            if keys.is_empty() && !self.is_wanted(&room, members) {
                 // Whoever wanted it did not wait for so long.
                 self.lingering
                     .insert(&room, now, self.settings.vacate_after, true);

@@ -6,14 +6,14 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::simulation::Rows;
+use super::simulation::{LogTable, Rows};
 use crate::Timestamp;
 use crate::cluster::{
     Answer, Ask, Call, CallId, Control, Deliver, Delivered, EMIT_LIMIT, Emit, Event, Full,
-    Gathering, Hub, HubIndex, HubLife, JoinKey, Joining, MAX_BATCH, MAX_CALLS, MAX_GATHERS,
-    MAX_HELD_BYTES, MAX_JOINS, MAX_NAMED, MAX_ROOMS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES,
-    MessageError, Missing, Node, NodeId, NodeLife, Operation, Output, Payload, Publish, Published,
-    Recall, Sender, Settings, Shared, Stamp, Ticket, hub_of,
+    Gathering, Hub, HubIndex, HubLife, JoinKey, Joining, LogSettings, MAX_BATCH, MAX_CALLS,
+    MAX_GATHERS, MAX_HELD_BYTES, MAX_JOINS, MAX_NAMED, MAX_ROOMS, MAX_SENDERS, MAX_WAITING,
+    MAX_WAITING_BYTES, MessageError, Missing, Node, NodeId, NodeLife, Operation, Output, Payload,
+    Publish, Published, Recall, Sender, Settings, Shared, Stamp, Ticket, hub_of,
 };
 
 pub(super) const NODE: NodeId = NodeId([1; 32]);
@@ -37,23 +37,35 @@ pub(super) struct Rig {
     pub(super) now: Timestamp,
     calls: Vec<(CallId, Call)>,
     answers: Vec<(Ticket, Answer)>,
+    log: Option<LogSettings>,
 }
 
 impl Rig {
     pub(super) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// A hub that logs events.
+    pub(super) fn recovering(settings: LogSettings) -> Self {
+        Self::with(Some(settings))
+    }
+
+    fn with(log: Option<LogSettings>) -> Self {
         let mut rows = Rows::default();
+        rows.log = log.map(|_| LogTable::default());
         Self {
-            hub: Hub::new(HubIndex(0), 1, &mut rows).unwrap(),
+            hub: begin(log, &mut rows),
             rows,
             now: Timestamp::from_millis(1_000_000),
             calls: Vec::new(),
             answers: Vec::new(),
+            log,
         }
     }
 
     /// Its memory is lost.
     pub(super) fn restart(&mut self) {
-        self.hub = Hub::new(HubIndex(0), 1, &mut self.rows).unwrap();
+        self.hub = begin(self.log, &mut self.rows);
         self.calls.clear();
         self.answers.clear();
     }
@@ -64,6 +76,14 @@ impl Rig {
                 Output::Call { id, call, .. } => self.calls.push((id, call)),
                 Output::Answer { ticket, answer } => self.answers.push((ticket, answer)),
                 Output::Deliver(..)
+                | Output::Gap
+                | Output::Place(_)
+                | Output::Claim { .. }
+                | Output::Confirm { .. }
+                | Output::Adopt(..)
+                | Output::Returned(..)
+                | Output::NotReturned(..)
+                | Output::Settled { .. }
                 | Output::Joined(_)
                 | Output::NotJoined(_)
                 | Output::Taken(..)
@@ -119,6 +139,14 @@ impl Rig {
     }
 }
 
+fn begin(log: Option<LogSettings>, rows: &mut Rows) -> Hub {
+    let hub = match log {
+        Some(settings) => Hub::recovering(settings, rows),
+        None => Hub::new(HubIndex(0), 1, rows),
+    };
+    hub.unwrap()
+}
+
 pub(super) fn control(node: NodeId, occupy: &[&str], vacate: &[&str]) -> Control {
     let names = |rooms: &[&str]| rooms.iter().map(|room| String::from(*room)).collect();
     Control {
@@ -137,6 +165,7 @@ fn operation(seq: u64, room: &str, bytes: usize) -> Shared {
         rooms: Vec::from([room.into()]),
         nodes: Vec::new(),
         tells_nodes: false,
+        is_logged: false,
         payload: Payload(alloc::vec![0; bytes].into()),
     }))
 }
@@ -227,6 +256,7 @@ fn deliver(number: u64, events: Vec<Event>) -> Deliver {
         hub_life: HubLife(1),
         number,
         era: 0,
+        has_gap: false,
         events,
     }
 }

@@ -1,195 +1,21 @@
 //! Messages are read as they were written, and no message, however odd, breaks a hub or
 //! a node.
 
-use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::simulation::Rows;
+use super::arbitrary::{answer, call, held, pid, room, rooms};
+use super::bounds::nobody;
+use super::simulation::{Desk, LogTable, Rows, Stored, pid_of};
 use crate::Timestamp;
 use crate::cluster::{
-    Answer, Ask, Call, CallId, Control, Controlled, Deliver, Delivered, Event, Failure, Gather,
-    Hub, HubIndex, HubLife, Interested, JoinKey, MessageError, Missing, Node, NodeId, NodeLife,
-    Operation, Output, Payload, Publish, Published, Recall, Sender, Settings, Shared, Stamp,
-    Ticket,
+    Answer, Call, CallId, Comeback, Failure, Held, Hub, HubIndex, JoinKey, LogSettings,
+    MessageError, Node, NodeId, NodeLife, Output, Position, ReturnKey, Settings, Ticket,
 };
-
-fn node_id() -> impl Strategy<Value = NodeId> {
-    (0..4_u8).prop_map(|byte| NodeId([byte; 32]))
-}
-
-fn number() -> impl Strategy<Value = u64> {
-    prop_oneof![0..4_u64, any::<u64>(), Just(u64::MAX)]
-}
-
-fn time() -> impl Strategy<Value = Timestamp> {
-    prop_oneof![Just(0), 900..1_100_u64, Just(u64::MAX)].prop_map(Timestamp::from_millis)
-}
-
-fn room() -> impl Strategy<Value = String> {
-    prop_oneof!["[abé]?", ".{0,9}"]
-}
-
-fn rooms() -> impl Strategy<Value = Vec<String>> {
-    vec(room(), 0..4)
-}
-
-fn stamp() -> impl Strategy<Value = Stamp> {
-    (number(), number()).prop_map(|(era, count)| Stamp { era, count })
-}
-
-fn sender() -> impl Strategy<Value = Sender> {
-    (node_id(), number()).prop_map(|(node, life)| Sender {
-        node,
-        life: NodeLife(life),
-    })
-}
-
-fn payload() -> impl Strategy<Value = Payload> {
-    vec(any::<u8>(), 0..20).prop_map(|bytes| Payload(bytes.into()))
-}
-
-fn operation() -> impl Strategy<Value = Shared> {
-    (
-        number(),
-        rooms(),
-        vec(node_id(), 0..3),
-        any::<bool>(),
-        payload(),
-    )
-        .prop_map(|(seq, rooms, nodes, tells_nodes, payload)| {
-            Shared(Rc::new(Operation {
-                seq,
-                rooms,
-                nodes,
-                tells_nodes,
-                payload,
-            }))
-        })
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    (number(), sender(), time(), operation()).prop_map(|(place, sender, deadline, operation)| {
-        Event {
-            place,
-            sender,
-            deadline,
-            operation,
-        }
-    })
-}
-
-fn missing() -> impl Strategy<Value = Missing> {
-    (any::<u32>(), vec(node_id(), 0..3), any::<bool>()).prop_map(|(count, nodes, is_late)| {
-        Missing {
-            count,
-            nodes,
-            hubs: Vec::from([HubIndex(3)]),
-            is_late,
-        }
-    })
-}
-
-fn call() -> impl Strategy<Value = Call> {
-    let control = (
-        node_id(),
-        number(),
-        any::<bool>(),
-        rooms(),
-        rooms(),
-        stamp(),
-    )
-        .prop_map(|(node, life, hello, occupy, vacate, stamp)| {
-            Call::Control(Control {
-                node,
-                life: NodeLife(life),
-                hello,
-                occupy,
-                vacate,
-                stamp,
-            })
-        });
-    let publish = (0..3_u64, sender(), time(), vec(operation(), 0..4)).prop_map(
-        |(life, sender, deadline, operations)| {
-            Call::Publish(Publish {
-                hub_life: HubLife(life),
-                sender,
-                deadline,
-                operations,
-            })
-        },
-    );
-    let deliver = (
-        0..3_u64,
-        0..3_u16,
-        number(),
-        number(),
-        number(),
-        vec(event(), 0..4),
-    )
-        .prop_map(|(life, hub, hub_life, number, era, events)| {
-            Call::Deliver(Deliver {
-                node_life: NodeLife(life),
-                hub: HubIndex(hub),
-                hub_life: HubLife(hub_life),
-                number,
-                era,
-                events,
-            })
-        });
-    prop_oneof![
-        control,
-        publish,
-        deliver,
-        rooms().prop_map(|rooms| Call::Ask(Ask { rooms })),
-        (0..3_u16, rooms()).prop_map(|(hub, rooms)| Call::Recall(Recall {
-            hub: HubIndex(hub),
-            rooms
-        })),
-        (time(), payload())
-            .prop_map(|(deadline, payload)| Call::Gather(Gather { deadline, payload })),
-    ]
-}
-
-fn answer() -> impl Strategy<Value = Answer> {
-    prop_oneof![
-        (number(), stamp(), rooms()).prop_map(|(life, stamp, waiting)| Answer::Controlled(
-            Controlled {
-                hub_life: HubLife(life),
-                stamp,
-                waiting
-            }
-        )),
-        (
-            vec((number(), missing()), 0..3),
-            vec((number(), vec(node_id(), 0..3)), 0..3),
-            rooms()
-        )
-            .prop_map(|(partial, nodes, grants)| Answer::Published(Published {
-                partial,
-                nodes,
-                grants
-            })),
-        (vec(node_id(), 0..4), vec(vec(0..6_u16, 0..4), 0..4))
-            .prop_map(|(nodes, rooms)| Answer::Interested(Interested { nodes, rooms })),
-        Just(Answer::Recalled),
-        (rooms(), stamp(), vec(any::<u32>(), 0..4)).prop_map(|(vacant, stamp, refused)| {
-            Answer::Delivered(Delivered {
-                vacant,
-                stamp,
-                refused,
-            })
-        }),
-        payload().prop_map(Answer::Gathered),
-        number().prop_map(|life| Answer::WrongHubLife(HubLife(life))),
-        number().prop_map(|life| Answer::WrongNodeLife(NodeLife(life))),
-        Just(Answer::Unavailable),
-        Just(Answer::Misdirected),
-    ]
-}
 
 /// Something that happens to a hub or a node.
 #[derive(Clone, Debug)]
@@ -204,6 +30,10 @@ enum Step {
     Leave(String),
     Emit(Vec<String>),
     Gather(Vec<String>),
+    /// The client with this secret is to come back.
+    Claim(String),
+    Readmit(String, Held),
+    Forget,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -218,6 +48,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => room().prop_map(Step::Leave),
         1 => rooms().prop_map(Step::Emit),
         1 => rooms().prop_map(Step::Gather),
+        1 => pid().prop_map(Step::Claim),
+        1 => (pid(), held()).prop_map(|(pid, held)| Step::Readmit(pid, held)),
+        1 => Just(Step::Forget),
     ]
 }
 
@@ -264,54 +97,16 @@ proptest! {
     fn nothing_breaks_a_hub(steps in vec(step(), 0..60)) {
         let mut rows = Rows::default();
         let mut hub = Hub::new(HubIndex(0), 3, &mut rows).unwrap();
-        let mut now = Timestamp::from_millis(1_000);
-        let mut under_way: Vec<CallId> = Vec::new();
-        let mut tickets = 0;
-        for step in steps {
-            match step {
-                Step::Call(call) => {
-                    tickets += 1;
-                    hub.handle_call(Ticket(tickets), call, now, &mut rows);
-                }
-                Step::Answer(which, answer) if which < under_way.len() => {
-                    hub.handle_answer(under_way.remove(which), answer, now, 7, &mut rows);
-                }
-                Step::Failure(which, failure) if which < under_way.len() => {
-                    hub.handle_failure(under_way.remove(which), failure, now, 7, &mut rows);
-                }
-                Step::Pass(millis) => now = now + core::time::Duration::from_millis(millis),
-                Step::Answer(..)
-                | Step::Failure(..)
-                | Step::Timeout
-                | Step::Join(_)
-                | Step::Leave(_)
-                | Step::Emit(_)
-                | Step::Gather(_) => hub.handle_timeout(now, &mut rows),
-            }
-            while let Some(output) = hub.poll_output() {
-                if let Output::Call { id, .. } = output {
-                    under_way.push(id);
-                }
-            }
-        }
-        // Whoever is called answers nothing any more, and all of it ends.
-        for _ in 0..1_000 {
-            for id in under_way.drain(..) {
-                hub.handle_failure(id, Failure::Broken, now, 7, &mut rows);
-            }
-            let Some(at) = hub.next_deadline() else { break };
-            now = now.max(at);
-            if now == Timestamp::from_millis(u64::MAX) {
-                return Ok(()); // The deadline of a sender from another world.
-            }
-            hub.handle_timeout(now, &mut rows);
-            while let Some(output) = hub.poll_output() {
-                if let Output::Call { id, .. } = output {
-                    under_way.push(id);
-                }
-            }
-        }
-        prop_assert!(hub.is_idle());
+        live_through(&mut hub, &mut rows, steps);
+    }
+
+    #[test]
+    fn nothing_breaks_a_hub_that_logs(steps in vec(step(), 0..60), max_events in 1..9_u64) {
+        let mut rows = Rows::default();
+        rows.log = Some(LogTable::default());
+        let settings = LogSettings { max_events, max_row: 60, ..LogSettings::default() };
+        let mut hub = Hub::recovering(settings, &mut rows).unwrap();
+        live_through(&mut hub, &mut rows, steps);
     }
 
     #[test]
@@ -323,6 +118,7 @@ proptest! {
         let mut under_way: Vec<CallId> = Vec::new();
         let mut number = 0;
         let mut open = 0_i64;
+        let mut desk = desk();
         for step in steps {
             number += 1;
             match step {
@@ -356,24 +152,26 @@ proptest! {
                     let gathering = node.gather(&rooms, &[], b"x", limit, now);
                     open += i64::from(matches!(gathering, Ok(crate::cluster::Gathering::Sent(_))));
                 }
+                Step::Claim(pid) => {
+                    let comeback = Comeback {
+                        pid: &pid,
+                        home: NodeId([1; 32]),
+                        id: "id",
+                        position: None,
+                    };
+                    open += i64::from(node.claim(ReturnKey(number), &comeback, now, &members).is_ok());
+                }
+                Step::Readmit(pid, held) => {
+                    let readmitted = node.readmit(ReturnKey(number), &pid, held, now, &members);
+                    open += i64::from(readmitted.is_ok());
+                }
+                // It has come back already, or never was there.
+                Step::Forget => node.forget_return(ReturnKey(0), now, &members),
                 Step::Answer(..) | Step::Failure(..) | Step::Timeout => {
                     node.handle_timeout(now, &members);
                 }
             }
-            while let Some(output) = node.poll_output() {
-                match output {
-                    Output::Call { id, .. } => under_way.push(id),
-                    Output::Joined(_)
-                    | Output::NotJoined(_)
-                    | Output::Resolved(..)
-                    | Output::Gathered(..) => open -= 1,
-                    Output::Answer { .. }
-                    | Output::Deliver(..)
-                    | Output::Taken(..)
-                    | Output::Gather { .. }
-                    | Output::Collected(..) => {}
-                }
-            }
+            open -= poll(&mut node, &mut desk, &mut under_way, now);
         }
         // Nobody answers any more, and everything ends.
         for _ in 0..2_000 {
@@ -383,22 +181,115 @@ proptest! {
             let Some(at) = node.next_deadline() else { break };
             now = now.max(at);
             node.handle_timeout(now, &members);
-            while let Some(output) = node.poll_output() {
-                match output {
-                    Output::Call { id, .. } => under_way.push(id),
-                    Output::Joined(_)
-                    | Output::NotJoined(_)
-                    | Output::Resolved(..)
-                    | Output::Gathered(..) => open -= 1,
-                    Output::Answer { .. }
-                    | Output::Deliver(..)
-                    | Output::Taken(..)
-                    | Output::Gather { .. }
-                    | Output::Collected(..) => {}
-                }
-            }
+            open -= poll(&mut node, &mut desk, &mut under_way, now);
         }
         prop_assert!(node.is_idle());
-        prop_assert_eq!(open, 0, "every join and every emit ends, once");
+        prop_assert_eq!(open, 0, "every join, emit and comeback ends, once");
     }
+}
+
+/// The rows of an object with two sockets.
+fn desk() -> Desk {
+    let mut desk = Desk::default();
+    for socket in 0..2 {
+        let stored = Stored {
+            socket,
+            home: 0,
+            rooms: Vec::from(["a".into()]),
+            position: Position::default(),
+            lost: None,
+            unconfirmed: None,
+        };
+        desk.sockets.insert(pid_of(socket), stored);
+    }
+    desk
+}
+
+/// Does what a node asks. Returns how much of what was begun has ended.
+fn poll(node: &mut Node, desk: &mut Desk, under_way: &mut Vec<CallId>, now: Timestamp) -> i64 {
+    let mut ended = 0;
+    while let Some(output) = node.poll_output() {
+        match output {
+            Output::Call { id, .. } => under_way.push(id),
+            Output::Claim { ticket, claim } => {
+                node.answer_claim(ticket, &claim, now, &nobody, desk);
+            }
+            Output::Confirm { ticket, confirm } => {
+                node.answer_confirm(ticket, &confirm, now, desk);
+            }
+            Output::Adopt(key, _) => node.adopted(key, now, &nobody),
+            Output::Joined(_)
+            | Output::NotJoined(_)
+            | Output::Resolved(..)
+            | Output::Gathered(..)
+            | Output::Returned(..)
+            | Output::NotReturned(..) => ended += 1,
+            Output::Answer { .. }
+            | Output::Gap
+            | Output::Place(_)
+            | Output::Settled { .. }
+            | Output::Deliver(..)
+            | Output::Taken(..)
+            | Output::Gather { .. }
+            | Output::Collected(..) => {}
+        }
+    }
+    ended
+}
+
+/// Lets all of this happen to a hub. In the end whoever it calls answers nothing any
+/// more, and what it does for them ends.
+fn live_through(hub: &mut Hub, rows: &mut Rows, steps: Vec<Step>) {
+    let mut now = Timestamp::from_millis(1_000);
+    let mut under_way: Vec<CallId> = Vec::new();
+    let mut tickets = 0;
+    for step in steps {
+        match step {
+            Step::Call(call) => {
+                tickets += 1;
+                hub.handle_call(Ticket(tickets), call, now, rows);
+            }
+            Step::Answer(which, answer) if which < under_way.len() => {
+                hub.handle_answer(under_way.remove(which), answer, now, 7, rows);
+            }
+            Step::Failure(which, failure) if which < under_way.len() => {
+                hub.handle_failure(under_way.remove(which), failure, now, 7, rows);
+            }
+            Step::Pass(millis) => now = now + core::time::Duration::from_millis(millis),
+            Step::Answer(..)
+            | Step::Failure(..)
+            | Step::Timeout
+            | Step::Join(_)
+            | Step::Leave(_)
+            | Step::Emit(_)
+            | Step::Gather(_)
+            | Step::Claim(_)
+            | Step::Readmit(..)
+            | Step::Forget => hub.handle_timeout(now, rows),
+        }
+        while let Some(output) = hub.poll_output() {
+            if let Output::Call { id, .. } = output {
+                under_way.push(id);
+            }
+        }
+    }
+    // Whoever is called answers nothing any more, and all of it ends.
+    for _ in 0..1_000 {
+        for id in under_way.drain(..) {
+            hub.handle_failure(id, Failure::Broken, now, 7, rows);
+        }
+        let Some(at) = hub.next_deadline() else { break };
+        now = now.max(at);
+        if now == Timestamp::from_millis(u64::MAX) {
+            return; // The deadline of a sender from another world.
+        }
+        hub.handle_timeout(now, rows);
+        while let Some(output) = hub.poll_output() {
+            if let Output::Call { id, .. } = output {
+                under_way.push(id);
+            }
+        }
+    }
+    // A hub that logs goes on for as long as there is something in its log.
+    assert!(hub.is_idle() || hub.alarm().is_some());
 }

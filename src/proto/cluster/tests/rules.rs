@@ -27,6 +27,7 @@ fn node_with_grant() -> Node {
         Answer::Controlled(Controlled {
             hub_life: HubLife(1),
             stamp: Stamp { era: 1, count: 0 },
+            place: 0,
             waiting: Vec::new(),
         }),
     );
@@ -123,6 +124,7 @@ fn a_grant_that_an_occupy_has_overtaken_is_not_taken() {
         Answer::Controlled(Controlled {
             hub_life: HubLife(1),
             stamp: Stamp { era: 1, count },
+            place: 0,
             waiting: Vec::new(),
         })
     };
@@ -189,6 +191,7 @@ fn sockets_that_outlive_a_memory_get_nothing_twice() {
             hub_life: HubLife(hub_life),
             number,
             era: 0,
+            has_gap: false,
             events: places.iter().map(|place| event(*place)).collect(),
         })
     };
@@ -201,6 +204,14 @@ fn sockets_that_outlive_a_memory_get_nothing_twice() {
                 Output::Deliver(_, mark) => marks.push(mark),
                 Output::Answer { answer, .. } => return (marks, answer),
                 Output::Call { .. }
+                | Output::Gap
+                | Output::Place(_)
+                | Output::Claim { .. }
+                | Output::Confirm { .. }
+                | Output::Adopt(..)
+                | Output::Returned(..)
+                | Output::NotReturned(..)
+                | Output::Settled { .. }
                 | Output::Joined(_)
                 | Output::NotJoined(_)
                 | Output::Taken(..)
@@ -372,6 +383,14 @@ fn an_emit_ends_within_its_limit_whoever_is_silent() {
                 }
                 Output::Answer { .. }
                 | Output::Deliver(..)
+                | Output::Gap
+                | Output::Place(_)
+                | Output::Claim { .. }
+                | Output::Confirm { .. }
+                | Output::Adopt(..)
+                | Output::Returned(..)
+                | Output::NotReturned(..)
+                | Output::Settled { .. }
                 | Output::Joined(_)
                 | Output::NotJoined(_)
                 | Output::Taken(..)
@@ -557,6 +576,7 @@ fn controlled(count: u64) -> Answer {
         hub_life: HubLife(1),
         stamp: Stamp { era: 1, count },
         waiting: Vec::new(),
+        place: 0,
     })
 }
 
@@ -590,6 +610,7 @@ fn deliver_to_a(node: &mut Node, now: Timestamp) -> Delivered {
         hub_life: HubLife(1),
         number: 1,
         era: 0,
+        has_gap: false,
         events: Vec::from([event]),
     };
     node.handle_call(Ticket(0), Call::Deliver(deliver), now, &nobody);

@@ -22,7 +22,7 @@ impl Report {
         }
     }
 
-    fn count(&mut self, what: &'static str, count: usize) {
+    pub(super) fn count(&mut self, what: &'static str, count: usize) {
         *self.counts.entry(what).or_default() += count as u64;
     }
 }

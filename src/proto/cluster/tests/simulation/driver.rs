@@ -36,10 +36,25 @@ impl World {
                 emits: BTreeMap::new(),
                 gathers: BTreeMap::new(),
                 next_join: 0,
+                moved: self.actors[actor].desk.moved(actor),
+                returns: BTreeMap::new(),
+                guesses: BTreeSet::new(),
+                beginnings: Vec::new(),
+                settling: Vec::new(),
             }),
             Address::Hub(index) => {
                 let mut rows = self.actors[actor].rows.clone();
-                let hub = Hub::new(index, self.settings.hubs, &mut rows).unwrap();
+                let hub = match self.recovering {
+                    Some(settings) => {
+                        let hub = Hub::recovering(settings, &mut rows);
+                        if self.storm && self.random.permille(200) {
+                            rows.fails_in.set(Some(self.random.below(5) as u32));
+                        }
+                        hub
+                    }
+                    None => Hub::new(index, self.settings.hubs, &mut rows),
+                };
+                let hub = hub.unwrap();
                 Core::Hub(hub, rows)
             }
         };
@@ -59,8 +74,8 @@ impl World {
     }
 
     pub(super) fn is_old(&self, serial: u64) -> bool {
-        let actor = self.instances[&serial].actor;
-        self.actors[actor].current != Some(serial)
+        let instance = self.instances.get(&serial);
+        instance.is_none_or(|instance| self.actors[instance.actor].current != Some(serial))
     }
 
     /// Does what an instance asks.
@@ -72,7 +87,7 @@ impl World {
         };
         instance.last_event = now;
         let mut outputs = Vec::new();
-        let mut written = None;
+        let (mut written, mut alarm) = (None, None);
         match &mut instance.core {
             Core::Node(part) => outputs.extend(core::iter::from_fn(|| part.node.poll_output())),
             Core::Hub(hub, rows) => {
@@ -83,10 +98,14 @@ impl World {
                 if mem::take(&mut rows.written) && !is_old {
                     written = Some(rows.clone());
                 }
+                alarm = hub.alarm().filter(|_| !is_old);
                 if hit {
                     rows.fails_in.set(Some(1));
                 }
             }
+        }
+        if let Some(at) = alarm {
+            self.set_alarm(serial, at.as_millis());
         }
         if let Some(rows) = written {
             let gate = self.now + self.random.below(20);
@@ -132,6 +151,25 @@ impl World {
         let held = mem::take(&mut instance.held);
         for output in held {
             self.carry_out(serial, output, None);
+        }
+    }
+
+    fn set_alarm(&mut self, serial: u64, at: u64) {
+        let actor = self.instances[&serial].actor;
+        let at = (at - self.actors[actor].fast).max(self.now);
+        if self.actors[actor].alarm.is_none_or(|set| set > at) && !is_broken(Rule::SetAlarm) {
+            self.actors[actor].alarm = Some(at);
+            self.at(at - self.now, What::Alarm(actor));
+        }
+    }
+
+    /// The alarm of a hub rings, and wakes it if it sleeps.
+    pub(super) fn ring(&mut self, actor: usize) {
+        let now = self.now;
+        if self.actors[actor].alarm.take_if(|at| *at <= now).is_some() {
+            self.count("alarms");
+            let serial = self.wake(actor);
+            self.timer(serial);
         }
     }
 
@@ -183,6 +221,9 @@ impl World {
                     self.actors[actor].marks.insert(mark.hub, mark);
                 }
                 let (hub, life) = origin.unwrap();
+                if self.recovering.is_some() {
+                    return self.give_to_sessions(serial, emit_of(&event), event.place);
+                }
                 self.give(serial, emit_of(&event), From::Hub(hub, life, event.place));
             }
             Output::Joined(key) => self.joined(serial, key),
@@ -197,6 +238,14 @@ impl World {
             } => self.answer_gather(serial, ticket, &payload),
             Output::Collected(id, _, payload) => self.collected(serial, id, &payload),
             Output::Gathered(id, missing) => self.gathered(serial, id, missing),
+            Output::Place(place) => self.begin_all(serial, place),
+            Output::Gap => self.gap(serial),
+            Output::Claim { ticket, claim } => self.answer_claim(serial, ticket, &claim),
+            Output::Confirm { ticket, confirm } => self.answer_confirm(serial, ticket, &confirm),
+            Output::Adopt(key, adopted) => self.adopt(serial, key, *adopted),
+            Output::Returned(key, returned) => self.returned(serial, key, *returned),
+            Output::NotReturned(key, why) => self.not_returned(serial, key, why),
+            Output::Settled { pid, confirmed } => self.settled(serial, &pid, confirmed),
         }
     }
 
@@ -320,6 +369,7 @@ impl World {
             record.since.entry(room.clone()).or_insert(now);
         }
         self.count("joins");
+        self.save(serial, socket);
         if emits {
             // The join has resolved, and then somebody emits.
             let object = match self.random.permille(500) {

@@ -74,6 +74,9 @@ impl World {
             Call::Ask(_) => self.count("questions"),
             Call::Recall(_) => self.count("recalls"),
             Call::Gather(_) => self.count("gather calls"),
+            Call::Missed(_) => self.count("questions for what was missed"),
+            Call::Claim(_) => self.count("claims"),
+            Call::Confirm(_) => self.count("confirmations"),
         }
     }
 
@@ -111,7 +114,10 @@ impl World {
             | Call::Publish(_)
             | Call::Ask(_)
             | Call::Recall(_)
-            | Call::Gather(_) => None,
+            | Call::Gather(_)
+            | Call::Missed(_)
+            | Call::Claim(_)
+            | Call::Confirm(_) => None,
         };
         match &mut instance.core {
             Core::Node(part) => {

@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use crate::cluster::{Failed, HubLife, NodeId, Stamp, Store};
+use super::log_table::LogTable;
+use crate::cluster::{Failed, HubLife, LogStore, NodeId, Stamp, Store};
 
 /// What is in the storage of a hub.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,7 @@ pub(in crate::cluster::tests) struct Rows {
     pub(super) lives: u64,
     pub(super) eras: BTreeMap<NodeId, u64>,
     pub(super) interest: BTreeMap<String, BTreeMap<NodeId, Stamp>>,
+    pub(in crate::cluster::tests) log: Option<LogTable>,
     /// Somebody has looked.
     pub(super) touched: Cell<bool>,
     pub(super) written: bool,
@@ -21,7 +23,7 @@ pub(in crate::cluster::tests) struct Rows {
 }
 
 impl Rows {
-    fn touch(&self) -> Result<(), Failed> {
+    pub(super) fn touch(&self) -> Result<(), Failed> {
         self.touched.set(true);
         match self.fails_in.get() {
             Some(0) => {
@@ -88,5 +90,9 @@ impl Store for Rows {
             rows.retain(|other, row| *other != node || *row >= stamp);
         }
         Ok(())
+    }
+
+    fn log(&mut self) -> Option<&mut dyn LogStore> {
+        self.log.is_some().then_some(self)
     }
 }

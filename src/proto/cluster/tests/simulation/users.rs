@@ -90,6 +90,7 @@ impl World {
             if !is_old {
                 self.sockets[socket].since.remove(room);
             }
+            self.save(serial, socket);
             self.after(serial, None);
         }
     }
@@ -121,7 +122,7 @@ impl World {
             called: self.now,
             ended: None,
             from: serial,
-            lives: BTreeSet::new(),
+            ..EmitRecord::default()
         });
         let Some(part) = self.part(serial) else {
             return;
@@ -195,8 +196,12 @@ impl World {
         self.count("crashes");
         self.actors[actor].marks.clear();
         let now = self.now;
-        for socket in self.sockets_of(serial) {
-            self.sockets[socket].gone.get_or_insert(now);
+        if self.recovering.is_some() {
+            self.cut_all(actor);
+        } else {
+            for socket in self.sockets_of(serial) {
+                self.sockets[socket].gone.get_or_insert(now);
+            }
         }
         if self.random.permille(300) {
             self.count("old instances");

@@ -7,12 +7,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::clients::{Client, Pending};
+use super::desk::Desk;
+use super::log_table::LogTable;
 use super::random::Random;
 use super::rows::Rows;
 use crate::Timestamp;
 use crate::cluster::{
-    Address, CallId, EmitId, Event, GatherId, Hub, HubIndex, JoinKey, Mark, Node, NodeId, Outcome,
-    Output, Settings, Ticket,
+    Address, CallId, EmitId, Event, GatherId, Hub, HubIndex, JoinKey, LogSettings, Mark, Node,
+    NodeId, Outcome, Output, ReturnKey, Settings, Ticket,
 };
 
 pub(super) type SocketIndex = usize;
@@ -21,6 +24,8 @@ pub(super) type SocketIndex = usize;
 #[derive(Debug, Default)]
 pub(super) struct SocketRecord {
     pub(super) object: usize,
+    /// Where it began.
+    pub(super) home: usize,
     /// What it got, and where from.
     pub(super) got: Vec<(usize, From)>,
     /// The rooms it is in, since when.
@@ -37,6 +42,8 @@ pub(super) struct SocketRecord {
 pub(super) enum From {
     Here(usize),
     Hub(u16, u64, u64),
+    /// It was for this socket alone.
+    Own,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +53,7 @@ pub(super) enum Ended {
     Lost,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct EmitRecord {
     pub(super) rooms: Vec<String>,
     pub(super) except: Vec<String>,
@@ -57,6 +64,15 @@ pub(super) struct EmitRecord {
     pub(super) hub: Option<u16>,
     /// The lives of hubs that passed it on.
     pub(super) lives: BTreeSet<(u16, u64)>,
+    pub(super) is_logged: bool,
+    /// The socket that it is for alone.
+    pub(super) own: Option<SocketIndex>,
+}
+
+impl EmitRecord {
+    pub(super) fn is_for(&self, is_in: impl Fn(&String) -> bool) -> bool {
+        self.rooms.iter().any(&is_in) && !self.except.iter().any(is_in)
+    }
 }
 
 /// A question: which sockets are in these rooms?
@@ -95,11 +111,21 @@ pub(super) struct NodePart {
     pub(super) emits: BTreeMap<EmitId, usize>,
     pub(super) gathers: BTreeMap<GatherId, usize>,
     pub(super) next_join: u64,
+    /// The ids of sockets that have moved here and are stored.
+    pub(super) moved: BTreeSet<String>,
+    pub(super) returns: BTreeMap<ReturnKey, Pending>,
+    /// Clients, with their connections, that are to have a new socket.
+    pub(super) beginnings: Vec<(usize, u64)>,
+    /// Those that do not know the secret.
+    pub(super) guesses: BTreeSet<ReturnKey>,
+    /// Clients whose sockets have to be settled first.
+    pub(super) settling: Vec<Pending>,
 }
 
 impl NodePart {
     pub(super) fn occupied(&self) -> BTreeSet<String> {
-        self.sockets.values().flatten().cloned().collect()
+        let rooms = self.sockets.values().flatten();
+        rooms.chain(&self.moved).cloned().collect()
     }
 }
 
@@ -117,6 +143,9 @@ pub(super) struct Actor {
     pub(super) marks: BTreeMap<HubIndex, Mark>,
     /// Sockets of an object that sleeps.
     pub(super) asleep: BTreeMap<SocketIndex, BTreeSet<String>>,
+    pub(super) desk: Desk,
+    /// When it is woken, whatever happens before.
+    pub(super) alarm: Option<u64>,
 }
 
 pub(super) enum What {
@@ -125,6 +154,7 @@ pub(super) enum What {
     Answer(u64, CallId, Vec<u8>),
     Fail(u64, CallId),
     Timer(u64),
+    Alarm(usize),
     Safe(u64, Rows),
     Stop(u64),
 }
@@ -150,11 +180,16 @@ pub(super) struct World {
     pub(super) tails: bool,
     pub(super) storm: bool,
     pub(super) calm: bool,
+    /// Clients come back: the hub logs events, within these bounds.
+    pub(super) recovering: Option<LogSettings>,
+    pub(super) clients: Vec<Client>,
+    /// The bounds are so low that clients start over without a failure.
+    pub(super) is_forgetful: bool,
     /// From then on no object without a member may be called.
     pub(super) settled_at: u64,
 }
 
-fn node_id(index: usize) -> NodeId {
+pub(super) fn node_id(index: usize) -> NodeId {
     NodeId([index as u8 + 1; 32])
 }
 
@@ -175,6 +210,8 @@ impl World {
             rows: Rows::default(),
             marks: BTreeMap::new(),
             asleep: BTreeMap::new(),
+            desk: Desk::default(),
+            alarm: None,
         });
         let differ = random.below(3) == 0;
         let mut actors: Vec<_> = actors.collect();
@@ -216,9 +253,34 @@ impl World {
             tails: !calm && random.below(3) == 0,
             storm,
             calm,
+            recovering: None,
+            clients: Vec::new(),
+            is_forgetful: false,
             settled_at: u64::MAX,
             random,
         }
+    }
+
+    /// A world in which clients come back.
+    pub(super) fn recovering(seed: u64) -> Self {
+        let mut world = Self::new(seed);
+        world.actors.truncate(world.node_count + 1);
+        world.settings.hubs = 1;
+        world.is_forgetful = world.random.below(4) == 0;
+        let window = *world.random.pick(&[20_000, 60_000]);
+        let defaults = LogSettings::default();
+        world.recovering = Some(LogSettings {
+            max_disconnection: Duration::from_millis(window),
+            max_events: if world.is_forgetful { 12 } else { 10_000 },
+            ..defaults
+        });
+        for actor in &mut world.actors {
+            actor.desk.window = window;
+            if let Address::Hub(_) = actor.address {
+                actor.rows.log = Some(LogTable::default());
+            }
+        }
+        world
     }
 
     pub(super) fn count(&mut self, what: &'static str) {
@@ -257,6 +319,7 @@ impl World {
                 What::Answer(to, id, bytes) => self.answered(to, id, &bytes),
                 What::Fail(to, id) => self.failed(to, id),
                 What::Timer(serial) => self.timer(serial),
+                What::Alarm(actor) => self.ring(actor),
                 What::Safe(serial, rows) => self.safe(serial, rows),
                 What::Stop(serial) => self.stop(serial),
             }

@@ -239,6 +239,16 @@ impl Objects {
                 deadline,
                 payload,
             } => operations::take_question(self, participant, ticket, deadline, &payload),
+            // No client is looked for in other objects yet, and no hub logs events.
+            Output::Claim { ticket, .. } | Output::Confirm { ticket, .. } => {
+                participant.answer(ticket, Answer::Misdirected);
+            }
+            Output::Place(_)
+            | Output::Gap
+            | Output::Adopt(..)
+            | Output::Returned(..)
+            | Output::NotReturned(..)
+            | Output::Settled { .. } => {}
             Output::Collected(id, _, answer) => participant.handle_collected(id, answer),
             Output::Gathered(id, missing) => participant.handle_gathered(id, missing),
         }
