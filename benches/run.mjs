@@ -7,9 +7,17 @@ import { promisify } from 'node:util';
 import { broadcasts } from './scenarios/broadcasts.mjs';
 import { measureCrowds } from './scenarios/crowds.mjs';
 import { messages } from './scenarios/messages.mjs';
+import { measureObjects } from './scenarios/objects.mjs';
 import { measureStart } from './scenarios/start.mjs';
 import { compare, measure } from './harness/measure.mjs';
-import { startLimit, startNode, startOurs, startTypeScript } from './harness/processes.mjs';
+import {
+  startLimit,
+  startNode,
+  startObjects,
+  startOurs,
+  startRedis,
+  startTypeScript,
+} from './harness/processes.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const FULL = { rounds: 7, ms: 400, sizes: [10, 1_000], sleeps: 5, starts: 15 };
@@ -45,6 +53,12 @@ export async function benchServers({ quick = false, only = '', typescript = fals
 export function benchCrowds({ quick = false, largest, onProgress = () => {} } = {}) {
   const extent = quick ? QUICK : { ...FULL, sizes: [...FULL.sizes, largest] };
   return measureCrowds(starts, { ...extent, onProgress });
+}
+
+/** What a room in many objects costs, beside several processes with Redis. */
+export function benchObjects({ quick = false, largest, onProgress = () => {} } = {}) {
+  const extent = quick ? { ...QUICK, sizes: [1_000] } : { ...FULL, sizes: [1_000, largest] };
+  return measureObjects({ ours: startObjects, redis: startRedis }, { ...extent, onProgress });
 }
 
 /** How long the playground takes to start, and what a message costs inside. */

@@ -5,21 +5,25 @@
 //   npm run bench -- --quick         a sample, in two minutes once everything is built
 //   npm run bench -- --only echo     only the messages and broadcasts of that name
 //   npm run bench -- --typescript    the same application on dormouse-io, beside Rust
+//   npm run bench -- --only objects  a room in many objects, beside Redis (apt install redis-server)
 //   npm run bench -- --sizes         the size of the playground's wasm, by crate
 //
 // The table is printed, and written as JSON to target/bench.json.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Failure, main, root, run, say } from './shell.mjs';
+import { Failure, capture, main, root, run, say } from './shell.mjs';
 import { build, playground } from './build.mjs';
 import { clientsWithin } from './files.mjs';
 import { pack } from './npm-package.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
 const benchWorker = 'benches/worker';
+/** Many objects: only on request, since it wants Redis. */
+const OBJECTS = 'objects';
+const redis = path.join(root, 'benches/servers/redis');
 
 async function prepare(args) {
   await ensureNpmPackages();
@@ -29,8 +33,18 @@ async function prepare(args) {
   await build(playground);
   await build(benchWorker, { speed: true });
   if (args.includes('--typescript')) await pack();
+  if (args[args.indexOf('--only') + 1] === OBJECTS) await prepareRedis();
   const script = [fileURLToPath(import.meta.url), '--here', ...args];
   await run(await modernNode(), script, { orElse: 'the benchmark broke off, see above' });
+}
+
+async function prepareRedis() {
+  if (!(await capture('redis-server', ['--version']))) {
+    throw new Failure('there is no redis-server to compare with: apt install redis-server');
+  }
+  if (existsSync(path.join(redis, 'node_modules'))) return;
+  const args = ['ci', '--prefix', redis, '--no-audit', '--no-fund', '--loglevel=error'];
+  await run('npm', args, { orElse: 'npm could not install the packages, see above' });
 }
 
 async function sizes() {
@@ -52,13 +66,17 @@ async function here(args) {
   const quick = args.includes('--quick');
   const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
   if (args.includes('--only') && !only) throw new Failure('--only wants a part of a name');
-  const { benchCrowds, benchServers, benchWasm } = await import('../benches/run.mjs');
+  const { benchCrowds, benchObjects, benchServers, benchWasm } = await import('../benches/run.mjs');
   const { benchCodec } = await import('./bench/codec.mjs');
   const { table } = await import('../benches/harness/report.mjs');
 
   const typescript = args.includes('--typescript');
   const options = { quick, only, typescript, onProgress: say };
-  const rows = await benchServers(options);
+  const rows = only === OBJECTS ? [] : await benchServers(options);
+  if (only === OBJECTS) {
+    // Those of the peer are open at the same time.
+    rows.push(...(await benchObjects({ ...options, largest: await clientsWithin(10_000, 1_010) })));
+  }
   if (!only && !typescript) {
     // The sample leaves them out.
     const largest = quick ? undefined : await clientsWithin(10_000, 1_010);

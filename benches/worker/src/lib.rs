@@ -5,11 +5,21 @@
 use core::time::Duration;
 
 use dormouse::engine::{Client, Engine, Message};
-use dormouse::{App, Binary, EmitError, Namespace, RateLimit, Server, Socket};
+use dormouse::{App, Binary, EmitError, Namespace, Placement, RateLimit, Server, Socket};
+
+/// The numbers of objects of the servers that have many.
+const OBJECTS: [u32; 3] = [1, 10, 100];
 
 fn app() -> App {
     let crowds = ["/socket.io/", "/few/", "/many/", "/most/"];
     let servers = crowds.into_iter().map(server);
+    let spread = OBJECTS.map(|objects| {
+        server(&format!("/spread-{objects}/"))
+            .placement(Placement::spread(objects))
+            // One client joins as fast as it can.
+            .max_rows(u32::MAX)
+    });
+    let servers = servers.chain(spread);
     servers.fold(App::new().engine(echo()), App::server)
 }
 
