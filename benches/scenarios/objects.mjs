@@ -65,7 +65,7 @@ function joins(starts, options) {
 async function inEach(starts, { name, unit, open, round }, { rounds, ms, onProgress }) {
   const rows = [];
   for (const objects of OBJECTS) {
-    const title = `${name}, in ${objects} objects`;
+    const title = `${name}, in ${objects} object${objects === 1 ? '' : 's'}`;
     onProgress(title);
     const servers = { ours: await starts.ours(), redis: await starts.redis() };
     try {
