@@ -201,7 +201,7 @@ export class Faults {
       crashes: [this.world.isMany ? 8 : 30, () => this.#crash()],
       moves: [15, () => this.#move()],
       redeploys: [60, () => this.world.platform.redeploy()],
-      panics: [this.world.isMany ? 6 : 30, () => this.world.panic()],
+      panics: [this.world.isMany ? 6 : 30, () => this.#panic()],
       brokenStorage: [50, () => this.#breakStorage()],
       fullStorage: [50, () => this.#fillStorage()],
       jumps: [40, () => this.#jump()],
@@ -241,6 +241,15 @@ export class Faults {
   #crash() {
     const { objects } = this.world.platform;
     if (objects.length > 0) this.world.random.pick('fault crashes', objects).crash('aborted');
+  }
+
+  /** Of many objects, some may not know yet that others have got what was sent before. */
+  #panic() {
+    if (!this.world.many) return this.world.panic();
+    for (const namespace of ['/', '/chat']) this.world.many.greet(namespace);
+    const delay = this.world.random.between('fault panics', 0, 1_500);
+    this.world.loop.after(delay, () => this.isActive && this.world.panic());
+    return undefined;
   }
 
   #move() {

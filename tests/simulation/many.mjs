@@ -109,6 +109,22 @@ export class Many {
     this.world.loop.after(READ_AFTER, () => this.world.oracle.checkReceived(number));
   }
 
+  /** Somebody greets everybody just when another one comes, or has come. */
+  asked(player, { namespace }) {
+    if (!this.world.faults.isActive) return;
+    const delay = this.world.random.between('greetings', 0, 900);
+    this.world.loop.after(delay, () => this.greet(namespace, [player]));
+  }
+
+  /** Somebody else than these sends something to everybody in a namespace. */
+  greet(namespace, others = []) {
+    const isThere = (player) => player.client.isOpen && player.client.place(namespace).isConnected;
+    const there = this.world.players.filter((player) => isThere(player) && !others.includes(player));
+    if (there.length === 0) return;
+    const player = this.world.random.pick('greetings', there);
+    castTo(player, player.client.place(namespace), { from: 'server', to: [] }, ['a greeting']);
+  }
+
   // Rooms that sockets are made to join, and to leave.
 
   /** Somebody asks for sockets to leave. `until` is when it is done, if that is known. */
@@ -194,11 +210,15 @@ export class Many {
     return this.#losesMeanwhile(cast, ({ host }) => host.isHub);
   }
 
-  /** What one sender sends to one room comes as it was sent. */
+  /**
+   * What one sender sends to one room comes as it was sent. The room of an id is none of
+   * these: what is for a socket in the same object alone does not wait for what is on its
+   * way to others as well.
+   */
   #checkSenders(socket) {
     const last = new Map();
     for (const cast of socket.order) {
-      for (const room of cast.series === undefined ? [] : roomsOf(cast)) {
+      for (const room of cast.series === undefined ? [] : roomsOf(cast).filter(isShared)) {
         const key = `${cast.series} ${room}`;
         const before = last.get(key);
         if (!before || before.number < cast.number) last.set(key, cast);
@@ -263,6 +283,10 @@ export class Many {
 /** The rooms of whose hubs a message needs. */
 function roomsOf({ to }) {
   return to.length === 0 ? [''] : [...new Set(to)];
+}
+
+function isShared(room) {
+  return room === '' || room === MADE || ROOMS.includes(room);
 }
 
 function limitOf(event, operators) {

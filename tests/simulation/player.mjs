@@ -17,6 +17,7 @@ export class Player {
     Object.assign(this, { world, name, options });
     this.network = new Network(world, name, options.network);
     this.client = new SocketClient(this.network, options, {
+      asked: (place) => this.world.many?.asked(this, place),
       joined: (place, recovered) => this.#joined(place, recovered),
       left: (place, reason) => this.#left(place, reason),
       refused: (place, error) => this.#refused(place, error),

@@ -29,7 +29,7 @@ export class SocketClient {
   #abandoned = new Set();
 
   /**
-   * `hears`: `joined(place, recovered)`, `left(place, reason)`, `refused(place, error)`,
+   * `hears`: `asked(place)`, `joined(place, recovered)`, `left(place, reason)`, `refused(place, error)`,
    * `event(place, data, answer)`, `closed(reason, session)`, `violation(text)`.
    */
   constructor(network, options, hears) {
@@ -80,6 +80,7 @@ export class SocketClient {
   #ask(place) {
     place.isAsking = true;
     place.askedAt = this.world.loop.now;
+    this.hears.asked(place);
     const { namespace, pid, offset } = place;
     if (this.protocol === 5) {
       const auth = { name: this.network.name, ...(pid && { pid, offset }) };
