@@ -120,20 +120,23 @@ impl Publishing {
         batch.open == 0 && matches!(batch.stage, Stage::Placed)
     }
 
-    /// Forgets batches whose senders do not wait for an answer any more.
-    fn expire(&mut self, now: Timestamp) {
+    /// Forgets batches whose senders do not wait for an answer any more. Returns the calls
+    /// that have none: those of a clock that was set.
+    fn expire(&mut self, now: Timestamp) -> Vec<Ticket> {
+        let mut waiters = Vec::new();
         while let Some((until, sender)) = self.ages.front().copied() {
             if until >= now {
-                return;
+                break;
             }
             self.ages.pop_front();
             let last = self.senders.get(&sender).filter(|last| last.until < now);
             if let Some(Last { publish, .. }) = last {
                 let publish = *publish;
-                self.remove(publish);
+                waiters.extend(self.remove(publish).into_iter().flat_map(|it| it.waiters));
                 self.senders.remove(&sender);
             }
         }
+        waiters
     }
 
     /// Removes a batch, and what is remembered for its sake.
@@ -181,8 +184,10 @@ impl Hub {
             }
             return;
         }
+        for waiter in self.publishing.expire(now) {
+            self.calls.answer(waiter, Answer::Unavailable);
+        }
         let state = &mut self.publishing;
-        state.expire(now);
         let Some(first_seq) = publish.operations.first().map(|first| first.seq) else {
             let answer = Answer::Published(Published::default());
             self.calls.answer(ticket, answer);

@@ -399,6 +399,23 @@ fn a_hub_holds_only_so_many_bytes() {
 }
 
 #[test]
+fn a_publish_is_answered_though_the_clock_is_set_past_its_end() {
+    let mut rig = Rig::new();
+    // Somebody is in the room, and never answers.
+    rig.control(Ticket(0), control(OTHER, &["a"], &[]));
+    rig.take_answers();
+    let from = |number, now| {
+        let operations = Vec::from([operation(1, "a", 0)]);
+        Call::Publish(publish(node(number), now, operations))
+    };
+    rig.call(Ticket(1), from(1, rig.now));
+    assert_eq!(rig.take_answers(), []);
+    rig.now = rig.now + 4 * EMIT_LIMIT;
+    rig.call(Ticket(2), from(2, rig.now));
+    assert_eq!(rig.take_answers(), [(Ticket(1), Answer::Unavailable)]);
+}
+
+#[test]
 fn a_single_event_is_never_too_large_for_a_hub() {
     let mut rig = Rig::new();
     let large = operation(1, "a", MAX_HELD_BYTES + 1);
