@@ -150,7 +150,8 @@ class World {
 
   trace(line) {
     const text = `${((this.loop.now - this.start) / SECOND).toFixed(3).padStart(9)} ${line}`;
-    this.#hash.update(text);
+    // The frames of a stack are not the same twice.
+    this.#hash.update(text.split('\n', 1)[0]);
     this.onLine?.(text);
   }
 
