@@ -2,6 +2,7 @@
 //! object of the same shape.
 
 use core::cell::Cell;
+use core::future::poll_fn;
 use std::rc::Rc;
 
 use js_sys::Object;
@@ -105,7 +106,9 @@ async fn sleep_ends_or_is_given_up_where_timers_are_objects() {
     let timers = object_timers();
     let pending = || js("return x.pending;", timers.clone()).as_f64();
     sleep(Duration::from_millis(5)).await;
-    let given_up = sleep(Duration::from_secs(60));
+    let mut given_up = sleep(Duration::from_secs(60));
+    let ask = |context: &mut Context<'_>| Poll::Ready(Pin::new(&mut given_up).poll(context));
+    assert!(poll_fn(ask).await.is_pending());
     let before = pending();
     drop(given_up);
     let after = pending();
