@@ -4,7 +4,8 @@
 //! a binding to it can call. No request of a client can become one.
 
 use core::cell::{Cell, RefCell};
-use core::pin::pin;
+use core::pin::{Pin, pin};
+use core::time::Duration;
 use std::rc::Rc;
 
 use futures::future::{Either, LocalBoxFuture, select};
@@ -49,14 +50,31 @@ pub(crate) fn ask(
     };
     Called::Later(Box::pin(async move {
         let answer = pin!(exchange(&object, &path, &request));
-        let Either::Left((answer, _)) = select(answer, sleep(limit)).await else {
-            return Err(PortError::Unanswered);
-        };
+        let answer = within(limit, answer).await.ok_or(PortError::Unanswered)?;
         let answer = answer.map_err(|error| PortError::Platform(error.into()))?;
         let bytes = answer.dyn_into::<Uint8Array>();
         let bytes = bytes.map_err(|_| PortError::Answer)?;
         port::decode_reply(&bytes.to_vec())
     }))
+}
+
+/// The longest timer that is kept while somebody waits.
+const SLICE: Duration = Duration::from_secs(5);
+
+/// Waits for this long at most.
+///
+/// If a panic ends the instance meanwhile, the runtime answers the request that this is
+/// for, but not before all its timers are over. So it has none that is long.
+async fn within<T>(limit: Duration, mut answer: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let mut left = limit;
+    while !left.is_zero() {
+        let slice = left.min(SLICE);
+        match select(answer.as_mut(), sleep(slice)).await {
+            Either::Left((answer, _)) => return Some(answer),
+            Either::Right(_) => left -= slice,
+        }
+    }
+    None
 }
 
 /// Why a [call](carry) was not answered.

@@ -160,8 +160,7 @@ pub(super) struct Found {
 
 /// Finds the stored socket of a client that wants it back, and what it has missed.
 pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Option<Found> {
-    // Of many objects, another one may know what the client has missed.
-    if !cx.recovery.is_on() || cx.cluster.is_some() {
+    if !cx.recovery.is_on() {
         return None;
     }
     let request = RecoveryRequest::from_auth(auth)?;

@@ -31,7 +31,9 @@ pub(super) struct Recovery {
 impl Recovery {
     pub(super) fn new(application: &Application, endpoint: &Endpoint, state: &ObjectState) -> Self {
         let options = &endpoint.options;
-        let recovery = application.recovery.as_ref();
+        // Of many objects, another one may know what a client has missed.
+        let is_one_of_many = options.placement.many().is_some();
+        let recovery = application.recovery.as_ref().filter(|_| !is_one_of_many);
         // A client cannot be sent more than this at once.
         let max_missed = options
             .settings
