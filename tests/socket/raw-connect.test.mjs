@@ -112,7 +112,7 @@ const rules = ({ open, member }) => {
 
   for (const [fault, message] of [
     ['data', 'user session: more than 1048576 bytes of json'],
-    ['rooms', 'in as many rooms as allowed (max_rooms)'],
+    ['rooms', 'more rooms than allowed (max_rooms)'],
   ]) {
     test(`refused by an error that was not meant for it: ${fault}`, workerOnly, async () => {
       const client = await open();
