@@ -1,5 +1,6 @@
 //! HTTP responses: everything besides their bodies.
 
+mod incoming;
 pub(crate) mod origins;
 
 use core::time::Duration;
@@ -7,7 +8,9 @@ use core::time::Duration;
 use dormouse_proto::engine::{Answer, Body, RequestError};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{Headers, Request, Response, ResponseInit, WebSocket};
+use web_sys::{Headers, Response, ResponseInit, WebSocket};
+
+pub(crate) use self::incoming::Incoming;
 
 use crate::options::{Added, Options, Origins};
 use crate::request::SUBPROTOCOL;
@@ -93,12 +96,10 @@ impl From<Answer> for Reply {
     }
 }
 
-pub(crate) fn header(request: &Request, name: &str) -> Option<String> {
-    request.headers().get(name).ok().flatten()
-}
-
-pub(crate) fn is_upgrade(request: &Request) -> bool {
-    header(request, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+pub(crate) fn is_upgrade(request: &Incoming) -> bool {
+    request
+        .header("upgrade")
+        .is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
 }
 
 /// Returns the answer to a request that is not for a server.
@@ -109,7 +110,7 @@ pub(crate) fn not_found() -> Response {
 }
 
 /// Creates the platform's response to `request`.
-pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Response {
+pub(crate) fn respond(options: &Options, request: &Incoming, reply: Reply) -> Response {
     let headers = headers(options, request);
     set(&headers, "content-type", reply.content_type);
     set(&headers, "cache-control", "no-store");
@@ -149,7 +150,7 @@ pub(crate) fn respond(options: &Options, request: &Request, reply: Reply) -> Res
 /// Returns the response that hands one end of a WebSocket pair to the client.
 pub(crate) fn switch_protocols(
     options: &Options,
-    request: &Request,
+    request: &Incoming,
     client: &WebSocket,
     cookie: Option<&str>,
     added: Added,
@@ -159,7 +160,7 @@ pub(crate) fn switch_protocols(
         set_cookie(&headers, options, request, cookie);
     }
     // A client that has offered some takes no connection without one of them.
-    let offered = header(request, SUBPROTOCOL).unwrap_or_default();
+    let offered = request.header(SUBPROTOCOL).unwrap_or_default();
     if let Some(subprotocol) = options.subprotocol.select(&offered) {
         set(&headers, SUBPROTOCOL, subprotocol);
     }
@@ -195,11 +196,11 @@ fn compress(
 /// Cloudflare and the development proxy of wrangler write encodings of their own
 /// into the header, and decode them for no client that did not ask. Of what they
 /// replaced they keep a note, which is empty where there was nothing.
-fn client_encodings(request: &Request) -> Option<String> {
+fn client_encodings(request: &Incoming) -> Option<String> {
     let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
-    property(request, "cf")
+    property(request.raw(), "cf")
         .and_then(|cf| property(&cf, "clientAcceptEncoding")?.as_string())
-        .or_else(|| header(request, "accept-encoding"))
+        .or_else(|| request.header("accept-encoding"))
 }
 
 /// Returns the encoding to use among those that the client accepts (RFC 9110,
@@ -231,15 +232,15 @@ fn is_zero(weight: &str) -> bool {
 }
 
 /// Returns the headers that CORS requires, on errors too.
-fn headers(options: &Options, request: &Request) -> Headers {
+fn headers(options: &Options, request: &Incoming) -> Headers {
     // It throws for a bad initial value, and we pass none.
     let Ok(headers) = Headers::new() else {
-        return request.headers();
+        return request.headers().clone();
     };
     if !is_cross_origin(options) {
         return headers;
     }
-    let origin = header(request, "origin");
+    let origin = request.header("origin");
     let by_name = options.credentials || options.origins != Origins::Any;
     if by_name {
         set(&headers, "vary", "Origin");
@@ -266,10 +267,10 @@ pub(crate) fn is_cross_origin(options: &Options) -> bool {
 }
 
 /// Returns the answer to a browser's preflight request.
-pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
+pub(crate) fn preflight(options: &Options, request: &Incoming) -> Response {
     let headers = headers(options, request);
     set(&headers, "access-control-allow-methods", "GET,POST,OPTIONS");
-    if let Some(names) = header(request, "access-control-request-headers") {
+    if let Some(names) = request.header("access-control-request-headers") {
         set(&headers, "access-control-allow-headers", &names);
     }
     add(&headers, options, request, Added::Usual);
@@ -280,7 +281,7 @@ pub(crate) fn preflight(options: &Options, request: &Request) -> Response {
 }
 
 /// Sets a cookie. One that is set over TLS is sent back over nothing else.
-fn set_cookie(headers: &Headers, options: &Options, request: &Request, cookie: &str) {
+fn set_cookie(headers: &Headers, options: &Options, request: &Incoming, cookie: &str) {
     let is_secure = |attribute: &str| attribute.trim().eq_ignore_ascii_case("secure");
     if origins::is_secure(options, request) && !cookie.split(';').any(is_secure) {
         set(headers, "set-cookie", &format!("{cookie}; Secure"));
@@ -290,8 +291,8 @@ fn set_cookie(headers: &Headers, options: &Options, request: &Request, cookie: &
 }
 
 /// Adds the application's headers.
-fn add(headers: &Headers, options: &Options, request: &Request, added: Added) {
-    for (name, value) in options.added(request, added) {
+fn add(headers: &Headers, options: &Options, request: &Incoming, added: Added) {
+    for (name, value) in options.added(request.raw(), added) {
         // It throws for an invalid value; none is.
         let _ = headers.append(&name, &value);
     }

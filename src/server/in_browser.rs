@@ -9,7 +9,8 @@ pub(crate) mod time;
 use js_sys::{Array, Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::Request;
+
+use crate::http::Incoming;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
@@ -44,7 +45,7 @@ pub(crate) async fn settle() {
 
 /// Creates a request with these headers. It is not a browser's `Request`: pages must
 /// not set headers such as `origin` and `accept-encoding`.
-pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Request {
+pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Incoming {
     let headers: Array = headers
         .iter()
         .map(|(name, value)| Array::of2(&(*name).into(), &(*value).into()))
@@ -54,5 +55,5 @@ pub(crate) fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> Requ
         "const [method, url, headers] = x; return { method, url, headers: new Headers(headers) };",
         parts,
     );
-    request.unchecked_into()
+    Incoming::new(request.unchecked_into())
 }

@@ -14,7 +14,7 @@ use crate::api::Place;
 use crate::api::app::app;
 use crate::api::data;
 use crate::api::endpoint::Endpoint;
-use crate::http::origins;
+use crate::http::{Incoming, origins};
 use crate::port::remote::RemotePort;
 use crate::port::{LocalPort, PortError, Reply, Request, Update};
 use crate::request::Handshake;
@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Returns the request of its handshake.
-    pub(crate) fn handshake(&self, request: &web_sys::Request) -> Handshake {
+    pub(crate) fn handshake(&self, request: &Incoming) -> Handshake {
         origins::handshake(&self.endpoint.options, request)
     }
 

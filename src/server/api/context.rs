@@ -23,6 +23,7 @@ use super::{
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Client, Clients, Handshake, Message};
 use crate::api::error::Rejection;
+use crate::http::Incoming;
 use crate::port::LocalPort;
 use crate::request::StoredHandshake;
 
@@ -425,7 +426,7 @@ impl<'a> EngineAlarmContext<'a> {
 }
 
 impl<'a> OpenContext<'a> {
-    pub(crate) fn new(client: &'a Client, request: &'a web_sys::Request) -> Self {
+    pub(crate) fn new(client: &'a Client, request: &'a Incoming) -> Self {
         Self {
             subject: client,
             detail: request,

@@ -4,13 +4,13 @@ use core::fmt;
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
-use web_sys::Request;
 use worker::Env;
 
 use crate::api;
 use crate::api::HandlerFn;
 use crate::api::engine;
 use crate::api::handler::OnAdmit;
+use crate::http::Incoming;
 use crate::options::{ConfigError, Options};
 use crate::platform::ObjectState;
 
@@ -47,7 +47,7 @@ pub(crate) struct ServiceRequest {
     pub(crate) endpoint: Rc<Endpoint>,
     /// The name of the Durable Object binding.
     pub(crate) binding: String,
-    pub(crate) request: Request,
+    pub(crate) request: Incoming,
     pub(crate) env: Env,
     /// The Worker's context, or `undefined` where the application has a `fetch` of its
     /// own.

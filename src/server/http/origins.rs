@@ -7,9 +7,8 @@ use std::borrow::Cow;
 use dormouse_proto::engine::RequestError;
 use dormouse_proto::rate::Network;
 use js_sys::Reflect;
-use web_sys::Request;
 
-use super::header;
+use super::Incoming;
 use crate::log::{self, Level};
 use crate::options::{Options, Origins};
 use crate::origin::Origin;
@@ -17,13 +16,14 @@ use crate::request::{Handshake, Source};
 
 /// Scheme and host of the server, as its clients know it: those of the URL, or
 /// those that a trusted proxy tells.
-pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow<'a, str> {
+pub(crate) fn own<'a>(options: &Options, request: &'a Incoming) -> Cow<'a, str> {
+    let url = request.url();
     if !options.trust_proxy {
         return url.into();
     }
     // Each proxy adds its own to the list; the first is what the client asked for.
     let forwarded = |name| {
-        let list = header(request, name)?;
+        let list = request.header(name)?;
         let first = list.split(',').next()?.trim().to_owned();
         (!first.is_empty()).then_some(first)
     };
@@ -44,11 +44,11 @@ pub(crate) fn own<'a>(options: &Options, request: &Request, url: &'a str) -> Cow
 /// whatever the client has written there. Where Cloudflare is in front, it adds the
 /// proxy's own behind that, which is also in `CF-Connecting-IP`. Elsewhere a client could
 /// write that header too, to have the last entry passed over.
-pub(crate) fn address(options: &Options, request: &Request) -> Option<String> {
-    let connecting = header(request, "cf-connecting-ip");
+pub(crate) fn address(options: &Options, request: &Incoming) -> Option<String> {
+    let connecting = request.header("cf-connecting-ip");
     let forwarded = options
         .trust_proxy
-        .then(|| header(request, "x-forwarded-for"));
+        .then(|| request.header("x-forwarded-for"));
     let forwarded = forwarded.flatten();
     let forwarded = forwarded.as_deref().and_then(|list| {
         let mut entries = list.rsplit(',').map(str::trim);
@@ -62,8 +62,8 @@ pub(crate) fn address(options: &Options, request: &Request) -> Option<String> {
 
 /// Returns whether Cloudflare's own network has passed the request on, which notes by which
 /// data centre it did. No client can write that.
-fn is_on_cloudflare(request: &Request) -> bool {
-    let cf = Reflect::get(request, &"cf".into());
+fn is_on_cloudflare(request: &Incoming) -> bool {
+    let cf = Reflect::get(request.raw(), &"cf".into());
     let colo = cf.and_then(|cf| Reflect::get(&cf, &"colo".into()));
     colo.is_ok_and(|colo| colo.is_string())
 }
@@ -80,12 +80,12 @@ fn bare_address(entry: &str) -> Option<&str> {
 }
 
 /// Returns the network that a client connects from, if its address is known.
-pub(crate) fn network(options: &Options, request: &Request) -> Option<Network> {
+pub(crate) fn network(options: &Options, request: &Incoming) -> Option<Network> {
     Network::parse(&address(options, request)?)
 }
 
 /// Returns the request of a handshake, as the application sees it.
-pub(crate) fn handshake(options: &Options, request: &Request) -> Handshake {
+pub(crate) fn handshake(options: &Options, request: &Incoming) -> Handshake {
     let source = Source {
         address: address(options, request),
         is_secure: is_secure(options, request),
@@ -94,9 +94,8 @@ pub(crate) fn handshake(options: &Options, request: &Request) -> Handshake {
 }
 
 /// Returns whether the client reaches the server over TLS.
-pub(crate) fn is_secure(options: &Options, request: &Request) -> bool {
-    let url = request.url();
-    let own = own(options, request, &url);
+pub(crate) fn is_secure(options: &Options, request: &Incoming) -> bool {
+    let own = own(options, request);
     Origin::parse(&own).is_some_and(|origin| origin.scheme == "https")
 }
 
@@ -121,12 +120,11 @@ pub(crate) fn is_admitted(options: &Options, origin: &str, own: &str) -> bool {
 /// are told apart from other clients by nothing else than their `j`.
 pub(crate) fn check(
     options: &Options,
-    request: &Request,
-    url: &str,
+    request: &Incoming,
     is_jsonp: bool,
 ) -> Result<(), RequestError> {
-    let Some(origin) = header(request, "origin") else {
-        return match header(request, "sec-fetch-site").as_deref() {
+    let Some(origin) = request.header("origin") else {
+        return match request.header("sec-fetch-site").as_deref() {
             _ if !options.checks_origins() => Ok(()),
             Some("cross-site" | "same-site") => {
                 warn(options, "unnamed", "only `origins(\"*\")` admits it");
@@ -139,7 +137,7 @@ pub(crate) fn check(
             Some(_) | None => Ok(()),
         };
     };
-    let own = own(options, request, url);
+    let own = own(options, request);
     if !is_header_value(&origin) {
         return Err(RequestError::BadRequest);
     }

@@ -7,11 +7,10 @@
 
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
-use web_sys::Request;
 use worker::Env;
 
 use super::answer::Refused;
-use crate::http;
+use crate::http::Incoming;
 use crate::platform::subtle;
 use crate::query;
 
@@ -44,8 +43,8 @@ pub(super) fn secrets(env: &Env, names: &[String; 2]) -> Vec<String> {
 }
 
 /// Returns whether a request has one of the secrets as its bearer token.
-pub(super) fn has_secret(request: &Request, secrets: &[String]) -> bool {
-    let header = http::header(request, "authorization").unwrap_or_default();
+pub(super) fn has_secret(request: &Incoming, secrets: &[String]) -> bool {
+    let header = request.header("authorization").unwrap_or_default();
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return false,
@@ -82,8 +81,8 @@ pub(super) struct Signature {
 
 impl Signature {
     /// Returns the signature of a request, if it has one that can be read.
-    pub(super) fn of(request: &Request) -> Option<Self> {
-        Self::parse(&http::header(request, SIGNATURE)?)
+    pub(super) fn of(request: &Incoming) -> Option<Self> {
+        Self::parse(&request.header(SIGNATURE)?)
     }
 
     fn parse(header: &str) -> Option<Self> {
@@ -117,9 +116,9 @@ impl Signature {
 
     /// Returns whether it is that of a request, by one of the secrets, whatever its body
     /// is.
-    pub(super) async fn is_of(&self, request: &Request, secrets: &[String]) -> bool {
+    pub(super) async fn is_of(&self, request: &Incoming, secrets: &[String]) -> bool {
         let method = request.method();
-        let target = target(&request.url());
+        let target = target(request.url());
         let data = format!("{}\n{method}\n{target}\n{}", self.time, self.digest);
         let data = Uint8Array::from(data.as_bytes());
         for secret in secrets {

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
-use web_sys::{Headers, Request, Response, ResponseInit};
+use web_sys::{Headers, Response, ResponseInit};
 
 use super::answer::{Format, Refused, Writer};
 use super::authorisation::{self, Signature, unauthorized};
@@ -13,7 +13,7 @@ use super::body::{Body, malformed};
 use super::operation::{Checks, Kind};
 use super::{HttpApi, emitters, once, running};
 use crate::api::endpoint::{Service, ServiceRequest};
-use crate::http;
+use crate::http::Incoming;
 use crate::log::{self, Level};
 use crate::options::{ConfigError, Options};
 use crate::platform::{self, ObjectState};
@@ -81,10 +81,7 @@ impl Service for HttpApi {
                 Ok((format, body)) => respond(200, format, &body),
                 Err(refused) => {
                     let log = &asked.endpoint.options.log;
-                    let fields = [
-                        ("message", &*refused.message),
-                        ("url", &*asked.request.url()),
-                    ];
+                    let fields = [("message", &*refused.message), ("url", asked.request.url())];
                     log::log(log, Level::Debug, "refused", &fields);
                     let body = refused.to_json();
                     respond(refused.status, Format::Json, body.as_bytes())
@@ -200,8 +197,8 @@ impl HttpApi {
         Ok(Some(signature))
     }
 
-    async fn read(&self, request: &Request) -> Result<Vec<u8>, Refused> {
-        match platform::read_at_most(request, self.max_body).await {
+    async fn read(&self, request: &Incoming) -> Result<Vec<u8>, Refused> {
+        match platform::read_at_most(request.raw(), self.max_body).await {
             Ok(Some(body)) => Ok(body),
             Ok(None) => {
                 let message = format!("the body has more than {} bytes", self.max_body);
@@ -228,8 +225,8 @@ impl HttpApi {
 }
 
 /// Returns the form of a request's body.
-fn format_of(request: &Request) -> Result<Format, Refused> {
-    let header = http::header(request, "content-type").unwrap_or_default();
+fn format_of(request: &Incoming) -> Result<Format, Refused> {
+    let header = request.header("content-type").unwrap_or_default();
     let kind = header.split(';').next().unwrap_or_default().trim();
     let is = |names: &[&str]| names.iter().any(|name| kind.eq_ignore_ascii_case(name));
     if is(&["", "application/json"]) {

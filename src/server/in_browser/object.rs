@@ -174,7 +174,7 @@ impl FakeObject {
         let request = request(method, url, headers);
         let parsed = Parsed {
             kind,
-            ..Parsed::read(&request, |_| Some(self.options().clone())).unwrap()
+            ..Parsed::read(request, |_| Some(self.options().clone())).unwrap()
         };
         self.parts.requests.hold(parsed)
     }

@@ -19,6 +19,7 @@ use dormouse_proto::rate::Class;
 pub(crate) use self::ringing::Ringing;
 use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Message;
+use crate::http::Incoming;
 use crate::parts::{Layered, Parts};
 use crate::port::{Called, LocalPort, Request};
 use crate::request::StoredHandshake;
@@ -29,7 +30,7 @@ pub(crate) struct Opening {
     pub(crate) key: Key,
     /// The request of its handshake.
     pub(crate) conn: ConnId,
-    pub(crate) request: web_sys::Request,
+    pub(crate) request: Incoming,
 }
 
 /// A layer's own state of each session, by key.

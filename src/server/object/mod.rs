@@ -33,7 +33,7 @@ use self::persistence::Persistence;
 use crate::api::app::app;
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::Message;
-use crate::http;
+use crate::http::{self, Incoming};
 use crate::layer::{self, Layer};
 use crate::options::Options;
 use crate::parts::{
@@ -107,7 +107,7 @@ impl Object {
 
     /// Handles a request of a client, passed on by the front.
     pub fn fetch(&self, request: &Request) -> JsValue {
-        let parsed = Parsed::read(request, options_at);
+        let parsed = Parsed::read(Incoming::new(Clone::clone(request)), options_at);
         let Some((inner, parsed)) = self.0.as_ref().zip(parsed) else {
             return http::not_found().into();
         };

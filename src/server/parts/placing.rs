@@ -157,7 +157,7 @@ mod tests {
         place_in(
             objects.clone().unchecked_into(),
             candidates,
-            &request,
+            request.raw(),
             cut_off,
         )
         .into()

@@ -4,7 +4,7 @@
 //! they outlive the wasm instance, which a panic in any handler replaces, and the
 //! next instance can answer them.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::{BodyError, ConnId, Format, Frame, RequestError, Revision, jsonp};
@@ -15,7 +15,7 @@ use web_sys::{Request, Response};
 use worker::Env;
 
 use super::handover::running_hook;
-use crate::http::{self, Reply};
+use crate::http::{self, Incoming, Reply};
 use crate::options::Options;
 use crate::platform::{self, ObjectState};
 use crate::query::{self, Query};
@@ -41,7 +41,7 @@ impl Kind {
 /// A request, parsed once.
 #[derive(Clone)]
 pub(crate) struct Parsed {
-    pub(crate) request: Request,
+    pub(crate) request: Incoming,
     /// The options of the server it is for.
     pub(crate) options: Rc<Options>,
     pub(crate) kind: Kind,
@@ -59,30 +59,31 @@ pub(crate) struct Parsed {
 impl Parsed {
     /// Parses a request. Returns `None` if it is not for one of the servers.
     pub(crate) fn read(
-        request: &Request,
+        request: Incoming,
         options_at: impl FnOnce(&str) -> Option<Rc<Options>>,
     ) -> Option<Self> {
-        let url = request.url();
-        let (path, query) = query::split(&url);
+        let (path, query) = query::split(request.url());
         let options = options_at(path)?;
         let query = Query::parse(query);
         let sid = query.session();
-        let upgrades = http::is_upgrade(request);
+        let upgrades = http::is_upgrade(&request);
         let kind = match sid {
             None => Kind::Handshake,
             Some(_) if upgrades => Kind::Upgrade,
             Some(_) if request.method() == "POST" => Kind::Post,
             Some(_) => Kind::Poll,
         };
+        let (sid, revision) = (sid.and_then(Sid::parse), query.revision());
+        let (format, b64) = (format(&query), query.b64.is_some_and(|b64| !b64.is_empty()));
         Some(Self {
-            request: Clone::clone(request),
+            request,
             options,
             kind,
-            sid: sid.and_then(Sid::parse),
-            revision: query.revision(),
-            format: format(&query),
+            sid,
+            revision,
+            format,
             upgrades,
-            b64: query.b64.is_some_and(|b64| !b64.is_empty()),
+            b64,
         })
     }
 }
@@ -112,6 +113,9 @@ pub(crate) struct Requests {
     map: Map,
     /// What this instance knows of them, so as not to ask the map again.
     known: RefCell<Table<ConnId, Known>>,
+    /// The next number. The first is random, in a range so large that no two instances of
+    /// an object meet in it.
+    next: Cell<u64>,
     options_at: fn(&str) -> Option<Rc<Options>>,
     env: Env,
     /// Called when a client drops its poll: one listener for all of them.
@@ -123,6 +127,9 @@ struct Known {
     parsed: Rc<Parsed>,
     entry: Array,
 }
+
+/// The largest integer up to which a JavaScript number can hold all of them.
+const LARGEST: u64 = (1 << 53) - 1;
 
 /// The places in an entry of the map.
 const KIND: u32 = 0;
@@ -157,6 +164,7 @@ impl Requests {
             object,
             map,
             known: RefCell::default(),
+            next: Cell::new(u64::from_le_bytes(platform::random()) & LARGEST),
             options_at,
             env: env.clone(),
             listener,
@@ -166,9 +174,9 @@ impl Requests {
     /// Returns a number for a connection, unlike any other of this object: a later
     /// instance must not reuse one that an earlier one has given out.
     pub(crate) fn number(&self) -> ConnId {
-        // A JavaScript number can hold 53 bits.
-        let random = u64::from_le_bytes(platform::random()) >> 11;
-        ConnId(random)
+        let number = self.next.get();
+        self.next.set((number + 1) & LARGEST);
+        ConnId(number)
     }
 
     /// Keeps a request until it is answered. Returns its number, and the promise of
@@ -177,7 +185,7 @@ impl Requests {
         let deferred = platform::defer();
         let conn = self.number();
         let kind = JsValue::from_f64(f64::from(parsed.kind as u8));
-        let entry = Array::of3(&kind, &parsed.request, &deferred.resolve());
+        let entry = Array::of3(&kind, parsed.request.raw(), &deferred.resolve());
         self.map.set(&key_of(conn), &entry);
         let parsed = Rc::new(parsed);
         let known = Known { parsed, entry };
@@ -215,10 +223,10 @@ impl Requests {
             return Some(known.parsed.clone());
         }
         let entry: Array = self.map.get(&key_of(conn)).dyn_into().ok()?;
-        let request: Request = entry.get(REQUEST).unchecked_into();
+        let request = Incoming::new(entry.get(REQUEST).unchecked_into());
         let parsed = Rc::new(Parsed {
             kind: kind_in(&entry)?,
-            ..Parsed::read(&request, self.options_at)?
+            ..Parsed::read(request, self.options_at)?
         });
         let known = Known {
             parsed: parsed.clone(),
@@ -244,7 +252,7 @@ impl Requests {
         &self,
         conn: ConnId,
         parsed: &Parsed,
-        make: impl FnOnce(&Options, &Request) -> Response,
+        make: impl FnOnce(&Options, &Incoming) -> Response,
     ) -> Response {
         let options = &parsed.options;
         let asks = options.asks_for_answers();
@@ -319,10 +327,12 @@ impl Requests {
         };
         let request = &parsed.request;
         let limit = parsed.options.settings.max_payload;
-        let length = http::header(request, "content-length").and_then(|length| length.parse().ok());
+        let length = request
+            .header("content-length")
+            .and_then(|length| length.parse().ok());
         match length {
             Some(length) if limit < length => self.tell_body(conn, key, Err(BodyError::TooLarge)),
-            Some(_) => match request.array_buffer() {
+            Some(_) => match request.raw().array_buffer() {
                 Ok(body) => {
                     self.with_entry(conn, |entry| entry.set(BODY, body.into()));
                     self.await_body(conn, key);
@@ -358,7 +368,7 @@ impl Requests {
     fn await_stream(&self, conn: ConnId, key: Key, parsed: &Rc<Parsed>, limit: usize) {
         let (object, parsed) = (self.object.clone(), parsed.clone());
         platform::spawn(Box::pin(async move {
-            let body = match platform::read_at_most(&parsed.request, limit).await {
+            let body = match platform::read_at_most(parsed.request.raw(), limit).await {
                 Ok(Some(bytes)) => decode(&parsed, bytes),
                 Ok(None) => Err(BodyError::TooLarge),
                 Err(_) => Err(BodyError::Gone),
@@ -386,7 +396,7 @@ impl Requests {
 
 /// Decodes a body according to its headers.
 fn decode(parsed: &Parsed, bytes: Vec<u8>) -> Result<Frame<'static>, BodyError> {
-    let content_type = http::header(&parsed.request, "content-type").unwrap_or_default();
+    let content_type = parsed.request.header("content-type").unwrap_or_default();
     if content_type.starts_with("application/octet-stream") {
         return Ok(Frame::from(bytes));
     }

@@ -265,7 +265,7 @@ mod tests {
         fn from(continent: &str, room: &str) -> Handshake {
             let request = request("GET", &format!("https://a.org/io/?room={room}"), &[]);
             let cf = js("return { continent: x };", continent);
-            Reflect::set(&request, &"cf".into(), &cf).unwrap();
+            Reflect::set(request.raw(), &"cf".into(), &cf).unwrap();
             Handshake::new(&request, Source::default())
         }
 

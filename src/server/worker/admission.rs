@@ -79,7 +79,7 @@ fn wait(opening: Opening, mut future: LocalBoxFuture<'static, Verdict>) -> JsVal
     });
     let handover: Rc<dyn HandsOver> = waiting.clone();
     parts::register(Rc::downgrade(&handover));
-    let gone = ClientGone::of(&waiting.opening.request);
+    let gone = ClientGone::of(waiting.opening.request.raw());
     let asked = waiting.clone();
     let asked = poll_fn(move |context| {
         let _running = running_in_front(&asked.opening.env, "admit");
@@ -128,7 +128,7 @@ impl Waiting {
 impl HandsOver for Waiting {
     /// The instance ends, and whatever the handler has waited for comes to nothing.
     fn hand_over(&self, _refused: Option<ConnId>) {
-        platform::forget_client(&self.opening.request);
+        platform::forget_client(self.opening.request.raw());
         self.answer(self.refusal());
     }
 

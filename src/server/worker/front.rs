@@ -18,7 +18,7 @@ use worker::worker_sys::{self, DurableObject, DurableObjectNamespace};
 use crate::api::app::{App, app};
 use crate::api::endpoint::{Endpoint, ServiceRequest};
 use crate::compatibility;
-use crate::http::{self, Reply, origins};
+use crate::http::{self, Incoming, Reply, origins};
 use crate::log::{self, Level};
 use crate::parts::{full, running_in_front};
 use crate::placement::Seeking;
@@ -42,7 +42,13 @@ pub(crate) fn fetch(request: Request, env: Env, context: worker_sys::Context) ->
     let app = app();
     let running = running_in_front(&env, "fetch");
     let passed = AsRef::<JsValue>::as_ref(&context);
-    if let Routed::Server(response) = route(&app, &request, &env, passed, pass_on) {
+    if let Routed::Server(response) = route(
+        &app,
+        &Incoming::new(Clone::clone(&request)),
+        &env,
+        passed,
+        pass_on,
+    ) {
         return response;
     }
     drop(running);
@@ -82,7 +88,13 @@ pub async fn handle(
     env: &Env,
 ) -> Option<worker::Result<worker::Response>> {
     let context = &JsValue::UNDEFINED;
-    let routed = route(&app(), request.inner(), env, context, pass_half_on);
+    let routed = route(
+        &app(),
+        &Incoming::new(Clone::clone(request.inner())),
+        env,
+        context,
+        pass_half_on,
+    );
     let Routed::Server(response) = routed else {
         return None;
     };
@@ -101,19 +113,18 @@ fn changeable(response: &Response) -> Result<Response, JsValue> {
 
 fn route(
     app: &Rc<App>,
-    request: &Request,
+    request: &Incoming,
     env: &Env,
     context: &JsValue,
     pass_on: fn(&DurableObject, &Request) -> JsValue,
 ) -> Routed {
-    let url = request.url();
-    let (path, query) = query::split(&url);
+    let (path, query) = query::split(request.url());
     let Some(endpoint) = app.endpoint_at(path) else {
         return match app.service_at(path) {
             Some((endpoint, service)) => Routed::Server(service.serve(ServiceRequest {
                 endpoint: endpoint.clone(),
                 binding: app.binding.clone(),
-                request: Clone::clone(request),
+                request: request.clone(),
                 env: env.clone(),
                 context: context.clone(),
             })),
@@ -125,10 +136,10 @@ fn route(
     if request.method() == "OPTIONS" && http::is_cross_origin(options) {
         return Routed::Server(http::preflight(options, request).into());
     }
-    Routed::Server(match check(endpoint, request, &url, query) {
+    Routed::Server(match check(endpoint, request, query) {
         Ok(Checked::Session(sid)) => {
             match objects(app, env).map(|objects| locate::by_id(&objects, &sid.object())) {
-                Ok(Some(object)) => pass_on(&object, request),
+                Ok(Some(object)) => pass_on(&object, request.raw()),
                 Ok(None) => refuse(endpoint, request, RequestError::UnknownSid).into(),
                 Err(message) => misconfigured(&message),
             }
@@ -137,7 +148,7 @@ fn route(
             let opening = Opening {
                 app: app.clone(),
                 endpoint: endpoint.clone(),
-                request: Clone::clone(request),
+                request: request.clone(),
                 handshake: origins::handshake(options, request),
                 env: env.clone(),
                 revision,
@@ -157,12 +168,7 @@ enum Checked {
 
 /// Checks a request in the same order as the reference server, so that clients see
 /// the same error first.
-fn check(
-    endpoint: &Endpoint,
-    request: &Request,
-    url: &str,
-    query: &str,
-) -> Result<Checked, RequestError> {
+fn check(endpoint: &Endpoint, request: &Incoming, query: &str) -> Result<Checked, RequestError> {
     let options = &endpoint.options;
     let query = Query::parse(query);
     let transport = match query.transport.as_deref() {
@@ -173,7 +179,7 @@ fn check(
     if !options.takes(transport) {
         return Err(RequestError::UnknownTransport);
     }
-    origins::check(options, request, url, query.j.is_some())?;
+    origins::check(options, request, query.j.is_some())?;
     let upgrades = http::is_upgrade(request);
     let method = request.method();
     if let Some(sid) = query.session() {
@@ -206,7 +212,7 @@ fn check(
 pub(super) struct Opening {
     app: Rc<App>,
     pub(super) endpoint: Rc<Endpoint>,
-    pub(super) request: Request,
+    pub(super) request: Incoming,
     pub(super) handshake: Handshake,
     pub(super) env: Env,
     revision: Result<Revision, RequestError>,
@@ -230,12 +236,12 @@ impl Opening {
                 path: &options.path,
                 handshake: &self.handshake,
                 objects,
-                request: &self.request,
+                request: self.request.raw(),
                 cut_off: http::respond(options, &self.request, full()),
             });
         }
         match place(&self.endpoint, &objects, revision, &self.handshake) {
-            Some(object) => pass_on(&object, &self.request),
+            Some(object) => pass_on(&object, self.request.raw()),
             None => misconfigured("the platform made no object"),
         }
     }
@@ -247,18 +253,18 @@ impl Opening {
     }
 }
 
-fn refuse(endpoint: &Endpoint, request: &Request, refusal: RequestError) -> Response {
+fn refuse(endpoint: &Endpoint, request: &Incoming, refusal: RequestError) -> Response {
     respond_with(endpoint, request, refusal, None)
 }
 
 fn respond_with(
     endpoint: &Endpoint,
-    request: &Request,
+    request: &Incoming,
     refusal: RequestError,
     message: Option<String>,
 ) -> Response {
     if endpoint.options.log.level >= Level::Debug {
-        let fields = [("message", &*refusal.to_string()), ("url", &*request.url())];
+        let fields = [("message", &*refusal.to_string()), ("url", request.url())];
         log::log(&endpoint.options.log, Level::Debug, "refused", &fields);
     }
     let reply = Reply::refusal(refusal, message);

@@ -9,6 +9,7 @@ use super::super::{Alarm, Expired, Io, JoinRequest, Rewrite, Socket};
 use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
+use crate::http::Incoming;
 
 /// The occasion that a handler is called for. It decides what the handler can take
 /// and return.
@@ -114,7 +115,7 @@ kinds! {
     OnJoinRequest: JoinRequest, Place<'a> => Result<bool, HandlerError>, |it| it.detail;
     OnNewNamespace: Io, Place<'a> => Result<(), HandlerError>, |it| it.detail;
     OnAdmit: Handshake, Place<'a> => Result<(), HandlerError>, |it| it.detail;
-    OnOpen: Client, &'a web_sys::Request => Result<(), EngineRefusal>, |it| it.subject.place();
+    OnOpen: Client, &'a Incoming => Result<(), EngineRefusal>, |it| it.subject.place();
     OnMessage: Client, Option<Message> => Result<(), HandlerError>, |it| it.subject.place();
     OnClose: Client, engine::Reason => Result<(), HandlerError>, |it| it.subject.place();
     OnEngineAlarm: Alarm, EngineDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();

@@ -1,4 +1,5 @@
 use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::Request;
 
 use super::*;
 
@@ -127,14 +128,14 @@ mod in_browser {
                 trust_proxy: true,
                 ..Options::default()
             };
-            let trusted = own(&trusting, &request, URL);
+            let trusted = own(&trusting, &request);
             assert_eq!(
                 Origin::parse(&trusted),
                 Origin::parse(expect),
                 "{headers:?}"
             );
             assert_eq!(is_secure(&trusting, &request), expect.starts_with("https:"));
-            assert_eq!(own(&Options::default(), &request, URL), URL);
+            assert_eq!(own(&Options::default(), &request), URL);
         }
     }
 
@@ -172,7 +173,7 @@ mod in_browser {
                 log: Log::off(),
                 ..Options::default()
             };
-            let checked = check(&options, &request("GET", URL, &headers), URL, is_jsonp);
+            let checked = check(&options, &request("GET", URL, &headers), is_jsonp);
             assert_eq!(checked.is_ok(), expect, "{options:?} {site:?} {is_jsonp}");
         }
     }
@@ -186,7 +187,7 @@ mod in_browser {
         };
         for (origin, expect) in [("https://a.org", true), ("https://b.org", false)] {
             let headers = [("origin", origin), ("sec-fetch-site", "cross-site")];
-            let checked = check(&options, &request("GET", URL, &headers), URL, true);
+            let checked = check(&options, &request("GET", URL, &headers), true);
             assert_eq!(checked.is_ok(), expect, "{origin}");
         }
     }
@@ -194,7 +195,7 @@ mod in_browser {
 
 /// A request that says where it comes from. Cloudflare has passed it on, or has not.
 #[cfg(target_arch = "wasm32")]
-fn from(connecting: Option<&str>, forwarded: Option<&str>, is_on_cloudflare: bool) -> Request {
+fn from(connecting: Option<&str>, forwarded: Option<&str>, is_on_cloudflare: bool) -> Incoming {
     let request = Request::new_with_str("https://example.com/").unwrap();
     let headers = request.headers();
     for (name, value) in [
@@ -211,7 +212,7 @@ fn from(connecting: Option<&str>, forwarded: Option<&str>, is_on_cloudflare: boo
         Reflect::set(&cf, &"colo".into(), &"FRA".into()).unwrap();
     }
     Reflect::set(&request, &"cf".into(), &cf).unwrap();
-    request
+    Incoming::new(request)
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -300,6 +301,7 @@ fn a_handshake_is_secure_if_the_client_s_own_connection_is() {
     let request = Request::new_with_str("http://example.com/").unwrap();
     let headers = request.headers();
     headers.set("x-forwarded-proto", "https").unwrap();
+    let request = Incoming::new(request);
     for (trust_proxy, expect) in [(false, false), (true, true)] {
         let options = Options {
             trust_proxy,

@@ -34,14 +34,14 @@ fn instance(state: &ObjectState) -> Requests {
     Requests::new(state, &env(), options_at, Weak::<Nobody>::new())
 }
 
-fn parsed(request: &Request, kind: Kind) -> Parsed {
+fn parsed(request: &Incoming, kind: Kind) -> Parsed {
     Parsed {
         kind,
-        ..Parsed::read(request, options_at).unwrap()
+        ..Parsed::read(request.clone(), options_at).unwrap()
     }
 }
 
-fn get() -> Request {
+fn get() -> Incoming {
     request("GET", URL, &[])
 }
 
@@ -205,7 +205,7 @@ fn a_request_is_read_once_and_whole() {
     install();
     let read = |query: &str| {
         let url = format!("https://example.com/engine.io/?{query}");
-        Parsed::read(&request("GET", &url, &[]), options_at).unwrap()
+        Parsed::read(request("GET", &url, &[]), options_at).unwrap()
     };
     let handshake = read("EIO=3&transport=polling&b64=1&j=7");
     assert_eq!(handshake.kind, Kind::Handshake);
@@ -230,5 +230,5 @@ fn a_request_is_read_once_and_whole() {
     // Of several, the last counts.
     assert_eq!(read("sid=x&sid=").kind, Kind::Handshake);
     let elsewhere = request("GET", "https://example.com/other/", &[]);
-    assert!(Parsed::read(&elsewhere, options_at).is_none());
+    assert!(Parsed::read(elsewhere, options_at).is_none());
 }
