@@ -102,7 +102,7 @@ impl HttpApi {
         let request = &asked.request;
         let options = &asked.endpoint.options;
         let url = request.url();
-        let (path, query) = query::split(&url);
+        let (path, query) = query::split(url);
         let route = path.strip_prefix(&*options.path).and_then(Route::at);
         let Some(route) = route else {
             return Err(Refused::new(404, "not_found", "nothing is at this path"));

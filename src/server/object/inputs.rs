@@ -6,7 +6,7 @@ use dormouse_proto::rate::Network;
 use wasm_bindgen::JsValue;
 use web_sys::WebSocket;
 
-use super::{Inner, endpoint_of};
+use super::{Inner, WokenBy, endpoint_of};
 use crate::api::app::app;
 use crate::http::{Reply, origins};
 use crate::layer::Opening;
@@ -192,7 +192,7 @@ impl Receiver for Inner {
 
 impl Listener for Inner {
     fn handle_message(&self, socket: &WebSocket, message: &JsValue) {
-        let Some((key, conn)) = self.whose(socket) else {
+        let Some((key, conn)) = self.whose(socket, WokenBy::Message) else {
             return;
         };
         let limit = self.parts.options().map_or(0, |it| it.settings.max_payload);
@@ -243,7 +243,7 @@ impl Listener for Inner {
 
 impl Inner {
     fn handle_socket_gone(&self, socket: &WebSocket, broken: bool) {
-        if let Some((key, conn)) = self.whose(socket) {
+        if let Some((key, conn)) = self.whose(socket, WokenBy::Close) {
             self.parts.sessions.with(key, |entry| {
                 entry.session.handle_socket_gone(conn, broken);
             });
@@ -253,7 +253,7 @@ impl Inner {
     }
 
     /// Returns the session and the connection that a WebSocket belongs to.
-    fn whose(&self, socket: &WebSocket) -> Option<(Key, ConnId)> {
+    fn whose(&self, socket: &WebSocket, by: WokenBy) -> Option<(Key, ConnId)> {
         if let Some(conn) = socket.conn()
             && let Some(key) = self.parts.sessions.of_conn(conn)
         {
@@ -262,7 +262,7 @@ impl Inner {
         let whose = whose(socket).and_then(|(server, key, conn)| {
             let endpoint = app().endpoints.get(usize::from(server)).cloned()?;
             self.adopt(Some(&endpoint));
-            self.wake(&endpoint.options);
+            self.wake(&endpoint.options, by);
             let found = self.parts.sessions.find(key);
             let is_its = found && self.parts.sessions.of_conn(conn).is_some();
             is_its.then_some((key, conn))

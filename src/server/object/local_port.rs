@@ -9,7 +9,7 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 use worker::worker_sys::DurableObject;
 
-use super::Inner;
+use super::{Inner, WokenBy};
 use crate::api::app::app;
 use crate::api::endpoint::Endpoint;
 use crate::log::Level;
@@ -89,7 +89,7 @@ impl Inner {
 impl Inner {
     /// Handles a request of another part of the Worker.
     pub(super) fn handle_call(&self, endpoint: &Rc<Endpoint>, request: &Uint8Array) -> JsValue {
-        self.wake(&endpoint.options);
+        self.wake(&endpoint.options, WokenBy::Call);
         self.calls.answer(request, |once, request| {
             if let Some(once) = once
                 && let Some(service) = &endpoint.service

@@ -35,10 +35,11 @@ use crate::api::endpoint::Endpoint;
 use crate::api::engine::Message;
 use crate::http::{self, Incoming};
 use crate::layer::{self, Layer};
+use crate::log::{self, Level};
 use crate::options::Options;
 use crate::parts::{
-    Alarms, Budget, Clock, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests, Rows,
-    ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
+    Alarms, Budget, Clock, Kind, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests,
+    Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::{self, ObjectState};
 use crate::port::Memory;
@@ -61,6 +62,37 @@ struct Inner {
     calls: Rc<Calls>,
     /// What is kept for the application's handlers.
     memory: Memory,
+}
+
+/// What an object was woken by, or created.
+#[derive(Clone, Copy)]
+enum WokenBy {
+    Request(Kind),
+    /// From a WebSocket, as is the next.
+    Message,
+    Close,
+    /// A call of another part of the Worker.
+    Call,
+    Alarm,
+    /// The instance before it has ended, and left something to do.
+    Panic,
+}
+
+impl WokenBy {
+    fn log(self, options: &Options) {
+        let reason = match self {
+            Self::Request(Kind::Handshake) => "handshake",
+            Self::Request(Kind::Upgrade) => "upgrade",
+            Self::Request(Kind::Poll) => "poll",
+            Self::Request(Kind::Post) => "post",
+            Self::Message => "message",
+            Self::Close => "close",
+            Self::Call => "call",
+            Self::Alarm => "alarm",
+            Self::Panic => "panic",
+        };
+        log::log(&options.log, Level::Info, "wake", &[("reason", reason)]);
+    }
 }
 
 /// The entry points. The platform calls each of them by itself.
@@ -111,7 +143,7 @@ impl Object {
         let Some((inner, parsed)) = self.0.as_ref().zip(parsed) else {
             return http::not_found().into();
         };
-        inner.wake(&parsed.options);
+        inner.wake(&parsed.options, WokenBy::Request(parsed.kind));
         let is_asked = parsed.options.asks_for_answers();
         let (conn, answer) = inner.parts.requests.hold(parsed);
         let inner = inner.clone();
@@ -141,7 +173,7 @@ impl Object {
     pub fn wake(&self, path: &JsValue) {
         let endpoint = path.as_string().and_then(|path| endpoint_at(&path));
         if let Some((inner, endpoint)) = self.0.as_ref().zip(endpoint) {
-            inner.wake(&endpoint.options);
+            inner.wake(&endpoint.options, WokenBy::Panic);
         }
     }
 
@@ -234,11 +266,14 @@ impl Inner {
     }
 
     fn handle_alarm(&self) {
-        self.take_up();
+        let is_first = self.take_up();
         self.parts.clock.handle_alarm();
         self.restore_all();
         // Perhaps all sessions have gone, and only what is kept for later is here.
         self.adopt_stored();
+        if let Some(options) = self.parts.options().filter(|_| is_first) {
+            WokenBy::Alarm.log(options);
+        }
         self.check_all();
         self.ring();
         self.rearm();
@@ -247,10 +282,11 @@ impl Inner {
 
     /// Begins an event. Once for each instance, it takes up what the previous one
     /// has left.
-    fn wake(&self, options: &Options) {
+    fn wake(&self, options: &Options, by: WokenBy) {
         if !self.take_up() {
             return;
         }
+        by.log(options);
         // The caller's options are those of another server, where it is mistaken.
         let sleeps = match self.parts.options() {
             Some(own) => own.settings.sleeps(),

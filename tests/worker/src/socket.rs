@@ -83,6 +83,15 @@ pub(crate) fn server(path: &str) -> Server {
         .namespace("/observed", move |namespace| {
             observed(connecting(common(namespace)))
         })
+        .namespace("/few", |namespace| namespace.on("known", || "known"))
+        .namespace("/few-checked", |namespace| {
+            let namespace = namespace.on("known", || "known");
+            namespace.event_middleware(|| Ok::<_, HandlerError>(()))
+        })
+        .namespace("/few-heard", |namespace| {
+            let namespace = namespace.on("known", || "known");
+            namespace.on_any(|| ())
+        })
         .namespace("/slow", move |namespace| slow(common(namespace)))
         .namespace("/slow-{id}", move |namespace| slow(common(namespace)))
         .namespace("/headers", move |namespace| {

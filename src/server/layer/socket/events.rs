@@ -181,6 +181,7 @@ fn run_handler(
 ) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
     let Some(handler) = handlers.handler(&event.name) else {
+        log_unknown(&cx.parts, &event.address, &event.name);
         return put_down(cx, key, bytes);
     };
     let name = event.name.clone();
@@ -236,6 +237,7 @@ fn run_all(
         ack: ack.clone(),
         name: name.clone(),
     };
+    let (parts, address) = (Rc::downgrade(&cx.parts), reply.address.clone());
     let all = async move {
         let (mut name, mut args) = (name, args);
         for before in &handlers.before {
@@ -265,6 +267,12 @@ fn run_all(
             }
         }
         let Some(handler) = handlers.handler(&name) else {
+            // Observers have heard of it.
+            if handlers.on_any.is_empty()
+                && let Some(parts) = parts.upgrade()
+            {
+                log_unknown(&parts, &address, &name);
+            }
             return Ok((Replied::default(), true));
         };
         let mut context = context(ack);
@@ -288,6 +296,21 @@ fn run_all(
         }
         end(&cx, key, bytes);
     });
+}
+
+/// Of an event's name, the most characters that are logged.
+const MAX_LOGGED: usize = 256;
+
+/// Logs that nobody handles an event: somebody may have mistyped its name.
+fn log_unknown(parts: &Parts, address: &Address, name: &str) {
+    let end = name.char_indices().nth(MAX_LOGGED).map(|(end, _)| end);
+    let name = end.and_then(|end| name.get(..end)).unwrap_or(name);
+    let fields = [
+        ("namespace", &*address.namespace),
+        ("socket", &*address.id),
+        ("name", name),
+    ];
+    parts.log(Level::Info, "unknown event", address.spot.session, &fields);
 }
 
 fn begin(cx: &Context, key: Key) {
