@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { bystanders } from '../harness/engine/bystanders.mjs';
 import { assertEchoes } from '../harness/engine/expect.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
+import { objectId } from '../harness/runtime/built.mjs';
 import { startServer } from '../harness/server.mjs';
 import { socketBystanders } from '../harness/socket/bystanders.mjs';
 import { freshNamespace, openMember } from '../harness/socket/client.mjs';
@@ -29,7 +30,7 @@ const SHORT = '/engine.io/';
 async function beside(sid, open) {
   for (;;) {
     const session = await open();
-    if (session.sid.slice(0, 43) === sid.slice(0, 43)) return session;
+    if (objectId(session.sid) === objectId(sid)) return session;
   }
 }
 

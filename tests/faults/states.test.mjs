@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { assertAlive, assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { encode } from '../harness/engine/payload.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
+import { objectId } from '../harness/runtime/built.mjs';
 import { faults, inEveryState } from '../harness/runtime/faults.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { workerOnly } from '../harness/target.mjs';
@@ -241,6 +242,6 @@ for (const revision of [3, 4]) {
 async function elsewhere(sid, open) {
   for (;;) {
     const peer = await open();
-    if (peer.sid.slice(0, 43) !== sid.slice(0, 43)) return peer;
+    if (objectId(peer.sid) !== objectId(sid)) return peer;
   }
 }
