@@ -1,6 +1,5 @@
 //! HTTP responses: everything besides their bodies.
 
-mod incoming;
 pub(crate) mod origins;
 
 use core::time::Duration;
@@ -10,8 +9,7 @@ use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{Headers, Response, ResponseInit, WebSocket};
 
-pub(crate) use self::incoming::Incoming;
-
+use crate::incoming::Incoming;
 use crate::options::{Added, Options, Origins};
 use crate::request::SUBPROTOCOL;
 

@@ -10,7 +10,7 @@ use js_sys::{Array, Function, Promise};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 

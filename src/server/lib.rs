@@ -134,6 +134,7 @@ mod http;
 mod http_api;
 #[cfg(all(test, target_arch = "wasm32"))]
 mod in_browser;
+mod incoming;
 mod layer;
 mod log;
 mod object;

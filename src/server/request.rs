@@ -12,7 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::worker_sys::IncomingRequestCfProperties;
 use worker::{Cf, Headers};
 
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 use crate::platform;
 use crate::query;
 

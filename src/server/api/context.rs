@@ -23,7 +23,7 @@ use super::{
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::{Client, Clients, Handshake, Message};
 use crate::api::error::Rejection;
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 use crate::port::LocalPort;
 use crate::request::StoredHandshake;
 

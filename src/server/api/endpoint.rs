@@ -10,7 +10,7 @@ use crate::api;
 use crate::api::HandlerFn;
 use crate::api::engine;
 use crate::api::handler::OnAdmit;
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 use crate::options::{ConfigError, Options};
 use crate::platform::ObjectState;
 

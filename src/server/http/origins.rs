@@ -8,7 +8,7 @@ use dormouse_proto::engine::RequestError;
 use dormouse_proto::rate::Network;
 use js_sys::Reflect;
 
-use super::Incoming;
+use crate::incoming::Incoming;
 use crate::log::{self, Level};
 use crate::options::{Options, Origins};
 use crate::origin::Origin;

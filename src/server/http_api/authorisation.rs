@@ -10,7 +10,7 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use super::answer::Refused;
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 use crate::platform::subtle;
 use crate::query;
 

@@ -13,7 +13,7 @@ use super::body::{Body, malformed};
 use super::operation::{Checks, Kind};
 use super::{HttpApi, emitters, once, running};
 use crate::api::endpoint::{Service, ServiceRequest};
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 use crate::log::{self, Level};
 use crate::options::{ConfigError, Options};
 use crate::platform::{self, ObjectState};

@@ -19,7 +19,7 @@ use dormouse_proto::rate::Class;
 pub(crate) use self::ringing::Ringing;
 use crate::api::endpoint::{Application, Endpoint};
 use crate::api::engine::Message;
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 use crate::parts::{Layered, Parts};
 use crate::port::{Called, LocalPort, Request};
 use crate::request::StoredHandshake;

@@ -15,7 +15,8 @@ use web_sys::{Request, Response};
 use worker::Env;
 
 use super::handover::running_hook;
-use crate::http::{self, Incoming, Reply};
+use crate::http::{self, Reply};
+use crate::incoming::Incoming;
 use crate::options::Options;
 use crate::platform::{self, ObjectState};
 use crate::query::{self, Query};

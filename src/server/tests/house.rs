@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&[&str]] = &[
     &["sid", "table", "query", "log", "origin"],
     &["compatibility"],
-    &["platform"],
+    &["platform", "incoming"],
     &["request"],
     &["placement"],
     &["options"],

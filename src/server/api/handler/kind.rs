@@ -9,7 +9,7 @@ use super::super::{Alarm, Expired, Io, JoinRequest, Rewrite, Socket};
 use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
-use crate::http::Incoming;
+use crate::incoming::Incoming;
 
 /// The occasion that a handler is called for. It decides what the handler can take
 /// and return.
