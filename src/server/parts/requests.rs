@@ -4,7 +4,7 @@
 //! they outlive the wasm instance, which a panic in any handler replaces, and the
 //! next instance can answer them.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::{BodyError, ConnId, Format, Frame, RequestError, Revision, jsonp};
@@ -114,9 +114,6 @@ pub(crate) struct Requests {
     map: Map,
     /// What this instance knows of them, so as not to ask the map again.
     known: RefCell<Table<ConnId, Known>>,
-    /// The next number. The first is random, in a range so large that no two instances of
-    /// an object meet in it.
-    next: Cell<u64>,
     options_at: fn(&str) -> Option<Rc<Options>>,
     env: Env,
     /// Called when a client drops its poll: one listener for all of them.
@@ -128,9 +125,6 @@ struct Known {
     parsed: Rc<Parsed>,
     entry: Array,
 }
-
-/// The largest integer up to which a JavaScript number can hold all of them.
-const LARGEST: u64 = (1 << 53) - 1;
 
 /// The places in an entry of the map.
 const KIND: u32 = 0;
@@ -165,7 +159,6 @@ impl Requests {
             object,
             map,
             known: RefCell::default(),
-            next: Cell::new(u64::from_le_bytes(platform::random()) & LARGEST),
             options_at,
             env: env.clone(),
             listener,
@@ -175,9 +168,9 @@ impl Requests {
     /// Returns a number for a connection, unlike any other of this object: a later
     /// instance must not reuse one that an earlier one has given out.
     pub(crate) fn number(&self) -> ConnId {
-        let number = self.next.get();
-        self.next.set((number + 1) & LARGEST);
-        ConnId(number)
+        // A JavaScript number can hold 53 bits.
+        let random = u64::from_le_bytes(platform::random()) >> 11;
+        ConnId(random)
     }
 
     /// Keeps a request until it is answered. Returns its number, and the promise of
