@@ -134,10 +134,13 @@ export class Many {
     return leave;
   }
 
-  /** Whether a socket is in that room for certain, all the time. */
+  /**
+   * Whether a socket is in that room for certain, all the time. A leave that was under way
+   * together with the join may have come behind it.
+   */
   isInMade({ rooms, namespace }, from, to) {
     const leaves = this.#leaves.filter((leave) => leave.namespace === namespace && leave.from <= to);
-    const lasts = (stay) => !leaves.some(({ until }) => until >= stay.isFrom);
+    const lasts = (stay) => !leaves.some(({ until }) => until >= stay.mayFrom);
     return rooms.staysIn(MADE).some((stay) => stay.isFrom <= from && lasts(stay));
   }
 
