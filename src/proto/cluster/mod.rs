@@ -211,6 +211,10 @@ pub const MAX_NAMED: usize = 64;
 /// Forgetting one costs a [`Recall`].
 pub const MAX_CLEAN: usize = 100_000;
 
+/// The maximum number of rooms of which an object knows that their hub has a row for it. To
+/// join another one that was left a moment ago is a call more.
+pub const MAX_KNOWN_ROWS: usize = 10_000;
+
 /// The time in which a client has to have its socket back that comes back to an object.
 pub const RETURN_LIMIT: Duration = Duration::from_secs(15);
 

@@ -173,7 +173,7 @@ impl Node {
         if let Some(stamp) = &mut link.stamp {
             delivered.stamp = stamp.advance();
             for room in &vacant {
-                self.lingering.remove(room);
+                self.lingering.vacate(room);
                 self.give_up_grant(hub, room, Rule::VacateGrant);
             }
             delivered.vacant = vacant.into_iter().collect();

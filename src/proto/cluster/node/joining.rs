@@ -11,7 +11,7 @@ use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, CONTROL_LIMIT, Call, Control, Controlled, HubIndex, JOIN_LIMIT, MAX_BATCH, MAX_JOINS,
-    MAX_ROOMS, Output, Stamp, VACATE_STEPS,
+    MAX_KNOWN_ROWS, MAX_ROOMS, Output, Stamp, VACATE_STEPS,
 };
 
 /// Joins that are not answered.
@@ -73,6 +73,10 @@ impl Joins {
 /// Rooms without a member, which the hub is told of when they have been so for a while.
 #[derive(Debug, Default)]
 pub(super) struct Lingering {
+    /// Rooms that the hub is known to have a row for, whether somebody is in them or not:
+    /// as far as there is space. Without this, whoever is said to have left a room after
+    /// the hub was told that it is empty would leave the belief that the row is still there.
+    rows: BTreeSet<String>,
     rooms: BTreeMap<String, Since>,
     deadlines: VecDeque<(Timestamp, String)>,
 }
@@ -87,6 +91,20 @@ struct Since {
 impl Lingering {
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         self.deadlines.front().map(|(at, _)| *at)
+    }
+
+    /// The hub has written a row.
+    fn note_row(&mut self, room: &str) {
+        if self.rows.len() >= MAX_KNOWN_ROWS {
+            self.rows.pop_first();
+        }
+        self.rows.insert(room.into());
+    }
+
+    /// The hub is told that a room is empty, and deletes its row.
+    pub(super) fn vacate(&mut self, room: &str) {
+        self.rows.remove(room);
+        self.remove(room);
     }
 
     fn insert(&mut self, room: &str, now: Timestamp, after: Duration, is_known: bool) {
@@ -276,8 +294,9 @@ impl Node {
     /// of a room, and after [`Output::Joined`] for a socket that is gone already.
     pub fn leave(&mut self, room: &str, now: Timestamp, members: &dyn Members) {
         if !self.is_wanted(room, members) && !self.lingering.rooms.contains_key(room) {
+            let is_known = self.lingering.rows.contains(room) || self.is_granted(room);
             self.lingering
-                .insert(room, now, self.settings.vacate_after, true);
+                .insert(room, now, self.settings.vacate_after, is_known);
         }
     }
 
@@ -407,7 +426,7 @@ impl Node {
         control.flight.start(id);
         for room in emptied {
             // Somebody may have waited for it in vain meanwhile: its row goes all the same.
-            self.lingering.remove(&room);
+            self.lingering.vacate(&room);
             self.give_up_grant(hub, &room, Rule::VacateGrant);
         }
     }
@@ -445,6 +464,7 @@ impl Node {
                 link.publishing.spoil(&room);
             }
             self.returns.occupied(&room);
+            self.lingering.note_row(&room);
             let keys = self.joins.take_room(&room);
             if keys.is_empty() && !self.is_wanted(&room, members) {
                 // Whoever wanted it did not wait for so long.

@@ -639,3 +639,18 @@ fn a_room_is_not_vacant_while_its_hub_is_told_of_a_member() {
         Ok(Joining::Now)
     );
 }
+
+#[test]
+fn whoever_leaves_again_leaves_no_belief_in_a_row() {
+    let mut node = Node::new(NODE, NodeLife(1), Settings::default());
+    let key = JoinKey(0);
+    assert_eq!(node.join(key, "a", at(0), &nobody), Ok(Joining::Later));
+    let (control, _) = last_control(&mut node).unwrap();
+    node.handle_answer(control, controlled(0), at(1), 0, &nobody);
+    node.leave("a", at(2), &nobody);
+    // The hub hears that it is empty, and deletes the row.
+    assert_eq!(deliver_to_a(&mut node, at(3)).vacant, ["a"]);
+    node.leave("a", at(4), &nobody);
+    let key = JoinKey(1);
+    assert_eq!(node.join(key, "a", at(5), &nobody), Ok(Joining::Later));
+}
