@@ -39,6 +39,12 @@ impl Incoming {
         self.url.get_or_init(|| self.raw.url())
     }
 
+    /// Gives up the URL, which is as long as the client likes: where nobody asks for it
+    /// again, a request that is held is not to keep it twice.
+    pub(crate) fn forget_url(&mut self) {
+        self.url.take();
+    }
+
     pub(crate) fn headers(&self) -> &Headers {
         self.headers.get_or_init(|| self.raw.headers())
     }

@@ -60,7 +60,7 @@ pub(crate) struct Parsed {
 impl Parsed {
     /// Parses a request. Returns `None` if it is not for one of the servers.
     pub(crate) fn read(
-        request: Incoming,
+        mut request: Incoming,
         options_at: impl FnOnce(&str) -> Option<Rc<Options>>,
     ) -> Option<Self> {
         let (path, query) = query::split(request.url());
@@ -76,6 +76,9 @@ impl Parsed {
         };
         let (sid, revision) = (sid.and_then(Sid::parse), query.revision());
         let (format, b64) = (format(&query), query.b64.is_some_and(|b64| !b64.is_empty()));
+        if kind != Kind::Handshake {
+            request.forget_url();
+        }
         Some(Self {
             request,
             options,
