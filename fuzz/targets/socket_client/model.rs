@@ -67,7 +67,7 @@ struct Joined {
     rooms: BTreeSet<String>,
     since: Option<Offset>,
     unstored: bool,
-    missed: Vec<(Offset, Args<'static>)>,
+    missed: Vec<(String, Args<'static>)>,
     held: Vec<Told>,
     /// Its middleware has disconnected it.
     is_declined: bool,

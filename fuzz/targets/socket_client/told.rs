@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use dormouse_proto::engine::Data;
 use dormouse_proto::socket::{
-    Args, ConnectRequest, Encoded, JoinId, Offset, Output, Parser, Protocol, Reason, Violation,
+    Args, ConnectRequest, Encoded, JoinId, Output, Parser, Protocol, Reason, Violation,
 };
 
 /// An output.
@@ -28,7 +28,7 @@ pub(super) enum Said {
     Missed {
         namespace: String,
         args: Args<'static>,
-        offset: Offset,
+        offset: String,
     },
     Connect {
         namespace: String,
@@ -89,7 +89,7 @@ impl Said {
                     Protocol::V4 => json.to_owned(),
                     Protocol::V5 => {
                         let items = json.strip_suffix(']').expect("an array");
-                        format!("{items},\"{}\"]", offset.0)
+                        format!("{items},\"{}\"]", offset)
                     }
                 };
                 ('2', namespace, payload)

@@ -137,7 +137,7 @@ pub use node::{
 };
 pub use recovery::{
     Adopted, Attempt, Claim, Claimed, Comeback, Confirm, Confirmed, Held, Missed, MissedEvent,
-    MissedEvents, NotReturned, OwnEvent, Position, Returned, Unconfirmed, next_own,
+    MissedEvents, NotReturned, OwnEvent, Position, Returned, Unconfirmed, next_own, own_at,
 };
 pub use store::{Failed, Store};
 

@@ -59,6 +59,11 @@ pub fn next_own(last: u64, now: Timestamp) -> u64 {
     last.saturating_add(1).max(parts)
 }
 
+/// Returns about when an event for a socket alone was given its [number](next_own).
+pub fn own_at(own: u64) -> Timestamp {
+    Timestamp::from_millis(own / OWN_PARTS)
+}
+
 /// The parts of a millisecond in which the events for a socket alone are numbered.
 const OWN_PARTS: u64 = 1_000;
 

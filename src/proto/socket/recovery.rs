@@ -113,21 +113,32 @@ impl RecoveryRequest {
     /// assert_eq!(RecoveryRequest::from_auth(r#"{"token":1}"#), None);
     /// ```
     pub fn from_auth(auth: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Auth {
-            pid: String,
-            offset: Option<String>,
-        }
-        let auth: Auth = read_json(auth, |auth| serde_json::from_str(auth)).ok()?;
-        let offset = match &auth.offset {
+        let (pid, offset) = read_auth(auth)?;
+        let offset = match &offset {
             Some(offset) => Some(Offset::parse(offset)?),
             None => None,
         };
-        Some(Self {
-            pid: auth.pid,
-            offset,
-        })
+        Some(Self { pid, offset })
     }
+}
+
+/// Reads the secret and the offset in the `auth` of a CONNECT packet, which is JSON: the
+/// request for a socket, whatever offsets look like.
+///
+/// ```
+/// use dormouse_proto::socket::recovery::read_auth;
+///
+/// let auth = r#"{"pid":"secret","offset":"258.3"}"#;
+/// assert_eq!(read_auth(auth), Some(("secret".into(), Some("258.3".into()))));
+/// ```
+pub fn read_auth(auth: &str) -> Option<(String, Option<String>)> {
+    #[derive(Deserialize)]
+    struct Auth {
+        pid: String,
+        offset: Option<String>,
+    }
+    let auth: Auth = read_json(auth, |auth| serde_json::from_str(auth)).ok()?;
+    Some((auth.pid, auth.offset))
 }
 
 /// An event could not be stored. Clients that may have missed it start over.
@@ -251,6 +262,11 @@ impl Recovery {
         self.sockets.delete(store, pid);
     }
 
+    /// Deletes all sockets of a namespace: their clients start over.
+    pub fn forget_namespace(&mut self, store: &mut dyn Store, namespace: &str) {
+        self.sockets.delete_all_of(store, namespace);
+    }
+
     /// Finds the socket that a client wants back.
     ///
     /// One that is not [lost](StoredSocket::lost) is still held by a session, or was
@@ -261,9 +277,9 @@ impl Recovery {
         store: &mut dyn Store,
         now: Timestamp,
         namespace: &str,
-        request: &RecoveryRequest,
+        pid: &str,
     ) -> Option<StoredSocket> {
-        let found = self.sockets.find(store, &request.pid, namespace);
+        let found = self.sockets.find(store, pid, namespace);
         let socket = found.ok().flatten()?;
         let until = socket.lost.unwrap_or(now) + self.settings.max_disconnection;
         (now <= until).then_some(socket)

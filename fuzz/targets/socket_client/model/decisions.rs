@@ -70,7 +70,7 @@ impl Model {
             rooms: vec!["id".to_owned(), "y".to_owned()],
             data: Some("1".to_owned()),
             since: Offset(3),
-            missed: vec![(Offset(7), Args::new("[\"missed\"]", Vec::new()))],
+            missed: vec![("7".to_owned(), Args::new("[\"missed\"]", Vec::new()))],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -50,8 +50,8 @@ pub struct RecoveredSocket {
     pub data: Option<String>,
     /// The last event before it was first connected.
     pub since: Offset,
-    /// The events that it has missed.
-    pub missed: Vec<(Offset, Args<'static>)>,
+    /// The events that it has missed, with their offsets as clients see them.
+    pub missed: Vec<(String, Args<'static>)>,
 }
 
 /// The route of a packet for a socket.
@@ -168,6 +168,16 @@ impl Connection {
         })
     }
 
+    /// Sets the newest event, if it was not known when the application
+    /// [began](Self::begin) to decide. A socket whose client has come back keeps its own.
+    pub fn set_since(&mut self, join: JoinId, since: Offset) {
+        let socket = self.socket_mut(join);
+        if let Some(socket) = socket.filter(|socket| !socket.is_recovered) {
+            socket.since = Some(since);
+            self.changed = true;
+        }
+    }
+
     /// Makes the socket visible to others: it has passed the middlewares.
     pub fn admit(&mut self, join: JoinId) {
         if let Some(socket) = self.socket_mut(join)
@@ -246,7 +256,7 @@ impl Connection {
         }
     }
 
-    fn tell_connected(&mut self, join: JoinId, missed: &[(Offset, Args<'static>)]) {
+    fn tell_connected(&mut self, join: JoinId, missed: &[(String, Args<'static>)]) {
         let (protocol, parser) = (self.protocol, self.settings.parser);
         let takes_offsets = self.takes_offsets();
         let Some(socket) = self.sockets.iter().find(|socket| socket.join == join) else {
@@ -258,12 +268,11 @@ impl Connection {
             outputs.push_back(Output::Send(Rc::new(encoded)));
         };
         for (offset, args) in missed {
-            let offset = takes_offsets.then(|| offset.to_string());
             send(ServerPacket::Event {
                 namespace: &socket.namespace,
                 ack: None,
                 args,
-                offset: offset.as_deref(),
+                offset: takes_offsets.then_some(offset),
             });
         }
         send(ServerPacket::Connect {

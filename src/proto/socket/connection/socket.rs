@@ -167,7 +167,7 @@ impl RoomNames {
 #[derive(Debug, Default)]
 pub(in crate::socket) struct Pending {
     /// The events that it missed while it was away. They come before the news.
-    pub(super) missed: Vec<(Offset, Args<'static>)>,
+    pub(super) missed: Vec<(String, Args<'static>)>,
     /// The packets that the socket was sent meanwhile. They come after it.
     pub(in crate::socket) held: Vec<Rc<Encoded>>,
     /// A middleware has disconnected the socket: it will not be let in.
@@ -177,7 +177,7 @@ pub(in crate::socket) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(missed: Vec<(Offset, Args<'static>)>) -> Self {
+    pub(super) fn new(missed: Vec<(String, Args<'static>)>) -> Self {
         let bytes = |args: &Args<'_>| ITEM_COST * (1 + args.attachments().len()) + args.bytes();
         Self {
             missed_bytes: missed.iter().map(|(_, args)| bytes(args)).sum(),

@@ -96,6 +96,11 @@ impl Sockets {
         self.is_stale |= store.delete_socket(pid).is_err();
     }
 
+    pub(super) fn delete_all_of(&mut self, store: &mut dyn Store, namespace: &str) {
+        self.is_stale |= store.delete_sockets_of(namespace).is_err();
+        self.tally = Tally::default();
+    }
+
     /// Deletes what could not be deleted before.
     pub(super) fn clean(&mut self, store: &mut dyn Store) -> Result<(), Failed> {
         if self.is_stale {

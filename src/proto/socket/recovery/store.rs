@@ -57,6 +57,8 @@ pub trait Store {
     fn delete_socket(&mut self, pid: &str) -> Result<(), Failed>;
     /// Deletes all sockets.
     fn delete_sockets(&mut self) -> Result<(), Failed>;
+    /// Deletes all sockets of a namespace.
+    fn delete_sockets_of(&mut self, namespace: &str) -> Result<(), Failed>;
     /// Reads a page of the sockets that were lost before a time, first those that
     /// were lost first.
     fn lost_sockets(&self, before: Timestamp, max_bytes: usize) -> Result<Vec<SocketRow>, Failed>;

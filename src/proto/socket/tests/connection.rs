@@ -242,7 +242,7 @@ fn what_was_missed_comes_before_the_news_and_what_was_held_behind_it() {
     rig.say("0/a,");
     let missed = |number: u64| {
         let args = Args::new(format!("[\"missed\",{number}]"), vec![]);
-        (Offset(number), args)
+        (format!("{number}"), args)
     };
     let a = rig.begin_again(
         "/a",

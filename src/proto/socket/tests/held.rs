@@ -121,7 +121,7 @@ fn what_waits_for_the_news_is_held() {
     let begin = |rig: &mut Rig| {
         let recovered = RecoveredSocket {
             rooms: vec!["sid".into()],
-            missed: vec![(Offset(1), Args::new(json, vec![vec![0; 10], vec![]]))],
+            missed: vec![("1".into(), Args::new(json, vec![vec![0; 10], vec![]]))],
             ..RecoveredSocket::default()
         };
         rig.begin_again("/", recovered);

@@ -116,9 +116,9 @@ impl Rig {
             pid: socket.pid.clone(),
             offset,
         };
-        let found = self
-            .recovery
-            .find(&mut self.rows, self.now, &socket.namespace, &request)?;
+        let found =
+            self.recovery
+                .find(&mut self.rows, self.now, &socket.namespace, &request.pid)?;
         assert_eq!((&found.id, &found.rooms), (&socket.id, &socket.rooms));
         let missed = self
             .recovery
@@ -134,7 +134,9 @@ impl Rig {
             pid: alloc::format!("pid of {name}"),
             offset: None,
         };
-        let found = self.recovery.find(&mut self.rows, self.now, "/", &request);
+        let found = self
+            .recovery
+            .find(&mut self.rows, self.now, "/", &request.pid);
         found.unwrap()
     }
 

@@ -245,7 +245,7 @@ impl Object {
                 let admission = Admission {
                     recovered: Some(RecoveredSocket {
                         rooms: vec!["sid".into(), "x".into()],
-                        missed: vec![(Offset(1), missed)],
+                        missed: vec![("1".into(), missed)],
                         ..RecoveredSocket::default()
                     }),
                     ..Admission::new("sid")

@@ -111,7 +111,7 @@ fn offsets_are_for_those_who_understand_them() {
     rig.outputs();
     let missed = Args::new("[\"missed\"]", Vec::new());
     let recovered = RecoveredSocket {
-        missed: [(Offset(7), missed)].into(),
+        missed: [("7".into(), missed)].into(),
         ..RecoveredSocket::default()
     };
     let root = rig.begin_again("/", recovered);

@@ -138,7 +138,7 @@ fn use_all(rig: &mut Rig, pid: &str, offset: Option<Offset>) {
     for _ in 0..2 {
         rig.recovery.offset(&mut rig.rows, rig.now);
         let (now, rows) = (rig.now, &mut rig.rows);
-        if let Some(found) = rig.recovery.find(rows, now, "/", &request) {
+        if let Some(found) = rig.recovery.find(rows, now, "/", &request.pid) {
             let _ = rig.recovery.missed(rows, now, &found, &request);
         }
         let _ = rig.log(&Filter::default(), "one");

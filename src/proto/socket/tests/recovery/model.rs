@@ -203,11 +203,11 @@ impl World {
         };
         let (rows, now) = (&mut self.rig.rows, self.rig.now);
         let namespace = &*client.socket.namespace;
-        let mut found = self.rig.recovery.find(rows, now, namespace, &request);
+        let mut found = self.rig.recovery.find(rows, now, namespace, &request.pid);
         if found.as_ref().is_some_and(|socket| socket.lost.is_none()) {
             self.lose(number);
             let rows = &mut self.rig.rows;
-            found = self.rig.recovery.find(rows, now, namespace, &request);
+            found = self.rig.recovery.find(rows, now, namespace, &request.pid);
         }
         let missed = found.as_ref().and_then(|socket| {
             let rows = &mut self.rig.rows;

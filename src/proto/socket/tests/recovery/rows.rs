@@ -225,6 +225,12 @@ impl Store for Rows {
         Ok(())
     }
 
+    fn delete_sockets_of(&mut self, namespace: &str) -> Result<(), Failed> {
+        self.delete()?;
+        self.sockets.retain(|_, row| row.namespace != namespace);
+        Ok(())
+    }
+
     fn lost_sockets(&self, before: Timestamp, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
         self.call()?;
         let rows = self.sockets.values();

@@ -90,7 +90,7 @@ fn a_stranger_costs_no_row() {
         pid: "guessed".into(),
         offset: None,
     };
-    let found = rig.recovery.find(&mut rig.rows, BEGIN, "/", &request);
+    let found = rig.recovery.find(&mut rig.rows, BEGIN, "/", &request.pid);
     assert_eq!((found, rig.rows.writes), (None, 0));
 }
 
@@ -116,7 +116,7 @@ fn a_socket_is_as_it_was_saved_last() {
         offset: None,
     };
     rig.reload();
-    let found = rig.recovery.find(&mut rig.rows, rig.now, "/", &request);
+    let found = rig.recovery.find(&mut rig.rows, rig.now, "/", &request.pid);
     assert_eq!(found, Some(ada));
 }
 
@@ -128,11 +128,11 @@ fn a_client_finds_out_who_holds_its_socket() {
         pid: ada.pid.clone(),
         offset: None,
     };
-    let found = rig.recovery.find(&mut rig.rows, rig.now, "/", &request);
+    let found = rig.recovery.find(&mut rig.rows, rig.now, "/", &request.pid);
     let found = found.unwrap();
     assert_eq!((&*found.session, found.lost), (&b"session"[..], None));
     rig.lose(&ada);
-    let found = rig.recovery.find(&mut rig.rows, rig.now, "/", &request);
+    let found = rig.recovery.find(&mut rig.rows, rig.now, "/", &request.pid);
     assert_eq!(found.unwrap().lost, Some(rig.now));
 }
 
