@@ -66,8 +66,10 @@ pub struct Spread {
     /// How many clients an object takes.
     pub(crate) capacity: Option<u32>,
     location: Location,
-    /// The number of hubs of each namespace.
+    /// The number of hubs of each namespace, unless it has one that logs its events.
     pub(crate) hubs: u16,
+    /// Clients can come back, so events are logged.
+    pub(crate) logs: bool,
     /// What makes the objects one server. The layer of Socket.IO knows its type. It is
     /// linked only where an application has such a placement, and so are the next two.
     pub(crate) linked: &'static dyn Any,
@@ -188,6 +190,7 @@ impl Spread {
             capacity: None,
             location: Location::default(),
             hubs,
+            logs: false,
             linked,
             place,
             check: Self::find_mistake,
@@ -197,9 +200,31 @@ impl Spread {
     /// Returns the name of the hub that leads where these rooms are meant; none is the
     /// whole namespace.
     pub(crate) fn leading_hub(&self, path: &str, namespace: &str, rooms: &[String]) -> String {
-        let hubs = rooms.iter().map(|room| hub_of(room, self.hubs));
-        let HubIndex(index) = hubs.min().unwrap_or(hub_of("", self.hubs));
-        hub_name(path, namespace, index)
+        let count = self.hubs_of(namespace);
+        let hubs = rooms.iter().map(|room| hub_of(room, count));
+        self.hub_name(path, namespace, hubs.min().unwrap_or(hub_of("", count)))
+    }
+
+    /// Returns whether a namespace's events are logged.
+    pub(crate) fn logs(&self, namespace: &str) -> bool {
+        self.logs && namespace != DYNAMIC
+    }
+
+    /// Returns the number of hubs of a namespace. One log has one order.
+    pub(crate) fn hubs_of(&self, namespace: &str) -> u16 {
+        match self.logs(namespace) {
+            true => 1,
+            false => self.hubs,
+        }
+    }
+
+    /// Returns the name of a hub: the object that orders the events of some rooms of a
+    /// namespace. One that logs them has another name than one that does not.
+    pub(crate) fn hub_name(&self, path: &str, namespace: &str, hub: HubIndex) -> String {
+        match self.logs(namespace) {
+            true => format!("{path} l {namespace}"),
+            false => hub_name(path, namespace, hub.0),
+        }
     }
 
     /// Returns the name of the object that has the application's alarm of this name: there
@@ -210,9 +235,7 @@ impl Spread {
     }
 }
 
-/// Returns the name of a hub: the object that orders the events of some rooms of a
-/// namespace.
-pub(crate) fn hub_name(path: &str, namespace: &str, index: u16) -> String {
+fn hub_name(path: &str, namespace: &str, index: u16) -> String {
     format!("{path} h {namespace} {index}")
 }
 

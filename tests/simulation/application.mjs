@@ -7,6 +7,8 @@ export class ApplicationView {
   /** Alarms that it was told are set, and how often the handler of each has returned. */
   #alarms = new Set();
   #done = new Map();
+  /** The sessions of sockets, whose ids say in which object they are. */
+  #sessions = new Map();
 
   constructor(violation) {
     this.violation = violation;
@@ -14,6 +16,10 @@ export class ApplicationView {
 
   /** A line on the console. */
   hears(line) {
+    if (line.startsWith('{"level":"info","event":"join"')) {
+      const { socket, sid } = JSON.parse(line);
+      this.#sessions.set(socket, sid);
+    }
     if (!line.startsWith('{"event"')) return;
     const { event, socket, recovered, name } = JSON.parse(line);
     if (event === 'alarm done') this.#done.set(name, (this.#done.get(name) ?? 0) + 1);
@@ -57,7 +63,8 @@ export class ApplicationView {
     // The last character of these is partly of what follows.
     const beginning = Buffer.from(object, 'hex').toString('base64url').slice(0, 42);
     for (const [socket, state] of this.#here) {
-      if (state !== 'expired' && socket.includes(beginning)) this.#here.set(socket, 'cut off');
+      const place = this.#sessions.get(socket) ?? socket;
+      if (state !== 'expired' && place.includes(beginning)) this.#here.set(socket, 'cut off');
     }
   }
 

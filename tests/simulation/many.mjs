@@ -33,8 +33,15 @@ export class Many {
   /** By whom sockets may be made to leave: where, and when. */
   #leaves = [];
 
-  constructor(world) {
+  constructor(world, seed) {
     this.world = world;
+    // Clients come back to any object in one half of these worlds.
+    this.path = Math.floor(seed / 6) % 2 === 0 ? '/spread/' : '/spread-plain/';
+  }
+
+  /** How long after it is acknowledged an event may arrive. */
+  get arrivesWithin() {
+    return this.path === '/spread/' ? HEALED_AFTER : 0;
   }
 
   get #now() {
@@ -74,7 +81,7 @@ export class Many {
 
   /** Whether something was lost of the objects that are meant while a message was under way. */
   #losesMeanwhile({ sentAt, handledBy }, isMeant) {
-    const until = Math.min(handledBy, sentAt + LONGEST_EMIT) + SLACK;
+    const until = Math.min(handledBy, sentAt + LONGEST_EMIT) + this.arrivesWithin + SLACK;
     return this.#losses.some((loss) => loss.at >= sentAt - SECOND && loss.at <= until && isMeant(loss));
   }
 
@@ -146,9 +153,10 @@ export class Many {
 
   // What sockets get.
 
-  received(socket, cast) {
+  received(socket, cast, isLate) {
     if (cast.isUndone) this.world.oracle.violation(`message ${cast.number} was not sent, and came`);
-    socket.order.push(cast);
+    if (isLate) socket.late.add(cast.number);
+    else socket.order.push(cast);
   }
 
   /** Twice is what is not promised where the hub and the object have lost it together. */
@@ -156,7 +164,7 @@ export class Many {
     const isAwake = (loss) => loss.how !== 'sleep';
     return (
       this.#losesMeanwhile(cast, (loss) => isAwake(loss) && loss.host.isHub) &&
-      this.#losesMeanwhile(cast, (loss) => isAwake(loss) && isOf(loss.host, socket.id))
+      this.#losesMeanwhile(cast, (loss) => isAwake(loss) && isIn(loss.host, socket))
     );
   }
 
@@ -197,7 +205,7 @@ export class Many {
         (room === '' || socket.rooms.mayBeIn(room, this.#now - ANSWERED_AFTER, this.#now)),
     );
     for (const host of this.#called) {
-      if (!host.isHub && !isUnsure(host) && !members.some(({ id }) => isOf(host, id)))
+      if (!host.isHub && !isUnsure(host) && !members.some((socket) => isIn(host, socket)))
         oracle.violation(`object ${host.name} was called for ${room} in ${namespace}, and has no member`);
     }
   }
@@ -246,7 +254,10 @@ export class Many {
     if (one.namespace !== other.namespace) return;
     const both = (socket, others) =>
       socket.order.filter(
-        (cast) => others.received.has(cast.number) && roomsOf(cast).length === 1 && !this.#isAcross(cast),
+        (cast) =>
+          others.received.has(cast.number) &&
+          !others.late.has(cast.number) &&
+          roomsOf(cast).length === 1 && !this.#isAcross(cast),
       );
     const [first, second] = [both(one, other), both(other, one)].map((casts) => {
       const rooms = new Map();
@@ -271,8 +282,9 @@ export class Many {
   #checkInterest(socket) {
     const { platform, oracle } = this.world;
     if (socket.isOver) return;
-    const object = platform.objects.find((host) => !host.isHub && isOf(host, socket.id));
-    const hubs = platform.objects.filter(({ name }) => name.includes(` h ${socket.namespace} `));
+    const object = platform.objects.find((host) => !host.isHub && isIn(host, socket));
+    const isIts = ({ name }) => name.includes(` h ${socket.namespace} `) || name.endsWith(` l ${socket.namespace}`);
+    const hubs = platform.objects.filter(isIts);
     const rooms = ROOMS.filter((room) => socket.rooms.isIn(room, this.#now, this.#now));
     for (const room of ['', ...rooms]) {
       const rows = hubs.flatMap(({ storage }) =>
@@ -302,6 +314,11 @@ function limitOf(event, operators) {
   if (event === 'cast' && operators.ack) return LONGEST_EMIT + operators.timeout + SECOND;
   if (event === 'ask') return 8 * SECOND;
   return LONGEST_EMIT;
+}
+
+/** Whether a socket is in an object. One that may come back is where its client is. */
+function isIn(host, { id, player }) {
+  return isOf(host, player.recovers ? (player.client.session?.sid ?? '') : id);
 }
 
 /** Whether a session or socket with this id is in an object. */

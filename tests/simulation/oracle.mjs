@@ -129,17 +129,17 @@ export class Oracle {
     if (socket.received.has(number) && !socket.isExcused && !this.world.many?.mayRepeat(socket, cast)) {
       this.violation(`${where} got message ${number} twice`);
     }
-    if (this.world.many) this.world.many.received(socket, cast);
-    else this.#checkOrder(socket, cast, where, isMissed);
+    // What is missed goes by the rooms of now: one may be older than the stay in its room.
+    const isLate = isMissed && !socket.mustReceive(cast);
+    if (this.world.many) this.world.many.received(socket, cast, isLate);
+    else this.#checkOrder(socket, cast, where, isLate);
     socket.received.add(number);
     return undefined;
   }
 
-  #checkOrder(socket, cast, where, isMissed) {
+  #checkOrder(socket, cast, where, isLate) {
     if (cast.series === undefined) return;
     const last = socket.last.get(cast.series) ?? 0;
-    // What is missed goes by the rooms of now: one may be older than the stay in its room.
-    const isLate = isMissed && !socket.mustReceive(cast);
     if (cast.number < last && !socket.isExcused && !isLate) {
       this.violation(`${where} got message ${cast.number} of ${cast.series} after ${last}`);
     }
@@ -159,7 +159,10 @@ export class Oracle {
   checkReceived(number) {
     const cast = this.#casts.get(number);
     if (this.excuses.storage || cast.volatile || cast.handledBy === Infinity) return;
-    for (const socket of this.sockets.values()) this.#checkReceived(socket, cast);
+    for (const socket of this.sockets.values()) {
+      // Whoever is away gets it when it is back: that is looked at in the end.
+      if (!socket.player.recovers) this.#checkReceived(socket, cast);
+    }
   }
 
   #checkReceived(socket, cast) {
@@ -175,6 +178,8 @@ class KnownSocket {
   last = new Map();
   /** Where many objects are one server: what it got, in order. */
   order = [];
+  /** What is not in it: it was missed, and comes by the rooms of now. */
+  late = new Set();
   isOver = false;
   /** It may lose something from now on, get it twice or out of order. */
   isExcused = false;
@@ -189,6 +194,12 @@ class KnownSocket {
 
   excuse() {
     this.isExcused = true;
+  }
+
+  /** Whether its client has been here since then: nothing is done to those who are away. */
+  isHereSince(from) {
+    const { client } = this.player;
+    return client.isOpen && client.place(this.namespace).isConnected && (this.recoveries.at(-1) ?? this.since) <= from;
   }
 
   #mayBeIn(room, from, to) {
@@ -213,7 +224,9 @@ class KnownSocket {
 
   mustReceive(cast) {
     if (!this.#isWhere(cast) || cast.butFor === this.id || cast.sentAt < this.since) return false;
-    return this.#isMeant(cast, cast.sentAt, cast.handledBy) && this.#mustMiss(cast);
+    // What is logged may arrive later than its sender is told.
+    const until = cast.handledBy + (this.player.world.many?.arrivesWithin ?? 0);
+    return this.#isMeant(cast, cast.sentAt, until) && this.#mustMiss(cast);
   }
 
   #isMeant({ to, except }, from, until) {

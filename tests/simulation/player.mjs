@@ -5,12 +5,19 @@ import { Network } from './client/network.mjs';
 import { isEqual } from './oracle.mjs';
 import { Transcript } from './transcript.mjs';
 
+/** The servers whose clients can come back, if they are of protocol 5. */
+const RECOVERING = ['/recovery/', '/spread/'];
+
+/** An object looks for a socket for so long, and it takes some time to notice. */
+const RETURN_LIMIT = 15_000 + 5_000;
+
 export class Player {
   /** By namespace: the socket that it has, or may come back to. */
   known = new Map();
   /** By namespace: echoes that are due, in order. */
   #echoes = new Map();
   #later = new Set();
+  #endedAt = -Infinity;
   transcript = new Transcript();
 
   constructor(world, name, options) {
@@ -28,8 +35,12 @@ export class Player {
     });
   }
 
+  get isAtRecovery() {
+    return RECOVERING.includes(this.options.path);
+  }
+
   get recovers() {
-    return this.options.path === '/recovery/' && this.client.protocol === 5;
+    return this.isAtRecovery && this.client.protocol === 5;
   }
 
   violation(text) {
@@ -122,7 +133,10 @@ export class Player {
       `${this.name} is closed: ${reason}${session.isExcused ? ` (${session.isExcused})` : ''}`,
     );
     const isOwn = reason === 'closed';
-    if (!isOwn && !session.isExcused) this.violation(`its session ended without a cause: ${reason}`);
+    // An earlier session of which it is not known that it has ended may get its socket.
+    const isSuperseded = this.recovers && this.world.many && this.world.loop.now < this.#endedAt + RETURN_LIMIT;
+    this.#endedAt = this.world.loop.now;
+    if (!isOwn && !session.isExcused && !isSuperseded) this.violation(`its session ended without a cause: ${reason}`);
     this.world.playerClosed(this);
   }
 

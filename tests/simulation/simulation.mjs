@@ -77,7 +77,7 @@ class World {
     this.start = this.loop.now;
     this.oracle = new Oracle(this);
     this.isMany = !sleep && seed % MANY === MANY / 2;
-    this.many = this.isMany ? new Many(this) : undefined;
+    this.many = this.isMany ? new Many(this, seed) : undefined;
     // Some servers ping so often that their objects never sleep.
     this.isHasty = !sleep && !this.isMany && this.random.chance('hasty', 0.06);
     const kinds = chooseFaults(this.random, this);
@@ -111,7 +111,7 @@ class World {
   #makePlayers() {
     const pick = (values) => this.random.pick('players', values);
     const some = pick([['/io/'], ['/io/'], ['/recovery/'], ['/recovery/'], ['/io/', '/recovery/']]);
-    const paths = this.isMany ? ['/spread/'] : some;
+    const paths = this.isMany ? [this.many.path] : some;
     const count = this.random.integer('players', 2, this.isMany ? 9 : 7);
     this.players = Array.from({ length: count }, (_, index) => {
       const player = new Player(this, `c${index}`, {

@@ -175,7 +175,7 @@ function castAndAsk(player, place, choices) {
   const operators = { ...chooseOperators(player, place, choices), ack: true, timeout };
   const content = choices.content();
   // What asks for an answer is not kept for those who are away.
-  const number = sent(player, place, operators, content, { volatile: player.options.path === '/recovery/' });
+  const number = sent(player, place, operators, content, { volatile: player.isAtRecovery });
   const check = ([outcome, answers]) => {
     player.world.oracle.handled(number);
     if (outcome !== 'ok' && outcome !== 'timeout') return 'no outcome';
@@ -330,6 +330,7 @@ function makeJoin(player, place, choices) {
   const cast = { path: player.options.path, namespace: place.namespace, except: [], sentAt: loop.now };
   ask(player, place, ['make-join', operators, MADE], (values) => {
     for (const socket of oracle.sockets.values()) {
+      if (!socket.isHereSince(cast.sentAt)) continue;
       if (!socket.mustReceive({ ...cast, to: operators.to, handledBy: loop.now })) continue;
       socket.rooms.granted(socket.rooms.asked(MADE, cast.sentAt), loop.now);
     }
@@ -350,7 +351,7 @@ function howMany(player, place, choices) {
   const to = choices.some(ROOMS, 0.3);
   ask(player, place, ['how-many', { from: 'server', to }], ([count], at) => {
     const asked = { path: player.options.path, namespace: place.namespace, to, except: [], sentAt: at };
-    const isHere = (it) => !it.isOver && !it.player.client.session.isExcused;
+    const isHere = (it) => !it.isOver && !it.player.client.session.isExcused && it.isHereSince(at);
     const here = [...oracle.sockets.values()].filter((it) => isBeside(player, place, it) && isHere(it));
     const least = here.filter((it) => it.mustReceive({ ...asked, handledBy: loop.now }));
     if (count < least.length) return `not the ${least.length} that are there`;

@@ -47,16 +47,20 @@ async function comesBack(player, lose) {
 
 const news = async (player) => (await player.next('news')).slice(0, -1);
 
-for (const [name, lose] of Object.entries(losses)) {
+const waysToLose = Object.entries(losses).flatMap(([name, lose]) => [
+  { name, lose, path: '/recovery/' },
+  { name: `one of many, ${name}`, lose, path: '/spread/' },
+]);
+for (const { name, lose, path } of waysToLose) {
   // What cuts the object off ends the sessions of others too.
   describe(`the newest client, ${name}`, { concurrency: 1, ...sleeping }, () => {
     test('has its socket again, and what it missed, three times in a row', async (t) => {
       const room = freshRoom();
-      const ada = await member(t, { room, delay: 300 });
+      const ada = await member(t, { path, room, delay: 300 });
       const { id } = ada;
       for (const round of [1, 2, 3]) {
         const back = await comesBack(ada, lose);
-        const bob = await member(t);
+        const bob = await member(t, { path });
         const missed = [round, Buffer.of(round), { nested: [Buffer.alloc(3)] }];
         assert.deepEqual(await bob.ask('cast', { to: [room] }, 'news', ...missed), ['ok']);
         assert.deepEqual(await bob.ask('cast', { to: ['elsewhere'] }, 'news', 'for others'), ['ok']);

@@ -4,18 +4,27 @@
 import { after, describe, test } from 'node:test';
 import { ways } from '../harness/clients/common.mjs';
 import { scenarios } from '../harness/clients/socket-scenarios.mjs';
-import { join, libraries } from '../harness/clients/socket.mjs';
+import { join, libraries, newest } from '../harness/clients/socket.mjs';
 import { hubs, objects } from '../harness/socket/spread.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping, target } from '../harness/target.mjs';
 
-const path = '/spread/';
+const plain = '/spread-plain/';
 const [awake, asleep] = [await startServer(), await startServer()];
 after(() => Promise.all([awake.stop(), asleep.stop()]));
 
-const sleepers = [...objects(path), ...hubs(path, '/')];
+const sleepers = [...objects(plain), ...hubs(plain, '/')];
 const manners = [
   { name: '', server: awake, ways, options: { concurrency: 4 }, pause: async () => {} },
+  {
+    name: ', with clients that can come back',
+    server: awake,
+    path: '/spread/',
+    libraries: [newest],
+    ways: ways.filter(({ name }) => name === 'WebSocket only'),
+    options: { concurrency: 4 },
+    pause: async () => {},
+  },
   {
     name: ', asleep in between',
     server: asleep,
@@ -27,7 +36,8 @@ const manners = [
 
 // The reference has one object only.
 for (const library of target === 'reference' ? [] : libraries) {
-  for (const { server, pause, ...manner } of manners) {
+  for (const { server, pause, path = plain, ...manner } of manners) {
+    if (!(manner.libraries ?? libraries).includes(library)) continue;
     for (const way of manner.ways) {
       describe(`${library.name}, ${way.name}${manner.name}`, manner.options, () => {
         for (const [name, run] of Object.entries(scenarios)) {
@@ -35,7 +45,7 @@ for (const library of target === 'reference' ? [] : libraries) {
             const players = [];
             const open = async (options) => {
               const { transports } = way;
-              const player = await join(server, library, { path, transports, ...options });
+              const player = await join(server, library, { path, transports, offsets: path !== plain, ...options });
               players.push(player);
               return player;
             };

@@ -281,9 +281,9 @@ describe('a task', { ...workerOnly, concurrency: 1 }, () => {
 
 describe('an alarm of many objects', workerOnly, () => {
   test('is one for each name, whoever sets and cancels it', async () => {
-    const one = await openMember(server, { path: '/spread/' });
+    const one = await openMember(server, { path: '/spread-plain/' });
     const open = async () => {
-      const other = await openMember(server, { path: '/spread/' });
+      const other = await openMember(server, { path: '/spread-plain/' });
       return objectId(other.client.sid) === objectId(one.client.sid) ? open() : other;
     };
     const other = await open();

@@ -17,7 +17,7 @@ const id = (member) => objectId(member.client.sid);
 async function spread(count, namespace = '/') {
   const members = new Map();
   while (members.size < count) {
-    const member = await openMember(server, { path: '/spread/', namespace });
+    const member = await openMember(server, { path: '/spread-plain/', namespace });
     const known = members.get(id(member));
     if (known) await member.client.close();
     else members.set(id(member), member);

@@ -11,7 +11,7 @@ after(() => server.stop());
 
 describe('a socket that joins and leaves a room without waiting', workerOnly, () => {
   test('is where it was told to be last', async () => {
-    const member = await openMember(server, { path: '/spread/' });
+    const member = await openMember(server, { path: '/spread-plain/' });
     await member.emit('join', 'left');
     await member.emit('leave', 'left');
     for (const event of ['join', 'leave', 'join']) await member.emit(event, 'joined');

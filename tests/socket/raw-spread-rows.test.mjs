@@ -14,10 +14,10 @@ const MAX_ROWS = 60;
 
 describe('rooms that are new to an object', workerOnly, () => {
   test('are one row of their client each, which then waits', async () => {
-    const member = await openMember(server, { path: '/spread/' });
+    const member = await openMember(server, { path: '/spread-plain/' });
     for (let room = 0; room < 2 * MAX_ROWS; room += 1) await member.emit('join', `room ${room}`);
     // One that is in a room already makes no row for another, and nobody else waits.
-    const other = await openMember(server, { path: '/spread/' });
+    const other = await openMember(server, { path: '/spread-plain/' });
     await other.ask('join', 'another');
     const count = async () => {
       const [rooms] = await member.ask('join', 'room 0');

@@ -28,7 +28,7 @@ describe('a server of eight objects', workerOnly, () => {
   after(() => server?.stop());
 
   const parsers = [
-    ...libraries.map((library) => ({ library, path: '/spread/' })),
+    ...libraries.map((library) => ({ library, path: '/spread-plain/' })),
     { library: packed, path: '/spread-msgpack/' },
   ];
 
@@ -106,9 +106,9 @@ describe('a server of eight objects', workerOnly, () => {
   describe('the HTTP API', () => {
     let players, room, api, ids;
     before(async () => {
-      api = apiOf(server, { path: '/spread/' });
+      api = apiOf(server, { path: '/spread-plain/' });
       room = freshRoom();
-      players = (await inObjects(server, newest, { path: '/spread/', count: 4, each: 2 })).flat();
+      players = (await inObjects(server, newest, { path: '/spread-plain/', count: 4, each: 2 })).flat();
       for (const player of players) await player.listen('x', 'last').ask('join', room);
       ids = players.map(({ id }) => id).sort();
     });

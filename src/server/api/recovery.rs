@@ -20,6 +20,10 @@ use crate::options::{ConfigError, Options};
 /// of Dormouse with another storage layout has stored is not read: after such a
 /// deploy, clients start over.
 ///
+/// With [`Placement::spread`](crate::Placement::spread), a client comes back to any of the
+/// objects. Each namespace then has a single object that orders and stores its events, and
+/// what is sent with `local` is not recovered. `docs/scaling.md` says what it costs.
+///
 /// ```
 /// use core::time::Duration;
 /// use dormouse::{Recovered, Recovery, Server, Socket};

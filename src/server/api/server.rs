@@ -647,7 +647,10 @@ impl Default for Server {
 }
 
 impl From<Server> for Endpoint {
-    fn from(server: Server) -> Self {
+    fn from(mut server: Server) -> Self {
+        if let Placement::Spread(spread) = &mut server.options.placement {
+            spread.logs = server.application.recovery.is_some();
+        }
         Self {
             options: server.options.complete(),
             admit: server.admit,

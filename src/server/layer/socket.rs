@@ -47,17 +47,12 @@ use crate::sid::Key;
 thread_local! {
     /// Whether this instance has logged that not all headers are kept.
     static DROPPED_HEADERS: Cell<bool> = const { Cell::new(false) };
-    /// Whether it has logged that clients do not get their sockets back.
-    static NO_RECOVERY: Cell<bool> = const { Cell::new(false) };
     /// The same for the parameters of a URL.
     static DROPPED_PARAMETERS: Cell<bool> = const { Cell::new(false) };
 }
 
 const TOO_MANY_HEADERS: &str = "not kept once the client has joined a namespace; name in \
                                 `keep_headers` which to keep rather than others";
-
-const ONE_OBJECT: &str = "clients come back within one object only; with Placement::spread, all of \
-                          them start over";
 
 const TOO_LONG_URL: &str = "not kept once the client has joined a namespace; what has to be known \
                             later can be kept as data of the socket";
@@ -72,11 +67,6 @@ impl Sockets {
         parts: &Rc<Parts>,
         port: Weak<dyn LocalPort>,
     ) -> Self {
-        let is_one_of_many = endpoint.options.placement.many().is_some();
-        if is_one_of_many && application.recovery.is_some() && !NO_RECOVERY.replace(true) {
-            let fields = [("message", ONE_OBJECT)];
-            parts.log_for_all(Level::Warn, "recovery off", &fields);
-        }
         Self(Rc::new_cyclic(|me| Context {
             me: me.clone(),
             application: application.clone(),

@@ -4,10 +4,12 @@
 //! When the columns change, the tables get new names: neither a deploy nor going back to
 //! the deploy before finds a table that it misreads.
 
-use dormouse_proto::cluster::{Failed, HubLife, NodeId, Stamp, Store};
-use js_sys::{Array, Uint8Array};
-use wasm_bindgen::{JsCast as _, JsValue};
+use dormouse_proto::cluster::{Failed, HubLife, LogStore, NodeId, Stamp, Store};
+use js_sys::Array;
+use wasm_bindgen::JsValue;
 
+use super::log_rows::LogRows;
+use super::sql::{self, blob, bytes, number, value};
 use crate::platform::ObjectState;
 
 /// The names of the tables.
@@ -38,6 +40,7 @@ const DELETE_BELOW: &str = "DELETE FROM dormouse_interest \
 /// The rows of a hub, in an object's SQLite.
 pub(crate) struct HubRows {
     state: ObjectState,
+    log: Option<LogRows>,
 }
 
 impl HubRows {
@@ -49,20 +52,30 @@ impl HubRows {
         }
         Self {
             state: state.clone(),
+            log: None,
         }
     }
 
+    /// Creates the tables of a hub that logs the events of this namespace, too.
+    pub(crate) fn logging(state: &ObjectState, namespace: &str) -> Self {
+        Self {
+            log: Some(LogRows::open(state, namespace)),
+            ..Self::open(state)
+        }
+    }
+
+    /// Returns the namespace whose events are logged in an object, if there is one.
+    pub(crate) fn logged(state: &ObjectState) -> Option<String> {
+        LogRows::namespace(state)
+    }
+
     fn run(&self, statement: &str, bindings: &[JsValue]) -> Result<Vec<Array>, Failed> {
-        let rows = self.state.sql(statement, bindings).map_err(|_| Failed)?;
-        Ok(rows.iter().map(JsValue::unchecked_into).collect())
+        Ok(sql::run(&self.state, statement, bindings)?)
     }
 
     fn nodes_of(&self, statement: &str, room: &str) -> Result<Vec<NodeId>, Failed> {
         let rows = self.run(statement, &[room.into()])?;
-        let node = |row: &Array| {
-            let bytes = Uint8Array::new(&row.get(0)).to_vec();
-            bytes.try_into().map(NodeId).map_err(|_| Failed)
-        };
+        let node = |row: &Array| bytes(row, 0).try_into().map(NodeId).map_err(|_| Failed);
         rows.iter().map(node).collect()
     }
 }
@@ -70,17 +83,20 @@ impl HubRows {
 impl Store for HubRows {
     fn begin_life(&mut self) -> Result<HubLife, Failed> {
         let rows = self.run(BEGIN_LIFE, &[])?;
-        let life = rows.first().and_then(number).ok_or(Failed)?;
+        let life = rows.first().and_then(|row| number(row, 0)).ok_or(Failed)?;
         Ok(HubLife(life))
     }
 
     fn era(&self, node: NodeId) -> Result<u64, Failed> {
-        let rows = self.run(ERA, &[blob(node)])?;
-        Ok(rows.first().and_then(number).unwrap_or_default())
+        let rows = self.run(ERA, &[blob(&node.0)])?;
+        Ok(rows
+            .first()
+            .and_then(|row| number(row, 0))
+            .unwrap_or_default())
     }
 
     fn put_era(&mut self, node: NodeId, era: u64) -> Result<(), Failed> {
-        self.run(PUT_ERA, &[blob(node), value(era)]).map(drop)
+        self.run(PUT_ERA, &[blob(&node.0), value(era)]).map(drop)
     }
 
     fn nodes(&self, room: &str) -> Result<Vec<NodeId>, Failed> {
@@ -88,7 +104,7 @@ impl Store for HubRows {
     }
 
     fn has(&self, room: &str, node: NodeId) -> Result<bool, Failed> {
-        let rows = self.run(HAS, &[room.into(), blob(node)])?;
+        let rows = self.run(HAS, &[room.into(), blob(&node.0)])?;
         Ok(!rows.is_empty())
     }
 
@@ -102,25 +118,18 @@ impl Store for HubRows {
 
     fn put(&mut self, room: &str, node: NodeId, stamp: Stamp) -> Result<(), Failed> {
         let Stamp { era, count } = stamp;
-        let bindings = [room.into(), blob(node), value(era), value(count)];
+        let bindings = [room.into(), blob(&node.0), value(era), value(count)];
         self.run(PUT, &bindings).map(drop)
     }
 
     fn delete_below(&mut self, room: &str, node: NodeId, stamp: Stamp) -> Result<(), Failed> {
         let Stamp { era, count } = stamp;
-        let bindings = [room.into(), blob(node), value(era), value(count)];
+        let bindings = [room.into(), blob(&node.0), value(era), value(count)];
         self.run(DELETE_BELOW, &bindings).map(drop)
     }
-}
 
-fn value(number: u64) -> JsValue {
-    JsValue::from_f64(number as f64)
-}
-
-fn blob(node: NodeId) -> JsValue {
-    Uint8Array::from(&node.0[..]).buffer().into()
-}
-
-fn number(row: &Array) -> Option<u64> {
-    row.get(0).as_f64().map(|number| number as u64)
+    fn log(&mut self) -> Option<&mut dyn LogStore> {
+        let log = self.log.as_mut()?;
+        Some(log)
+    }
 }

@@ -7,10 +7,12 @@ mod alarms;
 mod attachment;
 mod budget;
 mod clock;
+mod custody_rows;
 mod effects;
 mod handover;
 mod hub_rows;
 mod intake;
+mod log_rows;
 pub(crate) mod opening;
 mod packet;
 pub(crate) mod placing;
@@ -22,6 +24,7 @@ mod rows;
 mod runner;
 mod sessions;
 mod set;
+mod sql;
 mod tasks;
 mod turn;
 mod websockets;
@@ -32,6 +35,7 @@ pub(crate) use self::attachment::{
 };
 pub(crate) use self::budget::{Budget, full, has_room, is_at_capacity, weigh};
 pub(crate) use self::clock::{Alarmed, Clock};
+pub(crate) use self::custody_rows::{CustodyRows, Moved};
 pub(crate) use self::effects::{
     close, close_now, expel, expel_with, forget_socket, next_output, revision, run_output,
     run_outputs, send, tell_sign_of_life, transmit, transport,

@@ -15,9 +15,10 @@ use dormouse_proto::socket::Offset;
 use dormouse_proto::socket::recovery::{
     EventHead, Failed, Holder, NewEvent, NewSocket, Number, SocketRow, Store, Usage,
 };
-use js_sys::{Array, Uint8Array};
+use js_sys::Array;
 use wasm_bindgen::{JsCast as _, JsValue};
 
+use super::sql::{self, Page, Refused, blob, bytes, number, text, time, value};
 use crate::platform::ObjectState;
 
 const TABLES: [&str; 7] = [
@@ -66,6 +67,7 @@ const SOCKET: &str = "SELECT pid, namespace, lost, session, bytes FROM dormouse_
 const LOSE_SOCKET: &str = "UPDATE dormouse_kept_sockets SET lost = ? WHERE pid = ?";
 const DELETE_SOCKET: &str = "DELETE FROM dormouse_kept_sockets WHERE pid = ?";
 const DELETE_SOCKETS: &str = "DELETE FROM dormouse_kept_sockets";
+const DELETE_SOCKETS_OF: &str = "DELETE FROM dormouse_kept_sockets WHERE namespace = ?";
 const LOST_SOCKETS: Page = Page {
     sizes: "SELECT LENGTH(bytes) FROM dormouse_kept_sockets \
             WHERE lost < ? ORDER BY lost, pid LIMIT ?",
@@ -80,9 +82,6 @@ const CONNECTED_SOCKETS: &str = "SELECT pid, namespace, session FROM dormouse_ke
 const EARLIEST_LOSS: &str = "SELECT MIN(lost) FROM dormouse_kept_sockets";
 const SOCKET_USAGE: &str = "SELECT COUNT(*), SUM(LENGTH(bytes)) FROM dormouse_kept_sockets";
 
-/// The maximum number of rows in a page, however small they are.
-const PAGE: usize = 1_000;
-
 /// The path of the server that all this is of: text, in a column that takes it.
 const SERVER: u32 = 3;
 
@@ -96,12 +95,10 @@ const fn name(number: Number) -> u32 {
     }
 }
 
-/// The statements that read rows up to a number of bytes: first their sizes, which
-/// SQLite knows without reading the contents. The last binding of both is the number
-/// of rows.
-struct Page {
-    sizes: &'static str,
-    rows: &'static str,
+impl From<Refused> for Failed {
+    fn from(Refused: Refused) -> Self {
+        Self
+    }
 }
 
 /// The rows of recovery, in an object's SQLite.
@@ -134,13 +131,11 @@ impl RecoveryRows {
     }
 
     fn run(&self, statement: &str, bindings: &[JsValue]) -> Result<Vec<Array>, Failed> {
-        let rows = self.state.sql(statement, bindings).map_err(|_| Failed)?;
-        Ok(rows.iter().map(JsValue::unchecked_into).collect())
+        Ok(sql::run(&self.state, statement, bindings)?)
     }
 
     fn write(&self, statement: &str, bindings: &[JsValue]) -> Result<(), Failed> {
-        self.state.sql(statement, bindings).map_err(|_| Failed)?;
-        Ok(())
+        self.run(statement, bindings).map(drop)
     }
 
     /// Returns the number in the first row, unless there is none or it is null.
@@ -157,56 +152,6 @@ impl RecoveryRows {
             bytes: number(1).unwrap_or_default(),
         })
     }
-
-    fn page(
-        &self,
-        page: &Page,
-        bindings: &[JsValue],
-        max_bytes: usize,
-    ) -> Result<Vec<Array>, Failed> {
-        let limited = |count: usize| {
-            let mut bindings = bindings.to_vec();
-            bindings.push(value(count as u64));
-            bindings
-        };
-        let sizes = self.run(page.sizes, &limited(PAGE))?;
-        let mut left = max_bytes as u64;
-        let fitting = sizes.iter().take_while(|row| {
-            let size = number(row, 0).unwrap_or_default();
-            let fits = size <= left;
-            left = left.saturating_sub(size);
-            fits
-        });
-        let count = fitting.count();
-        if sizes.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.run(page.rows, &limited(count.max(1)))
-    }
-}
-
-fn value(number: u64) -> JsValue {
-    JsValue::from_f64(number as f64)
-}
-
-fn blob(bytes: &[u8]) -> JsValue {
-    Uint8Array::from(bytes).buffer().into()
-}
-
-fn time(time: Option<Timestamp>) -> JsValue {
-    time.map_or(JsValue::NULL, |time| value(time.as_millis()))
-}
-
-fn number(row: &Array, column: u32) -> Option<u64> {
-    row.get(column).as_f64().map(|number| number as u64)
-}
-
-fn text(row: &Array, column: u32) -> String {
-    row.get(column).as_string().unwrap_or_default()
-}
-
-fn bytes(row: &Array, column: u32) -> Vec<u8> {
-    Uint8Array::new(&row.get(column)).to_vec()
 }
 
 fn socket(row: &Array) -> SocketRow {
@@ -249,7 +194,7 @@ impl Store for RecoveryRows {
         max_bytes: usize,
     ) -> Result<Vec<EventHead>, Failed> {
         let bindings = [namespace.into(), value(after.0)];
-        let rows = self.page(&EVENT_HEADS, &bindings, max_bytes)?;
+        let rows = EVENT_HEADS.read(&self.state, &bindings, max_bytes)?;
         let head = |row| EventHead {
             offset: Offset(number(row, 0).unwrap_or_default()),
             head: bytes(row, 1),
@@ -319,8 +264,12 @@ impl Store for RecoveryRows {
         self.write(DELETE_SOCKETS, &[])
     }
 
+    fn delete_sockets_of(&mut self, namespace: &str) -> Result<(), Failed> {
+        self.write(DELETE_SOCKETS_OF, &[namespace.into()])
+    }
+
     fn lost_sockets(&self, before: Timestamp, max_bytes: usize) -> Result<Vec<SocketRow>, Failed> {
-        let rows = self.page(&LOST_SOCKETS, &[time(Some(before))], max_bytes)?;
+        let rows = LOST_SOCKETS.read(&self.state, &[time(Some(before))], max_bytes)?;
         Ok(rows.iter().map(socket).collect())
     }
 

@@ -5,7 +5,7 @@ use core::cell::Cell;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::hub_rows;
+use super::{hub_rows, log_rows};
 use crate::platform::ObjectState;
 use crate::sid::{Key, key_from_tag, tag};
 
@@ -102,7 +102,8 @@ impl Rows {
         let Some(first) = names.next() else {
             return false;
         };
-        let is_hubs = |name: &String| hub_rows::TABLES.contains(&&**name);
+        let hubs = [&hub_rows::TABLES[..], &log_rows::TABLES].concat();
+        let is_hubs = |name: &String| hubs.contains(&&**name);
         let is_ours =
             |name: &String| name == ALARMS || name.starts_with("dormouse_") && !is_hubs(name);
         let all = is_ours(&first) && names.all(|name| is_ours(&name));

@@ -184,7 +184,7 @@ fn location_of(continent: &str) -> Option<&'static str> {
 }
 
 /// Returns the name of an object with sessions. It is unlike that of any other placement,
-/// and of a hub: what follows the path there is a revision, `*` or `h`.
+/// and of a hub: what follows the path there is a revision, `*`, `h` or `l`.
 fn object_name(path: &str, region: Option<&str>, number: u32) -> String {
     match region {
         Some(region) => format!("{path} s {region} {number}"),

@@ -144,7 +144,7 @@ export const scenarios = {
     await heard({ from: 'server', to: [room] }, 0, 1, 2);
     await heard({ from: 'server', to: [apart] }, 2);
     // Which of them are in one object is for the placement to say.
-    const local = path !== '/spread/';
+    const local = !path.startsWith('/spread');
     await heard({ from: 'server', to: [room], except: [apart], local, compress: false }, 0, 1);
     await heard({ from: 'server', to: [player.id, others[1].id] }, 0, 2);
   },

@@ -26,7 +26,8 @@ export const packed = {
 
 /**
  * Somebody in a namespace. `auth` is what they say of themselves, in whichever way
- * their generation can; `settle` off does not wait for the upgrade.
+ * their generation can; `settle` off does not wait for the upgrade. With `offsets`, events
+ * end with one, as from a server whose clients can come back, and it is taken off.
  */
 export async function join(server, library, options) {
   const player = new Player(server, library, options);
@@ -37,10 +38,11 @@ export async function join(server, library, options) {
 export class Player {
   #queues = new Map();
 
-  constructor(server, library, { namespace = '/', auth, settle = true, ...options } = {}) {
+  constructor(server, library, { namespace = '/', auth, settle = true, offsets = false, ...options } = {}) {
     const old = library.protocol === 4;
     const query = old && auth ? { query: new URLSearchParams(auth).toString() } : {};
     this.library = library;
+    this.offsets = offsets && library.protocol === 5;
     this.settles = settle && options.transports?.length > 1;
     this.socket = library.connect(server.url + namespace, {
       forceNew: true,
@@ -95,9 +97,15 @@ export class Player {
     if (!this.#queues.has(event)) {
       const queue = new Queue();
       this.#queues.set(event, queue);
-      this.socket.on(event, (...args) => queue.push(args.map(plain)));
+      this.socket.on(event, (...args) => queue.push(this.#said(args).map(plain)));
     }
     return this.#queues.get(event);
+  }
+
+  #said(args) {
+    const offset = /^\d+\.\d+$/;
+    const hasOffset = this.offsets && typeof args.at(-1) === 'string' && offset.test(args.at(-1));
+    return hasOffset ? args.slice(0, -1) : args;
   }
 
   emit(event, ...args) {

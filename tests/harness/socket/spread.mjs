@@ -16,6 +16,9 @@ export const objects = (path, count = OBJECTS) => numbers(count).map((number) =>
 export const hubs = (path, namespace, count = HUBS) =>
   numbers(count).map((number) => `${path} h ${namespace} ${number}`);
 
+/** The name of the hub of a namespace whose clients can come back: it has one that logs. */
+export const loggingHub = (path, namespace) => `${path} l ${namespace}`;
+
 /** The object that a client is in. */
 export const objectOf = (player) => objectId(player.sid);
 

@@ -42,7 +42,12 @@ export class ObjectHost {
 
   /** Whether it orders the events of rooms, and has no clients. */
   get isHub() {
-    return this.name.includes(' h ');
+    return / [hl] /.test(this.name);
+  }
+
+  /** Whether it logs them. */
+  get logs() {
+    return this.name.includes(' l ');
   }
 
   /** The incarnation that is awake, made if there is none. */

@@ -16,11 +16,12 @@ const SCATTERED: u32 = 10_000;
 
 /// The servers, each on its path.
 pub(crate) fn servers() -> [Server; 4] {
-    let spread = |path: &str, objects| server(path).placement(Placement::spread(objects));
+    let spread = |path: &str, objects| {
+        let server = server(path).placement(Placement::spread(objects));
+        server.ack_timeout(Duration::from_secs(2))
+    };
     [
-        spread("/spread/", 8)
-            .recovery(Recovery::default())
-            .ack_timeout(Duration::from_secs(2)),
+        spread("/spread/", 8).recovery(Recovery::default()),
         spread("/spread-plain/", 8),
         spread("/spread-msgpack/", 8).parser(Parser::MSGPACK),
         spread("/scattered/", SCATTERED),

@@ -9,7 +9,10 @@
 //! [`dormouse_proto::cluster`].
 
 mod answers;
+mod comebacks;
+mod custody;
 mod joins;
+mod logged;
 mod merging;
 mod objects;
 mod operations;
@@ -17,14 +20,17 @@ mod participant;
 
 use std::rc::{Rc, Weak};
 
-use dormouse_proto::socket::Socket;
+use dormouse_proto::Timestamp;
+use dormouse_proto::cluster::Position;
+use dormouse_proto::socket::{Args, Offset, Socket};
 use futures::future::LocalBoxFuture;
 
 use self::objects::Objects;
 use super::context::Context;
+use super::recovering::Found;
 use crate::parts::{Parts, placing};
 use crate::placement::{Placement, Spread};
-use crate::port::{Called, ClusterCall, Operation, PortError, Spot, Target};
+use crate::port::{Address, Called, ClusterCall, Operation, PortError, Spot, Target};
 
 /// The other objects of a server.
 pub(super) trait Cluster {
@@ -59,11 +65,53 @@ pub(super) trait Cluster {
     /// Takes in a call of another object.
     fn handle(&self, call: &ClusterCall) -> Called;
 
+    /// Returns the part that lets clients come back, if they can.
+    fn returns(&self) -> Option<&dyn Returns>;
+
     /// Returns what the next instance has to know, if this one panics.
     fn marks(&self) -> Vec<u8>;
 
     /// Takes that up.
     fn inherit(&self, marks: &[u8]);
+}
+
+/// Connection state recovery of many objects: clients come back to any of them.
+pub(super) trait Returns {
+    /// Returns the secret of a new socket, which says where the socket began.
+    fn new_pid(&self, id: &str) -> String;
+
+    /// Returns the position of a client that connects now.
+    fn position(&self, namespace: &str) -> LocalBoxFuture<'static, Offset>;
+
+    /// Finds the socket of a client that has come back, in this object or another.
+    fn find(&self, comeback: Comeback);
+
+    /// Logs an event for a socket alone, and returns the offset that it is sent with: none
+    /// if its client cannot come back.
+    fn log(&self, address: &Address, args: &Args<'_>) -> Option<String>;
+
+    /// Sends an event to sockets of this object that is not logged. Returns whether any of
+    /// them has taken it.
+    fn send(&self, namespace: &str, sockets: &[Spot], args: &Args<'_>, volatile: bool) -> bool;
+
+    /// A socket is not stored any more.
+    fn forgotten(&self, namespace: &str, pid: &str);
+
+    /// Does what is due, and returns when to call this again.
+    fn handle_alarm(&self) -> Option<Timestamp>;
+}
+
+/// A client that has come back.
+pub(super) struct Comeback {
+    pub(super) spot: Spot,
+    pub(super) namespace: Rc<str>,
+    /// The tag of the namespace's definition.
+    pub(super) tag: u32,
+    pub(super) pid: String,
+    /// The last event that it has received.
+    pub(super) position: Option<Position>,
+    /// Told what is found: nothing if it starts over.
+    pub(super) then: Box<dyn FnOnce(Option<Found>)>,
 }
 
 /// Creates the [`Cluster`] of an object.

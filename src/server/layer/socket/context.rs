@@ -7,7 +7,7 @@ use dormouse_proto::socket::Socket as State;
 
 use super::acks::PendingAcks;
 use super::clients::Clients;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Returns};
 use super::index::Index;
 use super::recovery::Recovery;
 use crate::api::{Application, Socket};
@@ -37,6 +37,11 @@ impl Context {
     pub(super) fn socket(&self, address: Rc<Address>) -> Option<Socket> {
         let port = self.port.upgrade()?;
         Some(Socket::new(port, self.application.clone(), address))
+    }
+
+    /// Returns what lets clients come back to any of many objects, if they can.
+    pub(super) fn returns(&self) -> Option<&dyn Returns> {
+        self.cluster.as_ref()?.returns()
     }
 
     /// Makes a socket visible to others.

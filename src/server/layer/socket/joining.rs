@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::cluster::Position;
 use dormouse_proto::engine::Reason;
 use dormouse_proto::socket::{
     Admission, Auth, ConnectRequest, Connection, INTERNAL_ERROR, INVALID_NAMESPACE, JoinId,
@@ -14,7 +15,7 @@ use dormouse_proto::socket::{
 use serde::Serializer as _;
 
 use super::clients::ClientEntry;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Comeback, Returns};
 use super::context::Context;
 use super::{events, recovering};
 use crate::api::error::{Failure, Refusal, Rejection};
@@ -121,22 +122,91 @@ fn look_for(cx: &Context, key: Key, request: JoinRequest) {
 /// already.
 fn begin(cx: &Context, key: Key, reserved: Option<JoinId>, request: JoinRequest, found: Found) {
     let namespace = request.namespace();
+    if let Some(returns) = cx.returns() {
+        return match recovering::read_request(request.json()) {
+            Some(wanted) => look_elsewhere(cx, returns, (key, reserved), wanted, request, found),
+            None => begin_with(cx, key, reserved, request, found, None),
+        };
+    }
+    let recovered = recovering::recover(cx, key, namespace, request.json());
+    begin_with(cx, key, reserved, request, found, recovered);
+}
+
+/// Looks for the socket of a client in all objects first.
+fn look_elsewhere(
+    cx: &Context,
+    returns: &dyn Returns,
+    (key, reserved): (Key, Option<JoinId>),
+    (pid, position): (String, Option<Position>),
+    request: JoinRequest,
+    found: Found,
+) {
+    let bytes = request.json().len();
+    let spot = cx.clients.with(key, |client| {
+        let connection = &mut client.connection;
+        let join = reserved.unwrap_or_else(|| connection.reserve(request.namespace()));
+        begin_work(client, bytes);
+        Spot::new(key, join)
+    });
+    let Some(spot) = spot else {
+        return;
+    };
+    let me = cx.me.clone();
+    returns.find(Comeback {
+        spot,
+        namespace: request.namespace().into(),
+        tag: found.definition.tag,
+        pid,
+        position,
+        then: Box::new(move |recovered| {
+            let Some(cx) = me.upgrade() else {
+                return;
+            };
+            let is_wanted = cx.clients.with(key, |client| {
+                end_work(client, bytes);
+                client.connection.is_wanted(spot.join)
+            });
+            match is_wanted {
+                Some(true) => {
+                    begin_with(&cx, key, Some(spot.join), request, found, recovered);
+                }
+                // Nobody hears that it is refused.
+                Some(false) | None => refuse(&cx, spot, request.namespace(), REJECTED, None),
+            }
+            cx.parts.turn.mark_dirty(key);
+        }),
+    });
+}
+
+/// Does the same for a client of which it is known whether it gets its socket back.
+fn begin_with(
+    cx: &Context,
+    key: Key,
+    reserved: Option<JoinId>,
+    request: JoinRequest,
+    found: Found,
+    recovered: Option<recovering::Found>,
+) {
+    let namespace = request.namespace();
     let protocol = cx.clients.with(key, |client| client.connection.protocol());
     let Some((protocol, me)) = protocol.zip(cx.me.upgrade()) else {
         return;
     };
-    let recovered = recovering::recover(cx, key, namespace, request.json());
     let (id, pid, recovered) = match recovered {
         Some(found) => (found.id, Some(found.pid), Some(found.state)),
-        None => (
-            new_id(cx, key, protocol, namespace),
-            new_pid(cx, protocol),
-            None,
-        ),
+        None => {
+            let id = new_id(cx, key, protocol, namespace);
+            let pid = new_pid(cx, protocol, &id);
+            (id, pid, None)
+        }
     };
     let is_recovered = recovered.is_some();
     // From now on, its client may miss something.
-    let since = pid.as_ref().and_then(|_| recovering::newest(cx));
+    let since = match cx.returns() {
+        // It is asked for before the client is let in.
+        Some(_) => None,
+        None => pid.as_ref().and_then(|_| recovering::newest(cx)),
+    };
     let begun = cx.clients.with(key, |client| {
         let admission = Admission {
             id,
@@ -160,6 +230,10 @@ fn begin(cx: &Context, key: Key, reserved: Option<JoinId>, request: JoinRequest,
     };
     if !is_kept {
         warn_of_dropped(cx, key, namespace);
+    }
+    if is_recovered {
+        // What is sent to its rooms from now on is held for it.
+        cx.index.insert(&cx.clients, address.spot);
     }
     let Some(socket) = cx.socket(address.clone()) else {
         return;
@@ -212,9 +286,12 @@ fn new_id(cx: &Context, key: Key, protocol: Protocol, namespace: &str) -> String
 
 /// Returns the secret that a new socket can come back with. It is as long as the
 /// secrets of two sids, since whoever knows it is the client.
-fn new_pid(cx: &Context, protocol: Protocol) -> Option<String> {
+fn new_pid(cx: &Context, protocol: Protocol, id: &str) -> Option<String> {
     let recovers = cx.recovery.is_on() && protocol == Protocol::V5;
-    recovers.then(|| URL_SAFE_NO_PAD.encode(platform::random::<24>()))
+    recovers.then(|| match cx.returns() {
+        Some(returns) => returns.new_pid(id),
+        None => URL_SAFE_NO_PAD.encode(platform::random::<24>()),
+    })
 }
 
 /// What the application has decided about a client.
@@ -356,6 +433,8 @@ impl Joining {
         if let Some(cluster) = &self.cx.cluster {
             self.announce(&**cluster).await?;
             self.check()?;
+            self.take_place().await;
+            self.check()?;
         }
         let Spot { session, join } = self.address.spot;
         let is_new = self.is_new();
@@ -392,6 +471,22 @@ impl Joining {
         let rooms = rooms.flatten().unwrap_or_default();
         let announced = cluster.announce(spot, namespace, &rooms).await;
         announced.map_err(|error| Decision::Refused(Refusal::internal(Box::new(error))))
+    }
+
+    /// Notes at which event of many objects a new socket begins, if it may come back.
+    async fn take_place(&self) {
+        let Spot { session, join } = self.address.spot;
+        let is_new = |client: &mut ClientEntry| {
+            let socket = client.connection.socket(join)?;
+            Some(socket.pid().is_some() && !self.recovered)
+        };
+        let is_new = self.cx.clients.with(session, is_new).flatten() == Some(true);
+        let Some(returns) = self.cx.returns().filter(|_| is_new) else {
+            return;
+        };
+        let place = returns.position(&self.address.namespace).await;
+        let take = |client: &mut ClientEntry| client.connection.set_since(join, place);
+        self.cx.clients.with(session, take);
     }
 
     /// Returns the handler of new namespaces, if this is one: nobody is in it yet.

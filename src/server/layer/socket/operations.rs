@@ -172,8 +172,13 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
 /// Sends an event to the selected sockets of a namespace.
 fn emit_to_many(cx: &Context, selection: &Selection, args: &Args<'_>, volatile: bool) {
     let (namespace, filter) = (&selection.namespace, &selection.filter);
+    let select = || cx.index.select(&cx.parts, &cx.clients, selection);
+    if let Some(returns) = cx.returns() {
+        returns.send(namespace, &select(), args, volatile);
+        return;
+    }
     let offset = recovering::log(cx, namespace, filter, args, volatile);
-    let sockets = cx.index.select(&cx.parts, &cx.clients, selection);
+    let sockets = select();
     let event = EncodedEvent::new(cx, namespace, args).offset(offset);
     let event = event.count(sockets.len());
     for spot in sockets {
@@ -309,12 +314,11 @@ fn emit_to(cx: &Context, spot: Spot, args: &Args<'_>, volatile: bool) -> bool {
         return false;
     };
     let namespace = &*address.namespace;
+    if let Some(returns) = cx.returns().filter(|_| volatile) {
+        return returns.send(namespace, &[spot], args, volatile);
+    }
     let offset = if cx.recovery.is_on() && is_there(cx, spot) {
-        let filter = Filter {
-            rooms: vec![(*address.id).to_owned()],
-            except: Vec::new(),
-        };
-        recovering::log(cx, namespace, &filter, args, volatile)
+        recovering::log_for_one(cx, &address, args, volatile)
     } else {
         None
     };
@@ -495,7 +499,8 @@ fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
     // recovery is written before the acknowledgement goes out, or its client starts
     // over.
     if cx.recovery.is_on() {
-        for key in cx.parts.turn.dirty() {
+        let entered = cx.recovery.entered.take();
+        for key in cx.parts.turn.dirty().into_iter().chain(entered.keys()) {
             recovering::store(cx, key, Due::Unstored);
         }
     }

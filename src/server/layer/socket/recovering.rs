@@ -2,8 +2,11 @@
 //! that come back to them.
 
 use dormouse_proto::Timestamp;
+use dormouse_proto::cluster::Position;
 use dormouse_proto::engine::{self, Flush};
-use dormouse_proto::socket::recovery::{Expired, Holder, RecoveryRequest, StoredSocket};
+use dormouse_proto::socket::recovery::{
+    self, Expired, Holder, Recovery, RecoveryRequest, Store, StoredSocket,
+};
 use dormouse_proto::socket::{Args, Due, Filter, Offset, Reason, RecoveredSocket, Storing};
 
 use super::clients::ClientEntry;
@@ -13,7 +16,7 @@ use crate::api::ExpireContext;
 use crate::layer::called::finish;
 use crate::parts::{self, Job, Purpose};
 use crate::platform;
-use crate::port::Spot;
+use crate::port::{Address, Spot};
 use crate::sid::Key;
 
 /// Stores an event before it is sent, and returns its offset. A volatile event is
@@ -25,11 +28,33 @@ pub(super) fn log(
     filter: &Filter,
     args: &Args<'_>,
     volatile: bool,
-) -> Option<Offset> {
-    let now = platform::now();
-    if volatile {
-        return newest(cx);
+) -> Option<String> {
+    let offset = match volatile {
+        true => newest(cx),
+        false => append(cx, namespace, filter, args),
+    };
+    offset.map(|offset| offset.to_string())
+}
+
+/// Does the same for an event for one socket.
+pub(super) fn log_for_one(
+    cx: &Context,
+    address: &Address,
+    args: &Args<'_>,
+    volatile: bool,
+) -> Option<String> {
+    if let Some(returns) = cx.returns() {
+        return returns.log(address, args);
     }
+    let filter = Filter {
+        rooms: vec![(*address.id).to_owned()],
+        except: Vec::new(),
+    };
+    log(cx, &address.namespace, &filter, args, volatile)
+}
+
+fn append(cx: &Context, namespace: &str, filter: &Filter, args: &Args<'_>) -> Option<Offset> {
+    let now = platform::now();
     let (offset, forgotten) = cx.recovery.with(|rules, rows| {
         let logged = rules.log(rows, now, namespace, filter, args);
         let offset = logged.unwrap_or_else(|failed| failed.offset);
@@ -137,6 +162,12 @@ fn carry_out(cx: &Context, key: Key, storing: Storing<'_>, lost: Option<Timestam
             None
         }
     });
+    if let (Storing::Delete(socket), Some(returns)) = (storing, cx.returns())
+        && lost.is_some()
+        && let Some(pid) = socket.pid()
+    {
+        returns.forgotten(socket.namespace(), pid);
+    }
     stored.flatten().unwrap_or_default()
 }
 
@@ -145,10 +176,42 @@ fn settle(cx: &Context, key: Key, stored: Stored) {
     if let Some(expiry) = stored.expiry {
         cx.parts.clock.arm_at(expiry);
     }
-    stored
-        .evicted
-        .into_iter()
-        .for_each(|socket| tell(cx, socket));
+    tell_all(cx, stored.evicted);
+}
+
+/// Stores a socket for a client that has come back to it, and whose session this is to
+/// be. `None` if that fails.
+pub(super) fn keep(cx: &Context, key: Key, socket: &StoredSocket) -> Option<()> {
+    let now = platform::now();
+    let (evicted, expiry) = cx.recovery.with(|rules, rows| {
+        let evicted = rules.save(rows, now, socket);
+        (evicted, rules.expiry(now))
+    })?;
+    let expiry = Some(expiry);
+    settle(cx, key, Stored { evicted, expiry });
+    find(cx, &socket.namespace, &socket.pid).map(drop)
+}
+
+/// Deletes what is stored of a socket.
+pub(super) fn forget(cx: &Context, pid: &str) {
+    cx.recovery.with(|rules, rows| rules.forget(rows, pid));
+}
+
+/// Deletes what is stored of all sockets of a namespace.
+pub(super) fn forget_namespace(cx: &Context, namespace: &str) {
+    cx.recovery
+        .with(|rules, rows| rules.forget_namespace(rows, namespace));
+}
+
+/// Returns what a client of many objects asks for that wants its socket back: the secret,
+/// and the last event that it has received.
+pub(super) fn read_request(auth: &str) -> Option<(String, Option<Position>)> {
+    let (pid, offset) = recovery::read_auth(auth)?;
+    let position = match offset {
+        Some(offset) => Some(Position::parse(&offset)?),
+        None => None,
+    };
+    Some((pid, position))
 }
 
 /// A client that has come back in time.
@@ -164,24 +227,7 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
         return None;
     }
     let request = RecoveryRequest::from_auth(auth)?;
-    let find = || {
-        let now = platform::now();
-        cx.recovery
-            .with(|rules, rows| rules.find(rows, now, namespace, &request))
-            .flatten()
-    };
-    let mut found = find();
-    let holder = match &found {
-        Some(socket) if socket.lost.is_some() => None,
-        Some(socket) => read_session(&socket.session).map(|(key, _)| key),
-        None => unstored_holder(cx, namespace, &request.pid),
-    };
-    if let Some(holder) = holder.filter(|holder| *holder != key)
-        && supersede(cx, holder, namespace, &request.pid)
-    {
-        found = find();
-    }
-    let socket = found?;
+    let socket = release(cx, Some(key), namespace, &request.pid)?;
     let now = platform::now();
     let missed = cx
         .recovery
@@ -193,9 +239,39 @@ pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Op
             rooms: socket.rooms,
             data: socket.data,
             since: socket.since,
-            missed,
+            missed: missed
+                .into_iter()
+                .map(|(offset, args)| (offset.to_string(), args))
+                .collect(),
         },
     })
+}
+
+/// Returns a stored socket whose client may still come back.
+pub(super) fn find(cx: &Context, namespace: &str, pid: &str) -> Option<StoredSocket> {
+    let now = platform::now();
+    let find = |rules: &mut Recovery, rows: &mut dyn Store| rules.find(rows, now, namespace, pid);
+    cx.recovery.with(find).flatten()
+}
+
+/// Ends the session that has a socket, if it is another one than this, and returns what
+/// is stored of the socket.
+pub(super) fn release(
+    cx: &Context,
+    session: Option<Key>,
+    namespace: &str,
+    pid: &str,
+) -> Option<StoredSocket> {
+    let found = find(cx, namespace, pid);
+    let holder = match &found {
+        Some(socket) if socket.lost.is_some() => None,
+        Some(socket) => read_session(&socket.session).map(|(key, _)| key),
+        None => unstored_holder(cx, namespace, pid),
+    };
+    match holder.filter(|holder| Some(*holder) != session) {
+        Some(holder) if supersede(cx, holder, namespace, pid) => find(cx, namespace, pid),
+        Some(_) | None => found,
+    }
 }
 
 /// Returns the session of a socket that has no row yet.
@@ -215,14 +291,18 @@ fn supersede(cx: &Context, before: Key, namespace: &str, pid: &str) -> bool {
     let is_superseded = cx.clients.with(before, same) == Some(true);
     if is_superseded {
         cx.run_outputs(before);
-        parts::close_now(&cx.parts, before, Flush::All);
-        // Its sockets are stored as lost before the caller looks for them again.
-        let reason = engine::Reason::TransportClose;
-        cx.clients
-            .with(before, |client| client.connection.handle_closed(reason));
-        cx.run_outputs(before);
+        end_session(cx, before);
     }
     is_superseded
+}
+
+/// Ends a session. When this returns, its sockets are stored as lost.
+pub(super) fn end_session(cx: &Context, key: Key) {
+    parts::close_now(&cx.parts, key, Flush::All);
+    let reason = engine::Reason::TransportClose;
+    cx.clients
+        .with(key, |client| client.connection.handle_closed(reason));
+    cx.run_outputs(key);
 }
 
 /// Deletes what has expired, and returns when to call this again.
@@ -232,8 +312,19 @@ pub(super) fn expire(cx: &Context) -> Option<Timestamp> {
     let Expired { sockets, next } = cx
         .recovery
         .with(|rules, rows| rules.expire(rows, now, &mut is_held))?;
-    sockets.into_iter().for_each(|socket| tell(cx, socket));
-    next
+    tell_all(cx, sockets);
+    let elsewhere = cx.returns().and_then(|returns| returns.handle_alarm());
+    [next, elsewhere].into_iter().flatten().min()
+}
+
+/// The clients of sockets have not come back in time, or the sockets gave way.
+fn tell_all(cx: &Context, sockets: Vec<StoredSocket>) {
+    for socket in sockets {
+        if let Some(returns) = cx.returns() {
+            returns.forgotten(&socket.namespace, &socket.pid);
+        }
+        tell(cx, socket);
+    }
 }
 
 /// Returns whether a session still has a stored socket. All sessions are in memory.
@@ -252,7 +343,7 @@ fn has_socket(cx: &Context, key: Key, namespace: &str, pid: &str) -> bool {
 
 /// Returns the name that a stored socket has for its session, followed by the tag of
 /// its namespace's definition.
-fn session(key: Key, tag: u32) -> Vec<u8> {
+pub(super) fn session(key: Key, tag: u32) -> Vec<u8> {
     [key.as_slice(), &tag.to_le_bytes()].concat()
 }
 

@@ -24,6 +24,9 @@ pub(super) struct Recovery {
     skips_middlewares: bool,
     /// The sessions with sockets that are not stored yet.
     pub(super) unstored: RefCell<Table<Key, ()>>,
+    /// Those of them that have entered rooms in earlier turns, since other objects had to
+    /// know first. Nobody has been told that they have.
+    pub(super) entered: RefCell<Table<Key, ()>>,
     /// Opened when it is first needed.
     opened: RefCell<Option<(recovery::Recovery, RecoveryRows)>>,
 }
@@ -31,9 +34,7 @@ pub(super) struct Recovery {
 impl Recovery {
     pub(super) fn new(application: &Application, endpoint: &Endpoint, state: &ObjectState) -> Self {
         let options = &endpoint.options;
-        // Of many objects, another one may know what a client has missed.
-        let is_one_of_many = options.placement.many().is_some();
-        let recovery = application.recovery.as_ref().filter(|_| !is_one_of_many);
+        let recovery = application.recovery.as_ref();
         // A client cannot be sent more than this at once.
         let max_missed = options
             .settings
@@ -49,12 +50,17 @@ impl Recovery {
             }),
             skips_middlewares: recovery.is_some_and(|recovery| recovery.skip_middlewares),
             unstored: RefCell::default(),
+            entered: RefCell::default(),
             opened: RefCell::default(),
         }
     }
 
     pub(super) fn is_on(&self) -> bool {
         self.settings.is_some()
+    }
+
+    pub(super) fn settings(&self) -> Option<recovery::Settings> {
+        self.settings
     }
 
     /// Returns whether a client that has come back skips the middlewares.

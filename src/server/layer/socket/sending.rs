@@ -3,7 +3,7 @@
 use core::cell::OnceCell;
 use std::rc::Rc;
 
-use dormouse_proto::socket::{Args, Offset, Protocol, Route, ServerPacket};
+use dormouse_proto::socket::{Args, Protocol, Route, ServerPacket};
 
 use super::clients::ClientEntry;
 use super::context::Context;
@@ -16,7 +16,7 @@ pub(super) struct EncodedEvent<'a> {
     namespace: &'a str,
     ack: Option<u32>,
     args: &'a Args<'a>,
-    offset: Option<Offset>,
+    offset: Option<String>,
     count: usize,
     is_observed: bool,
     /// The packet for clients that take offsets, and for those that do not.
@@ -46,7 +46,7 @@ impl<'a> EncodedEvent<'a> {
     }
 
     /// Sets the event's offset, if recovery is on.
-    pub(super) fn offset(self, offset: Option<Offset>) -> Self {
+    pub(super) fn offset(self, offset: Option<String>) -> Self {
         Self { offset, ..self }
     }
 
@@ -58,19 +58,19 @@ impl<'a> EncodedEvent<'a> {
     fn packet(&self, protocol: Protocol) -> &Packet {
         // Without an offset, an event is the same in both protocols.
         let [with, without] = &self.packets;
-        let offset = self.offset.filter(|_| protocol == Protocol::V5);
+        let offset = self.offset.as_deref();
+        let offset = offset.filter(|_| protocol == Protocol::V5);
         let cell = if self.offset.is_some() && offset.is_none() {
             without
         } else {
             with
         };
         cell.get_or_init(|| {
-            let offset = offset.map(|offset| offset.to_string());
             let packet = ServerPacket::Event {
                 namespace: self.namespace,
                 ack: self.ack.map(u64::from),
                 args: self.args,
-                offset: offset.as_deref(),
+                offset,
             };
             let encoded = packet.encode(protocol, self.cx.application.settings.parser);
             Packet::new(Rc::new(encoded), self.count)

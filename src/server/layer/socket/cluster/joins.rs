@@ -266,7 +266,12 @@ fn commit(objects: &Objects, cx: &Rc<Context>, wanted: &Wanted) -> Result<(), Po
         return Ok(());
     }
     let is_there = match kind {
-        Kind::Enter => enter(cx, spot, core::slice::from_ref(&room)).map(drop),
+        Kind::Enter => {
+            if cx.recovery.is_on() {
+                cx.recovery.entered.borrow_mut().insert(spot.session, ());
+            }
+            enter(cx, spot, core::slice::from_ref(&room)).map(drop)
+        }
         Kind::Announce => match is_wanted(cx, spot) {
             true => Ok(()),
             false => Err(PortError::Gone),

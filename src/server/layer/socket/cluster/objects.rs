@@ -8,24 +8,26 @@ use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
-    self, Answer, Call, Failure, Hub, HubIndex, Mark, Node, NodeId, NodeLife, Output, Settings,
+    self, Answer, Call, Failure, Hub, HubIndex, LogSettings, Mark, Node, NodeId, NodeLife, Output,
+    Settings,
 };
-use dormouse_proto::socket::Socket;
+use dormouse_proto::socket::{Args, Offset, Socket};
 use dormouse_proto::versioned;
 use futures::future::LocalBoxFuture;
 
 use super::super::context::Context;
 use super::answers::Answers;
+use super::custody::Custody;
 use super::joins::{Entering, Guests};
 use super::participant::{Core, Participant};
-use super::{Cluster, Spread, joins, operations};
+use super::{Cluster, Comeback, Returns, Spread, comebacks, joins, logged, operations};
 use crate::api::app::app;
 use crate::parts::{HubRows, Parts};
-use crate::placement::{DYNAMIC, hub_name};
+use crate::placement::DYNAMIC;
 use crate::platform::{self, Timer};
 use crate::port::wire::{self, Unanswered};
 use crate::port::{
-    self, Called, ClusterCall, Operation, PortError, Reply, Request, Spot, Target, locate,
+    self, Address, Called, ClusterCall, Operation, PortError, Reply, Request, Spot, Target, locate,
 };
 use crate::sid::Sid;
 
@@ -41,7 +43,7 @@ pub(super) struct Objects {
     context: Weak<Context>,
     pub(super) parts: Rc<Parts>,
     path: String,
-    hubs: u16,
+    spread: Spread,
     /// This object.
     pub(super) id: NodeId,
     /// By namespace.
@@ -58,6 +60,8 @@ pub(super) struct Objects {
     pub(super) guests: Guests,
     pub(super) entering: Entering,
     pub(super) answers: Answers,
+    /// What this object has of clients that come back, if they can.
+    pub(super) custody: Option<Custody>,
 }
 
 impl Objects {
@@ -74,7 +78,7 @@ impl Objects {
             context,
             parts: parts.clone(),
             path: path.to_owned(),
-            hubs: spread.hubs,
+            spread: spread.clone(),
             id: NodeId(id.unwrap_or_default()),
             nodes: RefCell::default(),
             hub: OnceCell::new(),
@@ -85,6 +89,7 @@ impl Objects {
             guests: Guests::default(),
             entering: Entering::default(),
             answers: Answers::default(),
+            custody: spread.logs.then(|| Custody::new(&parts.state)),
         })
     }
 
@@ -106,11 +111,34 @@ impl Objects {
         self.parts.turn.now()
     }
 
+    /// Returns what this object has of clients that come back to a namespace, if they can.
+    pub(super) fn custody_of(&self, namespace: &str) -> Option<&Custody> {
+        let custody = self.custody.as_ref();
+        custody.filter(|_| self.spread.logs(namespace))
+    }
+
     /// Returns whether somebody in here is in a room, or is about to be.
     pub(super) fn is_occupied(&self, namespace: &str, room: &str) -> bool {
         if self.guests.is_occupied(namespace, room) {
             return true;
         }
+        if let Some(custody) = self.custody_of(namespace)
+            && (self.is_home_of(room) || custody.has_moved_here(self, namespace, room))
+        {
+            return true;
+        }
+        self.is_in_use(namespace, room)
+    }
+
+    /// Returns whether this is the id of a socket that has begun in here. Whoever names it
+    /// names this object.
+    pub(super) fn is_home_of(&self, id: &str) -> bool {
+        let sid = Sid::parse(id);
+        sid.is_some_and(|sid| NodeId(sid.object_bytes()) == self.id)
+    }
+
+    /// Returns whether a socket in here is in a room.
+    pub(super) fn is_in_use(&self, namespace: &str, room: &str) -> bool {
         self.context().is_some_and(|cx| match namespace {
             DYNAMIC => {
                 let fits = |name: &str| !cx.application.is_named(name);
@@ -131,13 +159,17 @@ impl Objects {
         self.forget_idle();
         let life = NodeLife(u64::from_le_bytes(platform::random()));
         let settings = Settings {
-            hubs: self.hubs,
+            hubs: self.spread.hubs_of(namespace),
             ..Settings::default()
         };
         let mut inherited = self.inherited.borrow_mut();
         let position = inherited.iter().position(|(name, _)| name == namespace);
         let marks = position.map(|position| inherited.swap_remove(position).1);
-        let marks = marks.unwrap_or_default();
+        let stored = || {
+            let custody = self.custody_of(namespace)?;
+            Some(vec![custody.mark(namespace)?])
+        };
+        let marks = marks.or_else(stored).unwrap_or_default();
         let node = Node::resume(self.id, life, settings, marks.iter().copied());
         let participant = Rc::new(Participant::new(namespace, Core::Node(node), marks));
         let key = participant.namespace.clone();
@@ -162,12 +194,11 @@ impl Objects {
         }
         let objects = locate::objects(&app().binding, &self.parts.env);
         let objects = objects.map_err(|_| Answer::Unavailable)?;
-        let name = hub_name(&self.path, namespace, index.0);
+        let name = self.spread.hub_name(&self.path, namespace, index);
         if locate::id_of(&objects, &name).as_ref() != Some(&self.parts.id) {
             return Err(Answer::Misdirected);
         }
-        let mut rows = HubRows::open(&self.parts.state);
-        let hub = Hub::new(index, self.hubs, &mut rows).map_err(|_| Answer::Unavailable)?;
+        let (hub, rows) = self.open_hub(namespace, index)?;
         let participant = Rc::new(Participant::new(
             namespace,
             Core::Hub(hub, rows),
@@ -176,6 +207,33 @@ impl Objects {
         // There was none, as looked up above.
         let _ = self.hub.set((index, participant.clone()));
         Ok(participant)
+    }
+
+    fn open_hub(&self, namespace: &str, index: HubIndex) -> Result<(Hub, HubRows), Answer> {
+        let state = &self.parts.state;
+        let settings = self.context().and_then(|cx| cx.recovery.settings());
+        let (hub, rows) = match settings.filter(|_| self.spread.logs(namespace)) {
+            Some(settings) => {
+                let settings = LogSettings {
+                    max_disconnection: settings.max_disconnection,
+                    max_events: settings.max_events,
+                    max_bytes: settings.max_bytes,
+                    max_missed: settings.max_missed,
+                    max_row: settings.max_row,
+                };
+                // An alarm has to find the server of this object.
+                let _ = self.context().and_then(|cx| cx.recovery.with(|_, _| ()));
+                let mut rows = HubRows::logging(state, namespace);
+                (Hub::recovering(settings, &mut rows), rows)
+            }
+            None => {
+                let mut rows = HubRows::open(state);
+                let count = self.spread.hubs_of(namespace);
+                (Hub::new(index, count, &mut rows), rows)
+            }
+        };
+        let hub = hub.map_err(|_| Answer::Unavailable)?;
+        Ok((hub, rows))
     }
 
     /// Forgets nodes that have nothing to remember, where there are many namespaces.
@@ -204,10 +262,18 @@ impl Objects {
         }
         let namespace = &*participant.namespace;
         participant.handle_timeout(self.now(), &|room: &str| self.is_occupied(namespace, room));
+        if let Some(at) = participant.alarm() {
+            self.parts.clock.arm_at(at);
+        }
         while let Some(output) = participant.poll_output() {
             self.carry_out(participant, output);
         }
         participant.is_running.set(false);
+        if let Some(mark) = participant.take_due_mark(self.now())
+            && let Some((custody, cx)) = self.custody_of(namespace).zip(self.context())
+        {
+            custody.put_mark(&cx, namespace, mark);
+        }
         let mut due = self.due.borrow_mut();
         if !due.iter().any(|other| Rc::ptr_eq(other, participant)) {
             due.push(participant.clone());
@@ -223,12 +289,17 @@ impl Objects {
                     self.touch();
                 }
                 participant.note_call(id, self.now());
-                self.send(participant.clone(), id, to, &call);
+                self.send_call(participant.clone(), id, to, &call);
             }
             Output::Answer { ticket, answer } => participant.answer(ticket, answer),
             Output::Deliver(event, mark) => {
                 participant.note_mark(mark);
-                operations::deliver(self, &event);
+                if event.operation.is_logged {
+                    participant.save_mark(self.now());
+                    logged::deliver(self, participant, &event);
+                } else {
+                    operations::deliver(self, &event);
+                }
             }
             Output::Joined(key) => joins::handle_joined(self, participant, key),
             Output::NotJoined(key) => joins::handle_not_joined(participant, key),
@@ -239,23 +310,35 @@ impl Objects {
                 deadline,
                 payload,
             } => operations::take_question(self, participant, ticket, deadline, &payload),
-            // No client is looked for in other objects yet, and no hub logs events.
-            Output::Claim { ticket, .. } | Output::Confirm { ticket, .. } => {
-                participant.answer(ticket, Answer::Misdirected);
-            }
-            Output::Place(_)
+            Output::Claim { .. }
+            | Output::Confirm { .. }
+            | Output::Place(_)
             | Output::Gap
             | Output::Adopt(..)
             | Output::Returned(..)
             | Output::NotReturned(..)
-            | Output::Settled { .. } => {}
+            | Output::Settled { .. } => comebacks::carry_out(self, participant, output),
             Output::Collected(id, _, answer) => participant.handle_collected(id, answer),
             Output::Gathered(id, missing) => participant.handle_gathered(id, missing),
         }
     }
 
+    /// Does what is due in the log of this object, if it is a hub that has one, and returns
+    /// when to call this again.
+    fn ring(&self) -> Option<Timestamp> {
+        let hub = match self.hub.get() {
+            Some((_, hub)) => hub.clone(),
+            None => self
+                .hub(&HubRows::logged(&self.parts.state)?, HubIndex(0))
+                .ok()?,
+        };
+        hub.ring(self.now());
+        self.run(&hub);
+        hub.alarm()
+    }
+
     /// Sends a call on its way.
-    fn send(
+    fn send_call(
         &self,
         participant: Rc<Participant>,
         id: cluster::CallId,
@@ -298,7 +381,8 @@ impl Objects {
         let found = locate::objects(&app().binding, &self.parts.env).ok();
         let found = found.and_then(|objects| match to {
             cluster::Address::Hub(HubIndex(index)) => {
-                let name = hub_name(&self.path, &call.namespace, index);
+                let hub = HubIndex(index);
+                let name = self.spread.hub_name(&self.path, &call.namespace, hub);
                 let is_here = locate::id_of(&objects, &name)? == self.parts.id;
                 let object = (!is_here).then(|| locate::by_name(&objects, Some(&name)));
                 Some(object.transpose().ok()?)
@@ -400,6 +484,7 @@ impl Cluster for Objects {
 
     fn gone(&self, spot: Spot, socket: &Socket) {
         joins::gone(self, spot, socket);
+        comebacks::give_up(self, spot, socket.namespace());
     }
 
     fn handle(&self, call: &ClusterCall) -> Called {
@@ -429,6 +514,11 @@ impl Cluster for Objects {
         }))
     }
 
+    fn returns(&self) -> Option<&dyn Returns> {
+        self.custody.as_ref()?;
+        Some(self)
+    }
+
     fn marks(&self) -> Vec<u8> {
         let (nodes, inherited) = (self.nodes.borrow(), self.inherited.borrow());
         let marks = nodes
@@ -442,6 +532,38 @@ impl Cluster for Objects {
         if let Ok(marks) = versioned::decode(VERSION, marks) {
             self.inherited.replace(marks);
         }
+    }
+}
+
+impl Returns for Objects {
+    fn new_pid(&self, id: &str) -> String {
+        comebacks::new_pid(id)
+    }
+
+    fn position(&self, namespace: &str) -> LocalBoxFuture<'static, Offset> {
+        comebacks::position(self, namespace)
+    }
+
+    fn find(&self, comeback: Comeback) {
+        comebacks::find(self, comeback);
+    }
+
+    fn log(&self, address: &Address, args: &Args<'_>) -> Option<String> {
+        logged::log(self, address, args)
+    }
+
+    fn send(&self, namespace: &str, sockets: &[Spot], args: &Args<'_>, volatile: bool) -> bool {
+        logged::send(self, namespace, sockets, args, volatile)
+    }
+
+    fn forgotten(&self, namespace: &str, pid: &str) {
+        comebacks::forgotten(self, namespace, pid);
+    }
+
+    fn handle_alarm(&self) -> Option<Timestamp> {
+        let here = comebacks::expire(self);
+        let hub = self.ring();
+        [here, hub].into_iter().flatten().min()
     }
 }
 

@@ -24,9 +24,9 @@ use super::super::context::Context;
 use super::super::operations as here;
 
 use super::answers::Awaited;
-use super::merging;
 use super::objects::{Objects, hex};
 use super::participant::Participant;
+use super::{logged, merging};
 use crate::api::app::app;
 use crate::placement::DYNAMIC;
 use crate::platform::{self, sleep};
@@ -54,6 +54,16 @@ enum Question {
     Request(#[serde(with = "bytes")] Vec<u8>),
 }
 
+/// How an event is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Plain,
+    /// It is told which objects have taken it.
+    Telling,
+    /// Clients that have missed it get it when they come back.
+    Logged,
+}
+
 /// Where the sockets are that an operation is for.
 struct Whereabouts<'a> {
     /// The rooms that may have members anywhere.
@@ -79,7 +89,18 @@ pub(super) fn operate(objects: &Objects, target: Target, operation: Operation) -
         Target::Sockets(_) | Target::Socket(_) => Whereabouts::of(objects, selection),
     };
     if whereabouts.is_here {
-        return here::here(&cx, target, operation);
+        return match (&target, &operation) {
+            (
+                Target::Sockets(selection),
+                Operation::Emit {
+                    args,
+                    volatile: false,
+                },
+            ) if objects.custody_of(namespace).is_some() => {
+                logged::emit_here(objects, &cx, selection, args).into()
+            }
+            _ => here::here(&cx, target, operation),
+        };
     }
     if whereabouts.rooms.len() > MAX_ROOMS {
         return PortError::TooManyRooms.into();
@@ -145,10 +166,14 @@ impl<'a> Whereabouts<'a> {
             nodes: Vec::new(),
             is_here: false,
         };
-        let mut is_one_here = false;
+        let namespace = &*selection.namespace;
+        let may_move = objects.custody_of(namespace).is_some();
+        // A socket that may have gone elsewhere is looked for there, too.
+        let is_here = |id: &str| !may_move || objects.is_in_use(namespace, id);
+        let mut here = Vec::new();
         for room in &selection.filter.rooms {
             match object_of(objects, room) {
-                Some(node) if node == objects.id => is_one_here = true,
+                Some(node) if node == objects.id && is_here(room) => here.push(&**room),
                 Some(node) => {
                     found.rooms.push(room);
                     found.nodes.push(node);
@@ -157,15 +182,19 @@ impl<'a> Whereabouts<'a> {
             }
         }
         found.is_here = found.rooms.is_empty();
-        if is_one_here {
+        if !here.is_empty() {
             found.nodes.push(objects.id);
+        }
+        if may_move && !found.is_here {
+            // What is logged names all rooms: its sockets may miss it, and come back.
+            found.rooms.append(&mut here);
         }
         found
     }
 }
 
 /// Returns the object of the socket with this id, if it is one of a socket.
-fn object_of(objects: &Objects, id: &str) -> Option<NodeId> {
+pub(super) fn object_of(objects: &Objects, id: &str) -> Option<NodeId> {
     let sid = Sid::parse(Connection::sid_in(id))?;
     let node = NodeId(sid.object_bytes());
     if node == objects.id {
@@ -189,13 +218,24 @@ fn emit(
     target: Target,
     operation: Operation,
 ) -> Called {
+    let is_event = matches!(
+        operation,
+        Operation::Emit {
+            volatile: false,
+            ..
+        }
+    );
+    let manner = match objects.custody_of(&node.namespace) {
+        Some(_) if is_event => Manner::Logged,
+        Some(_) | None => Manner::Plain,
+    };
     let payload = match encode(target, operation, None) {
         Ok(payload) => payload,
         Err(error) => return error.into(),
     };
-    match begin(objects, node, whereabouts, &payload, false) {
+    match begin(objects, node, whereabouts, &payload, manner) {
         Err(error) => error.into(),
-        Ok(Emitted::Here) => carry_out(cx, &payload).1,
+        Ok(Emitted::Here) => carry_out(cx, &payload),
         Ok(Emitted::Sent(id)) => {
             let ended = node.await_emit(id);
             objects.run(node);
@@ -217,16 +257,20 @@ fn begin(
     node: &Rc<Participant>,
     whereabouts: &Whereabouts<'_>,
     payload: &[u8],
-    tells_nodes: bool,
+    manner: Manner,
 ) -> Result<Emitted, PortError> {
     let members = |room: &str| objects.is_occupied(&node.namespace, room);
     let emit = Emit {
         rooms: &whereabouts.rooms,
         nodes: &whereabouts.nodes,
-        tells_nodes,
+        tells_nodes: manner == Manner::Telling,
         payload,
     };
-    let emitted = node.with_node(|node| node.emit(&emit, objects.now(), &members));
+    let now = objects.now();
+    let emitted = node.with_node(|node| match manner {
+        Manner::Plain | Manner::Telling => node.emit(&emit, now, &members),
+        Manner::Logged => node.emit_logged(&emit, now, &members).map(Emitted::Sent),
+    });
     let emitted = emitted.and_then(Result::ok).ok_or(PortError::Overloaded)?;
     if emitted == Emitted::Here {
         objects.touch();
@@ -234,14 +278,12 @@ fn begin(
     Ok(emitted)
 }
 
-/// Carries out an event, or answers a question, in this object. Returns its token, too.
-fn carry_out(cx: &Rc<Context>, payload: &[u8]) -> (Option<String>, Called) {
+/// Carries out an event, or answers a question, in this object.
+fn carry_out(cx: &Rc<Context>, payload: &[u8]) -> Called {
     match port::decode_request(payload) {
-        Some((token, Request::Operate(target, operation))) => {
-            (token, here::here(cx, target, operation))
-        }
+        Some((_, Request::Operate(target, operation))) => here::here(cx, target, operation),
         // Of another build.
-        Some(_) | None => (None, PortError::Answer.into()),
+        Some(_) | None => PortError::Answer.into(),
     }
 }
 
@@ -250,7 +292,18 @@ pub(super) fn deliver(objects: &Objects, event: &Event) {
     let Some(cx) = objects.context() else {
         return;
     };
-    let (token, called) = carry_out(&cx, &event.operation.payload.0);
+    let Some((token, Request::Operate(mut target, operation))) =
+        port::decode_request(&event.operation.payload.0)
+    else {
+        // Of another build.
+        return;
+    };
+    if let Target::Sockets(selection) = &mut target
+        && let Some(custody) = objects.custody_of(&selection.namespace)
+    {
+        logged::leave_out(custody, selection, event.place);
+    }
+    let called = here::here(&cx, target, operation);
     if let Some(token) = token {
         objects.answers.keep(token, called, objects.now());
     }
@@ -275,9 +328,9 @@ fn emit_and_ask(
         Ok(payload) => payload,
         Err(error) => return error.into(),
     };
-    match begin(objects, node, whereabouts, &payload, true) {
+    match begin(objects, node, whereabouts, &payload, Manner::Telling) {
         Err(error) => error.into(),
-        Ok(Emitted::Here) => carry_out(cx, &payload).1,
+        Ok(Emitted::Here) => carry_out(cx, &payload),
         Ok(Emitted::Sent(id)) => {
             let ended = node.await_emit(id);
             objects.run(node);
@@ -326,7 +379,7 @@ fn ask(
         Ok(payload) => payload,
         Err(error) => return error.into(),
     };
-    let (_, own) = carry_out(cx, &payload);
+    let own = carry_out(cx, &payload);
     let whom = (&*whereabouts.rooms, &*whereabouts.nodes);
     let question = Question::Request(payload);
     let collected = collect(objects, node, whom, &question, QUESTION_LIMIT);
@@ -382,7 +435,7 @@ pub(super) fn take_question(
     let answer = match versioned::decode(VERSION, &question.0) {
         Ok(Question::Result(token)) => objects.answers.get(&token),
         Ok(Question::Request(request)) => match objects.context() {
-            Some(cx) => Awaited::from(carry_out(&cx, &request).1),
+            Some(cx) => Awaited::from(carry_out(&cx, &request)),
             None => Awaited::lost(),
         },
         // Of another build.

@@ -20,6 +20,10 @@ use crate::table::Table;
 /// A call that is not answered for so long has failed.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
+/// The last event of a hub that logs is written down so long after it was carried out. By
+/// then others may have come.
+const MARK_AFTER: Duration = Duration::from_secs(1);
+
 /// One of the two, as the protocol's core has them.
 pub(super) enum Core {
     Node(Node),
@@ -39,6 +43,8 @@ pub(super) struct Participant {
     next: Cell<u64>,
     /// The last event of each hub that was carried out, or is about to be.
     pub(super) marks: RefCell<Vec<Mark>>,
+    /// When that is to be written down.
+    saves_at: Cell<Option<Timestamp>>,
     pub(super) joins: RefCell<Table<JoinKey, PendingJoin>>,
     pub(super) emits: RefCell<Table<EmitId, PendingEmit>>,
     pub(super) gathers: RefCell<Table<GatherId, PendingGather>>,
@@ -69,6 +75,7 @@ impl Participant {
             tickets: RefCell::default(),
             next: Cell::new(0),
             marks: RefCell::new(marks),
+            saves_at: Cell::new(None),
             joins: RefCell::default(),
             emits: RefCell::default(),
             gathers: RefCell::default(),
@@ -121,6 +128,27 @@ impl Participant {
         let mut marks = self.marks.borrow_mut();
         marks.retain(|other| other.hub != mark.hub);
         marks.push(mark);
+    }
+
+    /// Returns the place of the last event, where there is one hub.
+    pub(super) fn place(&self) -> u64 {
+        self.marks.borrow().first().map_or(0, |mark| mark.place)
+    }
+
+    /// Has the last event written down soon.
+    pub(super) fn save_mark(&self, now: Timestamp) {
+        if self.saves_at.get().is_none() {
+            self.saves_at.set(Some(now + MARK_AFTER));
+        }
+    }
+
+    /// Returns the last event, if it is to be written down now.
+    pub(super) fn take_due_mark(&self, now: Timestamp) -> Option<Mark> {
+        if self.saves_at.get()? > now {
+            return None;
+        }
+        self.saves_at.set(None);
+        self.marks.borrow().first().copied()
     }
 
     /// Notes that a call has left.
@@ -185,7 +213,23 @@ impl Participant {
             Core::Hub(hub, _) => hub.next_deadline(),
         };
         let out = self.out.borrow().front().map(|(at, _)| *at);
-        core.into_iter().chain(out).min()
+        let times = [core, out, self.saves_at.get()];
+        times.into_iter().flatten().min()
+    }
+
+    /// Does what is due in a hub, also what survives the loss of its memory.
+    pub(super) fn ring(&self, now: Timestamp) {
+        if let Core::Hub(hub, rows) = &mut *self.core.borrow_mut() {
+            hub.handle_timeout(now, rows);
+        }
+    }
+
+    /// Returns when the alarm of a hub is to ring.
+    pub(super) fn alarm(&self) -> Option<Timestamp> {
+        match &*self.core.borrow() {
+            Core::Node(_) => None,
+            Core::Hub(hub, _) => hub.alarm(),
+        }
     }
 
     /// Returns whether nothing would be lost if it were forgotten.
@@ -194,7 +238,8 @@ impl Participant {
             Core::Node(node) => node.is_idle() && node.next_deadline().is_none(),
             Core::Hub(hub, _) => hub.is_idle(),
         };
-        is_idle && !self.is_running.get() && self.tickets.borrow().is_empty()
+        let is_saved = self.saves_at.get().is_none();
+        is_idle && is_saved && !self.is_running.get() && self.tickets.borrow().is_empty()
     }
 
     pub(super) fn poll_output(&self) -> Option<Output> {
