@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { Log, LogLevel, Miniflare, convertV4MiniflareOptions } from 'miniflare';
 import { join, newest } from '../harness/clients/socket.mjs';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, OBJECT, builtFile } from '../harness/runtime/built.mjs';
-import { module } from '../harness/runtime/miniflare.mjs';
 import { endWithParent } from '../harness/runtime/parent.mjs';
 import { freshNamespace } from '../harness/socket/client.mjs';
 
@@ -43,8 +42,8 @@ const runtime = new Miniflare(
       {
         name: 'chat',
         modules: [
-          module('ESModule', builtFile(build, 'index.js')),
-          module('CompiledWasm', builtFile(build, 'index_bg.wasm')),
+          { type: 'ESModule', path: builtFile(build, 'index.js') },
+          { type: 'CompiledWasm', path: builtFile(build, 'index_bg.wasm') },
         ],
         modulesRoot: build,
         compatibilityDate: COMPATIBILITY_DATE,

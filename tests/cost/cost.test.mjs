@@ -5,7 +5,7 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startMetered } from '../harness/meter/metered.mjs';
-import { MONTH, month } from './prices.mjs';
+import { MONTH, month } from '#dormouse-test/prices.mjs';
 import { title } from './report.mjs';
 import { broken, brokenByMessages, missed } from './rules.mjs';
 import { quickScenarios, spend, talk, talking } from './scenarios.mjs';

@@ -1,7 +1,7 @@
 // The figures as tables.
 
 import { priceOfMany } from './many.mjs';
-import { HOUR, billed, month } from './prices.mjs';
+import { HOUR, billed, month } from '#dormouse-test/prices.mjs';
 
 const transports = { websocket: 'WebSocket', polling: 'polling' };
 

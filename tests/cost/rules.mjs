@@ -1,6 +1,6 @@
 // What must hold whatever it costs, and what it may cost.
 
-import { month } from './prices.mjs';
+import { month } from '#dormouse-test/prices.mjs';
 import { PING_INTERVAL, calls } from './simulation.mjs';
 
 /** Dollars a month for a million idle clients by WebSocket, of each revision. */

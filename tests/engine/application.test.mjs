@@ -9,7 +9,7 @@ import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { objectId } from '../harness/runtime/built.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 import { refusedWebSocket } from '../harness/wire/websocket.mjs';
 

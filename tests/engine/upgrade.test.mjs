@@ -8,7 +8,7 @@ import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 import { fetchRaw } from '../harness/wire/http.mjs';
 import { openWebSocket, refusedWebSocket } from '../harness/wire/websocket.mjs';
 

@@ -8,7 +8,7 @@ import { bystanders } from '../harness/engine/bystanders.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { openMember } from '../harness/socket/client.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd({ storage: true });
 after(() => server?.stop());

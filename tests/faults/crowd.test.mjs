@@ -7,7 +7,7 @@ import WebSocket from 'ws';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { emitFromElsewhere } from '../harness/socket/routes.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const server = workerOnly.skip ? undefined : await startWorkerd();
 after(() => server?.stop());

@@ -8,7 +8,7 @@ import { Chatter } from '../harness/clients/chatter.mjs';
 import { libraries, newest } from '../harness/clients/socket.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const PATIENCE = 60_000;
 const ROOMS = 20;

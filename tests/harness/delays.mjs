@@ -1,5 +1,5 @@
 // The only fixed delays of the tests, each with its reason. Everything that can be
-// observed is waited for instead (wait.mjs). All in milliseconds.
+// observed is waited for instead (wait.mjs of the package dormouse-test). All in milliseconds.
 
 import { setTimeout as delay } from 'node:timers/promises';
 

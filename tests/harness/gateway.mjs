@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { Webhook } from 'standardwebhooks';
 import { endWithParent } from './runtime/parent.mjs';
 import { startServer } from './server.mjs';
-import { Queue, within } from './wait.mjs';
+import { Queue, within } from '#dormouse-test/wait.mjs';
 
 const HOST = '127.0.0.1';
 

@@ -2,7 +2,7 @@
 // and `after(() => server.stop())`. Both targets (target.mjs) offer the same:
 //
 //   url, wsUrl        where clients connect (the Worker itself, without a proxy)
-//   logs              the structured log (see runtime/logs.mjs)
+//   logs              the structured log (logs.mjs of the package dormouse-test)
 //   sleep(sid)        puts the session's object to sleep, its WebSockets hibernating;
 //                     false if it was asleep already
 //   cut(sid)          the same, but its WebSockets are closed, as a deploy does
@@ -11,8 +11,9 @@
 //
 // Around it, by folder:
 //
-//   runtime/          workerd, through Miniflare or on its own, with the built Worker
-//   meter/            the built Worker with a meter around its object, on a clock of its own
+//   runtime/          the built Worker on workerd, through Miniflare or on its own, by the
+//                     package dormouse-test, with what these tests have around its objects
+//   meter/            the same with the package's meter, and objects that tests name
 //   reference/        npm's servers with the same application, to test the tests
 //   wire/             HTTP and WebSocket without a client library
 //   engine/           Engine.IO without a client library: sessions, payloads, assertions
@@ -37,7 +38,7 @@ async function reference() {
   return (await import('./reference/server.mjs')).start;
 }
 
-/** Miniflare only for what workerd alone does not have: it blocks this process at times. */
+/** Miniflare only for what workerd alone does not have: it takes longer to start. */
 async function runtime({ entry, assets, worker }) {
   if (entry || assets || worker) return (await import('./runtime/miniflare.mjs')).start;
   const { startWorkerd } = await import('./runtime/workerd.mjs');

@@ -7,7 +7,7 @@ import { ways } from '../harness/clients/common.mjs';
 import { join, libraries, newest } from '../harness/clients/socket.mjs';
 import { startServer } from '../harness/server.mjs';
 import { sleeping } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const server = await startServer();
 after(() => server.stop());

@@ -10,7 +10,7 @@ import { io } from 'socket.io-client';
 import { prepared } from '../harness/clients/program.mjs';
 import { startProgram } from '../harness/gateway.mjs';
 import { root } from '../harness/root.mjs';
-import { Queue } from '../harness/wait.mjs';
+import { Queue } from '#dormouse-test/wait.mjs';
 
 const document = readFileSync(path.join(root, 'docs', 'migration.md'), 'utf8');
 // Within the repository, so that Node finds its packages.

@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { assertError } from '../harness/engine/expect.mjs';
 import { objectId } from '../harness/runtime/built.mjs';
-import { CF } from '../harness/runtime/workerd-configuration.mjs';
+import { CF } from '#dormouse-test/workerd.mjs';
 import { startWorkerd } from '../harness/runtime/workerd.mjs';
 import { freshNamespace, openMember } from '../harness/socket/client.mjs';
 import { target, workerOnly } from '../harness/target.mjs';

@@ -9,7 +9,7 @@ import { join, newest } from '../harness/clients/socket.mjs';
 import { inObjects, objectOf } from '../harness/socket/spread.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const MAX_WAITING = 1_000;
 const MAX_WAITING_BYTES = 4 << 20;

@@ -7,7 +7,7 @@ import { join, newest } from '../harness/clients/socket.mjs';
 import { objectOf, spent } from '../harness/socket/spread.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const COUNT = 1_000;
 const AT_ONCE = 20;

@@ -8,7 +8,7 @@ import { newest } from '../harness/clients/socket.mjs';
 import { hubs, inObjects, objectOf } from '../harness/socket/spread.mjs';
 import { startServer } from '../harness/server.mjs';
 import { workerOnly } from '../harness/target.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const path = '/spread-plain/';
 /** The longest limit of any operation is 30 s, and calls have some time beside it. */

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { io } from 'socket.io-client';
 import { startServer } from '../harness/server.mjs';
-import { Queue } from '../harness/wait.mjs';
+import { Queue } from '#dormouse-test/wait.mjs';
 
 const project = process.env.DORMOUSE_CHAT;
 if (!project) throw new Error('DORMOUSE_CHAT is not set: npm test creates the project');

@@ -3,7 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { statusWithin } from '../../tools/shell.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 // Signals that can be handled never reach it.
 const BLOCKED = `

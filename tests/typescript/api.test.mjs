@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { io } from 'socket.io-client';
 import { startApplication } from '../harness/typescript.mjs';
-import { Queue, within } from '../harness/wait.mjs';
+import { Queue, within } from '#dormouse-test/wait.mjs';
 
 for (const mode of ['awake', 'asleep', 'strict']) describe(mode, () => suite(mode));
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { io } from 'socket.io-client';
 import { startApplication } from '../harness/typescript.mjs';
-import { Queue } from '../harness/wait.mjs';
+import { Queue } from '#dormouse-test/wait.mjs';
 
 for (const strict of [false, true]) {
   for (const asleep of [false, true]) {

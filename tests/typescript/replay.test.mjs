@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { io } from 'socket.io-client';
 import { startApplication } from '../harness/typescript.mjs';
-import { Queue, within } from '../harness/wait.mjs';
+import { Queue, within } from '#dormouse-test/wait.mjs';
 
 // With a compatibility date of 2026, AsyncLocalStorage is there unless it is switched off.
 const NOBODY_FOLLOWS = ['no_nodejs_compat', 'no_nodejs_compat_v2', 'no_nodejs_als'];

@@ -12,7 +12,7 @@ import { io } from 'socket.io-client';
 import { root } from '../harness/root.mjs';
 import { startWrangler } from '../harness/runtime/wrangler.mjs';
 import { bundle, install, project, startApplication, tarball } from '../harness/typescript.mjs';
-import { within } from '../harness/wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 const folder = project('example');
 

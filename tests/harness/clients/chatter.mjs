@@ -2,7 +2,7 @@
 // what was said, what was acknowledged, and what was heard.
 
 import assert from 'node:assert/strict';
-import { within } from '../wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 import { Player } from './socket.mjs';
 
 const LONGEST_RETURN = 30_000;

@@ -2,7 +2,7 @@
 
 import { Socket } from 'engine.io-client';
 import connectOld from 'engine.io-client-3';
-import { Queue, within } from '../wait.mjs';
+import { Queue, within } from '#dormouse-test/wait.mjs';
 import { withBuffer } from './common.mjs';
 
 export const libraries = [

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import * as msgpack from 'socket.io-msgpack-parser';
 import { io as connect4 } from 'socket.io-client';
-import { PATIENCE, Queue, within } from '../wait.mjs';
+import { PATIENCE, Queue, within } from '#dormouse-test/wait.mjs';
 import { withBuffer } from './common.mjs';
 
 const require = createRequire(import.meta.url);

@@ -1,21 +1,15 @@
-// The built test Worker on workerd, or another one, with a meter in front of it: what the
-// tests of costs (tests/cost) and of attacks (tests/attack) read.
+// The built test Worker on workerd, or another one, with a meter in front of it, and on a
+// clock of its own: what the tests of costs (tests/cost) and of attacks (tests/attack) read.
 
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
-import { root } from '../root.mjs';
-import { COMPATIBILITY_FLAGS, OBJECT, builtFile } from '../runtime/built.mjs';
-import { Logs } from '../runtime/logs.mjs';
-import { module, startMiniflare } from '../runtime/miniflare.mjs';
+import { Runtime } from '#dormouse-test/runtime.mjs';
+import { startWorkerd as engine } from '#dormouse-test/workerd.mjs';
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, builtWorker, startHere } from '../runtime/built.mjs';
 
-const tests = path.join(root, 'tests');
-const NAME = 'metered';
-// The first one is where the runtime begins.
-const METER = ['entry', 'instances', 'clock', 'ledger'].map((name) => `harness/meter/${name}.mjs`);
-// The meter imports the Worker from where the test Worker is.
-const BUILT = 'worker/build';
-
+const EXTENSION = new URL('placing.mjs', import.meta.url);
 const UNCOMPRESSED = 'no_web_socket_compression';
+/** When the time begins. Any moment will do. */
+const START = Date.UTC(2026, 10, 17);
 
 /**
  * Starts it; with `realTime`, nothing is simulated and nothing accelerated. `compresses`:
@@ -23,88 +17,52 @@ const UNCOMPRESSED = 'no_web_socket_compression';
  * are logged are not shown.
  */
 export async function startMetered(options = {}) {
-  const { build = `tests/${BUILT}`, realTime = false, compresses = false, quiet = false } = options;
+  const { build, realTime = false, compresses = false, quiet = false } = options;
   // Nobody who attacks knows the secret of the HTTP API.
   const { variables = { API_SECRET: randomUUID() } } = options;
-  const logs = new Logs();
-  const { runtime, direct } = await startMiniflare({
-    name: NAME,
-    onLog: ({ level, message }) => {
-      logs.write(message);
-      if (level === 'error' && !quiet) console.error(message);
-    },
-    compatibilityFlags: COMPATIBILITY_FLAGS.filter((flag) => !compresses || flag !== UNCOMPRESSED),
-    bindings: { ...variables, ...(realTime && { REAL_TIME: true }) },
-    modules: [
-      ...METER.map((name) => module('ESModule', path.join(tests, name))),
-      moved(module('ESModule', builtFile(build, 'index.js'))),
-      moved(module('CompiledWasm', builtFile(build, 'index_bg.wasm'))),
-    ],
-    modulesRoot: tests,
-  });
-  return new Metered(runtime, direct, logs);
+  const worker = { ...builtWorker(build), extension: EXTENSION, meter: true };
+  const flags = COMPATIBILITY_FLAGS.filter((flag) => !compresses || flag !== UNCOMPRESSED);
+  const clock = { manual: !realTime, start: START };
+  const onError = quiet ? undefined : console.error;
+  return startHere(engine, worker, { date: COMPATIBILITY_DATE, flags, variables, storage: true, clock, onError }, Metered);
 }
 
-/** A module of the Worker, where the meter expects it. */
-const moved = (module) => ({ ...module, path: path.join(tests, BUILT, path.basename(module.path)) });
-
-class Metered {
-  #runtime;
-
-  constructor(runtime, { origin, hostname, port }, logs) {
-    this.#runtime = runtime;
-    this.logs = logs;
-    this.host = hostname;
-    this.port = Number(port);
-    this.url = origin;
-    this.wsUrl = origin.replace('http', 'ws');
-  }
-
-  async #ask(what, object, query = {}) {
-    const answer = await fetch(`${this.url}/meter/${what}?${new URLSearchParams({ object, ...query })}`);
-    if (!answer.ok) throw new Error(`the meter: ${await answer.text()}`);
-    return answer.json();
-  }
-
-  /** What the meter of an object shows. The object sleeps on. */
+class Metered extends Runtime {
+  /** What the meter of an object shows, by the name that its clients give. The object sleeps on. */
   state(object) {
-    return this.#ask('state', object);
+    return this.watch('state', object);
   }
 
   /** What is not of one object: wasm memory, lines that were logged, calls of all objects. */
   whole() {
-    return this.#ask('whole', '');
+    return this.watch('whole');
   }
 
   /** What the meters of all objects show, by their ids, also of those that no client named. */
   all() {
-    return this.#ask('all', '');
+    return this.watch('all');
   }
 
   /** Moves the time on. */
   jump(to) {
-    return this.#ask('jump', '', { to });
+    return this.watch('jump', to);
   }
 
   /** Lets the object have the timers and the alarm that are due. */
-  fire(object) {
-    return this.#ask('fire', object);
+  async fire(object) {
+    return this.control('fire', { id: await this.watch('idOf', object) });
   }
 
   /** Puts an object to sleep, by its id in hexadecimal; its WebSockets stay. */
-  async sleep(id) {
-    await this.#runtime.unsafeEvictDurableObject(NAME, OBJECT, { id, webSockets: 'hibernate' });
+  sleep(id) {
+    return this.control('evict', { id, webSockets: 'hibernate' });
   }
 
   /** Breaks all the WebSockets of an object, which hears nothing of it. */
   async cut(object) {
-    const { id } = await this.state(object);
+    const id = await this.watch('idOf', object);
     // Only an object that is awake can be cut.
     await this.fire(object);
-    await this.#runtime.unsafeEvictDurableObject(NAME, OBJECT, { id, webSockets: 'close' });
-  }
-
-  stop() {
-    return this.#runtime.dispose();
+    await this.control('evict', { id, webSockets: 'close' });
   }
 }

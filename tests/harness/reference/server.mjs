@@ -7,7 +7,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { Server } from 'engine.io';
 import { root } from '../root.mjs';
-import { Logs } from '../runtime/logs.mjs';
+import { Logs } from '#dormouse-test/logs.mjs';
 import { attachApplication } from './engine-application.mjs';
 import { attachSocketServers } from './socket-servers.mjs';
 

@@ -1,6 +1,6 @@
-// The built Worker on workerd itself, without Miniflare: this process is never blocked by
-// it, and may kill the runtime, restart it on the same storage and port, abort objects, or
-// measure its memory. It offers what ../server.mjs lists, and:
+// The built Worker on workerd itself, without Miniflare: this process may kill the runtime,
+// restart it on the same storage and port, abort objects, or measure its memory. It offers
+// what ../server.mjs lists, and:
 //
 //   pid               of workerd
 //   sleepNamed(name), abortNamed(name)  do the same to the object of a name
@@ -17,24 +17,17 @@
 //                     many of these calls were disturbed, and how often its alarm came
 //   disturb(how, id)  what becomes of calls to the object of this id from now on, or of those
 //                     to any object: `hangs`, `fails`, `is shaky` and others
-//                     (workerd-configuration.mjs); nothing if it does not say how
+//                     (disturbances.mjs); nothing if it does not say how
 
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
-import workerd from 'workerd';
+import { Runtime } from '#dormouse-test/runtime.mjs';
+import { startWorkerd as engine } from '#dormouse-test/workerd.mjs';
 import { settled } from '../delays.mjs';
-import { within } from '../wait.mjs';
-import { builtFile, objectId } from './built.mjs';
-import { Logs } from './logs.mjs';
-import { endWithParent } from './parent.mjs';
-import { CONTROL, ENTRY, HOST, configuration } from './workerd-configuration.mjs';
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, builtWorker, objectId, startHere } from './built.mjs';
 
-// workerd waits for timers and answers that are under way.
-const LONGEST_EVICTION = 60_000;
+const EXTENSION = new URL('disturbances.mjs', import.meta.url);
 
 const IN_MEMORY = '/dev/shm';
 const ENOUGH = 1 << 30;
@@ -46,125 +39,49 @@ const ENOUGH = 1 << 30;
  * collected early and often, so that memory that grows is memory that is held.
  * `variables`: those of the Worker. `flags`: more compatibility flags.
  */
-export async function startWorkerd(options = {}) {
-  const { build = 'tests/worker/build', storage = false, crowded = false, tidy = false } = options;
-  const { variables = {}, flags = [] } = options;
-  const runtime = new Runtime(build, { storage, tidy, variables, flags }, crowded ? roomy() : os.tmpdir());
-  try {
-    await runtime.restart();
-    return runtime;
-  } catch (error) {
-    await runtime.stop();
-    throw error;
-  }
+export function startWorkerd(options = {}) {
+  const { build, storage = false, crowded = false, tidy = false, variables = {}, flags = [] } = options;
+  const worker = { ...builtWorker(build), extension: EXTENSION };
+  const configuration = { date: COMPATIBILITY_DATE, flags: [...COMPATIBILITY_FLAGS, ...flags], variables };
+  const parent = crowded ? roomy() : os.tmpdir();
+  return startHere(engine, worker, { ...configuration, parent, storage, tidy }, Built);
 }
 
-class Runtime {
-  logs = new Logs();
-  host = HOST;
-  port = 0;
-  #directory;
-  #options;
-  #controlPort;
-  #process;
-
-  constructor(build, options, parent) {
-    this.#options = options;
-    this.#directory = mkdtempSync(path.join(parent, 'dormouse-workerd-'));
-    mkdirSync(path.join(this.#directory, 'storage'));
-    for (const file of ['index.js', 'index_bg.wasm']) {
-      copyFileSync(builtFile(build, file), path.join(this.#directory, file));
-    }
-    writeFileSync(path.join(this.#directory, 'entry.js'), ENTRY);
-    writeFileSync(path.join(this.#directory, 'control.js'), CONTROL);
-    endWithParent(() => this.stop());
-    process.once('exit', () => this.pid && process.kill(this.pid, 'SIGKILL'));
-  }
-
-  get url() {
-    return `http://${HOST}:${this.port}`;
-  }
-
-  get wsUrl() {
-    return `ws://${HOST}:${this.port}`;
-  }
-
-  get pid() {
-    return this.#process?.pid;
-  }
-
-  async restart(globals = {}) {
-    const file = path.join(this.#directory, 'config.capnp');
-    const assignment = `Object.assign(globalThis, ${JSON.stringify(globals)});`;
-    writeFileSync(path.join(this.#directory, 'globals.js'), assignment);
-    writeFileSync(file, configuration(this.#directory, this.#options, this.port));
-    const args = ['serve', '--experimental', '--control-fd=3', file];
-    const env = { ...process.env, TZ: 'UTC' };
-    this.#process = spawn(workerd.default ?? workerd, args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env });
-    const trouble = [];
-    this.#read(this.#process.stdout, trouble);
-    this.#read(this.#process.stderr, trouble);
-    const exited = once(this.#process, 'exit').then(([code]) => {
-      throw new Error(`workerd ended with ${code}: ${trouble.join('\n')}`);
-    });
-    exited.catch(() => {});
-    const ports = await within(Promise.race([listening(this.#process.stdio[3]), exited]), 'workerd', 60_000);
-    this.port = ports.get('http');
-    this.#controlPort = ports.get('control');
-  }
-
-  /** One JSON object for each line that was logged; what is none is the runtime's own. */
-  #read(stream, trouble) {
-    createInterface({ input: stream }).on('line', (line) => {
-      const message = structured(line) ?? line;
-      if (trouble.length < 50) trouble.push(message);
-      this.logs.write(message);
-    });
-  }
-
-  async #control(what) {
-    const options = { method: 'POST', body: JSON.stringify(what) };
-    const asked = fetch(`http://${HOST}:${this.#controlPort}/`, options);
-    const answer = await within(asked, `answer to ${what.what}`, LONGEST_EVICTION);
-    const text = await answer.text();
-    if (answer.status !== 200) throw new Error(`${what.what}: ${text}`);
-    return JSON.parse(text);
-  }
-
+class Built extends Runtime {
   sleep(sid) {
-    return this.#control({ what: 'evict', id: objectId(sid), webSockets: 'hibernate' });
+    return this.control('evict', { id: objectId(sid), webSockets: 'hibernate' });
   }
 
   sleepNamed(name) {
-    return this.#control({ what: 'evict', name, webSockets: 'hibernate' });
+    return this.control('evict', { name, webSockets: 'hibernate' });
   }
 
   abortNamed(name) {
-    return this.#control({ what: 'abort', name });
+    return this.control('abort', { name });
   }
 
   cut(sid) {
-    return this.#control({ what: 'evict', id: objectId(sid), webSockets: 'close' });
+    return this.control('evict', { id: objectId(sid), webSockets: 'close' });
   }
 
   abort(sid) {
-    return this.#control({ what: 'abort', id: objectId(sid) });
+    return this.control('abort', { id: objectId(sid) });
   }
 
   call(sid, method, ...args) {
-    return this.#control({ what: 'call', id: objectId(sid), method, args });
+    return this.control('call', { id: objectId(sid), method, args });
   }
 
   idOf(name) {
-    return this.#control({ what: 'id', name });
+    return this.control('id', { name });
   }
 
   counts() {
-    return this.#control({ what: 'counts' });
+    return this.watch('counts');
   }
 
   disturb(how, id = '') {
-    return this.#control({ what: 'disturb', id, how });
+    return this.watch('disturb', id, how);
   }
 
   settled() {
@@ -173,20 +90,6 @@ class Runtime {
 
   memory() {
     return residentKibi(this.pid) * 1024;
-  }
-
-  async kill() {
-    const ending = this.#process;
-    this.#process = undefined;
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
-    const exited = once(ending, 'exit');
-    ending.kill('SIGKILL');
-    await exited;
-  }
-
-  async stop() {
-    await this.kill();
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 
@@ -201,24 +104,4 @@ function residentKibi(pid) {
   // Elsewhere than on Linux, `ps` knows; it is not on every Linux.
   if (!existsSync(file)) return Number(execFileSync('ps', ['-o', 'rss=', '-p', pid]));
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(file, 'utf8'))[1]);
-}
-
-/** The ports that workerd tells on its control pipe, once it has all of them. */
-function listening(pipe) {
-  const ports = new Map();
-  return new Promise((resolve) => {
-    createInterface({ input: pipe }).on('line', (line) => {
-      const { event, socket, port } = JSON.parse(line);
-      if (event === 'listen') ports.set(socket, port);
-      if (ports.size === 2) resolve(ports);
-    });
-  });
-}
-
-function structured(line) {
-  try {
-    return JSON.parse(line).message;
-  } catch {
-    return undefined;
-  }
 }

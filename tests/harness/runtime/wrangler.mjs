@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from '../root.mjs';
-import { within } from '../wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, OBJECT, builtFile } from './built.mjs';
 import { endWithParent } from './parent.mjs';
 

@@ -2,7 +2,7 @@
 
 import http from 'node:http';
 import net from 'node:net';
-import { within } from '../wait.mjs';
+import { within } from '#dormouse-test/wait.mjs';
 
 /**
  * One request on a connection of its own.

@@ -2,7 +2,7 @@
 
 import WebSocket from 'ws';
 import { isCompressed } from '../target.mjs';
-import { Queue, within } from '../wait.mjs';
+import { Queue, within } from '#dormouse-test/wait.mjs';
 
 /**
  * Opens a WebSocket; fails with the HTTP answer where the server refuses. `compresses`: it

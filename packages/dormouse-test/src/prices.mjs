@@ -25,6 +25,17 @@ export const MESSAGES_PER_REQUEST = 20;
 /** The memory that is billed for an object, whatever it uses. */
 export const GIGABYTES = 0.128;
 
+/** What was spent, as a meter says it, in dollars. Of the time in which objects are awake, only a manual clock knows. */
+export function dollars({ requests, alarms, messages, rowsWritten, rowsRead, workerRequests, awake = 0 }) {
+  return (
+    (requests + alarms + messages / MESSAGES_PER_REQUEST) * PRICES.objectRequest +
+    rowsWritten * PRICES.rowWritten +
+    rowsRead * PRICES.rowRead +
+    workerRequests * PRICES.workerRequest +
+    duration(awake)
+  );
+}
+
 export const HOUR = 3_600_000;
 export const MONTH = 30 * 24 * HOUR;
 

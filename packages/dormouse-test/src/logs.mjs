@@ -1,6 +1,6 @@
 // The server's structured log: one JSON object for each lifecycle event.
 
-import { within } from '../wait.mjs';
+import { within } from './wait.mjs';
 
 export class Logs {
   lines = [];

@@ -23,6 +23,12 @@ export class Ledger {
     this.database = 0;
     /** The most bytes that a statement has had in its rows, taken all at once. */
     this.largestRead = 0;
+    /** Whether it is in memory, as far as is known. */
+    this.isAwake = false;
+    /** When it was last called. What the runtime answers by itself is no call. */
+    this.lastCall = 0;
+    /** The WebSockets that a ping was sent to, by the runtime's time, and no sign has come of. */
+    this.pinged = new Map();
     /** Cursors whose rows are not counted yet. */
     this.cursors = [];
     this.counts = {
@@ -66,6 +72,11 @@ export class Ledger {
     if (this.isBusy) this.counts.held += ms;
   }
 
+  fallAsleep() {
+    this.isAwake = false;
+    this.pinged.clear();
+  }
+
   /** Runs something of the object's, and counts for how long. */
   measure(run) {
     const began = wallTime();
@@ -91,7 +102,9 @@ export class Ledger {
   report() {
     this.#countRows();
     const { id, alarm, paired, requests, storage, fetching, database, largestRead, isBusy, counts } = this;
-    return { id, alarm, paired, requests, storage, fetching, database, largestRead, isBusy, counts };
+    const { isAwake, lastCall, pinged } = this;
+    const state = { isBusy, isAwake, lastCall, pinged: pinged.size };
+    return { id, alarm, paired, requests, storage, fetching, database, largestRead, ...state, counts };
   }
 
   // A cursor knows its rows once they have been taken from it.
