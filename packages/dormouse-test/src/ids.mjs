@@ -9,7 +9,7 @@ const BEGINNING = /^[A-Za-z0-9_-]{43}/;
  * and the sid of an Engine.IO session, begin with it. An object's own id is returned as it is.
  */
 export function objectId(of) {
-  const id = String(of?.id ?? of);
+  const id = String(typeof of === 'string' ? of : of?.id);
   if (OBJECT.test(id)) return id;
   const [beginning] = BEGINNING.exec(id.slice(id.indexOf('#') + 1)) ?? [];
   if (!beginning) throw new TypeError(`“${id}” is neither the id of a socket or a session, nor that of an object`);

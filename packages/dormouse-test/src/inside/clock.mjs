@@ -7,16 +7,22 @@ import { settings } from './settings.mjs';
 export const isReal = !settings.manual;
 /** The runtime's time. */
 export const realNow = Date.now.bind(Date);
-const real = {
-  setTimeout: globalThis.setTimeout.bind(globalThis),
-  clearTimeout: globalThis.clearTimeout.bind(globalThis),
-};
+/** The runtime's timers. */
+const real = Object.fromEntries(
+  ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'].map((name) => [name, globalThis[name].bind(globalThis)]),
+);
 
 let now = settings.start;
 /** From when on, by the runtime's time, it was what time here. */
 const epochs = [{ from: 0, now }];
 
-if (!isReal) Date.now = () => now;
+if (!isReal) {
+  Date.now = () => now;
+  globalThis.Date = new Proxy(Date, {
+    construct: (Date, args, of) => Reflect.construct(Date, args.length === 0 ? [now] : args, of),
+    apply: (Date) => new Date(now).toString(),
+  });
+}
 
 export function time() {
   return Date.now();
@@ -48,49 +54,52 @@ const FIRST = 2 ** 30;
 
 /**
  * Timers, of which the platform knows nothing unless the time is real. `owner` says
- * which object's they are; `changed` is told how many more there are of it. Those of no
- * object stay the runtime's.
+ * whose they are; `changed` is told how many more there are of it. Those of nobody stay the
+ * runtime's.
  */
 export class Timers {
+  #owner;
+  #changed;
   #pending = new Map();
   #last = FIRST;
 
   constructor(owner, changed) {
-    const set = (callback, after, args, repeats) => {
-      const id = (this.#last += 1);
-      const due = time() + Number(after ?? 0);
-      const timer = { id, owner: owner(), due, every: repeats ? Math.max(Number(after ?? 0), 1) : undefined };
-      timer.run = () => callback(...args);
-      timer.forget = () => {
-        const isPending = this.#pending.delete(id);
-        if (isPending) changed(timer.owner, -1);
-        return isPending;
-      };
-      this.#pending.set(id, timer);
-      changed(timer.owner, +1);
-      return timer;
-    };
-    globalThis.setTimeout = (callback, after, ...args) => {
-      if (!owner() && !isReal) return real.setTimeout(callback, after, ...args);
-      const timer = set(callback, after, args, false);
-      if (isReal) timer.real = real.setTimeout(() => timer.forget() && timer.run(), after);
+    this.#owner = owner;
+    this.#changed = changed;
+    globalThis.setTimeout = (callback, after = 0, ...args) => {
+      if (!isReal && !owner()) return real.setTimeout(callback, after, ...args);
+      const timer = this.#set(() => callback(...args), Number(after));
+      if (isReal) timer.real = real.setTimeout(() => this.#forget(timer) && timer.run(), after);
       return timer.id;
     };
-    globalThis.clearTimeout = (id) => {
-      const timer = this.#pending.get(id);
-      if (!timer) return real.clearTimeout(id);
-      if (timer.real !== undefined) real.clearTimeout(timer.real);
-      timer.forget();
-      return undefined;
+    globalThis.clearTimeout = (id) => this.#clear(id, real.clearTimeout);
+    if (isReal) return;
+    globalThis.setInterval = (callback, after = 0, ...args) => {
+      if (!owner()) return real.setInterval(callback, after, ...args);
+      return this.#set(() => callback(...args), Number(after), Math.max(Number(after), 1)).id;
     };
-    if (!isReal) this.#intervals(owner, set);
+    globalThis.clearInterval = (id) => this.#clear(id, real.clearInterval);
   }
 
-  #intervals(owner, set) {
-    const [setInterval, clearInterval] = ['setInterval', 'clearInterval'].map((name) => globalThis[name].bind(globalThis));
-    globalThis.setInterval = (callback, after, ...args) =>
-      owner() ? set(callback, after, args, true).id : setInterval(callback, after, ...args);
-    globalThis.clearInterval = (id) => (this.#pending.get(id)?.forget() ?? clearInterval(id), undefined);
+  #set(run, after, every) {
+    const timer = { id: (this.#last += 1), owner: this.#owner(), due: time() + after, every, run };
+    this.#pending.set(timer.id, timer);
+    this.#changed(timer.owner, +1);
+    return timer;
+  }
+
+  #clear(id, clear) {
+    const timer = this.#pending.get(id);
+    // Or it is the runtime's, all of it or what makes it go off.
+    clear(timer ? timer.real : id);
+    if (timer) this.#forget(timer);
+  }
+
+  /** Whether it was still to go off. */
+  #forget(timer) {
+    const isPending = this.#pending.delete(timer.id);
+    if (isPending) this.#changed(timer.owner, -1);
+    return isPending;
   }
 
   /** When the first of these timers goes off. */
@@ -103,7 +112,7 @@ export class Timers {
     const due = this.#of(owner).filter((timer) => timer.due <= now);
     for (const timer of due.sort((a, b) => a.due - b.due)) {
       if (!this.#pending.has(timer.id)) continue;
-      if (timer.every === undefined) timer.forget();
+      if (timer.every === undefined) this.#forget(timer);
       else timer.due += timer.every;
       timer.run();
     }

@@ -3,6 +3,7 @@
 
 import unsafe from 'workerd:unsafe';
 
+// As controlled.mjs has it, of which this Worker knows nothing.
 const ABORT = 'aborted, as the test has asked for';
 
 const verbs = {

@@ -13,8 +13,9 @@ WebAssembly.Instance = function Instance(module, imports) {
   ({ memory } = instance.exports);
   return instance;
 };
+WebAssembly.Instance.prototype = Original.prototype;
 
 /** `bytes` never shrinks for as long as an instance lives. */
 export function instances() {
-  return { count, bytes: memory.buffer.byteLength };
+  return { count, bytes: memory?.buffer.byteLength ?? 0 };
 }

@@ -3,6 +3,21 @@
 
 import { wallTime } from './clock.mjs';
 
+/**
+ * What an instance of an object is waiting for. One that is aborted never hears of the end of
+ * it, and another instance begins with nothing.
+ */
+class Pending {
+  /** Requests that are not answered yet. */
+  requests = 0;
+  /** Timers that have not gone off yet. */
+  timers = 0;
+  /** Calls to storage that have not returned yet. */
+  storage = 0;
+  /** Its own requests, to elsewhere, that are not over yet. */
+  fetching = 0;
+}
+
 export class Ledger {
   constructor(id) {
     /** The object's id, in hexadecimal. */
@@ -11,14 +26,7 @@ export class Ledger {
     this.alarm = null;
     /** The heartbeat that the runtime answers by itself. */
     this.paired = null;
-    /** Requests that are not answered yet. */
-    this.requests = 0;
-    /** Timers that have not gone off yet. */
-    this.timers = 0;
-    /** Calls to storage that have not returned yet. */
-    this.storage = 0;
-    /** Its own requests, to elsewhere, that are not over yet. */
-    this.fetching = 0;
+    this.pending = new Pending();
     /** Bytes of its database, when it was last called. */
     this.database = 0;
     /** The most bytes that a statement has had in its rows, taken all at once. */
@@ -64,7 +72,15 @@ export class Ledger {
 
   /** Whether it could not go to sleep now, however long nothing happens. */
   get isBusy() {
-    return this.requests + this.timers + this.storage + this.fetching > 0;
+    return Object.values(this.pending).some((count) => count > 0);
+  }
+
+  /** There is another instance of the object. */
+  wake() {
+    this.pending = new Pending();
+    this.pinged.clear();
+    this.isAwake = true;
+    this.counts.wakes += 1;
   }
 
   /** Time passes without anything happening. */
@@ -89,22 +105,22 @@ export class Ledger {
 
   /** A call to storage: the object runs on until it returns. */
   async call(promise) {
-    this.storage += 1;
+    const { pending } = this;
+    pending.storage += 1;
     const began = wallTime();
     try {
       return await promise;
     } finally {
-      this.storage -= 1;
+      pending.storage -= 1;
       this.counts.running += wallTime() - began;
     }
   }
 
   report() {
     this.#countRows();
-    const { id, alarm, paired, requests, storage, fetching, database, largestRead, isBusy, counts } = this;
-    const { isAwake, lastCall, pinged } = this;
+    const { id, alarm, paired, pending, database, largestRead, isBusy, isAwake, lastCall, pinged, counts } = this;
     const state = { isBusy, isAwake, lastCall, pinged: pinged.size };
-    return { id, alarm, paired, requests, storage, fetching, database, largestRead, ...state, counts };
+    return { id, alarm, paired, ...pending, database, largestRead, ...state, counts };
   }
 
   // A cursor knows its rows once they have been taken from it.

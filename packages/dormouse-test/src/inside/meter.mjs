@@ -24,9 +24,9 @@ const PING = '2';
 let current;
 
 const timers = new Timers(
-  () => current,
-  (ledger, more) => {
-    if (ledger) ledger.timers += more;
+  () => current?.pending,
+  (pending, more) => {
+    if (pending) pending.timers += more;
   },
 );
 
@@ -46,8 +46,9 @@ globalThis.fetch = async (resource, init) => {
   if (!ledger) return fetchElsewhere(resource, init);
   ledger.counts.fetched += 1;
   ledger.counts.bytesFetched += sizeOf(init?.body);
-  ledger.fetching += 1;
-  const over = once(() => (ledger.fetching -= 1));
+  const { pending } = ledger;
+  pending.fetching += 1;
+  const over = once(() => (pending.fetching -= 1));
   // Whoever calls ends the request when nobody reads the answer any more.
   init?.signal?.addEventListener('abort', over);
   try {
@@ -107,7 +108,7 @@ export const reading = {
 };
 
 /** What one object has done, and when its timers are due. */
-export const shown = (ledger) => ({ timer: timers.next(ledger), ...ledger.report() });
+export const shown = (ledger) => ({ timer: timers.next(ledger.pending), ...ledger.report() });
 
 /** What is not of one object, and how often any of them was called. */
 export function whole() {
@@ -126,8 +127,7 @@ export function metered(Built) {
       const ledger = ledgerOf(state.id);
       const answered = state.getWebSocketAutoResponseTimestamp.bind(state);
       watch(state, ledger);
-      ledger.counts.wakes += 1;
-      ledger.isAwake = true;
+      ledger.wake();
       current = ledger;
       ledger.measure(() => super(state, env));
       this.#ledger = ledger;
@@ -159,18 +159,19 @@ export function metered(Built) {
 
     /** Both kinds of calls are billed as a request. */
     async #request(run) {
-      this.#ledger.counts.fetches += 1;
-      this.#ledger.requests += 1;
+      const { counts, pending } = this.#ledger;
+      counts.fetches += 1;
+      pending.requests += 1;
       try {
         return await this.#enter(run);
       } finally {
-        this.#ledger.requests -= 1;
+        pending.requests -= 1;
       }
     }
 
     /** What the simulated time has brought. */
     dormouseTestFire() {
-      this.#enter(() => timers.run(this.#ledger));
+      this.#enter(() => timers.run(this.#ledger.pending));
       if (this.#ledger.alarm !== null && this.#ledger.alarm <= time()) this.alarm();
     }
 
