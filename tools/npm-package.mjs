@@ -1,40 +1,64 @@
-// `npm run package:npm`: builds the npm package dormouse-io, and packs it into target/npm/.
-// Its wasm is that of src/js, its JavaScript that of packages/dormouse-io.
+// `npm run package:npm`: packs the npm packages into target/npm/. dormouse-io has to be built
+// first: its wasm is that of src/js, its JavaScript that of packages/dormouse-io. dormouse-test
+// is published as it stands.
 //
 //   target/npm/wasm/         what wasm-bindgen makes of the crate
-//   target/npm/package/      the package, as it is published
-//   target/npm/dormouse-io-….tgz
+//   target/npm/package/      the packages, as they are published
+//   target/npm/….tgz
 //
 // `--dev` compiles the crate for development: quicker, and several times as large.
 
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { isMain, main, root, run, say } from './shell.mjs';
+import { Failure, isMain, main, root, run, say } from './shell.mjs';
 import { setUpBuild } from './setup.mjs';
 import { strip } from './build.mjs';
+import { packages } from './versions.mjs';
 
-const source = path.join(root, 'packages/dormouse-io');
 const out = path.join(root, 'target/npm');
 const wasm = path.join(out, 'wasm');
-const folder = path.join(out, 'package');
+const folder = (name) => path.join(out, 'package', name);
+const source = (name) => path.join(root, packages[name]);
 
-/** Builds and packs the package. Returns the tarball's path. */
-export async function pack({ dev = false } = {}) {
-  const { env } = await setUpBuild();
-  await buildWasm(env, dev);
-  // And what has been tried with the one before.
-  for (const old of [folder, path.join(out, 'tried')]) rmSync(old, { recursive: true, force: true });
-  mkdirSync(path.join(folder, 'dist'), { recursive: true });
-  await bundle(env);
-  const bin = (name) => path.join(root, 'node_modules/.bin', name);
-  await run(bin('tsc'), ['--project', source], { orElse: 'the types of dormouse-io are wrong, see above' });
-  for (const file of ['package.json', 'README.md']) cpSync(path.join(source, file), path.join(folder, file));
-  for (const file of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(path.join(root, file), path.join(folder, file));
-  const { version } = JSON.parse(readFileSync(path.join(source, 'package.json'), 'utf8'));
-  await run('npm', ['pack', '--silent', '--pack-destination', out], { cwd: folder, orElse: 'npm could not pack it' });
-  const tarball = path.join(out, `dormouse-io-${version}.tgz`);
-  say(`packed ${path.relative(root, tarball)}`);
-  return tarball;
+/** What fills the folders of the packages, beside what all of them have. */
+const fill = {
+  'dormouse-io': async ({ dev }) => {
+    const { env } = await setUpBuild();
+    await buildWasm(env, dev);
+    await bundle(env);
+    const tsc = path.join(root, 'node_modules/.bin/tsc');
+    await run(tsc, ['--project', source('dormouse-io')], { orElse: 'the types of dormouse-io are wrong, see above' });
+  },
+  'dormouse-test': () => cpSync(path.join(source('dormouse-test'), 'src'), path.join(folder('dormouse-test'), 'src'), { recursive: true }),
+};
+
+/** Builds and packs packages, by default all. */
+export async function pack({ dev = false, names = Object.keys(packages) } = {}) {
+  mkdirSync(out, { recursive: true });
+  for (const name of names) {
+    const into = folder(name);
+    // And what has been tried with the one before.
+    for (const old of [into, path.join(out, 'tried')]) rmSync(old, { recursive: true, force: true });
+    for (const old of tarballs(name)) rmSync(old);
+    mkdirSync(into, { recursive: true });
+    await fill[name]({ dev });
+    for (const file of ['package.json', 'README.md']) cpSync(path.join(source(name), file), path.join(into, file));
+    for (const file of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(path.join(root, file), path.join(into, file));
+    await run('npm', ['pack', '--silent', '--pack-destination', out], { cwd: into, orElse: `npm could not pack ${name}` });
+    say(`packed ${path.relative(root, tarball(name))}`);
+  }
+}
+
+/** Returns the file that a package was packed into. */
+export function tarball(name) {
+  const [found] = tarballs(name);
+  if (!found) throw new Failure(`${name} is not packed: \`npm run package:npm\` does it`);
+  return found;
+}
+
+function tarballs(name) {
+  const files = existsSync(out) ? readdirSync(out) : [];
+  return files.filter((file) => file.startsWith(`${name}-`) && file.endsWith('.tgz')).map((file) => path.join(out, file));
 }
 
 async function buildWasm(env, dev) {
@@ -61,9 +85,10 @@ async function buildWasm(env, dev) {
 
 /** Bundles the JavaScript of both halves into one file beside the wasm. */
 async function bundle(env) {
-  const dist = path.join(folder, 'dist');
+  const dist = path.join(folder('dormouse-io'), 'dist');
+  mkdirSync(dist, { recursive: true });
   const args = [
-    path.join(source, 'src/index.ts'),
+    path.join(source('dormouse-io'), 'src/index.ts'),
     ...['--bundle', '--format=esm', '--target=es2023', '--platform=neutral', '--sourcemap'],
     // Names stay, for stacks; whoever bundles the Worker may shorten them.
     ...['--minify-whitespace', '--minify-syntax', '--legal-comments=none'],

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, atLeast, capture, isMain, main, root, run, say, which } from './shell.mjs';
 import { libraries, packCrates } from './package.mjs';
-import { disagreements, ownVersion, templates } from './versions.mjs';
+import { dependents, disagreements, ownVersion, packages, templates } from './versions.mjs';
 
 /** The workspaces whose lockfiles have the version, too. */
 const workspaces = ['.', 'fuzz', 'benches/codec'];
@@ -21,11 +21,18 @@ export function releasedFiles(version, today) {
     .replace(/^version = ".*"/m, `version = "${version}"`)
     .replace(/^(dormouse[a-z-]* = \{ .*version = "=?)[^"]+/gm, `$1${version}`);
   const manifests = Object.values(templates).map((folder) => `${folder}/Cargo.toml`);
+  const names = Object.keys(packages).join('|');
+  const own = Object.values(packages).map((folder) => `${folder}/package.json`);
+  const others = dependents.map((folder) => `${folder}/package.json`);
   return {
     'Cargo.toml': manifest,
     'CHANGELOG.md': released(read('CHANGELOG.md'), version, today),
     ...Object.fromEntries(
       manifests.map((file) => [file, read(file).replace(/^dormouse = ".*"/m, `dormouse = "${version}"`)]),
+    ),
+    ...Object.fromEntries(own.map((file) => [file, read(file).replace(/^( {2}"version": ").*"/m, `$1${version}"`)])),
+    ...Object.fromEntries(
+      others.map((file) => [file, read(file).replace(new RegExp(`("(?:${names})": "\\^)[^"]+`, 'g'), `$1${version}`)]),
     ),
   };
 }

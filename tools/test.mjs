@@ -6,7 +6,7 @@
 //   clients     tests/**/*.test.mjs: real clients against the built test Worker
 //   attack      tests/attack/*.test.mjs: clients that try to sink objects of the same
 //               Worker and of the gateway
-//   typescript  tests/typescript/*.test.mjs: the package dormouse-io, from its tarball
+//   typescript  tests/typescript/*.test.mjs: the npm packages, from their tarballs
 //   browser     tests/browser/**/*.test.mjs: a browser on the playground's pages
 //   templates   tests/templates/*.test.mjs: projects from templates/, built from the packed crates
 //

@@ -27,6 +27,12 @@ const crates = {
 /** The projects that others can begin with, by name. Each is one as it stands. */
 export const templates = { rust: 'templates/rust', gateway: 'examples/gateway' };
 
+/** The packages for npm, which have the version of the crates, by name. */
+export const packages = { 'dormouse-io': 'packages/dormouse-io', 'dormouse-test': 'packages/dormouse-test' };
+
+/** Projects for npm that depend on them. */
+export const dependents = ['examples/typescript'];
+
 /** Installed by npm. binaryen and esbuild are what worker-build would download otherwise. */
 const npmPackages = {
   wrangler: '4.164.0',
@@ -56,6 +62,7 @@ export function disagreements() {
   checkCargo(expect);
   checkTemplates(expect);
   checkNpm(expect);
+  checkPackages(expect);
   return found;
 }
 
@@ -103,6 +110,24 @@ function checkNpm(expect) {
   // Two copies of miniflare would be two runtimes: tests on one, `npm start` on the other.
   const wanted = locked['node_modules/wrangler']?.dependencies?.miniflare;
   expect('wrangler', 'miniflare', npmPackages.miniflare, wanted);
+}
+
+/** The packages for npm, and what depends on them. */
+function checkPackages(expect) {
+  const own = ownVersion();
+  for (const folder of Object.values(packages)) {
+    const file = `${folder}/package.json`;
+    const { version, peerDependencies: { wrangler } = {} } = JSON.parse(read(file));
+    expect(file, 'version', own, version);
+    if (wrangler) expect(file, 'wrangler', `^${npmPackages.wrangler}`, wrangler);
+  }
+  for (const folder of dependents) {
+    const file = `${folder}/package.json`;
+    const { dependencies, devDependencies } = JSON.parse(read(file));
+    for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+      if (name in packages) expect(file, name, `^${own}`, version);
+    }
+  }
 }
 
 function read(file) {

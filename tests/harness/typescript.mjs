@@ -1,10 +1,12 @@
-// Applications in TypeScript, with the package dormouse-io as it is published: from the
-// tarball of `npm run package:npm`, in a folder of their own.
+// Applications in TypeScript, with the npm packages as they are published: from the tarballs
+// of `npm run package:npm`, in a folder of their own.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { tarball } from '../../tools/npm-package.mjs';
+import { packages } from '../../tools/versions.mjs';
 import { root } from './root.mjs';
 import { startWorkerd } from './runtime/workerd.mjs';
 
@@ -13,13 +15,15 @@ const npm = path.join(root, 'target/npm');
 /** The flag that brings AsyncLocalStorage. */
 export const FOLLOWS = 'nodejs_als';
 
-/** Installs the tarball into a folder, unless it is there. Several files of tests may do so at once. */
-export function install(folder) {
+/** Installs the packages into a folder, unless they are there. Several files of tests may do so at once. */
+export function install(folder, names = Object.keys(packages)) {
   const modules = path.join(folder, 'node_modules');
-  if (existsSync(path.join(modules, 'dormouse-io'))) return;
+  if (existsSync(path.join(modules, names[0]))) return;
   const fresh = `${modules}-${process.pid}`;
-  mkdirSync(path.join(fresh, 'dormouse-io'), { recursive: true });
-  execFileSync('tar', ['-xzf', tarball(), '-C', path.join(fresh, 'dormouse-io'), '--strip-components=1']);
+  for (const name of names) {
+    mkdirSync(path.join(fresh, name), { recursive: true });
+    execFileSync('tar', ['-xzf', tarball(name), '-C', path.join(fresh, name), '--strip-components=1']);
+  }
   try {
     renameSync(fresh, modules);
   } catch {
@@ -28,16 +32,10 @@ export function install(folder) {
   }
 }
 
-/** Returns the file that `npm run package:npm` has made. */
-export function tarball() {
-  const name = existsSync(npm) && readdirSync(npm).find((name) => name.endsWith('.tgz'));
-  if (!name) throw new Error('there is no tarball in target/npm: `npm run package:npm` makes it');
-  return path.join(npm, name);
-}
-
-/** Returns the folder for what is tried with this very tarball. Other packages are found above it. */
+/** Returns the folder for what is tried with these very tarballs. Other packages are found above it. */
 export function project(name) {
-  return path.join(npm, 'tried', String(statSync(tarball()).mtimeMs), name);
+  const packed = Math.max(...Object.keys(packages).map((name) => statSync(tarball(name)).mtimeMs));
+  return path.join(npm, 'tried', String(packed), name);
 }
 
 /** Bundles an application. Returns the folder of the Worker. */

@@ -11,6 +11,15 @@ test('a version is set wherever one is named, and nowhere else', () => {
   assert.deepEqual(named('Cargo.toml', /(?<=^dormouse.* )version = "[^"]*"/gm), ['7.8.9', '7.8.9']);
   assert.deepEqual(named('templates/rust/Cargo.toml', /^dormouse = ".*"/gm), ['7.8.9']);
   assert.deepEqual(named('templates/rust/Cargo.toml', /^version = ".*"/gm), ['0.1.0']);
+
+  const manifest = (file) => JSON.parse(files[file]);
+  for (const name of ['dormouse-io', 'dormouse-test']) {
+    assert.deepEqual(manifest(`packages/${name}/package.json`).version, '7.8.9');
+  }
+  assert.equal(manifest('packages/dormouse-test/package.json').engines.node, '>=22.12');
+  const { dependencies, devDependencies } = manifest('examples/typescript/package.json');
+  assert.deepEqual([dependencies['dormouse-io'], devDependencies['dormouse-test']], ['^7.8.9', '^7.8.9']);
+  assert.notEqual(dependencies['socket.io-client'], '^7.8.9');
 });
 
 test('what is unreleased gets the heading of its version', () => {

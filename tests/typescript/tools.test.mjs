@@ -9,9 +9,11 @@ import { before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { io } from 'socket.io-client';
+import { tarball } from '../../tools/npm-package.mjs';
+import { packages } from '../../tools/versions.mjs';
 import { root } from '../harness/root.mjs';
 import { startWrangler } from '../harness/runtime/wrangler.mjs';
-import { bundle, install, project, startApplication, tarball } from '../harness/typescript.mjs';
+import { bundle, install, project, startApplication } from '../harness/typescript.mjs';
 import { within } from '#dormouse-test/wait.mjs';
 
 const folder = project('example');
@@ -26,17 +28,19 @@ before(() => {
 });
 
 /** Runs a program of node_modules in the project; rejects with its output. */
-async function run(program, ...args) {
-  const file = path.join(root, 'node_modules', program);
+const run = (program, ...args) => node(path.join(root, 'node_modules', program), ...args);
+
+async function node(...args) {
   const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: 'true' };
   // No mode of a test runner's.
   delete env.NODE_ENV;
+  delete env.NODE_TEST_CONTEXT;
   const options = { cwd: folder, env, timeout: 120_000, maxBuffer: 1 << 26 };
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [file, ...args], options);
+    const { stdout } = await promisify(execFile)(process.execPath, args, options);
     return stdout;
   } catch (error) {
-    throw new Error(`${program}: ${error.message}\n${error.stdout}\n${error.stderr}`);
+    throw new Error(`${args[0]}: ${error.message}\n${error.stdout}\n${error.stderr}`);
   }
 }
 
@@ -57,10 +61,12 @@ test('it exports our names only', async () => {
   assert.deepEqual(names.sort(), ['BroadcastOperator', 'Namespace', 'RemoteSocket', 'Server', 'Socket']);
 });
 
-test('publint finds nothing', () => run('publint/src/cli.js', 'run', tarball(), '--strict'));
+for (const name of Object.keys(packages)) {
+  test(`publint finds nothing in ${name}`, () => run('publint/src/cli.js', 'run', tarball(name), '--strict'));
 
-test('the types are not wrong', () =>
-  run('@arethetypeswrong/cli/dist/index.js', tarball(), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
+  test(`the types of ${name} are not wrong`, () =>
+    run('@arethetypeswrong/cli/dist/index.js', tarball(name), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
+}
 
 test('the example has its types', () => run('typescript/bin/tsc', '--project', folder));
 
@@ -96,6 +102,33 @@ test('vite builds it', async () => {
 
 test('its own tests run inside of the runtime, with a stock client', async () => {
   assert.match(await run('vitest/vitest.mjs', 'run'), /2 passed/);
+});
+
+test('its tests from outside put what wrangler has bundled to sleep', async () => {
+  await node('node_modules/dormouse-test/src/cli.mjs', 'build');
+  assert.match(await node('--test', '--test-reporter=spec', 'test/sleep.mjs'), /pass 2/);
+});
+
+test('tests in TypeScript have their types', async () => {
+  const text = `
+    import { dollars, start, type Client } from "dormouse-test";
+    import { io, type Socket } from "socket.io-client";
+
+    export async function use(): Promise<number> {
+      const worker = await start({ clock: "manual", variables: { SECRET: "x" } });
+      const ada: Client<Socket> = await worker.connect(io, { namespace: "/chat", auth: { name: "Ada" } });
+      await worker.sleep(ada);
+      await worker.abort(ada.id);
+      await worker.clock.advance(1_000);
+      const [name] = await ada.next("entered");
+      const { awake = 0, ...spent } = await worker.meter.spent(() => ada.ask("say", name), ada);
+      // @ts-expect-error: the clock is not manual
+      await (await start()).clock.now();
+      return dollars(spent) + awake;
+    }
+  `;
+  writeFileSync(path.join(folder, 'src/tested.ts'), text);
+  await run('typescript/bin/tsc', '--project', folder);
 });
 
 test('Hono routes to it', async (t) => {
