@@ -1,12 +1,12 @@
 // `npm run new -- <directory> [--gateway]`: a project of your own from a template, which
-// builds against this clone as long as the crates are not on crates.io. The directory's name
+// builds and tests against this clone as long as its packages are not published. The directory's name
 // is the project's. A template is a project as it stands, for `cargo generate`, for
 // `npm create cloudflare` and for `cp`.
 
 import { appendFileSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say } from './shell.mjs';
-import { templates } from './versions.mjs';
+import { packages, templates } from './versions.mjs';
 
 /** The names of the projects that the templates are. */
 const NAMES = /my-worker|dormouse-gateway/g;
@@ -17,7 +17,7 @@ const MADE = ['build', 'node_modules', 'target', 'Cargo.lock', 'package-lock.jso
 /** The crates of this clone, by name. */
 const HERE = { dormouse: path.join(root, 'src/server'), 'dormouse-proto': path.join(root, 'src/proto') };
 
-/** Creates a project that takes these crates instead of those on crates.io. */
+/** Creates a project that takes these crates, and the npm packages of this clone, instead of those that are published. */
 export function create(directory, { template = 'rust', crates = HERE } = {}) {
   const name = path.basename(directory);
   if (!/^[a-z][a-z0-9-]{0,62}$/.test(name)) {
@@ -35,6 +35,14 @@ export function create(directory, { template = 'rust', crates = HERE } = {}) {
   const patches = Object.entries(crates).map(([crate, folder]) => `${crate} = { path = ${JSON.stringify(folder)} }\n`);
   mkdirSync(path.join(directory, '.cargo'), { recursive: true });
   appendFileSync(path.join(directory, '.cargo', 'config.toml'), `[patch.crates-io]\n${patches.join('')}`);
+  takePackagesFromHere(path.join(directory, 'package.json'));
+}
+
+function takePackagesFromHere(file) {
+  if (!existsSync(file)) return;
+  const text = readFileSync(file, 'utf8');
+  const names = new RegExp(`("(${Object.keys(packages).join('|')})": )"\\^[^"]*"`, 'g');
+  writeFileSync(file, text.replace(names, (_, key, name) => `${key}${JSON.stringify(`file:${path.join(root, packages[name])}`)}`));
 }
 
 function rename(file, name) {

@@ -1,13 +1,15 @@
 // Creates a project from each template, outside of this workspace and from the crates as
-// they would be published, and builds it with the command in its own wrangler.toml.
+// they would be published, and builds it with the command in its own wrangler.toml: if it has
+// tests, as these have it built.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Failure, root, run, say } from './shell.mjs';
 import { create } from './new.mjs';
+import { pack, tarball } from './npm-package.mjs';
 import { packCrates } from './package.mjs';
-import { setUpBuild } from './setup.mjs';
+import { modernNode, setUpBuild } from './setup.mjs';
 
 let packed;
 
@@ -21,7 +23,9 @@ export async function withProject(name, template, use) {
     const project = path.join(parent, name);
     create(project, { template, crates });
     say(`building a project from templates/${template}`);
-    await run('sh', ['-c', buildCommand(project)], {
+    const command = withoutInstallation(path.join(project, 'wrangler.toml'));
+    const [program, ...args] = (await installTests(project)) ?? ['sh', '-c', command];
+    await run(program, args, {
       cwd: project,
       env: {
         ...env,
@@ -37,10 +41,30 @@ export async function withProject(name, template, use) {
   }
 }
 
-/** Returns how the project says that it is built, but for the installation of worker-build, which is here. */
-function buildCommand(project) {
-  const configuration = readFileSync(path.join(project, 'wrangler.toml'), 'utf8');
-  const command = /^command = """\ncargo install -q worker-build@\S+ &&\n(.*?)"""/ms.exec(configuration)?.[1];
-  if (!command) throw new Failure(`${project}/wrangler.toml does not begin its build with \`cargo install -q worker-build\``);
-  return command;
+/** Takes the installation of worker-build, which is here, out of how the project is built. Returns what is left. */
+function withoutInstallation(file) {
+  const text = readFileSync(file, 'utf8');
+  const found = /^command = """\ncargo install -q worker-build@\S+ &&\n(.*?)"""/ms.exec(text);
+  if (!found) throw new Failure(`${file} does not begin its build with \`cargo install -q worker-build\``);
+  writeFileSync(file, text.replace(found[0], `command = """\n${found[1]}"""`));
+  return found[1];
+}
+
+/**
+ * Gives a project that is tested with dormouse-test that package, from its tarball, and the
+ * others that its tests need, which are here. Returns the command that builds it for them.
+ */
+async function installTests(project) {
+  const file = path.join(project, 'package.json');
+  const { devDependencies = {} } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  if (!('dormouse-test' in devDependencies)) return undefined;
+  await pack({ names: ['dormouse-test'] });
+  const modules = path.join(project, 'node_modules');
+  const ours = path.join(modules, 'dormouse-test');
+  mkdirSync(ours, { recursive: true });
+  await run('tar', ['-xzf', tarball('dormouse-test'), '-C', ours, '--strip-components=1']);
+  for (const name of Object.keys(devDependencies).filter((name) => name !== 'dormouse-test')) {
+    symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name), 'dir');
+  }
+  return [await modernNode(), path.join(ours, 'src/cli.mjs'), 'build', '--release'];
 }

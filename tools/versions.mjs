@@ -31,7 +31,7 @@ export const templates = { rust: 'templates/rust', gateway: 'examples/gateway' }
 export const packages = { 'dormouse-io': 'packages/dormouse-io', 'dormouse-test': 'packages/dormouse-test' };
 
 /** Projects for npm that depend on them. */
-export const dependents = ['examples/typescript'];
+export const dependents = ['templates/rust', 'examples/typescript'];
 
 /** Installed by npm. binaryen and esbuild are what worker-build would download otherwise. */
 const npmPackages = {

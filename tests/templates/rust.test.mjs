@@ -3,9 +3,12 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { io } from 'socket.io-client';
+import { root } from '../harness/root.mjs';
 import { startServer } from '../harness/server.mjs';
 import { Queue } from '#dormouse-test/wait.mjs';
 
@@ -44,6 +47,25 @@ test('two clients talk in a room, and a handler answers', async (t) => {
 
 test('a client without a name is told why it stays outside', async (t) => {
   await assert.rejects(connect(t, '').connected, { message: 'who are you?' });
+});
+
+/** Runs the tests in the project's folder, as its `npm test` does. */
+async function runTests() {
+  // No mode of this test runner's.
+  const { NODE_TEST_CONTEXT, ...env } = process.env;
+  const options = { cwd: project, env, timeout: 120_000 };
+  const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=spec'], options);
+  return Number(/^ℹ pass (\d+)$/m.exec(stdout)[1]);
+}
+
+test('its own tests pass, and so do those in the documentation', async () => {
+  const { scripts } = JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8'));
+  assert.equal(scripts.test, 'dormouse-test build && node --test');
+  const text = readFileSync(path.join(root, 'docs/testing.md'), 'utf8');
+  const blocks = [...text.matchAll(/```js\n\/\/ (test\/\S+)\n(.*?)```/gs)];
+  assert.deepEqual(blocks.map(([, file]) => file), ['test/chat.test.mjs', 'test/crash.test.mjs', 'test/cost.test.mjs']);
+  for (const [, file, block] of blocks) writeFileSync(path.join(project, file.replace('chat', 'documented')), block);
+  assert.equal(await runTests(), 2 + blocks.length);
 });
 
 test('its page is served beside it, and the name is the project’s everywhere', async () => {
