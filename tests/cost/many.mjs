@@ -32,19 +32,24 @@ const range = (count) => Array.from({ length: count }, (_, index) => index);
 let servers = 0;
 
 /** Clients, each in an object of its own, and the meters of all objects. */
-class Company {
-  constructor(metered) {
+export class Company {
+  constructor(metered, path = PATH) {
     this.metered = metered;
+    this.path = path;
     this.prefix = `many-${(servers += 1)}`;
     this.members = [];
   }
 
   async open(object) {
     // The platform answers the heartbeats of this revision.
-    const options = { path: PATH, revision: 3, query: { object: `${this.prefix}-${object}` } };
-    const member = await openMember(this.metered, options);
+    const member = await openMember(this.metered, { ...this.place(object), revision: 3 });
     this.members.push(member);
     return member;
+  }
+
+  /** What puts a client into an object. */
+  place(object) {
+    return { path: this.path, query: { object: `${this.prefix}-${object}` } };
   }
 
   /** What all objects have spent together, once they have come to rest. */
@@ -79,6 +84,20 @@ class Company {
   /** Lets time pass in which nothing comes. */
   async pass(ms) {
     const { now } = await this.metered.whole();
+    await this.metered.jump(now + ms);
+  }
+
+  /** Lets time pass, with all that comes due in any object. */
+  async live(ms) {
+    const { now } = await this.metered.whole();
+    for (;;) {
+      await this.reading();
+      const due = ([, { timer, alarm }]) => Math.min(timer ?? Infinity, alarm ?? Infinity);
+      const all = Object.entries(await this.metered.all()).sort((a, b) => due(a) - due(b));
+      if (all.length === 0 || due(all[0]) > now + ms) break;
+      await this.metered.jump(due(all[0]));
+      await this.metered.fireId(all[0][0]);
+    }
     await this.metered.jump(now + ms);
   }
 

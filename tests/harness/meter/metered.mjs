@@ -50,7 +50,12 @@ class Metered extends Runtime {
 
   /** Lets the object have the timers and the alarm that are due. */
   async fire(object) {
-    return this.control('fire', { id: await this.watch('idOf', object) });
+    return this.fireId(await this.watch('idOf', object));
+  }
+
+  /** The same by its id in hexadecimal. */
+  async fireId(id) {
+    return this.control('fire', { id });
   }
 
   /** Puts an object to sleep, by its id in hexadecimal; its WebSockets stay. */

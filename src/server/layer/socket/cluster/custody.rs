@@ -38,6 +38,8 @@ pub(super) struct Custody {
     state: ObjectState,
     /// Opened when they are first needed.
     rows: OnceCell<CustodyRows>,
+    /// There were some when they were first asked for.
+    are_there: OnceCell<bool>,
     /// The last number that an event for a single socket was given. All that come later
     /// have a higher one, whichever socket they are for.
     own: Cell<Option<u64>>,
@@ -98,6 +100,7 @@ impl Custody {
         Self {
             state: state.clone(),
             rows: OnceCell::new(),
+            are_there: OnceCell::new(),
             own: Cell::new(None),
             unstored: Cell::new(0),
             uncounted: Cell::new(0),
@@ -112,7 +115,9 @@ impl Custody {
 
     /// Returns the rows if there are any. Makes no table.
     pub(super) fn existing_rows(&self) -> Option<&CustodyRows> {
-        if self.rows.get().is_none() && !CustodyRows::exist(&self.state) {
+        // Nobody else makes them.
+        let exist = || CustodyRows::exist(&self.state);
+        if self.rows.get().is_none() && !*self.are_there.get_or_init(exist) {
             return None;
         }
         Some(self.rows())
