@@ -207,22 +207,33 @@ fn emit_to_children(
     Ok(Reply::Done)
 }
 
-/// Waits for operations on single sockets. One that fails does not keep others from it.
+/// Waits for operations on single sockets. One that fails does not keep others from it,
+/// and is told in the end.
 fn all(called: Vec<Called>) -> Called {
-    let waiting = called.into_iter().filter_map(|called| match called {
-        Called::Done(_) => None,
-        Called::Later(reply) => Some(reply),
-    });
-    let waiting: Vec<_> = waiting.collect();
+    let mut failure = None;
+    let mut waiting = Vec::new();
+    for called in called {
+        match called {
+            Called::Done(reply) => failure = failure.or(failure_of(reply)),
+            Called::Later(reply) => waiting.push(reply),
+        }
+    }
     if waiting.is_empty() {
-        return Reply::Done.into();
+        return failure.map_or(Ok(Reply::Done), Err).into();
     }
     Called::Later(Box::pin(async move {
         for reply in waiting {
-            let _ = reply.await;
+            failure = failure.or(failure_of(reply.await));
         }
-        Ok(Reply::Done)
+        failure.map_or(Ok(Reply::Done), Err)
     }))
+}
+
+/// Returns why an operation on one of many sockets has failed, unless that is the socket's
+/// own affair.
+fn failure_of(reply: Result<Reply, PortError>) -> Option<PortError> {
+    let is_own = |error: &PortError| matches!(error, PortError::Gone | PortError::TooManyRooms);
+    reply.err().filter(|error| !is_own(error))
 }
 
 /// Lets in the socket whose `on_connect` does something with all of these, if it is

@@ -352,9 +352,12 @@ fn emit_and_ask(
                 });
                 // The object may go while this waits.
                 drop(objects);
-                let (mut replies, missing) = collected.await?;
+                let (mut replies, mut missing) = collected.await?;
                 if let Some(own) = own {
-                    replies.push(port::decode_reply(&own.answer().await)?);
+                    match port::decode_reply(&own.answer().await) {
+                        Ok(reply) => replies.push(reply),
+                        Err(_) => missing.count = missing.count.saturating_add(1),
+                    }
                 }
                 Ok(merging::merge(nobody, replies, [missed, missing]))
             }))
