@@ -182,6 +182,18 @@ describe('recovery across objects', workerOnly, () => {
     assert.deepEqual(texts(again.missed), [['told', 'from its home'], ['told', 'away']]);
   });
 
+  test('so do its data', async () => {
+    const { one, pid, speaker, offset } = await company();
+    await lose(one);
+    const { member } = await back(await elsewhere(placeOf(one), placeOf(speaker)), pid, offset);
+    const neighbour = await (await inObject(placeOf(one))).join('/');
+    for (const [number, asking] of [speaker, neighbour].entries()) {
+      assert.deepEqual(await asking.ask('set-data-of', one.id, { number }), []);
+      assert.deepEqual(await asking.ask('data-of', one.id), [{ number }]);
+      assert.deepEqual(await member.ask('get-data'), [{ number }]);
+    }
+  });
+
   test('a session that is not known to be dead gives its socket up', async () => {
     const all = await company();
     const { one, pid, offset } = all;

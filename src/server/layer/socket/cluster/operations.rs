@@ -141,6 +141,9 @@ pub(super) fn operate(objects: &Objects, target: Target, operation: Operation) -
             &whereabouts,
             (target.clone(), operation),
         ),
+        Operation::Data | Operation::SetData(_) if objects.custody_of(namespace).is_some() => {
+            ask_one(objects, &node, &whereabouts, (target.clone(), operation))
+        }
         Operation::Data | Operation::SetData(_) => {
             let there = whereabouts.nodes.first().copied();
             send_to(objects, there, target.clone(), operation)
@@ -390,6 +393,32 @@ fn ask(
         let own = own.reply().await?;
         let (replies, missing) = collected.await?;
         Ok(merging::cut(merging::merge(own, replies, [missing]), page))
+    }))
+}
+
+/// Asks whichever object has a socket that may have moved.
+fn ask_one(
+    objects: &Objects,
+    node: &Rc<Participant>,
+    whereabouts: &Whereabouts<'_>,
+    (target, operation): (Target, Operation),
+) -> Called {
+    let request = match encode(target, operation, None) {
+        Ok(request) => request,
+        Err(error) => return error.into(),
+    };
+    let whom = (&*whereabouts.rooms, &*whereabouts.nodes);
+    let collected = collect(
+        objects,
+        node,
+        whom,
+        &Question::Request(request),
+        QUESTION_LIMIT,
+    );
+    Called::Later(Box::pin(async move {
+        // All others say that it is not there.
+        let (replies, _) = collected.await?;
+        replies.into_iter().next().ok_or(PortError::Gone)
     }))
 }
 
