@@ -2,7 +2,7 @@
 // first: its wasm is that of src/js, its JavaScript that of packages/dormouse-io. dormouse-test
 // is published as it stands.
 //
-//   target/npm/wasm/         what wasm-bindgen makes of the crate
+//   target/npm/wasm/         what wasm-bindgen makes of the crate, for each entry
 //   target/npm/package/      the packages, as they are published
 //   target/npm/….tgz
 //
@@ -16,7 +16,11 @@ import { strip } from './build.mjs';
 import { packages } from './versions.mjs';
 
 const out = path.join(root, 'target/npm');
-const wasm = path.join(out, 'wasm');
+/** The entries of dormouse-io: the features of the crate, and the wasm in the package. */
+const entries = {
+  index: { features: [], wasm: 'dormouse.wasm' },
+  spread: { features: ['spread'], wasm: 'spread.wasm' },
+};
 const folder = (name) => path.join(out, 'package', name);
 const source = (name) => path.join(root, packages[name]);
 
@@ -24,8 +28,10 @@ const source = (name) => path.join(root, packages[name]);
 const fill = {
   'dormouse-io': async ({ dev }) => {
     const { env } = await setUpBuild();
-    await buildWasm(env, dev);
-    await bundle(env);
+    for (const name of Object.keys(entries)) {
+      await buildWasm(env, name, dev);
+      await bundle(env, name);
+    }
     const tsc = path.join(root, 'node_modules/.bin/tsc');
     await run(tsc, ['--project', source('dormouse-io')], { orElse: 'the types of dormouse-io are wrong, see above' });
   },
@@ -61,9 +67,14 @@ function tarballs(name) {
   return files.filter((file) => file.startsWith(`${name}-`) && file.endsWith('.tgz')).map((file) => path.join(out, file));
 }
 
-async function buildWasm(env, dev) {
+/** What wasm-bindgen makes of the crate for an entry. */
+const wasmOf = (name) => path.join(out, 'wasm', name);
+
+async function buildWasm(env, name, dev) {
+  const wasm = wasmOf(name);
+  const features = entries[name].features.flatMap((feature) => ['--features', feature]);
   const profile = dev ? 'debug' : 'release';
-  const args = ['build', '--target', 'wasm32-unknown-unknown', '--package', 'dormouse-js'];
+  const args = ['build', '--target', 'wasm32-unknown-unknown', '--package', 'dormouse-js', ...features];
   await run('cargo', [...args, ...(dev ? [] : ['--release'])], { orElse: 'could not build src/js, see above' });
   rmSync(wasm, { recursive: true, force: true });
   // As worker-build does, whose shim is not used: its classes are proxies, and it exports
@@ -78,13 +89,14 @@ async function buildWasm(env, dev) {
   const glue = path.join(wasm, 'index.js');
   const text = readFileSync(glue, 'utf8');
   // Bundlers do not know the phase `source` yet; what they import is the module all the same.
-  const imported = text.replace('import source wasmModule from "./index_bg.wasm"', 'import wasmModule from "./dormouse.wasm"');
+  const imported = text.replace('import source wasmModule from "./index_bg.wasm"', `import wasmModule from "./${entries[name].wasm}"`);
   if (imported === text) throw new Error(`${glue} does not import its wasm as it did`);
   writeFileSync(glue, imported);
 }
 
 /** Bundles the JavaScript of both halves into one file beside the wasm. */
-async function bundle(env) {
+async function bundle(env, name) {
+  const wasm = wasmOf(name);
   const dist = path.join(folder('dormouse-io'), 'dist');
   mkdirSync(dist, { recursive: true });
   const args = [
@@ -93,11 +105,12 @@ async function bundle(env) {
     // Names stay, for stacks; whoever bundles the Worker may shorten them.
     ...['--minify-whitespace', '--minify-syntax', '--legal-comments=none'],
     `--alias:dormouse-wasm=${path.join(wasm, 'index.js')}`,
-    ...['--external:./dormouse.wasm', '--external:cloudflare:*', '--external:node:*'],
-    `--outfile=${path.join(dist, 'index.js')}`,
+    `--define:SPREADS=${name === 'spread'}`,
+    ...[`--external:./${entries[name].wasm}`, '--external:cloudflare:*', '--external:node:*'],
+    `--outfile=${path.join(dist, `${name}.js`)}`,
   ];
   await run(env.ESBUILD_BIN, args, { orElse: 'could not bundle dormouse-io, see above' });
-  renameSync(path.join(wasm, 'index_bg.wasm'), path.join(dist, 'dormouse.wasm'));
+  renameSync(path.join(wasm, 'index_bg.wasm'), path.join(dist, entries[name].wasm));
 }
 
 if (isMain(import.meta)) {

@@ -42,6 +42,10 @@ fn server(number: u32, described: &Members) -> Server {
             host.place(number, &handlers::json(handshake))
         }));
     }
+    #[cfg(feature = "spread")]
+    if let Some(described) = described.members("spread") {
+        server = server.placement(spread(number, &host, &described));
+    }
     if described.flag("opens") == Some(true) {
         let host = host.clone();
         server = server.on_new_namespace(async move |io: Io| {
@@ -58,6 +62,27 @@ fn server(number: u32, described: &Members) -> Server {
         server = define(server, &host, &Members(namespace));
     }
     server
+}
+
+/// Returns a placement in many objects that are one server.
+#[cfg(feature = "spread")]
+fn spread(number: u32, host: &Host, described: &Members) -> dormouse::Spread {
+    let count = |name: &str| described.number(name).map(|number| number as u32);
+    let mut spread = Placement::spread(count("objects").unwrap_or_default());
+    if described.flag("isNear") == Some(true) {
+        let host = host.clone();
+        spread = spread.near(move |handshake| host.place(number, &handlers::json(handshake)));
+    }
+    if let Some(clients) = count("capacity") {
+        spread = spread.capacity(clients);
+    }
+    if described.flag("byContinent") == Some(true) {
+        spread = spread.by_continent();
+    }
+    match described.text("location") {
+        Some(hint) => spread.location(&hint),
+        None => spread,
+    }
 }
 
 fn define(server: Server, host: &Host, described: &Members) -> Server {

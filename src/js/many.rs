@@ -119,7 +119,8 @@ pub fn ask_many(
 /// Returns answers as an array, behind whether any is missing.
 fn collect(acks: Acks<Args>) -> JsValue {
     let is_late = |it: &Acked<Args>| matches!(it.result, Err(AckError::Late));
-    let answers = Array::of1(&acks.iter().any(is_late).into());
+    let is_any_missing = acks.iter().any(is_late) || !acks.missing().is_none();
+    let answers = Array::of1(&is_any_missing.into());
     for args in acks.into_values() {
         answers.push(&arguments(&args));
     }
@@ -175,6 +176,14 @@ pub fn disconnect_many(selection: &Selection, close: bool) -> Result<JsValue, Js
     })
 }
 
+/// Sockets, and how many objects are not among those that have them: -1 if that is not
+/// known.
+#[derive(Serialize)]
+struct FetchedAll<'a> {
+    sockets: Vec<Fetched<'a>>,
+    missing: i64,
+}
+
 #[derive(Serialize)]
 struct Fetched<'a> {
     id: &'a str,
@@ -189,7 +198,12 @@ pub fn fetch_many(selection: &Selection) -> Result<JsValue, JsValue> {
     let sockets = sockets(selection)?;
     settle(async move {
         let found = sockets.fetch_sockets().await.map_err(emit_error)?;
-        let found: Vec<_> = found
+        let missing = found.missing();
+        let missing = match missing.others {
+            true => -1,
+            false => missing.objects as i64,
+        };
+        let sockets: Vec<_> = found
             .iter()
             .map(|socket| Fetched {
                 id: socket.id(),
@@ -198,7 +212,7 @@ pub fn fetch_many(selection: &Selection) -> Result<JsValue, JsValue> {
                 handshake: socket.handshake(),
             })
             .collect();
-        let json = serde_json::to_string(&found);
+        let json = serde_json::to_string(&FetchedAll { sockets, missing });
         Ok(json
             .map_err(|error| emit_error(EmitError::Json(error)))?
             .into())

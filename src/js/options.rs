@@ -43,7 +43,7 @@ impl Members {
         Some(items.iter().filter_map(|it| it.as_string()).collect())
     }
 
-    fn members(&self, name: &str) -> Option<Members> {
+    pub(crate) fn members(&self, name: &str) -> Option<Members> {
         Some(Members(self.get(name))).filter(|it| it.0.is_object())
     }
 }

@@ -65,7 +65,7 @@ for (const name of Object.keys(packages)) {
   test(`publint finds nothing in ${name}`, () => run('publint/src/cli.js', 'run', tarball(name), '--strict'));
 
   test(`the types of ${name} are not wrong`, () =>
-    run('@arethetypeswrong/cli/dist/index.js', tarball(name), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm'));
+    run('@arethetypeswrong/cli/dist/index.js', tarball(name), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm', 'dist/spread.wasm'));
 }
 
 test('the example has its types', () => run('typescript/bin/tsc', '--project', folder));
@@ -76,7 +76,8 @@ test('the applications in the documentation have their types', async () => {
     const blocks = readFileSync(path.join(root, file), 'utf8').matchAll(/```ts\n(.*?)```/gs);
     return [...blocks].map(([, text]) => text).filter((text) => text.startsWith('import { Server }'));
   });
-  assert.equal(programs.length, files.length);
+  // One of them has two: many objects have an entry of their own.
+  assert.equal(programs.length, files.length + 1);
   mkdirSync(path.join(folder, 'src/documents'), { recursive: true });
   for (const [index, text] of programs.entries()) {
     writeFileSync(path.join(folder, 'src/documents', `${index}.ts`), text);

@@ -162,12 +162,17 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return this.#selection.single ? values[0] : values;
   }
 
-  /** Resolves to the sockets, as they are now. */
+  /**
+   * Resolves to the sockets, as they are now. Where some of many objects have not answered, it
+   * is those of the others, and the array has a property `missing`: how many objects, or -1
+   * where nobody knows.
+   */
   async fetchSockets(): Promise<RemoteSocket<EmitEvents, SocketData>[]> {
     current()?.here.save();
     const json = (await call((wasm) => wasm.fetchMany(this.#read() as never))) as string;
-    const all = JSON.parse(json) as Fetched[];
-    return all.map((fetched) => new RemoteSocket<EmitEvents, SocketData>(this.#selection, fetched));
+    const { sockets, missing } = JSON.parse(json) as { sockets: Fetched[]; missing: number };
+    const all = sockets.map((fetched) => new RemoteSocket<EmitEvents, SocketData>(this.#selection, fetched));
+    return missing === 0 ? all : Object.assign(all, { missing });
   }
 
   /** Resolves to the sockets' ids. */

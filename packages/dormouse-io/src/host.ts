@@ -6,7 +6,7 @@ import { connect, disconnect, examine, handleEvent, listens, type Place, type Sp
 import { asInNode } from "./handshake.js";
 import { beginHere, forgetAll, forgetHere, here } from "./here.js";
 import { Namespace, ParentNamespace } from "./namespace.js";
-import type { HandshakeRequest } from "./options.js";
+import type { HandshakeRequest, ServerOptions } from "./options.js";
 import type { Server } from "./server.js";
 import type { Event } from "./socket.js";
 import { decode } from "./values.js";
@@ -45,11 +45,19 @@ function describe(): object[] {
       binding: server._options.binding,
       admits: server._options.allowRequest !== undefined,
       places: typeof server._options.placement === "function",
+      spread: spread(server._options.placement),
       hears: [...new Set(all.flatMap((namespace) => namespace._hears))],
       opens: server.listenerCount("new_namespace") > 0,
       namespaces,
     };
   });
+}
+
+/** Returns the description of many objects, if there are to be many. */
+function spread(placement: ServerOptions["placement"]): object | undefined {
+  if (typeof placement !== "object") return undefined;
+  const { near, ...options } = placement;
+  return { ...options, isNear: near !== undefined };
 }
 
 function spot(object: number, definition: number, socket: number, name?: string): Spot {
@@ -181,9 +189,10 @@ const host = {
   },
   admit,
   place: (server: number, handshake: string): string => {
-    const place = servers[server]?._options.placement;
+    const placement = servers[server]?._options.placement;
+    const key = typeof placement === "object" ? placement.near : placement;
     // A client for which it fails is with the others for which it fails.
-    return safely("placement failed", () => (typeof place === "function" ? String(place(requestOf(handshake))) : ""), "");
+    return safely("placement failed", () => (typeof key === "function" ? String(key(requestOf(handshake))) : ""), "");
   },
   exists,
   open,

@@ -80,10 +80,11 @@ export interface ServerOptions<ListenEvents = any> {
   /** Whether `onAnyOutgoing` can be used: JavaScript is called for each socket of a broadcast then. Default: `false`. */
   anyOutgoing?: boolean;
   /**
-   * The object that a client is put into: all of them into one, or those with the same key.
-   * Sockets in different objects do not reach each other. Default: one object for all.
+   * The object that a client is put into: all of them into one, or those with the same key,
+   * which do not reach those with others. Or any of many objects that are one server: import
+   * from `dormouse-io/spread` then. Default: one object for all.
    */
-  placement?: "one" | ((handshake: HandshakeRequest) => string);
+  placement?: "one" | ((handshake: HandshakeRequest) => string) | Spread;
   /** The name of the Durable Object binding. Default: `DORMOUSE`; without one, the class itself is used. */
   binding?: string;
   /** How long to wait for an acknowledgement, unless `timeout` says otherwise. Default: 10,000. */
@@ -132,6 +133,31 @@ const isListOf = (check: Check): Check => (value) => Array.isArray(value) && val
 const isRates: Check = (value) => isObject(value) && Object.values(value as object).every((rate) => isListOf(isNumber)(rate) && rate.length === 2);
 
 /** Each option, what it has to be, and the check of that. */
+/** Many objects that are one server: rooms, and all else that addresses many sockets, reach all of them. */
+export interface Spread {
+  /** The number of objects, at most 1,000,000. It can be changed with any deploy. */
+  objects: number;
+  /** Clients with the same key are put into the same object, for as long as there is room. Default: any object, at random. */
+  near?: (handshake: HandshakeRequest) => string;
+  /** How many clients an object takes, at most 32,768. Default: as many WebSockets as the platform allows. */
+  capacity?: number;
+  /** Whether each continent's clients are in objects there, as many as `objects` says. Default: `false`. */
+  byContinent?: boolean;
+  /** Where objects are created: one of the platform's location hints. Default: near the first client of each. */
+  location?: string;
+}
+
+/** Whether this is `dormouse-io/spread`. */
+declare const SPREADS: boolean;
+
+const SPREAD: Record<keyof Spread, [what: string, check: Check]> = {
+  objects: ["a number over 0", (value) => isNumber(value) && (value as number) > 0],
+  near: ["a function from the handshake to a key", isFunction],
+  capacity: ["a number over 0", (value) => isNumber(value) && (value as number) > 0],
+  byContinent: ["true or false", isBoolean],
+  location: ["a text", isText],
+};
+
 const OPTIONS: Record<string, [what: string, check: Check]> = {
   path: ["a text", isText],
   transports: ['a list of "polling" and "websocket"', isListOf(isOneOf("polling", "websocket"))],
@@ -142,7 +168,10 @@ const OPTIONS: Record<string, [what: string, check: Check]> = {
   parser: ['"json" or "msgpack"', isOneOf("json", "msgpack")],
   connectionStateRecovery: ["an object", isObject],
   events: ["an object with a Standard Schema for each event", isObject],
-  placement: ['"one", or a function from the handshake to a key', (value) => value === "one" || isFunction(value)],
+  placement: [
+    '"one", a function from the handshake to a key, or an object with the number of objects',
+    (value) => value === "one" || isFunction(value) || isObject(value),
+  ],
   binding: ["a text", isText],
   rateLimit: ["an object such as { packets: [50, 200] }", isRates],
   addressRateLimit: ["an object such as { packets: [500, 2000] }", isRates],
@@ -190,7 +219,18 @@ export function readOptions(options: ServerOptions): Record<string, unknown> {
     if (!known) throw wrong(name, "there is no such option; docs/typescript.md lists them");
     if (!known[1](value)) throw wrong(name, `has to be ${known[0]}`);
   }
+  if (typeof options.placement === "object") checkSpread(options.placement);
   return { ...options, origins: origins(options), credentials: options.cors?.credentials, ...written(options) };
+}
+
+function checkSpread(spread: Spread): void {
+  if (!SPREADS) throw wrong("placement", "many objects are in dormouse-io/spread: import Server from there");
+  for (const [name, value] of Object.entries({ ...spread, objects: spread.objects })) {
+    if (value === undefined && name !== "objects") continue;
+    const known = SPREAD[name as keyof Spread];
+    if (!known) throw wrong(`placement.${name}`, "there is no such option; docs/typescript.md lists them");
+    if (!known[1](value)) throw wrong(`placement.${name}`, `has to be ${known[0]}`);
+  }
 }
 
 /** Returns the options that wasm wants in another form. */
