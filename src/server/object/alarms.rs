@@ -49,8 +49,9 @@ impl Inner {
     /// Calls the handlers of the alarms that are due. Whatever is set meanwhile is armed
     /// afterwards.
     pub(super) fn ring(&self) {
-        let due = self.parts.alarms.due(platform::now());
-        for alarm in due {
+        let now = platform::now();
+        self.parts.alarms.extend_claims(now, self.again());
+        for alarm in self.parts.alarms.due(now) {
             if alarm.is_given_up {
                 self.forget_alarm(&alarm.name, Level::Error, "alarm given up", GIVEN_UP);
                 continue;

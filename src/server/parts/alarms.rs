@@ -203,6 +203,20 @@ impl Alarms {
         }
     }
 
+    /// Takes in that it is time to call handlers again that have not got to their end, and
+    /// that are still running here. They go off `again`, should this instance end meanwhile.
+    pub(crate) fn extend_claims(&self, now: Timestamp, again: Timestamp) {
+        self.with(|all| {
+            let is_late =
+                |alarm: &&mut Alarm| alarm.handler == Handler::Claimed && alarm.due <= now;
+            for alarm in all.iter_mut().filter(is_late) {
+                alarm.due = again;
+                // If it fails, the row is as it was, and goes off at once elsewhere.
+                let _ = self.put(alarm);
+            }
+        });
+    }
+
     /// Notes that the handler of an alarm has returned: the alarm is over, unless it was
     /// set again. If its row cannot be deleted, it goes off `again`.
     pub(crate) fn finish(&self, name: &str, again: Timestamp) {

@@ -167,3 +167,18 @@ fn what_cannot_be_stored_is_not_set() {
     alarms.finish("a", at(90));
     assert_eq!(alarms.next(), Some(at(90)));
 }
+
+#[wasm_bindgen_test]
+fn one_whose_handler_still_runs_when_it_is_to_be_called_again_waits_once_more() {
+    let state = state();
+    let alarms = Alarms::new(&state);
+    set(&alarms, "a", 1);
+    assert_eq!(begin(&alarms, 1), "a");
+    alarms.claim_running(at(60));
+    alarms.extend_claims(at(59), at(119));
+    assert_eq!(alarms.next(), Some(at(60)));
+    alarms.extend_claims(at(60), at(120));
+    // Not in the past: the object would be woken for it at once, again and again.
+    assert_eq!((&*begin(&alarms, 60), alarms.next()), ("", Some(at(120))));
+    assert_eq!(begin(&Alarms::new(&state), 120), "a");
+}
