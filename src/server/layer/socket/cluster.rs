@@ -11,12 +11,15 @@
 mod answers;
 mod comebacks;
 mod custody;
+mod desk;
+mod hubs;
 mod joins;
 mod logged;
 mod merging;
 mod objects;
 mod operations;
 mod participant;
+mod returning;
 
 use std::rc::{Rc, Weak};
 

@@ -1,4 +1,4 @@
-//! Clients that come back, and sockets of this object that have their clients elsewhere.
+//! Clients that come back: their turn, and finding their sockets.
 //!
 //! What is asked of whom, and in which order, is the core's to say.
 
@@ -11,25 +11,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
-    Adopted, Claim, Confirm, Confirmed, Custody as _, Held, Kept, MAX_RETURNS, MissedEvent,
-    NotReturned, Output, OwnEvent, Position, RETURN_LIMIT, ReturnKey, Returned, Ticket,
+    Comeback as Wanted, Custody as _, Kept, MAX_RETURNS, RETURN_LIMIT, ReturnKey,
 };
-use dormouse_proto::socket::{Args, Filter, Offset, RecoveredSocket};
+use dormouse_proto::socket::Offset;
 use futures::channel::oneshot;
 use futures::future::LocalBoxFuture;
 
-use super::super::context::Context;
-use super::super::recovering::{self, Found};
 use super::Comeback;
-use super::custody::{Custody, Desk, Expired, args_of, data_of, rooms_of, stored};
-use super::logged::read;
+use super::custody::{Custody, Expired};
+use super::desk::Desk;
+use super::joins;
 use super::objects::Objects;
 use super::operations::object_of;
-use super::participant::Participant;
-use crate::log::Level;
-use crate::parts::Moved;
 use crate::platform::{self, sleep};
-use crate::port::{Selection, Spot};
+use crate::port::Spot;
 use crate::sid::Key;
 use crate::table::Table;
 
@@ -61,10 +56,10 @@ pub(super) struct Comebacks {
 }
 
 /// A client whose socket is looked for.
-struct Sought {
-    comeback: Comeback,
+pub(super) struct Sought {
+    pub(super) comeback: Comeback,
     /// The socket comes from another object.
-    is_adopted: bool,
+    pub(super) is_adopted: bool,
 }
 
 impl Comebacks {
@@ -85,13 +80,13 @@ impl Comebacks {
         self.sought.borrow().keys().count() >= MAX_RETURNS
     }
 
-    fn remove(&self, key: ReturnKey) -> Option<Sought> {
+    pub(super) fn remove(&self, key: ReturnKey) -> Option<Sought> {
         self.sought.borrow_mut().remove(key).map(|sought| *sought)
     }
 
     /// Notes that a socket comes from another object. Returns the session of its client,
     /// the tag of its namespace's definition, and its secret.
-    fn note_adopted(&self, key: ReturnKey) -> Option<(Key, u32, String)> {
+    pub(super) fn note_adopted(&self, key: ReturnKey) -> Option<(Key, u32, String)> {
         let mut sought = self.sought.borrow_mut();
         let sought = sought.get_mut(key)?;
         sought.is_adopted = true;
@@ -99,8 +94,17 @@ impl Comebacks {
         Some((spot.session, *tag, pid.clone()))
     }
 
+    /// Tells new clients of a namespace at which place they begin.
+    pub(super) fn begin_all(&self, namespace: &str, place: u64) {
+        let mut beginning = self.beginning.borrow_mut();
+        for (_, sender) in beginning.extract_if(.., |(of, _)| **of == *namespace) {
+            // Whoever it was may not wait any more.
+            let _ = sender.send(place);
+        }
+    }
+
     /// Takes the clients that wait for a socket to be settled.
-    fn take_settling(&self, wanted: impl Fn(u64, &Comeback) -> bool) -> Vec<Comeback> {
+    pub(super) fn take_settling(&self, wanted: impl Fn(u64, &Comeback) -> bool) -> Vec<Comeback> {
         let mut settling = self.settling.borrow_mut();
         let taken = settling.extract_if(.., |(number, comeback)| wanted(*number, comeback));
         taken.map(|(_, comeback)| comeback).collect()
@@ -115,7 +119,7 @@ pub(super) fn new_pid(id: &str) -> String {
 }
 
 /// Returns the id of the socket with a secret.
-fn id_in(pid: &str) -> Option<&str> {
+pub(super) fn id_in(pid: &str) -> Option<&str> {
     let (id, _) = pid.split_at_checked(pid.len().checked_sub(SECRET_TEXT)?)?;
     Some(id)
 }
@@ -195,7 +199,7 @@ pub(super) fn give_up(objects: &Objects, spot: Spot, namespace: &str) {
 }
 
 /// Lets the next clients have their turn.
-fn go_on(objects: &Objects, custody: &Custody) {
+pub(super) fn go_on(objects: &Objects, custody: &Custody) {
     while !custody.comebacks.is_full() {
         let next = custody.comebacks.queue.borrow_mut().pop_front();
         match next {
@@ -231,7 +235,7 @@ fn look_for(objects: &Objects, comeback: Comeback) {
     let begun = match desk.kept(pid, position) {
         Ok(Kept::Held(held)) => node.with_node(|node| node.readmit(key, pid, held, now, &members)),
         Ok(Kept::Nothing) => {
-            let client = dormouse_proto::cluster::Comeback {
+            let client = Wanted {
                 pid,
                 home,
                 id,
@@ -284,288 +288,6 @@ fn await_settling(objects: &Objects, custody: &Custody, comeback: Comeback) {
     }));
 }
 
-/// Does what the core asks for clients that come back.
-pub(super) fn carry_out(objects: &Objects, node: &Rc<Participant>, output: Output) {
-    let namespace = node.namespace.clone();
-    let custody = objects.custody_of(&namespace);
-    let Some((custody, cx)) = custody.zip(objects.context()) else {
-        if let Output::Claim { ticket, .. } | Output::Confirm { ticket, .. } = output {
-            node.answer(ticket, dormouse_proto::cluster::Answer::Misdirected);
-        }
-        return;
-    };
-    let at = At {
-        objects,
-        node,
-        cx: &cx,
-        custody,
-        namespace: &namespace,
-    };
-    match output {
-        Output::Claim { ticket, claim } => at.answer_claim(ticket, &claim),
-        Output::Confirm { ticket, confirm } => at.answer_confirm(ticket, &confirm),
-        Output::Place(place) => at.tell_place(place),
-        Output::Gap => at.start_over(),
-        Output::Adopt(key, adopted) => at.adopt(key, *adopted),
-        Output::Returned(key, returned) => at.give_back(key, *returned),
-        Output::NotReturned(key, why) => at.turn_away(key, why),
-        Output::Settled { pid, confirmed } => at.settle(&pid, confirmed),
-        // These are carried out elsewhere.
-        Output::Call { .. }
-        | Output::Answer { .. }
-        | Output::Deliver(..)
-        | Output::Joined(_)
-        | Output::NotJoined(_)
-        | Output::Taken(..)
-        | Output::Gather { .. }
-        | Output::Collected(..)
-        | Output::Gathered(..)
-        | Output::Resolved(..) => {}
-    }
-    go_on(objects, custody);
-}
-
-/// A namespace of an object, while an output is carried out.
-#[derive(Clone, Copy)]
-struct At<'a> {
-    objects: &'a Objects,
-    node: &'a Rc<Participant>,
-    cx: &'a Rc<Context>,
-    custody: &'a Custody,
-    namespace: &'a str,
-}
-
-impl<'a> At<'a> {
-    fn desk(self) -> Desk<'a> {
-        Desk {
-            cx: self.cx,
-            custody: self.custody,
-            namespace: self.namespace,
-        }
-    }
-
-    fn with_node<T>(
-        self,
-        work: impl FnOnce(&mut dormouse_proto::cluster::Node, Timestamp, &dyn Fn(&str) -> bool) -> T,
-    ) -> Option<T> {
-        let (objects, namespace) = (self.objects, self.namespace);
-        let members = move |room: &str| objects.is_occupied(namespace, room);
-        self.node
-            .with_node(|node| work(node, objects.now(), &members))
-    }
-
-    /// Answers another object that wants a socket.
-    fn answer_claim(self, ticket: Ticket, claim: &Claim) {
-        let mut desk = self.desk();
-        desk.release(None, &claim.pid);
-        self.with_node(|node, now, members| {
-            node.answer_claim(ticket, claim, now, &members, &mut desk);
-        });
-    }
-
-    /// Answers another object that has stored a socket.
-    fn answer_confirm(self, ticket: Ticket, confirm: &Confirm) {
-        let mut desk = self.desk();
-        self.with_node(|node, now, _| node.answer_confirm(ticket, confirm, now, &mut desk));
-        // It may have been given away.
-        if recovering::find(self.cx, self.namespace, &confirm.pid).is_none() {
-            self.forget(&confirm.pid);
-        }
-    }
-
-    /// A socket is not stored here any more.
-    fn forget(self, pid: &str) {
-        if let Some(id) = id_in(pid)
-            && self.custody.forget(self.namespace, id)
-        {
-            self.with_node(|node, now, members| node.leave(id, now, &members));
-        }
-    }
-
-    fn tell_place(self, place: u64) {
-        let mut beginning = self.custody.comebacks.beginning.borrow_mut();
-        let told = beginning.extract_if(.., |(namespace, _)| **namespace == *self.namespace);
-        for (_, sender) in told {
-            // Whoever it was may not wait any more.
-            let _ = sender.send(place);
-        }
-    }
-
-    /// Stores a socket that is still another object's.
-    fn adopt(self, key: ReturnKey, adopted: Adopted) {
-        let is_stored = self.try_to_adopt(key, &adopted).is_some();
-        self.with_node(|node, now, members| match is_stored {
-            true => node.adopted(key, now, &members),
-            false => node.forget_return(key, now, &members),
-        });
-        if !is_stored && let Some(sought) = self.custody.comebacks.remove(key) {
-            (sought.comeback.then)(None);
-        }
-    }
-
-    fn try_to_adopt(self, key: ReturnKey, adopted: &Adopted) -> Option<()> {
-        let Adopted { held, unconfirmed } = adopted;
-        let (session, tag, pid) = self.custody.comebacks.note_adopted(key)?;
-        let named = recovering::session(session, tag);
-        let socket = stored(held, (&pid, self.namespace), named, platform::now());
-        recovering::keep(self.cx, session, &socket)?;
-        self.keep_own(&held.id, &held.own);
-        let moved = Moved {
-            pid,
-            id: held.id.clone(),
-            heard: 0,
-        };
-        self.custody
-            .put(self.namespace, moved, Some(unconfirmed))
-            .ok()
-    }
-
-    fn keep_own(self, id: &str, events: &[OwnEvent]) {
-        for event in events {
-            self.custody.keep(self.cx, self.namespace, id, event);
-        }
-    }
-
-    /// A client has its socket again.
-    fn give_back(self, key: ReturnKey, returned: Returned) {
-        let Some(sought) = self.custody.comebacks.remove(key) else {
-            return;
-        };
-        let Sought {
-            comeback,
-            is_adopted,
-        } = sought;
-        let Returned { held, up_to, .. } = &returned;
-        let confirmed = self.confirm(&comeback.pid, held, *up_to, is_adopted);
-        self.keep_own(&held.id, &returned.meanwhile);
-        let last = held.own.last().map_or(held.position.own, |event| event.own);
-        let since = match is_adopted {
-            true => Some(Vec::new()),
-            false => self.custody.own(&held.id, last).ok().flatten(),
-        };
-        let since = since.filter(|_| confirmed.is_some());
-        let found = since.map(|since| Found {
-            id: held.id.clone(),
-            state: self.recovered(&returned, &since),
-            pid: comeback.pid,
-        });
-        (comeback.then)(found);
-    }
-
-    /// Puts down that a socket is ours, and what its client has.
-    fn confirm(self, pid: &str, held: &Held, up_to: u64, is_adopted: bool) -> Option<()> {
-        if is_adopted {
-            // Whoever asks finds it here, whatever is remembered of an earlier time.
-            let _ = self.custody.rows().delete_tombstone(pid);
-        }
-        if is_adopted || up_to > self.node.place() {
-            let moved = Moved {
-                pid: pid.to_owned(),
-                id: held.id.clone(),
-                heard: up_to,
-            };
-            self.custody.put(self.namespace, moved, None).ok()?;
-        }
-        Some(())
-    }
-
-    /// Returns the state of a socket, with all that its client has missed.
-    fn recovered(self, returned: &Returned, since: &[OwnEvent]) -> RecoveredSocket {
-        let held = &returned.held;
-        let rooms = rooms_of(held);
-        let is_meant = |selection: &Selection| {
-            let Selection { filter, .. } = selection;
-            Filter::matches(filter, |room| rooms.iter().any(|name| name == room))
-        };
-        let mut position = held.position;
-        let mut missed: Vec<(Position, Args<'static>)> = Vec::new();
-        for event in returned.events(since) {
-            let args = match event {
-                MissedEvent::OfHub { place, operation } => {
-                    position.place = position.place.max(place);
-                    let meant = read(&operation).filter(|(selection, _)| is_meant(selection));
-                    meant.map(|(_, args)| args)
-                }
-                MissedEvent::Own(event) => {
-                    position.own = position.own.max(event.own);
-                    args_of(&event)
-                }
-            };
-            missed.extend(args.map(|args| (position, args)));
-        }
-        RecoveredSocket {
-            data: data_of(held),
-            since: Offset(held.position.place),
-            missed: missed
-                .into_iter()
-                .map(|(position, args)| (position.to_string(), args))
-                .collect(),
-            rooms,
-        }
-    }
-
-    /// A client does not get its socket back here.
-    fn turn_away(self, key: ReturnKey, why: NotReturned) {
-        let Some(Sought { comeback, .. }) = self.custody.comebacks.remove(key) else {
-            return;
-        };
-        let session = comeback.spot.session;
-        match why {
-            NotReturned::Superseded => {
-                // It has another session since, here or elsewhere.
-                recovering::end_session(self.cx, session);
-            }
-            NotReturned::Unanswered => {
-                let fields = [("namespace", self.namespace)];
-                let what = "socket out of reach";
-                self.cx.parts.log(Level::Warn, what, session, &fields);
-            }
-            NotReturned::Unknown | NotReturned::Gone => {}
-        }
-        (comeback.then)(None);
-    }
-
-    /// A socket that is stored here is ours, or is not.
-    fn settle(self, pid: &str, confirmed: Confirmed) {
-        if let Confirmed::Given(meanwhile) = confirmed {
-            if let Some(id) = id_in(pid) {
-                self.keep_own(id, &meanwhile);
-                let moved = Moved {
-                    pid: pid.to_owned(),
-                    id: id.to_owned(),
-                    heard: 0,
-                };
-                let _ = self.custody.put(self.namespace, moved, None);
-            }
-            let _ = self.custody.rows().delete_tombstone(pid);
-        } else {
-            recovering::forget(self.cx, pid);
-            self.forget(pid);
-        }
-        let waits =
-            |_, comeback: &Comeback| *comeback.namespace == *self.namespace && comeback.pid == pid;
-        for comeback in self.custody.comebacks.take_settling(waits) {
-            find(self.objects, comeback);
-        }
-    }
-
-    /// Logged events are gone that sockets here have not got: their clients start over.
-    fn start_over(self) {
-        let fields = [("namespace", self.namespace)];
-        let what = "events lost";
-        self.cx.parts.log_for_all(Level::Warn, what, &fields);
-        let all = Selection {
-            namespace: self.namespace.to_owned(),
-            ..Selection::default()
-        };
-        for spot in self.cx.index.select(&self.cx.parts, &self.cx.clients, &all) {
-            recovering::end_session(self.cx, spot.session);
-        }
-        recovering::forget_namespace(self.cx, self.namespace);
-        expire(self.objects);
-    }
-}
-
 /// A socket is not stored any more.
 pub(super) fn forgotten(objects: &Objects, namespace: &str, pid: &str) {
     let Some(custody) = objects.custody_of(namespace) else {
@@ -578,7 +300,7 @@ pub(super) fn forgotten(objects: &Objects, namespace: &str, pid: &str) {
 }
 
 fn leave(objects: &Objects, namespace: &str, id: String) {
-    super::joins::forget_later(objects, vec![(namespace.into(), id)]);
+    joins::forget_later(objects, vec![(namespace.into(), id)]);
 }
 
 /// Deletes what nobody needs any more, and returns when to call this again.

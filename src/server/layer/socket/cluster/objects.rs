@@ -8,8 +8,7 @@ use std::rc::{Rc, Weak};
 
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
-    self, Answer, Call, Failure, Hub, HubIndex, LogSettings, Mark, Node, NodeId, NodeLife, Output,
-    Settings,
+    self, Answer, Call, Failure, HubIndex, Mark, Node, NodeId, NodeLife, Output, Settings,
 };
 use dormouse_proto::socket::{Args, Offset, Socket};
 use dormouse_proto::versioned;
@@ -20,9 +19,11 @@ use super::answers::Answers;
 use super::custody::Custody;
 use super::joins::{Entering, Guests};
 use super::participant::{Core, Participant};
-use super::{Cluster, Comeback, Returns, Spread, comebacks, joins, logged, operations};
+use super::{
+    Cluster, Comeback, Returns, Spread, comebacks, hubs, joins, logged, operations, returning,
+};
 use crate::api::app::app;
-use crate::parts::{HubRows, Parts};
+use crate::parts::Parts;
 use crate::placement::DYNAMIC;
 use crate::platform::{self, Timer};
 use crate::port::wire::{self, Unanswered};
@@ -43,13 +44,13 @@ pub(super) struct Objects {
     context: Weak<Context>,
     pub(super) parts: Rc<Parts>,
     path: String,
-    spread: Spread,
+    pub(super) spread: Spread,
     /// This object.
     pub(super) id: NodeId,
     /// By namespace.
     nodes: RefCell<BTreeMap<Rc<str>, Rc<Participant>>>,
     /// The hub that this object is, if it is one.
-    hub: OnceCell<(HubIndex, Rc<Participant>)>,
+    pub(super) hub: OnceCell<(HubIndex, Rc<Participant>)>,
     /// Those of them for which something is due later.
     due: RefCell<Vec<Rc<Participant>>>,
     timer: RefCell<Option<(Timestamp, Timer)>>,
@@ -182,60 +183,6 @@ impl Objects {
         self.nodes.borrow().get(namespace).cloned()
     }
 
-    /// Returns the hub of this number.
-    ///
-    /// # Errors
-    ///
-    /// That is another object, or the storage fails.
-    fn hub(&self, namespace: &str, index: HubIndex) -> Result<Rc<Participant>, Answer> {
-        if let Some((own, hub)) = self.hub.get() {
-            let is_it = *own == index && *hub.namespace == *namespace;
-            return is_it.then(|| hub.clone()).ok_or(Answer::Misdirected);
-        }
-        let objects = locate::objects(&app().binding, &self.parts.env);
-        let objects = objects.map_err(|_| Answer::Unavailable)?;
-        let name = self.spread.hub_name(&self.path, namespace, index);
-        if locate::id_of(&objects, &name).as_ref() != Some(&self.parts.id) {
-            return Err(Answer::Misdirected);
-        }
-        let (hub, rows) = self.open_hub(namespace, index)?;
-        let participant = Rc::new(Participant::new(
-            namespace,
-            Core::Hub(hub, rows),
-            Vec::new(),
-        ));
-        // There was none, as looked up above.
-        let _ = self.hub.set((index, participant.clone()));
-        Ok(participant)
-    }
-
-    fn open_hub(&self, namespace: &str, index: HubIndex) -> Result<(Hub, HubRows), Answer> {
-        let state = &self.parts.state;
-        let settings = self.context().and_then(|cx| cx.recovery.settings());
-        let (hub, rows) = match settings.filter(|_| self.spread.logs(namespace)) {
-            Some(settings) => {
-                let settings = LogSettings {
-                    max_disconnection: settings.max_disconnection,
-                    max_events: settings.max_events,
-                    max_bytes: settings.max_bytes,
-                    max_missed: settings.max_missed,
-                    max_row: settings.max_row,
-                };
-                // An alarm has to find the server of this object.
-                let _ = self.context().and_then(|cx| cx.recovery.with(|_, _| ()));
-                let mut rows = HubRows::logging(state, namespace);
-                (Hub::recovering(settings, &mut rows), rows)
-            }
-            None => {
-                let mut rows = HubRows::open(state);
-                let count = self.spread.hubs_of(namespace);
-                (Hub::new(index, count, &mut rows), rows)
-            }
-        };
-        let hub = hub.map_err(|_| Answer::Unavailable)?;
-        Ok((hub, rows))
-    }
-
     /// Forgets nodes that have nothing to remember, where there are many namespaces.
     fn forget_idle(&self) {
         let mut nodes = self.nodes.borrow_mut();
@@ -317,24 +264,10 @@ impl Objects {
             | Output::Adopt(..)
             | Output::Returned(..)
             | Output::NotReturned(..)
-            | Output::Settled { .. } => comebacks::carry_out(self, participant, output),
+            | Output::Settled { .. } => returning::carry_out(self, participant, output),
             Output::Collected(id, _, answer) => participant.handle_collected(id, answer),
             Output::Gathered(id, missing) => participant.handle_gathered(id, missing),
         }
-    }
-
-    /// Does what is due in the log of this object, if it is a hub that has one, and returns
-    /// when to call this again.
-    fn ring(&self) -> Option<Timestamp> {
-        let hub = match self.hub.get() {
-            Some((_, hub)) => hub.clone(),
-            None => self
-                .hub(&HubRows::logged(&self.parts.state)?, HubIndex(0))
-                .ok()?,
-        };
-        hub.ring(self.now());
-        self.run(&hub);
-        hub.alarm()
     }
 
     /// Sends a call on its way.
@@ -493,7 +426,7 @@ impl Cluster for Objects {
             return answer(&Answer::Misdirected).into();
         };
         let participant = match call.hub {
-            Some(index) => self.hub(&call.namespace, index),
+            Some(index) => hubs::find(self, &call.namespace, index),
             None => Ok(self.node(&call.namespace)),
         };
         let participant = match participant {
@@ -562,7 +495,7 @@ impl Returns for Objects {
 
     fn handle_alarm(&self) -> Option<Timestamp> {
         let here = comebacks::expire(self);
-        let hub = self.ring();
+        let hub = hubs::ring(self);
         [here, hub].into_iter().flatten().min()
     }
 }
