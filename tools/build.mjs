@@ -22,6 +22,7 @@ import { setUpBuild } from './setup.mjs';
 export const playground = '.';
 export const testWorker = 'tests/worker';
 export const gateway = 'examples/gateway';
+export const recipes = 'examples/recipes';
 
 /**
  * Builds the crate in this directory for release, if anything has changed; on

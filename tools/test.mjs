@@ -10,10 +10,10 @@
 //   browser     tests/browser/**/*.test.mjs: a browser on the playground's pages
 //   templates   tests/templates/*.test.mjs: projects from templates/, built from the packed crates
 //
-// Besides node_modules, the last three parts get from here: tests/worker/build and
-// examples/gateway/build (and build/ for the browser), CHROMIUM, DORMOUSE_BUNDLES, a
-// folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON and
-// DORMOUSE_PYTHON_OLD, each a Python with the packages of a
+// Besides node_modules, the last three parts get from here: tests/worker/build,
+// examples/gateway/build and examples/recipes/build (and build/ for the browser), CHROMIUM,
+// DORMOUSE_BUNDLES, a folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON
+// and DORMOUSE_PYTHON_OLD, each a Python with the packages of a
 // tests/python/requirements*.txt, DORMOUSE_RUST_CLIENT, the program of tests/rust, and php.
 // The templates' part gets DORMOUSE_CHAT and DORMOUSE_GATEWAY, the folders of projects that
 // have been built.
@@ -21,7 +21,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, say, status, statusWithin } from './shell.mjs';
-import { build, gateway, playground, testWorker } from './build.mjs';
+import { build, gateway, playground, recipes, testWorker } from './build.mjs';
 import { pack } from './npm-package.mjs';
 import { withProject } from './templates.mjs';
 import {
@@ -87,6 +87,8 @@ async function wasm() {
 async function clients() {
   await build(testWorker);
   await build(gateway);
+  // Nobody deploys it, and this takes seconds.
+  await build(recipes, { dev: true });
   await ensurePhp();
   const env = {
     DORMOUSE_PYTHON: await ensurePython(),

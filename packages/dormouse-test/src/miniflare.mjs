@@ -51,7 +51,7 @@ export async function startMiniflare(directory, options, onLine) {
   try {
     const entry = await runtime.ready;
     const [url, control] = await Promise.all([NAME, CONTROLLER].map((name) => runtime.unsafeGetDirectURL(name)));
-    return { url: url.origin, control: control.origin, entry: entry.origin, end };
+    return { url: url.origin, control: control.origin, entry: entry.origin, miniflare: runtime, end };
   } catch (error) {
     await end();
     throw error;

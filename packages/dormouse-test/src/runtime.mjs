@@ -67,6 +67,11 @@ export class Runtime {
     return this.#running?.entry ?? this.url;
   }
 
+  /** Miniflare, where that is the engine: it has the Worker's bindings and triggers. */
+  get miniflare() {
+    return this.#running?.miniflare;
+  }
+
   /** Of workerd, where the engine says it. */
   get pid() {
     return this.#running?.pid;

@@ -1,5 +1,6 @@
 // The built Worker as Miniflare runs it: behind its proxy as well, with assets before it, or
-// configured otherwise. It offers what ../server.mjs lists, and `entryUrl`.
+// configured otherwise. It offers what ../server.mjs lists, `entryUrl`, and `runtime`, which is
+// Miniflare, with the Worker's bindings and triggers.
 
 import path from 'node:path';
 import { startMiniflare as engine } from '#dormouse-test/miniflare.mjs';
@@ -26,6 +27,7 @@ export async function start({ build, port, assets, worker } = {}) {
     sleep: (sid) => evict(sid, 'hibernate'),
     cut: (sid) => evict(sid, 'close'),
     settled,
+    runtime: runtime.miniflare,
     stop: () => runtime.stop(),
   };
 }
