@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, atLeast, capture, isMain, main, root, run, say, which } from './shell.mjs';
 import { libraries, packCrates } from './package.mjs';
-import { dependents, disagreements, ownVersion, packages, templates } from './versions.mjs';
+import { disagreements, isCrate, ownVersion, packages, templates } from './versions.mjs';
 
 /** The workspaces whose lockfiles have the version, too. */
 const workspaces = ['.', 'fuzz', 'benches/codec'];
@@ -20,10 +20,10 @@ export function releasedFiles(version, today) {
   const manifest = read('Cargo.toml')
     .replace(/^version = ".*"/m, `version = "${version}"`)
     .replace(/^(dormouse[a-z-]* = \{ .*version = "=?)[^"]+/gm, `$1${version}`);
-  const manifests = Object.values(templates).map((folder) => `${folder}/Cargo.toml`);
+  const manifests = Object.values(templates).filter(isCrate).map((folder) => `${folder}/Cargo.toml`);
   const names = Object.keys(packages).join('|');
   const own = Object.values(packages).map((folder) => `${folder}/package.json`);
-  const others = dependents.map((folder) => `${folder}/package.json`);
+  const others = Object.values(templates).map((folder) => `${folder}/package.json`);
   return {
     'Cargo.toml': manifest,
     'CHANGELOG.md': released(read('CHANGELOG.md'), version, today),

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Failure, root, run, say } from './shell.mjs';
 import { create } from './new.mjs';
-import { pack, tarball } from './npm-package.mjs';
+import { tarball } from './npm-package.mjs';
 import { packCrates } from './package.mjs';
 import { modernNode, setUpBuild } from './setup.mjs';
 
@@ -58,7 +58,6 @@ async function installTests(project) {
   const file = path.join(project, 'package.json');
   const { devDependencies = {} } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   if (!('dormouse-test' in devDependencies)) return undefined;
-  await pack({ names: ['dormouse-test'] });
   const modules = path.join(project, 'node_modules');
   const ours = path.join(modules, 'dormouse-test');
   mkdirSync(ours, { recursive: true });

@@ -8,7 +8,8 @@
 //               Worker and of the gateway
 //   typescript  tests/typescript/*.test.mjs: the npm packages, from their tarballs
 //   browser     tests/browser/**/*.test.mjs: a browser on the playground's pages
-//   templates   tests/templates/*.test.mjs: projects from templates/, built from the packed crates
+//   templates   tests/templates/*.test.mjs: projects from templates/, built from the packed
+//               crates and with the packed packages
 //
 // Besides node_modules, the last three parts get from here: tests/worker/build,
 // examples/gateway/build and examples/recipes/build (and build/ for the browser), CHROMIUM,
@@ -114,7 +115,7 @@ async function attack() {
 }
 
 async function typescript() {
-  await pack();
+  await packed();
   return node(testFiles('tests/typescript'), {}, { atOnce: FILES_AT_ONCE });
 }
 
@@ -126,12 +127,19 @@ async function browser() {
   return node(testFiles('tests/browser'), { CHROMIUM: chromium, DORMOUSE_BUNDLES: bundles });
 }
 
-function templates() {
+async function templates() {
+  await packed();
   return withProject('first-chat', 'rust', (chat) =>
     withProject('first-gateway', 'gateway', (gate) =>
       node(testFiles('tests/templates'), { DORMOUSE_CHAT: chat, DORMOUSE_GATEWAY: gate }),
     ),
   );
+}
+
+/** Packs the npm packages, once for all parts. */
+let packing;
+function packed() {
+  return (packing ??= pack());
 }
 
 /** The library's crates, as arguments to cargo. The Workers are its applications, and tested from outside. */

@@ -4,7 +4,7 @@
 //
 // Run as a script, it checks that there are none: for CI, and after a change.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isMain, main, root, Failure } from './shell.mjs';
 
@@ -25,13 +25,15 @@ const crates = {
 };
 
 /** The projects that others can begin with, by name. Each is one as it stands. */
-export const templates = { rust: 'templates/rust', gateway: 'examples/gateway' };
+export const templates = { rust: 'templates/rust', gateway: 'examples/gateway', typescript: 'templates/typescript' };
+
+/** Returns whether a project is a crate. */
+export function isCrate(folder) {
+  return existsSync(path.join(root, folder, 'Cargo.toml'));
+}
 
 /** The packages for npm, which have the version of the crates, by name. */
 export const packages = { 'dormouse-io': 'packages/dormouse-io', 'dormouse-test': 'packages/dormouse-test' };
-
-/** Projects for npm that depend on them. */
-export const dependents = ['templates/rust', 'examples/typescript'];
 
 /** Installed by npm. binaryen and esbuild are what worker-build would download otherwise. */
 const npmPackages = {
@@ -78,9 +80,16 @@ function checkCargo(expect) {
   }
 }
 
-/** Projects that begin with a template have to get what fits the crates. */
+/** Projects that begin with a template have to get what fits the crates, and what is tested here. */
 function checkTemplates(expect) {
+  const { devDependencies: tested } = JSON.parse(read('package.json'));
   for (const template of Object.values(templates)) {
+    const { dependencies, devDependencies } = JSON.parse(read(`${template}/package.json`));
+    for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+      expect(`${template}/package.json`, name, `^${name in packages ? ownVersion() : tested[name]}`, version);
+    }
+  }
+  for (const template of Object.values(templates).filter(isCrate)) {
     const manifest = `${template}/Cargo.toml`;
     for (const [name, version] of [['dormouse', ownVersion()], ['worker', crates.worker]]) {
       expect(manifest, name, version, new RegExp(`^${name} = "(.*?)"`, 'm').exec(read(manifest))?.[1]);
@@ -112,7 +121,7 @@ function checkNpm(expect) {
   expect('wrangler', 'miniflare', npmPackages.miniflare, wanted);
 }
 
-/** The packages for npm, and what depends on them. */
+/** The packages for npm. */
 function checkPackages(expect) {
   const own = ownVersion();
   for (const folder of Object.values(packages)) {
@@ -120,13 +129,6 @@ function checkPackages(expect) {
     const { version, peerDependencies: { wrangler } = {} } = JSON.parse(read(file));
     expect(file, 'version', own, version);
     if (wrangler) expect(file, 'wrangler', `^${npmPackages.wrangler}`, wrangler);
-  }
-  for (const folder of dependents) {
-    const file = `${folder}/package.json`;
-    const { dependencies, devDependencies } = JSON.parse(read(file));
-    for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
-      if (name in packages) expect(file, name, `^${own}`, version);
-    }
   }
 }
 

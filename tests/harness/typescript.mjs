@@ -1,10 +1,12 @@
 // Applications in TypeScript, with the npm packages as they are published: from the tarballs
 // of `npm run package:npm`, in a folder of their own.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { create } from '../../tools/new.mjs';
 import { tarball } from '../../tools/npm-package.mjs';
 import { packages } from '../../tools/versions.mjs';
 import { root } from './root.mjs';
@@ -36,6 +38,33 @@ export function install(folder, names = Object.keys(packages)) {
 export function project(name) {
   const packed = Math.max(...Object.keys(packages).map((name) => statSync(tarball(name)).mtimeMs));
   return path.join(npm, 'tried', String(packed), name);
+}
+
+/** Creates a project from templates/typescript, with the tarballs. Returns its folder. */
+export function createProject(name) {
+  const folder = project(name);
+  rmSync(folder, { recursive: true, force: true });
+  create(folder, { template: 'typescript' });
+  install(folder);
+  return folder;
+}
+
+/** Runs a program of our node_modules in a folder. Rejects with its output. */
+export const runIn = (folder, program, ...args) => nodeIn(folder, path.join(root, 'node_modules', program), ...args);
+
+/** Runs Node in a folder. Rejects with its output. */
+export async function nodeIn(folder, ...args) {
+  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: 'true' };
+  // No mode of a test runner's.
+  delete env.NODE_ENV;
+  delete env.NODE_TEST_CONTEXT;
+  const options = { cwd: folder, env, timeout: 120_000, maxBuffer: 1 << 26 };
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args, options);
+    return stdout;
+  } catch (error) {
+    throw new Error(`${args[0]}: ${error.message}\n${error.stdout}\n${error.stderr}`);
+  }
 }
 
 /** Bundles an application. Returns the folder of the Worker. */

@@ -18,7 +18,7 @@ test('a version is set wherever one is named, and nowhere else', () => {
   }
   assert.equal(manifest('packages/dormouse-test/package.json').engines.node, '>=22.12');
   assert.equal(manifest('templates/rust/package.json').devDependencies['dormouse-test'], '^7.8.9');
-  const { dependencies, devDependencies } = manifest('examples/typescript/package.json');
+  const { dependencies, devDependencies } = manifest('templates/typescript/package.json');
   assert.deepEqual([dependencies['dormouse-io'], devDependencies['dormouse-test']], ['^7.8.9', '^7.8.9']);
   assert.notEqual(dependencies['socket.io-client'], '^7.8.9');
 });

@@ -1,48 +1,22 @@
 // The package as it is published, in the tools that people use it with.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
-import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { io } from 'socket.io-client';
 import { tarball } from '../../tools/npm-package.mjs';
 import { packages } from '../../tools/versions.mjs';
 import { root } from '../harness/root.mjs';
 import { startWrangler } from '../harness/runtime/wrangler.mjs';
-import { bundle, install, project, startApplication } from '../harness/typescript.mjs';
+import { bundle, createProject, runIn, startApplication } from '../harness/typescript.mjs';
 import { within } from '#dormouse-test/wait.mjs';
 
-const folder = project('example');
+let folder;
+before(() => (folder = createProject('tools')));
 
-before(() => {
-  rmSync(folder, { recursive: true, force: true });
-  install(folder);
-  cpSync(path.join(root, 'examples/typescript'), folder, {
-    recursive: true,
-    filter: (file) => !/node_modules|package-lock|\.wrangler/.test(path.relative(root, file)),
-  });
-});
-
-/** Runs a program of node_modules in the project; rejects with its output. */
-const run = (program, ...args) => node(path.join(root, 'node_modules', program), ...args);
-
-async function node(...args) {
-  const env = { ...process.env, WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false', CI: 'true' };
-  // No mode of a test runner's.
-  delete env.NODE_ENV;
-  delete env.NODE_TEST_CONTEXT;
-  const options = { cwd: folder, env, timeout: 120_000, maxBuffer: 1 << 26 };
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, args, options);
-    return stdout;
-  } catch (error) {
-    throw new Error(`${args[0]}: ${error.message}\n${error.stdout}\n${error.stderr}`);
-  }
-}
+const run = (...command) => runIn(folder, ...command);
 
 async function echoes(url) {
   const socket = io(url, { forceNew: true });
@@ -68,8 +42,6 @@ for (const name of Object.keys(packages)) {
     run('@arethetypeswrong/cli/dist/index.js', tarball(name), '--profile', 'esm-only', '--exclude-entrypoints', 'dist/dormouse.wasm', 'dist/spread.wasm'));
 }
 
-test('the example has its types', () => run('typescript/bin/tsc', '--project', folder));
-
 test('the applications in the documentation have their types', async () => {
   const files = ['README.md', 'docs/typescript.md', 'packages/dormouse-io/README.md'];
   const programs = files.flatMap((file) => {
@@ -85,29 +57,12 @@ test('the applications in the documentation have their types', async () => {
   await run('typescript/bin/tsc', '--project', folder);
 });
 
-test('wrangler bundles it, with the wasm as a module', async () => {
-  const out = await run('wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--outdir', 'out');
-  const sizes = readdirSync(path.join(folder, 'out'))
-    .filter((name) => /\.(js|wasm)$/.test(name))
-    .map((name) => gzipSync(readFileSync(path.join(folder, 'out', name)), { level: 9 }).length);
-  assert.equal(sizes.length, 2, out);
-});
-
 test('vite builds it', async () => {
   writeFileSync(
     path.join(folder, 'vite.config.ts'),
     'import { cloudflare } from "@cloudflare/vite-plugin";\nexport default { plugins: [cloudflare()] };\n',
   );
   await run('vite/bin/vite.js', 'build');
-});
-
-test('its own tests run inside of the runtime, with a stock client', async () => {
-  assert.match(await run('vitest/vitest.mjs', 'run'), /2 passed/);
-});
-
-test('its tests from outside put what wrangler has bundled to sleep', async () => {
-  await node('node_modules/dormouse-test/src/cli.mjs', 'build');
-  assert.match(await node('--test', '--test-reporter=spec', 'test/sleep.mjs'), /pass 2/);
 });
 
 test('tests in TypeScript have their types', async () => {

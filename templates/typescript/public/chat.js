@@ -1,4 +1,4 @@
-import { io } from './socket.io.js';
+import { io } from './socket.io.esm.min.js';
 
 const room = new URLSearchParams(location.search).get('room') ?? 'lobby';
 const name = prompt('Who are you?') || 'somebody';
