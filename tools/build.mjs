@@ -24,6 +24,9 @@ export const testWorker = 'tests/worker';
 export const gateway = 'examples/gateway';
 export const recipes = 'examples/recipes';
 
+/** What a Worker is made of besides its crate and ours. */
+const more = { [recipes]: ['examples/migration'] };
+
 /**
  * Builds the crate in this directory for release, if anything has changed; on
  * request for development, for speed instead of size, or with functions' names for a
@@ -85,7 +88,7 @@ async function digest(crate) {
   hash.update(JSON.stringify([process.env.RUSTFLAGS, process.env.CARGO_ENCODED_RUSTFLAGS]));
   hash.update((await capture('rustc', ['--version', '--verbose'])) ?? '');
   const sources = ['Cargo.toml', 'Cargo.lock', 'tools/build.mjs', 'tools/versions.mjs', 'src'];
-  if (crate !== playground) sources.push(crate);
+  if (crate !== playground) sources.push(crate, ...(more[crate] ?? []));
   const files = sources.flatMap(filesIn).filter((file) => !file.startsWith(`${crate}/build/`));
   for (const file of files.sort()) {
     const contents = readFileSync(path.join(root, file));

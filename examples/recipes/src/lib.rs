@@ -6,6 +6,8 @@ mod chat;
 mod crowd;
 mod limits;
 mod messages;
+#[path = "../../migration/python-socketio/worker.rs"]
+mod migrated;
 mod notices;
 mod presence;
 mod scores;
@@ -22,6 +24,7 @@ fn app() -> App {
         .server(crowd::server().path("/crowd/"))
         .server(limits::server().path("/limits/"))
         .server(messages::server().path("/messages/"))
+        .server(migrated::server())
         .server(notices::server())
         .server(presence::server().path("/presence/"))
         .server(scores::server().path("/scores/"))
@@ -35,6 +38,9 @@ async fn routes(request: Request, env: Env, _context: Context) -> Result<Respons
     match (request.method(), &*request.path()) {
         (Method::Post, "/log-in") => sessions::log_in(request, env).await,
         (Method::Post, "/log-out") => sessions::log_out(request, env).await,
+        (Method::Post, path) if path.starts_with("/announce/") => {
+            migrated::announce(request, env).await
+        }
         _ => Response::error("Not Found", 404),
     }
 }
