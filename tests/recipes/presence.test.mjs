@@ -1,37 +1,14 @@
 // examples/recipes/src/presence.rs: who is here, over several devices.
 
 import assert from 'node:assert/strict';
-import { nothingComes } from '../harness/delays.mjs';
-import { asleep, awakeAndAsleep } from '../harness/recipes.mjs';
+import { asleep } from '../harness/recipes.mjs';
 import { within } from '#dormouse-test/wait.mjs';
+import { device, presence } from './presence.mjs';
 
 /** More than the server waits for who has lost the connection. */
 const GRACE = 20_000;
 
-const device = (name, more) => ({ auth: { name }, hears: ['here', 'gone', 'everybody'], ...more });
-
-awakeAndAsleep('a user is there from the first device to the last', '/presence/', async ({ open }) => {
-  const ada = await open(device('Ada'));
-  assert.deepEqual(await ada.hear('everybody'), ['Ada']);
-  const phone = await open(device('Bob'));
-  assert.equal(await ada.hear('here'), 'Bob');
-  const laptop = await open(device('Bob'));
-  assert.deepEqual(await laptop.hear('everybody'), ['Ada', 'Bob']);
-  await laptop.leave();
-  await nothingComes();
-  assert.deepEqual(ada.pending('gone'), []);
-  await phone.leave();
-  assert.equal(await ada.hear('gone'), 'Bob');
-  assert.deepEqual(ada.pending('here'), []);
-});
-
-awakeAndAsleep('a user logs out on all devices', '/presence/', async ({ open }) => {
-  const ada = await open(device('Ada'));
-  const devices = [await open(device('Bob')), await open(device('Bob'))];
-  devices[0].emit('log out');
-  for (const it of devices) assert.equal(await it.end(), 'io server disconnect');
-  assert.equal(await ada.hear('gone'), 'Bob');
-});
+presence();
 
 // It takes its time.
 asleep('who loses the connection is missed if they stay away', '/presence/', async ({ open, rest }) => {

@@ -7,7 +7,11 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../harness/root.mjs';
 
-const folders = ['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server', 'templates/rust', 'templates/typescript', 'examples/gateway', 'examples/recipes', 'examples/migration'];
+const folders = [
+  ...['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server'],
+  ...['templates/rust', 'templates/typescript'],
+  ...['examples/gateway', 'examples/migration', 'examples/recipes', 'examples/typescript-recipes'],
+];
 const documents = folders.flatMap((folder) =>
   readdirSync(path.join(root, folder))
     .filter((name) => name.endsWith('.md'))
