@@ -122,6 +122,7 @@ async function typescript() {
 async function browser() {
   await build(playground);
   await build(testWorker);
+  await build(recipes, { dev: true });
   const { chromium } = await ensureBrowser();
   const bundles = await ensureOldBundles();
   return node(testFiles('tests/browser'), { CHROMIUM: chromium, DORMOUSE_BUNDLES: bundles });

@@ -10,7 +10,7 @@ import { root } from '../harness/root.mjs';
 const folders = [
   ...['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server'],
   ...['templates/rust', 'templates/typescript'],
-  ...['examples/gateway', 'examples/migration', 'examples/recipes', 'examples/typescript-recipes'],
+  ...['examples/clients', 'examples/gateway', 'examples/migration', 'examples/recipes', 'examples/typescript-recipes'],
 ];
 const documents = folders.flatMap((folder) =>
   readdirSync(path.join(root, folder))
