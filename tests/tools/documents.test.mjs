@@ -1,5 +1,5 @@
 // The documents lead where they say: every link to a file of the repository, and every
-// heading that a link names, exists; and every page of docs/ is in the site.
+// heading that a link names, exists; every page of docs/ is in the site, and every recipe listed.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -64,6 +64,16 @@ test('every option has a row', () => {
   const tables = read('docs/options.md') + read('docs/engine.io.md');
   const others = /^(on_(?!overrun)|namespace|state$|admit$|status$)/;
   assert.deepEqual(methods.filter((name) => !others.test(name) && !tables.includes(`\`${name}\``)), []);
+});
+
+test('every recipe is listed, and needs nothing of the others', () => {
+  const list = links('docs/recipes.md');
+  const wrong = ['recipes', 'typescript-recipes'].flatMap((folder) => {
+    const files = readdirSync(path.join(root, 'examples', folder, 'src'));
+    const recipes = files.filter((name) => !['lib.rs', 'index.ts'].includes(name)).map((name) => `examples/${folder}/src/${name}`);
+    return recipes.filter((file) => !list.includes(`../${file}`) || /\b(crate|super)::|from "\.\//.test(read(file)));
+  });
+  assert.deepEqual(wrong, []);
 });
 
 test('the repository’s address is in one place', () => {
