@@ -5,15 +5,15 @@ import { awakeAndAsleep } from '../harness/recipes.mjs';
 
 const device = (name) => ({ auth: { name }, hears: ['unseen', 'message', 'seen'] });
 
-/** `prepare(server)` is called first. */
-export function messages(options, prepare = async () => {}) {
-  const both = (name, body) =>
-    awakeAndAsleep(name, '/messages/', async ({ server, open }) => {
+/** `define` is one of harness/recipes.mjs, and `prepare(server)` is called first. */
+export function messages(options, define = awakeAndAsleep, prepare = async () => {}) {
+  const defined = (name, body) =>
+    define(name, '/messages/', async ({ server, open }) => {
       await prepare(server);
       await body(open);
     }, options);
 
-  both('a message waits until a device has shown it', async (open) => {
+  defined('a message waits until a device has shown it', async (open) => {
     const ada = await open(device('Ada'));
     const first = await ada.ask('send', 'Bob', 'hello');
     assert.deepEqual([first.sender, first.receiver, first.text], ['Ada', 'Bob', 'hello']);
@@ -29,16 +29,16 @@ export function messages(options, prepare = async () => {}) {
     assert.deepEqual(await tablet.hear('unseen'), []);
   });
 
-  both('all devices of both have a message, and nobody else', async (open) => {
-    const all = [];
-    for (const name of ['Ada', 'Ada', 'Bob', 'Bob', 'Cem']) all.push(await open(device(name)));
-    const sent = await all[0].ask('send', 'Bob', 'for your eyes only');
-    for (const other of all.slice(1, 4)) assert.deepEqual(await other.hear('message'), sent);
-    await all[4].ask('send', 'Cem', 'to myself');
-    for (const other of [all[0], all[4]]) assert.deepEqual(other.pending('message'), []);
+  defined('all devices of both have a message, and nobody else', async (open) => {
+    const devices = [];
+    for (const name of ['Ada', 'Ada', 'Bob', 'Bob', 'Cem']) devices.push(await open(device(name)));
+    const sent = await devices[0].ask('send', 'Bob', 'for your eyes only');
+    for (const other of devices.slice(1, 4)) assert.deepEqual(await other.hear('message'), sent);
+    await devices[4].ask('send', 'Cem', 'to myself');
+    for (const other of [devices[0], devices[4]]) assert.deepEqual(other.pending('message'), []);
   });
 
-  both('an id is not used again', async (open) => {
+  defined('an id is not used again', async (open) => {
     const ada = await open(device('Ada'));
     const first = await ada.ask('send', 'Ada', 'a note');
     await ada.ask('seen', first.id);

@@ -6,8 +6,9 @@ import { awakeAndAsleep } from '../harness/recipes.mjs';
 
 export const device = (name, more) => ({ auth: { name }, hears: ['here', 'gone', 'everybody'], ...more });
 
-export function presence(options) {
-  awakeAndAsleep('a user is there from the first device to the last', '/presence/', async ({ open }) => {
+/** `define` is one of harness/recipes.mjs. */
+export function presence(options, define = awakeAndAsleep) {
+  define('a user is there from the first device to the last', '/presence/', async ({ open }) => {
     const ada = await open(device('Ada'));
     assert.deepEqual(await ada.hear('everybody'), ['Ada']);
     const phone = await open(device('Bob'));
@@ -22,7 +23,7 @@ export function presence(options) {
     assert.deepEqual(ada.pending('here'), []);
   }, options);
 
-  awakeAndAsleep('a user logs out on all devices', '/presence/', async ({ open, rest }) => {
+  define('a user logs out on all devices', '/presence/', async ({ open, rest }) => {
     const ada = await open(device('Ada'));
     const devices = [await open(device('Bob')), await open(device('Bob'))];
     await rest();

@@ -14,8 +14,9 @@ export function token(sub, seconds, { alg = 'HS256', key = KEY } = {}) {
   return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
 }
 
-export function tokens(options) {
-  awakeAndAsleep('a client is not another one by its token', '/tokens/', async ({ open }) => {
+/** `define` is one of harness/recipes.mjs. */
+export function tokens(options, define = awakeAndAsleep) {
+  define('a client is not another one by its token', '/tokens/', async ({ open }) => {
     const ada = await open({ auth: { token: token('ada', 3_600) } });
     assert.deepEqual(await ada.ask('renew', token('bob', 3_600)), { error: 'log in again' });
     assert.equal(await ada.ask('who am I'), 'ada');

@@ -1,10 +1,11 @@
-// examples/typescript-recipes, with the steps that those in Rust go through.
+// examples/typescript-recipes, with the steps that those in Rust go through, asleep between
+// any two of them.
 
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { awakeAndAsleep } from '../harness/recipes.mjs';
+import { asleep } from '../harness/recipes.mjs';
 import { root } from '../harness/root.mjs';
 import { COMPATIBILITY_FLAGS } from '../harness/runtime/built.mjs';
 import { FOLLOWS, bundle, install, project, runIn } from '../harness/typescript.mjs';
@@ -20,16 +21,16 @@ const worker = {
 };
 const options = { build: await bundle(path.join(source, 'src/index.ts')), worker };
 
-presence(options);
-tokens(options);
+presence(options, asleep);
+tokens(options, asleep);
 
 const schema = readFileSync(path.join(source, 'migrations/0001_messages.sql'), 'utf8');
-messages(options, async ({ runtime }) => {
+messages(options, asleep, async ({ runtime }) => {
   const database = await runtime.getD1Database('INBOX');
   await database.exec(schema.replace(/^--.*\n/gm, ''));
 });
 
-awakeAndAsleep('who does not renew a token in time is disconnected', '/tokens/', async ({ server, open, rest }) => {
+asleep('who does not renew a token in time is disconnected', '/tokens/', async ({ server, open, rest }) => {
   const ada = await open({ auth: { token: token('ada', 2) } });
   const bob = await open({ auth: { token: token('bob', 2) } });
   assert.equal(await ada.ask('renew', token('ada', 3_600)), undefined);
