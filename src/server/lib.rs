@@ -114,7 +114,8 @@
 //!
 //! [`App`] puts several servers and the application's own routes into one Worker;
 //! [`worker!`] and [`objects!`] export it. [`HttpApi`] lets programs elsewhere send, a
-//! [`Webhook`] asks a back end elsewhere, and [`engine`] is the layer beneath, for
+//! [`Webhook`] asks a back end elsewhere, with [`Admin`] the stock admin UI shows who is
+//! there, and [`engine`] is the layer beneath, for
 //! applications that need messages and nothing else. The guide `docs/getting-started.md`
 //! shows the `wrangler.toml` that all this needs.
 //!
@@ -128,6 +129,7 @@
     allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
 )]
 
+mod admin;
 mod api;
 mod compatibility;
 mod http;
@@ -151,6 +153,7 @@ mod table;
 mod webhooks;
 mod worker;
 
+pub use admin::Admin;
 pub use api::app::{App, Description, install};
 pub use api::client::SessionError as DataError;
 pub use api::engine::sleep;
@@ -211,6 +214,7 @@ pub fn env() -> Option<::worker::Env> {
 #[doc = include_str!("../../docs/rate-limits.md")]
 #[doc = include_str!("../../docs/testing.md")]
 #[doc = include_str!("../../docs/observability.md")]
+#[doc = include_str!("../../docs/admin-ui.md")]
 #[doc = include_str!("../../docs/deploying.md")]
 #[doc = include_str!("../../docs/engine.io.md")]
 #[doc = include_str!("../../docs/webhooks.md")]

@@ -70,6 +70,8 @@ pub struct Spread {
     pub(crate) hubs: u16,
     /// Clients can come back, so events are logged.
     pub(crate) logs: bool,
+    /// The namespace to which they cannot.
+    pub(crate) transient: Option<Rc<str>>,
     /// What makes the objects one server. The layer of Socket.IO knows its type. It is
     /// linked only where an application has such a placement, and so are the next two.
     pub(crate) linked: &'static dyn Any,
@@ -191,6 +193,7 @@ impl Spread {
             location: Location::default(),
             hubs,
             logs: false,
+            transient: None,
             linked,
             place,
             check: Self::find_mistake,
@@ -207,7 +210,7 @@ impl Spread {
 
     /// Returns whether a namespace's events are logged.
     pub(crate) fn logs(&self, namespace: &str) -> bool {
-        self.logs && namespace != DYNAMIC
+        self.logs && namespace != DYNAMIC && self.transient.as_deref() != Some(namespace)
     }
 
     /// Returns the number of hubs of a namespace. One log has one order.

@@ -211,6 +211,15 @@ impl Handshake {
         Date::new(&millis).to_string().into()
     }
 
+    /// Leaves out the headers that say who the client is, for others to see the rest.
+    pub(crate) fn without_credentials(self) -> Self {
+        for name in CREDENTIALS {
+            // It fails for names that are none.
+            let _ = self.headers.delete(name);
+        }
+        self
+    }
+
     /// Adds the `auth` of one of the client's sockets.
     pub(crate) fn with_auth(self, auth: Option<String>) -> Self {
         Self { auth, ..self }

@@ -87,7 +87,7 @@ impl Io {
         }
     }
 
-    pub(super) fn port(&self) -> &dyn Port {
+    pub(crate) fn port(&self) -> &dyn Port {
         match &self.reach {
             Reach::Here(port) => &**port,
             Reach::Elsewhere(port) => &**port,
@@ -95,14 +95,14 @@ impl Io {
     }
 
     /// Returns the port, if this code runs in the object.
-    pub(super) fn local_port(&self) -> Option<&dyn LocalPort> {
+    pub(crate) fn local_port(&self) -> Option<&dyn LocalPort> {
         match &self.reach {
             Reach::Here(port) => Some(&**port),
             Reach::Elsewhere(_) => None,
         }
     }
 
-    pub(super) fn application(&self) -> &Application {
+    pub(crate) fn application(&self) -> &Application {
         &self.application
     }
 
@@ -262,6 +262,11 @@ pub struct WeakIo {
 }
 
 impl WeakIo {
+    /// Returns the name of the namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Returns the namespace, or `None` once its object has lost its memory.
     pub fn upgrade(&self) -> Option<Io> {
         let port = self.port.upgrade()?;

@@ -15,7 +15,7 @@ use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
 use super::server_event::ServerEvents;
-use super::{AlarmHandlers, HandlerFn, States, erase};
+use super::{AlarmHandlers, HandlerFn, Io, States, erase};
 use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
 use crate::api::error::Failure;
 use crate::log::Level;
@@ -57,12 +57,21 @@ pub(crate) struct Application {
     pub(crate) states: States,
     pub(crate) alarms: AlarmHandlers<OnAlarm>,
     pub(super) server_events: ServerEvents,
+    pub(crate) transient: Option<Transient>,
     definitions: Vec<Definition>,
     pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
     /// The method of a handler that was given twice.
     pub(super) duplicate: Option<&'static str>,
+}
+
+/// A namespace of whose sockets nothing outlives their connections: what they are sent and
+/// what they have said of themselves are not kept.
+pub(crate) struct Transient {
+    pub(crate) name: String,
+    /// Called where such a socket is in memory again, after sleep or a panic.
+    pub(crate) resumed: Box<dyn Fn(&Io)>,
 }
 
 /// The definition of a namespace.
@@ -176,6 +185,20 @@ impl Application {
         all.any(|definition| definition.handlers.on_expired.is_some())
     }
 
+    /// Returns whether this is the transient namespace.
+    pub(crate) fn is_transient(&self, namespace: &str) -> bool {
+        let transient = self.transient.as_ref();
+        transient.is_some_and(|transient| transient.name == namespace)
+    }
+
+    /// Returns the namespaces that are defined by their own names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.definitions.iter().filter_map(|it| match &it.matcher {
+            Matcher::Name(name) => Some(&**name),
+            Matcher::Pattern(_) | Matcher::Predicate(_) => None,
+        })
+    }
+
     /// Returns the value of a placeholder in a namespace's name.
     pub(crate) fn param(&self, namespace: &str, name: &str) -> Option<String> {
         let definition = self.definitions.get(usize::from(self.named(namespace)?))?;
@@ -251,6 +274,12 @@ impl Application {
     pub(crate) fn is_dynamic(&self, definition: u16) -> bool {
         let definition = self.definitions.get(usize::from(definition));
         definition.is_some_and(|it| !matches!(it.matcher, Matcher::Name(_)))
+    }
+
+    /// Returns whether any definition is one of many namespaces.
+    pub(crate) fn has_dynamic(&self) -> bool {
+        let mut all = self.definitions.iter();
+        all.any(|it| !matches!(it.matcher, Matcher::Name(_)))
     }
 
     /// Returns whether a namespace is defined by its own name.
@@ -382,6 +411,7 @@ impl Server {
                 states: States::default(),
                 alarms: AlarmHandlers::default(),
                 server_events: ServerEvents::default(),
+                transient: None,
                 definitions: Vec::new(),
                 on_new_namespace: None,
                 wrong: None,
@@ -633,6 +663,16 @@ impl Server {
         &mut self.application
     }
 
+    /// Has nothing of the sockets in a namespace outlive their connections: see
+    /// [`Transient`]. It replaces the one before.
+    pub(crate) fn transient(mut self, name: &str, resumed: impl Fn(&Io) + 'static) -> Self {
+        self.application.transient = Some(Transient {
+            name: name.to_owned(),
+            resumed: Box::new(resumed),
+        });
+        self
+    }
+
     /// Sets what is served below its path.
     pub(crate) fn service(mut self, service: Rc<dyn Service>) -> Self {
         self.service = Some(service);
@@ -649,7 +689,10 @@ impl Default for Server {
 impl From<Server> for Endpoint {
     fn from(mut server: Server) -> Self {
         if let Placement::Spread(spread) = &mut server.options.placement {
-            spread.logs = server.application.recovery.is_some();
+            let application = &server.application;
+            spread.logs = application.recovery.is_some();
+            let transient = application.transient.as_ref();
+            spread.transient = transient.map(|transient| transient.name.as_str().into());
         }
         Self {
             options: server.options.complete(),

@@ -66,7 +66,8 @@ pub(super) async fn run(
             | Reply::Json(_)
             | Reply::Flag(_)
             | Reply::Rooms(_)
-            | Reply::Handshake(..),
+            | Reply::Handshake(..)
+            | Reply::Census(_),
         ) => failed(&PortError::Answer),
         Err(PortError::Repeated) => Err(Refused::new(
             409,

@@ -22,6 +22,7 @@ use crate::parts::{
     WebSockets, run_outputs,
 };
 use crate::platform::{ObjectState, SocketExt as _, now};
+use crate::port::watch::Watched;
 use crate::port::{Called, LocalPort, Memory, Port, PortError, Request};
 use crate::sid::Key;
 
@@ -72,6 +73,7 @@ pub(crate) fn object_on(state: &ObjectState, options: Options) -> Rc<FakeObject>
             budget: Budget::default(),
             networks: RefCell::default(),
             repeats: Repeats::default(),
+            watched: Watched::new(now()),
             state: state.clone(),
         };
         FakeObject {
@@ -296,6 +298,15 @@ impl LocalPort for FakeObject {
 
     fn memory(&self) -> &Memory {
         unreachable!("nobody keeps anything")
+    }
+
+    fn watched(&self) -> &Watched {
+        &self.parts.watched
+    }
+
+    fn is_one_of_many(&self) -> bool {
+        let options = self.parts.options();
+        options.is_some_and(|options| options.placement.many().is_some())
     }
 
     fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]) {

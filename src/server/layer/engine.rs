@@ -364,7 +364,8 @@ impl Layer for Messages {
             | Request::Operate(..)
             | Request::Look(..)
             | Request::SetData(..)
-            | Request::Acknowledge(..) => Err(PortError::Gone),
+            | Request::Acknowledge(..)
+            | Request::Census => Err(PortError::Gone),
         };
         reply.into()
     }

@@ -18,6 +18,7 @@ mod recovering;
 mod recovery;
 mod sending;
 mod server_events;
+mod watching;
 
 use core::cell::Cell;
 use std::rc::{Rc, Weak};
@@ -40,6 +41,7 @@ use crate::api::{Alarm, AlarmContext, Application};
 use crate::http::origins;
 use crate::log::Level;
 use crate::parts::{self, Layered, Parts, opening};
+use crate::port::watch::Counted;
 use crate::port::{Called, LocalPort, Request};
 use crate::request::{Dropped, StoredHandshake};
 use crate::sid::Key;
@@ -107,7 +109,8 @@ impl Content for Sockets {
     }
 
     fn must_be_handed_over(&self, key: Key) -> bool {
-        self.0.clients.must_be_handed_over(key)
+        let Self(cx) = self;
+        cx.clients.must_be_handed_over(key) || watching::must_be_resumed(cx, key)
     }
 
     fn restore(&self, key: Key, content: Option<&[u8]>) -> bool {
@@ -140,6 +143,7 @@ impl Layer for Sockets {
         cx.clients.insert(key, client);
         warn_of_dropped(&cx.parts, key, &dropped);
         opening::admit(&cx.parts, key, opening.conn);
+        watching::count(cx, Counted::Opened);
         run_outputs(cx, key);
     }
 
@@ -152,6 +156,7 @@ impl Layer for Sockets {
     }
 
     fn drop_message(&self, key: Key, data: Data<'_>) {
+        watching::count(&self.0, Counted::In(data.len()));
         events::drop_message(&self.0, key, data);
     }
 
@@ -161,6 +166,7 @@ impl Layer for Sockets {
     }
 
     fn handle_message(&self, key: Key, data: Data<'_>) {
+        watching::count(&self.0, Counted::In(data.len()));
         events::handle_message(&self.0, key, data);
     }
 
@@ -170,6 +176,7 @@ impl Layer for Sockets {
 
     fn handle_closed(&self, key: Key, reason: Reason) {
         let Self(cx) = self;
+        watching::count(cx, Counted::Closed(reason));
         cx.clients
             .with(key, |client| client.connection.handle_closed(reason));
         run_outputs(cx, key);
@@ -190,6 +197,7 @@ impl Layer for Sockets {
     }
 
     fn finish(&self, key: Key) {
+        watching::finish(&self.0, key);
         recovering::save(&self.0, key);
     }
 
@@ -205,6 +213,7 @@ impl Layer for Sockets {
     fn resume(&self, key: Key) {
         run_outputs(&self.0, key);
         recovering::save(&self.0, key);
+        watching::resume(&self.0, key);
     }
 
     fn queued(&self) -> Vec<(Key, Message)> {

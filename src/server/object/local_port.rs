@@ -14,6 +14,7 @@ use crate::api::app::app;
 use crate::api::endpoint::Endpoint;
 use crate::log::Level;
 use crate::parts::{spawn, spawn_for_all};
+use crate::port::watch::Watched;
 use crate::port::{self, Called, LocalPort, Memory, Port, PortError, locate, wire};
 use crate::sid::Key;
 
@@ -59,6 +60,15 @@ impl LocalPort for Inner {
 
     fn memory(&self) -> &Memory {
         &self.memory
+    }
+
+    fn watched(&self) -> &Watched {
+        &self.parts.watched
+    }
+
+    fn is_one_of_many(&self) -> bool {
+        let options = self.parts.options();
+        options.is_some_and(|options| options.placement.many().is_some())
     }
 
     fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]) {

@@ -44,6 +44,7 @@ use crate::parts::{
 };
 use crate::platform::{self, ObjectState};
 use crate::port::Memory;
+use crate::port::watch::Watched;
 use crate::port::wire::Calls;
 use crate::sid::Key;
 
@@ -117,6 +118,7 @@ impl Object {
                 budget: Budget::default(),
                 networks: RefCell::default(),
                 repeats: Repeats::default(),
+                watched: Watched::new(platform::now()),
                 state,
             };
             Inner {

@@ -33,6 +33,11 @@ impl Packet {
         &self.encoded
     }
 
+    /// Returns the size of all its messages, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.encoded.messages().map(Prepared::len).sum()
+    }
+
     /// Returns its messages, each with the place for its value.
     pub(crate) fn messages(&self) -> impl Iterator<Item = (&Prepared, Option<&OnceCell<JsValue>>)> {
         let messages = self.encoded.messages().enumerate();

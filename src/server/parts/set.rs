@@ -20,6 +20,7 @@ use super::websockets::WebSockets;
 use crate::log::{Level, Log, log};
 use crate::options::Options;
 use crate::platform::ObjectState;
+use crate::port::watch::Watched;
 use crate::sid::{Key, Sid};
 
 /// The server whose sessions these are, as far as the parts know it.
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) networks: RefCell<Networks>,
     /// What was logged already.
     pub(crate) repeats: Repeats,
+    /// Who watches.
+    pub(crate) watched: Watched,
 }
 
 impl Parts {

@@ -11,6 +11,7 @@
 
 pub(crate) mod locate;
 pub(crate) mod remote;
+pub(crate) mod watch;
 pub(crate) mod wire;
 
 use core::any::Any;
@@ -29,6 +30,7 @@ use futures::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
+use self::watch::{Census, Watched};
 use crate::log::Level;
 use crate::request::StoredHandshake;
 use crate::sid::Key;
@@ -70,6 +72,12 @@ pub(crate) trait LocalPort: Port {
 
     /// Returns what is kept for the handlers of this object.
     fn memory(&self) -> &Memory;
+
+    /// Returns the object as it is watched.
+    fn watched(&self) -> &Watched;
+
+    /// Returns whether others are one server together with this object.
+    fn is_one_of_many(&self) -> bool;
 
     /// Logs an event of the object, which is not one session's.
     fn log(&self, level: Level, event: &'static str, fields: &[(&str, &str)]);
@@ -127,6 +135,9 @@ pub(crate) enum Request<'a> {
     /// Acknowledges an event of a socket's client.
     #[serde(skip)]
     Acknowledge(Spot, u64, Args<'a>),
+    /// How many clients and sockets are in the object.
+    #[serde(skip)]
+    Census,
 }
 
 impl Request<'_> {
@@ -143,6 +154,7 @@ impl Request<'_> {
             | Self::SetData(spot, _)
             | Self::Acknowledge(spot, ..) => Some(spot.session),
             Self::CloseAll
+            | Self::Census
             | Self::Alarm(..)
             | Self::Cluster(_)
             | Self::Operate(Target::Sockets(_) | Target::Children(_), _) => None,
@@ -372,6 +384,8 @@ pub(crate) enum Reply {
     /// A handshake, and the socket's `auth` as JSON.
     #[serde(skip)]
     Handshake(StoredHandshake, Option<String>),
+    #[serde(skip)]
+    Census(Census),
 }
 
 /// A socket as it is fetched.
@@ -382,6 +396,11 @@ pub(crate) struct Remote {
     pub(crate) data: Option<String>,
     pub(crate) handshake: StoredHandshake,
     pub(crate) auth: Option<String>,
+    /// That of its client, unless it has just gone.
+    pub(crate) transport: Option<Transport>,
+    /// What its client is called as long as it is in its object's memory. It says nothing of
+    /// the session's id, which is a secret.
+    pub(crate) client: String,
 }
 
 impl Remote {
@@ -552,13 +571,14 @@ pub(crate) fn nobody(request: &Request<'_>) -> Result<Reply, PortError> {
         | Request::Operate(Target::Socket(_), _)
         | Request::Look(..)
         | Request::SetData(..)
-        | Request::Acknowledge(..) => return Err(PortError::Gone),
+        | Request::Acknowledge(..)
+        | Request::Census => return Err(PortError::Gone),
     })
 }
 
 /// The layout of the bytes below. Another number is another layout: while a new
 /// version is rolled out, objects of both may meet.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Encodes a request for another object. One that is to be carried out once only is known
 /// by `once`.
@@ -725,6 +745,6 @@ mod tests {
         bytes[0] += 1;
         assert!(matches!(decode_reply(&bytes), Err(PortError::Answer)));
         assert!(matches!(decode_reply(&[]), Err(PortError::Answer)));
-        assert!(decode_request(b"\x04\xff\xff").is_none());
+        assert!(decode_request(b"\x05\xff\xff").is_none());
     }
 }

@@ -166,7 +166,8 @@ impl Port for RemotePort {
             | Request::Cluster(_)
             | Request::Look(..)
             | Request::SetData(..)
-            | Request::Acknowledge(..) => return PortError::Placement.into(),
+            | Request::Acknowledge(..)
+            | Request::Census => return PortError::Placement.into(),
         };
         let once = self.once.as_deref();
         match self.object_of(wanted).and_then(|name| self.find(&name)) {

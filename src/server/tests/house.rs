@@ -18,7 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["http", "port"],
     &["parts", "api"],
     &["http_api"],
-    &["layer", "webhooks"],
+    &["layer", "webhooks", "admin"],
     &["object", "worker"],
 ];
 

@@ -1,6 +1,7 @@
 //! The application that Dormouse's own tests talk to: an Engine.IO echo that takes
 //! commands, and a Socket.IO server, on several paths with different options.
 
+mod admin;
 mod commands;
 mod deploy;
 mod logging;
@@ -149,6 +150,7 @@ fn app() -> App {
     socket::servers()
         .into_iter()
         .chain(spread::servers())
+        .chain(admin::servers())
         .chain([deploy::server(), rates::server(), logging::server()])
         .chain(placements::servers())
         .fold(engines, App::server)

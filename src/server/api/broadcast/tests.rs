@@ -13,6 +13,7 @@ use crate::api::client::SessionError;
 use crate::api::endpoint::Endpoint;
 use crate::api::{EmitError, Io, Server, Socket};
 use crate::log::Level;
+use crate::port::watch::Watched;
 use crate::port::{Address, Called, LocalPort, Memory, Port, Reply, Request, Spot};
 use crate::sid::Key;
 
@@ -50,6 +51,14 @@ impl LocalPort for Always {
 
     fn memory(&self) -> &Memory {
         unreachable!("nobody keeps anything")
+    }
+
+    fn watched(&self) -> &Watched {
+        unreachable!("nobody watches")
+    }
+
+    fn is_one_of_many(&self) -> bool {
+        false
     }
 
     fn log(&self, _level: Level, _event: &'static str, _fields: &[(&str, &str)]) {}

@@ -1,8 +1,9 @@
 //! The clients that are in memory, by session.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{Connection, JoinId, Output, Socket};
 use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ use crate::table::Table;
 
 /// A client's state besides its session.
 pub(super) struct ClientEntry {
+    /// Tells it from others in the object's memory.
+    number: u32,
+    /// The transport that whoever watches knows of.
+    pub(super) known_transport: Option<Transport>,
     pub(super) connection: Connection,
     /// What is stored of its handshake.
     pub(super) stored: Rc<StoredHandshake>,
@@ -72,6 +77,8 @@ impl ClientEntry {
 
     fn new(connection: Connection, handshake: StoredHandshake) -> Self {
         Self {
+            number: 0,
+            known_transport: None,
             connection,
             kept: handshake.bytes(),
             stored: Rc::new(handshake),
@@ -98,6 +105,11 @@ impl ClientEntry {
             handshake: &self.stored,
         };
         versioned::encode(VERSION, &content)
+    }
+
+    /// Returns what it is called, in an object of this id, as long as it is in memory.
+    pub(super) fn name(&self, object: &str) -> String {
+        format!("{}-{}", object.get(..8).unwrap_or(object), self.number)
     }
 
     /// Returns its handshake, as far as the application can see it.
@@ -156,7 +168,11 @@ impl ClientEntry {
 
 /// All clients in memory.
 #[derive(Default)]
-pub(super) struct Clients(RefCell<Table<Key, ClientEntry>>);
+pub(super) struct Clients {
+    table: RefCell<Table<Key, ClientEntry>>,
+    /// How many there were so far.
+    count: Cell<u32>,
+}
 
 /// Looks up a client. It is not inlined, because it is used in many places.
 #[inline(never)]
@@ -171,26 +187,29 @@ impl Clients {
         key: Key,
         change: impl FnOnce(&mut ClientEntry) -> T,
     ) -> Option<T> {
-        look_up(&mut self.0.borrow_mut(), key).map(change)
+        look_up(&mut self.table.borrow_mut(), key).map(change)
     }
 
     pub(super) fn insert(&self, key: Key, client: ClientEntry) {
-        self.0.borrow_mut().insert(key, client);
+        let number = self.count.get().wrapping_add(1);
+        self.count.set(number);
+        let client = ClientEntry { number, ..client };
+        self.table.borrow_mut().insert(key, client);
     }
 
     pub(super) fn remove(&self, key: Key) {
-        self.0.borrow_mut().remove(key);
+        self.table.borrow_mut().remove(key);
     }
 
     pub(super) fn for_each(&self, mut look: impl FnMut(Key, &ClientEntry)) {
-        for (key, client) in self.0.borrow().iter() {
+        for (key, client) in self.table.borrow().iter() {
             look(key, client);
         }
     }
 
     /// Does the same, unless a client is being changed.
     pub(super) fn try_for_each(&self, mut look: impl FnMut(Key, &ClientEntry)) {
-        if let Ok(clients) = self.0.try_borrow() {
+        if let Ok(clients) = self.table.try_borrow() {
             for (key, client) in clients.iter() {
                 look(key, client);
             }
@@ -205,7 +224,7 @@ impl Clients {
 
     /// Returns what must survive sleep of a client.
     pub(super) fn content(&self, key: Key) -> Vec<u8> {
-        let clients = self.0.try_borrow();
+        let clients = self.table.try_borrow();
         let content = clients.map(|clients| clients.get(key).map(ClientEntry::content));
         content.ok().flatten().unwrap_or_default()
     }
@@ -216,10 +235,17 @@ impl Clients {
         self.with(key, changed) == Some(true)
     }
 
+    /// Returns whether a client has such a socket, unless it is being changed.
+    pub(super) fn has_socket(&self, key: Key, is_it: impl Fn(&Socket) -> bool) -> bool {
+        let clients = self.table.try_borrow();
+        let has = |client: &ClientEntry| client.connection.sockets().any(&is_it);
+        clients.is_ok_and(|clients| clients.get(key).is_some_and(has))
+    }
+
     /// Returns whether a client differs from what was last kept, or waits for an answer
     /// that only the next instance can give.
     pub(super) fn must_be_handed_over(&self, key: Key) -> bool {
-        let clients = self.0.try_borrow();
+        let clients = self.table.try_borrow();
         let must_be = |client: &ClientEntry| {
             let mut sockets = client.connection.sockets();
             client.connection.is_changed() || sockets.any(Socket::is_undecided)

@@ -11,7 +11,8 @@ use super::cluster::{Cluster, Returns};
 use super::index::Index;
 use super::recovery::Recovery;
 use crate::api::{Application, Socket};
-use crate::parts::Parts;
+use crate::parts::{self, Packet, Parts};
+use crate::port::watch::Counted;
 use crate::port::{Address, LocalPort, Spot};
 use crate::sid::Key;
 
@@ -44,6 +45,12 @@ impl Context {
         self.cluster.as_ref()?.returns()
     }
 
+    /// Returns the same, if they can come back to this namespace.
+    pub(super) fn returns_to(&self, namespace: &str) -> Option<&dyn Returns> {
+        let returns = self.returns()?;
+        (!self.application.is_transient(namespace)).then_some(returns)
+    }
+
     /// Makes a socket visible to others.
     pub(super) fn show(&self, spot: Spot) {
         self.index.insert(&self.clients, spot);
@@ -73,6 +80,14 @@ impl Context {
         if let Some(cluster) = &self.cluster {
             cluster.leave_early(spot, room);
         }
+    }
+
+    /// Sends a packet to a session's client. Returns `false` if it has gone.
+    pub(super) fn transmit(&self, key: Key, packet: &Packet, volatile: bool) -> bool {
+        if self.parts.watched.is_watched() {
+            self.parts.watched.count(Counted::Out(packet.bytes()));
+        }
+        parts::transmit(&self.parts, key, packet, volatile)
     }
 
     /// Does what a client's connection asks, after it has been told something.

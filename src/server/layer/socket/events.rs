@@ -11,6 +11,7 @@ use super::clients::ClientEntry;
 use super::context::Context;
 use super::order;
 use super::outputs::refuse_joins;
+use super::watching;
 use crate::api::error::{Failure, HandlerError, Rejection};
 use crate::api::{
     self, Ack, BeforeFn, Call, CheckContext, EventContext, EventFn, NamespaceHandlers, Replied,
@@ -18,6 +19,7 @@ use crate::api::{
 };
 use crate::log::Level;
 use crate::parts::{self, Job, Parts};
+use crate::port::watch::News;
 use crate::port::{Address, Spot};
 use crate::sid::Key;
 
@@ -161,6 +163,7 @@ fn handle_event(cx: &Context, event: IncomingEvent<'_>) {
 
 /// Handles an event that need not wait.
 pub(super) fn handle_now(cx: &Context, event: IncomingEvent<'_>) {
+    watching::tell_at(cx, &event.address, News::Received(&event.args));
     let handlers = cx.application.handlers(event.definition);
     let Some((handlers, socket)) = handlers.zip(cx.socket(event.address.clone())) else {
         return;

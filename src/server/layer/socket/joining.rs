@@ -17,7 +17,7 @@ use serde::Serializer as _;
 use super::clients::ClientEntry;
 use super::cluster::{Cluster, Comeback, Returns};
 use super::context::Context;
-use super::{events, recovering};
+use super::{events, recovering, watching};
 use crate::api::error::{Failure, Refusal, Rejection};
 use crate::api::handler::OnNewNamespace;
 use crate::api::{
@@ -122,7 +122,7 @@ fn look_for(cx: &Context, key: Key, request: JoinRequest) {
 /// already.
 fn begin(cx: &Context, key: Key, reserved: Option<JoinId>, request: JoinRequest, found: Found) {
     let namespace = request.namespace();
-    if let Some(returns) = cx.returns() {
+    if let Some(returns) = cx.returns_to(namespace) {
         return match recovering::read_request(request.json()) {
             Some(wanted) => look_elsewhere(cx, returns, (key, reserved), wanted, request, found),
             None => begin_with(cx, key, reserved, request, found, None),
@@ -192,11 +192,12 @@ fn begin_with(
     let Some((protocol, me)) = protocol.zip(cx.me.upgrade()) else {
         return;
     };
+    let is_transient = cx.application.is_transient(namespace);
     let (id, pid, recovered) = match recovered {
         Some(found) => (found.id, Some(found.pid), Some(found.state)),
         None => {
             let id = new_id(cx, key, protocol, namespace);
-            let pid = new_pid(cx, protocol, &id);
+            let pid = new_pid(cx, protocol, &id).filter(|_| !is_transient);
             (id, pid, None)
         }
     };
@@ -212,7 +213,7 @@ fn begin_with(
             id,
             pid,
             since,
-            auth: Some(request.json().to_owned()),
+            auth: (!is_transient).then(|| request.json().to_owned()),
             definition: found.definition,
             recovered,
         };
@@ -228,7 +229,7 @@ fn begin_with(
     let Some((address, is_kept)) = begun.flatten() else {
         return;
     };
-    if !is_kept {
+    if !is_kept && !is_transient {
         warn_of_dropped(cx, key, namespace);
     }
     if is_recovered {
@@ -351,7 +352,7 @@ fn run(joining: Joining) {
 fn let_in(cx: &Context, address: &Address) {
     let accept = |client: &mut ClientEntry| client.accept(address.spot.join);
     if cx.clients.with(address.spot.session, accept) == Some(true) {
-        log_join(cx, address);
+        tell_of_join(cx, address);
     }
     cx.run_outputs(address.spot.session);
 }
@@ -364,12 +365,13 @@ pub(super) fn let_in_early(cx: &Context, spot: Spot) {
         is_new.then(|| client.address(spot.session, spot.join))?
     });
     if let Some(address) = accepted.flatten() {
-        log_join(cx, &address);
+        tell_of_join(cx, &address);
         cx.run_outputs(spot.session);
     }
 }
 
-fn log_join(cx: &Context, address: &Address) {
+fn tell_of_join(cx: &Context, address: &Address) {
+    watching::connected(cx, address);
     let Spot { session, join } = address.spot;
     let is_recovered = |client: &mut ClientEntry| {
         let socket = client.connection.socket(join);

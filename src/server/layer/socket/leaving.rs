@@ -4,7 +4,7 @@ use dormouse_proto::socket::Reason;
 
 use super::clients::ClientEntry;
 use super::context::Context;
-use super::{order, recovering};
+use super::{order, recovering, watching};
 use crate::api::{Call, DisconnectContext, DisconnectFn};
 use crate::layer::called::log_failure;
 use crate::log::Level;
@@ -41,6 +41,7 @@ pub(super) fn call_handlers(cx: &Context, spot: Spot, reason: Reason) {
         ("reason", reason.as_str()),
     ];
     cx.parts.log(Level::Info, "leave", key, &fields);
+    watching::disconnected(cx, &address, reason);
     let forget = move |client: &mut ClientEntry| client.forget(join);
     let handlers = cx.application.handlers(definition);
     let steps = handlers.iter().flat_map(|handlers| {

@@ -11,9 +11,10 @@ use super::clients::ClientEntry;
 use super::context::Context;
 use super::sending::EncodedEvent;
 use super::server_events::{self, ServerEvent};
-use super::{joining, recovering};
+use super::{joining, recovering, watching};
 use crate::api::Pattern;
 use crate::parts::{self, Packet};
+use crate::port::watch::News;
 use crate::port::{
     Address, Answer, Asked, Called, Look, Operation, Page, PortError, Remote, Reply, Request,
     Selection, Spot, Target, Update,
@@ -33,6 +34,7 @@ pub(super) fn call(cx: &Rc<Context>, request: Request<'_>) -> Called {
         Request::Look(spot, look) => look_at(cx, spot, look).into(),
         Request::SetData(spot, data) => set_data(cx, spot, Update::new(data)).into(),
         Request::Acknowledge(spot, id, args) => done(acknowledge(cx, spot, id, &args)),
+        Request::Census => Reply::Census(watching::census(cx)).into(),
         Request::Send(..)
         | Request::Close(_)
         | Request::CloseAll
@@ -173,7 +175,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
 fn emit_to_many(cx: &Context, selection: &Selection, args: &Args<'_>, volatile: bool) {
     let (namespace, filter) = (&selection.namespace, &selection.filter);
     let select = || cx.index.select(&cx.parts, &cx.clients, selection);
-    if let Some(returns) = cx.returns() {
+    if let Some(returns) = cx.returns_to(namespace) {
         returns.send(namespace, &select(), args, volatile);
         return;
     }
@@ -325,7 +327,7 @@ fn emit_to(cx: &Context, spot: Spot, args: &Args<'_>, volatile: bool) -> bool {
         return false;
     };
     let namespace = &*address.namespace;
-    if let Some(returns) = cx.returns().filter(|_| volatile) {
+    if let Some(returns) = cx.returns_to(namespace).filter(|_| volatile) {
         return returns.send(namespace, &[spot], args, volatile);
     }
     let offset = if cx.recovery.is_on() && is_there(cx, spot) {
@@ -388,7 +390,9 @@ impl Addresses {
     }
 }
 
-fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
+/// Describes a socket, if it is there.
+pub(super) fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
+    let transport = parts::transport(&cx.parts, spot.session);
     let remote = cx.clients.with(spot.session, |client| {
         let socket = client.connection.socket(spot.join)?;
         socket.is_present().then(|| Remote {
@@ -397,6 +401,8 @@ fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
             data: socket.data().map(str::to_owned),
             handshake: (*client.stored).clone(),
             auth: socket.auth().map(str::to_owned),
+            transport,
+            client: client.name(&cx.parts.id),
         })
     });
     remote.flatten()
@@ -419,6 +425,7 @@ pub(super) fn enter(cx: &Context, spot: Spot, rooms: &[String]) -> Result<Reply,
                 && socket.is_present()
             {
                 cx.index.join(spot, socket.namespace(), room);
+                watching::tell_of(cx, socket, News::Joined(room));
             }
         }
         // Where there was no room to enter, nobody has looked yet.
@@ -442,6 +449,7 @@ fn leave(cx: &Context, spot: Spot, rooms: &[String]) -> bool {
                 cx.leave_early(spot, room);
             } else if let Some(socket) = client.connection.socket(spot.join) {
                 cx.leave(spot, socket, room);
+                watching::tell_of(cx, socket, News::Left(room));
             }
         }
         is_current(client, spot).then_some(())
@@ -496,6 +504,10 @@ fn set_data(cx: &Context, spot: Spot, update: Update<'_>) -> Result<Reply, PortE
             Err(kept) => return Some(kept),
         };
         let is_set = client.connection.set_data(spot.join, Some(json));
+        let socket = client.connection.socket(spot.join)?;
+        if let Some(json) = socket.data().filter(|_| is_set) {
+            watching::tell_of(cx, socket, News::Data(json));
+        }
         is_set.then_some(Reply::Done)
     });
     cx.parts.turn.mark_dirty(spot.session);
@@ -517,6 +529,6 @@ fn acknowledge(cx: &Context, spot: Spot, id: u64, args: &Args<'_>) -> bool {
     }
     encoded.flatten().is_some_and(|encoded| {
         let packet = Packet::new(Rc::new(encoded), 1);
-        parts::transmit(&cx.parts, spot.session, &packet, false)
+        cx.transmit(spot.session, &packet, false)
     })
 }

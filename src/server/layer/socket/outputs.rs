@@ -37,7 +37,7 @@ fn run_output(cx: &Context, key: Key, output: Output) {
         Output::Connect(request) => joining::ask(cx, key, request),
         Output::Present(join) => cx.show(Spot::new(key, join)),
         Output::Send(packet) => {
-            parts::transmit(&cx.parts, key, &Packet::new(packet, 1), false);
+            cx.transmit(key, &Packet::new(packet, 1), false);
         }
         Output::Refused(socket) => {
             let join = socket.join_id();

@@ -29,6 +29,9 @@ pub(super) fn log(
     args: &Args<'_>,
     volatile: bool,
 ) -> Option<String> {
+    if cx.application.is_transient(namespace) {
+        return None;
+    }
     let offset = match volatile {
         true => newest(cx),
         false => append(cx, namespace, filter, args),
@@ -43,7 +46,7 @@ pub(super) fn log_for_one(
     args: &Args<'_>,
     volatile: bool,
 ) -> Option<String> {
-    if let Some(returns) = cx.returns() {
+    if let Some(returns) = cx.returns_to(&address.namespace) {
         return returns.log(address, args);
     }
     let filter = Filter {
@@ -223,7 +226,7 @@ pub(super) struct Found {
 
 /// Finds the stored socket of a client that wants it back, and what it has missed.
 pub(super) fn recover(cx: &Context, key: Key, namespace: &str, auth: &str) -> Option<Found> {
-    if !cx.recovery.is_on() {
+    if !cx.recovery.is_on() || cx.application.is_transient(namespace) {
         return None;
     }
     let request = RecoveryRequest::from_auth(auth)?;

@@ -7,8 +7,10 @@ use dormouse_proto::socket::{Args, Protocol, Route, ServerPacket};
 
 use super::clients::ClientEntry;
 use super::context::Context;
+use super::watching;
 use crate::parts::{self, Job, Packet};
 use crate::port::Spot;
+use crate::port::watch::News;
 
 /// An event for sockets of both protocols, encoded at most once for each protocol.
 pub(super) struct EncodedEvent<'a> {
@@ -89,10 +91,13 @@ impl<'a> EncodedEvent<'a> {
             }
         };
         let is_taken = match self.cx.clients.with(spot.session, route) {
-            Some(Ok(packet)) => parts::transmit(&self.cx.parts, spot.session, packet, volatile),
+            Some(Ok(packet)) => self.cx.transmit(spot.session, packet, volatile),
             Some(Err(held)) => held,
             None => false,
         };
+        if is_taken {
+            watching::tell(self.cx, spot, News::Sent(self.args));
+        }
         if is_taken && self.is_observed {
             self.show(spot);
         }

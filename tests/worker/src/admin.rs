@@ -1,0 +1,27 @@
+//! Servers with an admin namespace.
+
+use dormouse::{Admin, Parser, Placement, Recovery, Server};
+
+use crate::socket::server;
+
+/// The servers, each on its path.
+pub(crate) fn servers() -> [Server; 6] {
+    let all = || Admin::new().development(true);
+    [
+        server("/admin/").admin(Admin::new()),
+        server("/admin-all/").admin(all()),
+        server("/admin-read-only/")
+            .parser(Parser::MSGPACK)
+            .admin(all().read_only(true).namespace("/watch")),
+        server("/admin-recovery/")
+            .recovery(Recovery::default())
+            .admin(all().secrets("UNSET_PASSWORD", "ADMIN_PASSWORD")),
+        server("/admin-spread/")
+            .placement(Placement::spread(8))
+            .admin(all()),
+        server("/admin-spread-recovery/")
+            .placement(Placement::spread(8))
+            .recovery(Recovery::default())
+            .admin(all()),
+    ]
+}
