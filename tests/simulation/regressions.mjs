@@ -15,4 +15,5 @@ export const regressions = [
   { seed: 1411, found: 'a handler panicked after it had sent to a client that was about to be pinged, which never got it' },
   { seed: 1233, found: 'a socket that was made to join a room, could not in time, and whoever asked was told that it had' },
   { seed: 20211, found: 'a clock that jumped while the handler of an alarm ran, and an object that was woken for it again and again' },
+  { seed: 34803, found: 'a handshake that was answered with 503 because another client\'s handler had panicked' },
 ];

@@ -1,13 +1,15 @@
 //! Putting a session into one of many objects: the first that has room.
 //!
 //! An object that is full answers 503, and the handshake is sent to the next. It waits here
-//! meanwhile, and its answer is taken from the object as it is. No object knows of that
-//! wait, so there is nothing to hand over: whatever happens, its client is answered once.
+//! meanwhile, and its answer is taken from the object as it is. If the wasm instance ends
+//! meanwhile, because another client's handler has panicked, the object that is asked still
+//! answers: only the next one is not asked any more.
 
 use core::cell::RefCell;
 use std::rc::Rc;
 
 use dormouse_proto::engine::ConnId;
+use js_sys::Promise;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, Response};
@@ -45,13 +47,14 @@ fn place_in(
     let promise = deferred.promise();
     let waiting = Rc::new(Waiting {
         answer: RefCell::new(Some(deferred)),
+        asked: RefCell::new(None),
         cut_off,
     });
     let handover: Rc<dyn HandsOver> = waiting.clone();
     parts::register(Rc::downgrade(&handover));
     let request = Clone::clone(request);
     platform::spawn(Box::pin(async move {
-        let answer = match ask(&objects, &candidates, &request).await {
+        let answer = match ask(&objects, &candidates, &request, &waiting.asked).await {
             Ok(answer) => answer,
             Err(error) => js_sys::Promise::reject(&error).into(),
         };
@@ -65,6 +68,7 @@ async fn ask(
     objects: &DurableObjectNamespace,
     candidates: &Candidates,
     request: &Request,
+    asked: &RefCell<Option<Promise>>,
 ) -> Result<JsValue, JsValue> {
     let mut last: Option<Response> = None;
     for name in &candidates.names {
@@ -74,7 +78,9 @@ async fn ask(
         }
         let object = locate::by_name_in(objects, name, candidates.location.as_deref())?;
         // A handshake has no body, so it can be sent again.
-        let answer = JsFuture::from(object.fetch_with_request(request)?).await?;
+        let answer = object.fetch_with_request(request)?;
+        asked.replace(Some(answer.clone().unchecked_into()));
+        let answer = JsFuture::from(answer).await?;
         let answer: Response = answer.unchecked_into();
         if answer.status() != FULL {
             return Ok(answer.into());
@@ -88,7 +94,9 @@ async fn ask(
 struct Waiting {
     /// The promise of its answer, until that is given.
     answer: RefCell<Option<Deferred>>,
-    /// The runtime takes no response that was made while it served another request.
+    /// The answer of the object that is asked, or was asked last.
+    asked: RefCell<Option<Promise>>,
+    /// What a client gets of whom no object has heard. The runtime takes no response that was made while it served another request.
     cut_off: Response,
 }
 
@@ -103,9 +111,14 @@ impl Waiting {
 }
 
 impl HandsOver for Waiting {
-    /// The instance ends, and nobody is there to ask the next object.
+    /// The instance ends, and nobody is there to ask the next object. The answer of this one
+    /// needs nobody: a promise that is resolved with another becomes what that becomes.
     fn hand_over(&self, _refused: Option<ConnId>) {
-        self.answer(self.cut_off.as_ref());
+        let asked = self.asked.try_borrow_mut().ok();
+        match asked.and_then(|mut asked| asked.take()) {
+            Some(answer) => self.answer(&answer),
+            None => self.answer(self.cut_off.as_ref()),
+        }
     }
 
     fn make_next(&self, _env: &Env) {}
@@ -113,7 +126,7 @@ impl HandsOver for Waiting {
 
 #[cfg(all(test, target_arch = "wasm32"))]
 mod tests {
-    use js_sys::{Array, Promise, Reflect};
+    use js_sys::{Array, Reflect};
     use wasm_bindgen_test::wasm_bindgen_test;
 
     use super::*;
@@ -195,17 +208,22 @@ mod tests {
 
     #[wasm_bindgen_test]
     async fn a_client_is_answered_if_the_instance_ends() {
-        let deferred = platform::defer();
-        let promise = deferred.promise();
-        let waiting = Waiting {
-            answer: RefCell::new(Some(deferred)),
-            cut_off: Response::new_with_opt_str(Some("cut off")).unwrap(),
-        };
-        waiting.hand_over(None);
-        // What comes too late is nobody's.
-        waiting.answer(&JsValue::NULL);
-        let answer = JsFuture::from(promise).await.unwrap();
-        let text = answer.unchecked_ref::<Response>().text().unwrap();
-        assert_eq!(JsFuture::from(text).await.unwrap(), "cut off");
+        let answer = JsValue::from(Response::new_with_opt_str(Some("of the object")).unwrap());
+        let asked = Promise::resolve(&answer);
+        for (asked, expect) in [(Some(asked), "of the object"), (None, "cut off")] {
+            let deferred = platform::defer();
+            let promise = deferred.promise();
+            let waiting = Waiting {
+                answer: RefCell::new(Some(deferred)),
+                asked: RefCell::new(asked),
+                cut_off: Response::new_with_opt_str(Some("cut off")).unwrap(),
+            };
+            waiting.hand_over(None);
+            // What comes too late is nobody's.
+            waiting.answer(&JsValue::NULL);
+            let answer = JsFuture::from(promise).await.unwrap();
+            let text = answer.unchecked_ref::<Response>().text().unwrap();
+            assert_eq!(JsFuture::from(text).await.unwrap(), expect);
+        }
     }
 }
