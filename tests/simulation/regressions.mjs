@@ -16,4 +16,5 @@ export const regressions = [
   { seed: 1233, found: 'a socket that was made to join a room, could not in time, and whoever asked was told that it had' },
   { seed: 20211, found: 'a clock that jumped while the handler of an alarm ran, and an object that was woken for it again and again' },
   { seed: 34803, found: 'a handshake that was answered with 503 because another client\'s handler had panicked' },
+  { seed: 36651, found: 'a client that moved while sockets were fetched, and was in the answer twice' },
 ];

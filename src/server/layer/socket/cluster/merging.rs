@@ -18,7 +18,11 @@ pub(super) fn merge(
     for other in others {
         add(&mut merged, other, &mut total);
     }
-    if let Reply::RoomSizes(rooms) = &mut merged {
+    if let Reply::Sockets(sockets) = &mut merged {
+        // A client that has moved meanwhile is found where it was, and where it is.
+        sockets.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        sockets.dedup_by(|a, b| a.id == b.id);
+    } else if let Reply::RoomSizes(rooms) = &mut merged {
         rooms.sort_unstable();
         rooms.dedup_by(|(name, count), (kept, sum)| {
             let is_same = name == kept;
@@ -54,14 +58,13 @@ fn add_missing(total: &mut Missing, more: Missing) {
     total.is_late |= more.is_late;
 }
 
-/// Leaves what is on a page, if one was asked for.
+/// Leaves what is on a page of what is merged, if one was asked for.
 pub(super) fn cut(reply: Reply, page: Option<Page>) -> Reply {
     let Some(page) = page else {
         return reply;
     };
     let mut reply = reply;
     if let Reply::Sockets(sockets) = &mut reply {
-        sockets.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         fill(sockets, &page, Remote::bytes);
     } else if let Reply::RoomSizes(rooms) = &mut reply {
         fill(rooms, &page, |(name, _)| name.len());
