@@ -68,6 +68,11 @@ impl Recovery {
         self.skips_middlewares
     }
 
+    /// Writes down which server the object belongs to, so that an alarm finds it.
+    pub(super) fn open(&self) {
+        self.with(|_, _| ());
+    }
+
     /// Calls `work` with the rules and their rows. Returns `None` if recovery is
     /// off.
     pub(super) fn with<T>(

@@ -44,9 +44,11 @@ pub(super) fn find(
 
 fn open(objects: &Objects, namespace: &str, index: HubIndex) -> Result<(Hub, HubRows), Answer> {
     let state = &objects.parts.state;
-    let settings = objects.context().and_then(|cx| cx.recovery.settings());
-    let (hub, rows) = match settings.filter(|_| objects.spread.logs(namespace)) {
-        Some(settings) => {
+    let logged = objects.context().filter(|_| objects.spread.logs(namespace));
+    let logged = logged.and_then(|cx| Some((cx.recovery.settings()?, cx)));
+    let (hub, rows) = match logged {
+        Some((settings, cx)) => {
+            cx.recovery.open();
             let settings = LogSettings {
                 max_disconnection: settings.max_disconnection,
                 max_events: settings.max_events,
@@ -54,8 +56,6 @@ fn open(objects: &Objects, namespace: &str, index: HubIndex) -> Result<(Hub, Hub
                 max_missed: settings.max_missed,
                 max_row: settings.max_row,
             };
-            // An alarm has to find the server of this object.
-            let _ = objects.context().and_then(|cx| cx.recovery.with(|_, _| ()));
             let mut rows = HubRows::logging(state, namespace);
             (Hub::recovering(settings, &mut rows), rows)
         }

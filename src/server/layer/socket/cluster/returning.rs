@@ -5,9 +5,9 @@ use std::rc::Rc;
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
     Adopted, Answer, Claim, Confirm, Confirmed, Held, MissedEvent, Node, NotReturned, Output,
-    OwnEvent, Position, ReturnKey, Returned, Ticket,
+    OwnEvent, ReturnKey, Returned, Ticket,
 };
-use dormouse_proto::socket::{Args, Filter, Offset, RecoveredSocket};
+use dormouse_proto::socket::{Filter, Offset, RecoveredSocket};
 
 use super::super::context::Context;
 use super::super::recovering::{self, Found};
@@ -212,7 +212,7 @@ impl<'a> At<'a> {
             Filter::matches(filter, |room| rooms.iter().any(|name| name == room))
         };
         let mut position = held.position;
-        let mut missed: Vec<(Position, Args<'static>)> = Vec::new();
+        let mut missed = Vec::new();
         for event in returned.events(since) {
             let args = match event {
                 MissedEvent::OfHub { place, operation } => {
@@ -225,15 +225,12 @@ impl<'a> At<'a> {
                     args_of(&event)
                 }
             };
-            missed.extend(args.map(|args| (position, args)));
+            missed.extend(args.map(|args| (position.to_string(), args)));
         }
         RecoveredSocket {
             data: data_of(held),
             since: Offset(held.position.place),
-            missed: missed
-                .into_iter()
-                .map(|(position, args)| (position.to_string(), args))
-                .collect(),
+            missed,
             rooms,
         }
     }
