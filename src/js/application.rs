@@ -76,6 +76,9 @@ fn spread(number: u32, host: &Host, described: &Members) -> dormouse::Spread {
     if let Some(clients) = count("capacity") {
         spread = spread.capacity(clients);
     }
+    if let Some(objects) = count("relayFrom") {
+        spread = spread.relay_from(objects);
+    }
     if described.flag("byContinent") == Some(true) {
         spread = spread.by_continent();
     }

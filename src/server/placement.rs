@@ -7,7 +7,7 @@ use core::any::Any;
 use core::fmt;
 use std::rc::Rc;
 
-use dormouse_proto::cluster::{HubIndex, hub_of};
+use dormouse_proto::cluster::{HubIndex, RELAY_FROM, hub_of};
 use dormouse_proto::engine::Revision;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -66,6 +66,8 @@ pub struct Spread {
     /// How many clients an object takes.
     pub(crate) capacity: Option<u32>,
     location: Location,
+    /// From how many objects on they pass events on to one another.
+    pub(crate) relay_from: u32,
     /// The number of hubs of each namespace, unless it has one that logs its events.
     pub(crate) hubs: u16,
     /// Clients can come back, so events are logged.
@@ -191,6 +193,7 @@ impl Spread {
             near: None,
             capacity: None,
             location: Location::default(),
+            relay_from: RELAY_FROM as u32,
             hubs,
             logs: false,
             transient: None,
@@ -266,6 +269,7 @@ impl fmt::Debug for Spread {
             .field("near", &self.near)
             .field("capacity", &self.capacity)
             .field("location", &self.location)
+            .field("relay_from", &self.relay_from)
             .field("hubs", &self.hubs)
             .finish_non_exhaustive()
     }

@@ -143,6 +143,8 @@ export interface Spread {
   capacity?: number;
   /** Whether each continent's clients are in objects there, as many as `objects` says. Default: `false`. */
   byContinent?: boolean;
+  /** From how many objects on an event is passed on by some of them. Default: 64. */
+  relayFrom?: number;
   /** Where objects are created: one of the platform's location hints. Default: near the first client of each. */
   location?: string;
 }
@@ -155,6 +157,7 @@ const SPREAD: Record<keyof Spread, [what: string, check: Check]> = {
   near: ["a function from the handshake to a key", isFunction],
   capacity: ["a number over 0", (value) => isNumber(value) && (value as number) > 0],
   byContinent: ["true or false", isBoolean],
+  relayFrom: ["a number over 1", (value) => isNumber(value) && (value as number) > 1],
   location: ["a text", isText],
 };
 

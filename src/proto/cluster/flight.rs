@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Timestamp;
 
 /// The number of a call that goes out.
@@ -14,7 +16,7 @@ pub struct CallId(pub u64);
 pub struct Ticket(pub u64);
 
 /// Why a call was not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Failure {
     /// It may be repeated soon: the callee was moved, or crashed, or the network failed.
     Broken,
@@ -50,6 +52,11 @@ impl Flight {
     /// Returns whether there is neither a call under way nor one to be repeated.
     pub(super) fn is_idle(&self) -> bool {
         self.state == State::Idle
+    }
+
+    /// Returns whether this call is under way.
+    pub(super) fn is_out(&self, id: CallId) -> bool {
+        self.state == State::Out(id)
     }
 
     /// A call has left, for the first time or again.

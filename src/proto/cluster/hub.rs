@@ -5,6 +5,7 @@ mod interest;
 mod lanes;
 mod log;
 mod publishing;
+mod relaying;
 mod replay;
 mod trimming;
 
@@ -12,6 +13,7 @@ use self::interest::Interest;
 use self::lanes::Lanes;
 use self::log::Logging;
 use self::publishing::{PublishId, Publishing};
+use self::relaying::Relaying;
 use super::calls::Calls;
 use super::log::before_first;
 use super::rules::{Rule, is_broken};
@@ -79,6 +81,7 @@ pub struct Hub {
     life: HubLife,
     interest: Interest,
     lanes: Lanes,
+    relaying: Relaying,
     publishing: Publishing,
     /// What it logs, if clients can come back.
     log: Option<Logging>,
@@ -89,6 +92,8 @@ pub struct Hub {
 #[derive(Clone, Copy, Debug)]
 enum Purpose {
     Deliver(NodeId),
+    /// Which nodes it is for, is noted with what is [passed on](Relaying).
+    Relay,
     Ask(HubIndex),
     Recall(NodeId),
 }
@@ -107,6 +112,7 @@ impl Hub {
             life: store.begin_life()?,
             interest: Interest::default(),
             lanes: Lanes::default(),
+            relaying: Relaying::default(),
             publishing: Publishing::default(),
             log: None,
             calls: Calls::default(),
@@ -127,6 +133,12 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Has nodes pass events on as soon as so many are to get some: instead of
+    /// [`RELAY_FROM`](super::RELAY_FROM).
+    pub fn relay_from(&mut self, nodes: usize) {
+        self.relaying.from = nodes;
+    }
+
     /// Returns the life that this is.
     pub fn life(&self) -> HubLife {
         self.life
@@ -143,9 +155,10 @@ impl Hub {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let interest = self.interest.next_deadline();
         let lanes = self.lanes.next_deadline();
+        let relaying = self.relaying.next_deadline();
         let publishing = self.publishing.next_deadline();
         let log = self.log.as_ref().and_then(Logging::next_deadline);
-        let parts = [interest, lanes, publishing, log];
+        let parts = [interest, lanes, relaying, publishing, log];
         parts.into_iter().flatten().min()
     }
 
@@ -194,6 +207,7 @@ impl Hub {
             }
             Call::Recall(_)
             | Call::Deliver(_)
+            | Call::Relay(_)
             | Call::Gather(_)
             | Call::Missed(_)
             | Call::Claim(_)
@@ -213,7 +227,7 @@ impl Hub {
         random: u32,
         store: &mut dyn Store,
     ) {
-        let Some(purpose) = self.calls.end(id) else {
+        let Some(purpose) = self.end_call(id) else {
             return;
         };
         let rest = match (purpose, answer) {
@@ -222,14 +236,12 @@ impl Hub {
                 None
             }
             (Purpose::Deliver(node), Answer::WrongNodeLife(life)) => {
-                let is_news = self.lanes.learn(node, life);
-                self.lanes.call_ended(node);
-                if is_news {
-                    self.lanes.make_ready(node);
-                    None
-                } else {
-                    Some(Failure::Broken)
-                }
+                self.learn_life(node, life, now, random);
+                None
+            }
+            (Purpose::Relay, Answer::Relayed(passed)) => {
+                self.relayed(id, &passed, now, random, store);
+                None
             }
             (Purpose::Ask(hub), Answer::Interested(interested)) => {
                 let fits = self.interested(hub, &interested, now, store);
@@ -239,14 +251,10 @@ impl Hub {
                 self.recalled(node, store);
                 None
             }
-            (Purpose::Deliver(node), answer) => {
-                self.lanes.call_ended(node);
-                Some(blame(&answer))
-            }
-            (Purpose::Ask(_) | Purpose::Recall(_), answer) => Some(blame(&answer)),
+            (_, answer) => Some(blame(&answer)),
         };
         if let Some(failure) = rest {
-            self.repeat(purpose, failure, now, random);
+            self.repeat(id, purpose, failure, now, random);
         }
         self.send(now, store);
     }
@@ -260,19 +268,32 @@ impl Hub {
         random: u32,
         store: &mut dyn Store,
     ) {
-        let Some(purpose) = self.calls.end(id) else {
-            return;
-        };
-        if let Purpose::Deliver(node) = purpose {
-            self.lanes.call_ended(node);
+        if let Some(purpose) = self.end_call(id) {
+            self.repeat(id, purpose, failure, now, random);
+            self.send(now, store);
         }
-        self.repeat(purpose, failure, now, random);
-        self.send(now, store);
     }
 
-    fn repeat(&mut self, purpose: Purpose, failure: Failure, now: Timestamp, random: u32) {
+    /// Ends a call, and returns what it was about. `None` if it was given up.
+    fn end_call(&mut self, id: CallId) -> Option<Purpose> {
+        let purpose = self.calls.end(id)?;
+        if let Purpose::Deliver(_) | Purpose::Relay = purpose {
+            self.lanes.free_call();
+        }
+        Some(purpose)
+    }
+
+    fn repeat(
+        &mut self,
+        id: CallId,
+        purpose: Purpose,
+        failure: Failure,
+        now: Timestamp,
+        random: u32,
+    ) {
         match purpose {
             Purpose::Deliver(node) => self.lanes.fail(node, failure, now, random),
+            Purpose::Relay => self.relay_failed(id, failure, now, random),
             Purpose::Ask(hub) => self.publishing.fail_ask(hub, failure, now, random),
             Purpose::Recall(node) => self.interest.fail_recall(node, failure, now, random),
         }
@@ -282,6 +303,7 @@ impl Hub {
     pub fn handle_timeout(&mut self, now: Timestamp, store: &mut dyn Store) {
         self.answer_impatient(now);
         self.stop_asking(now, store);
+        self.look_at_relays(now);
         self.look_at_lanes(now, store);
         self.look_at_log(now, store);
         self.send(now, store);
@@ -320,6 +342,7 @@ pub(super) fn blame(answer: &Answer) -> Failure {
         | Answer::Gathered(_)
         | Answer::Missed(_)
         | Answer::Claimed(_)
-        | Answer::Confirmed(_) => Failure::Overloaded,
+        | Answer::Confirmed(_)
+        | Answer::Relayed(_) => Failure::Overloaded,
     }
 }

@@ -12,8 +12,8 @@ use core::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Claim, Claimed, Confirm, Confirmed, HubIndex, HubLife, MAX_NAMED, MAX_ROOMS, MAX_WAITING,
-    Missed, MissedEvents, NodeId, NodeLife, Sender, Stamp,
+    Claim, Claimed, Confirm, Confirmed, Failure, HubIndex, HubLife, MAX_NAMED, MAX_ROOMS,
+    MAX_WAITING, Missed, MissedEvents, NodeId, NodeLife, RELAY_DEGREE, Sender, Stamp,
 };
 use crate::versioned::{self, SnapshotError};
 use crate::{Timestamp, bytes};
@@ -42,6 +42,8 @@ pub enum Call {
     Claim(Claim),
     /// A node has stored a socket that it claimed. To a node.
     Confirm(Confirm),
+    /// A hub has events passed on to several nodes. To one of these.
+    Relay(Relay),
 }
 
 /// The rooms of a node that gain and lose their members.
@@ -252,6 +254,60 @@ pub struct Event {
     pub operation: Shared,
 }
 
+/// Events that a hub passes on to several nodes by one of them, which makes the calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relay {
+    /// The hub.
+    pub hub: HubIndex,
+    /// The life of the hub.
+    pub hub_life: HubLife,
+    /// The nodes, at most [`RELAY_DEGREE`]. The callee is one of them.
+    pub to: Vec<Addressed>,
+    /// The events, in order: the same for all.
+    pub events: Vec<Event>,
+}
+
+/// What a [`Deliver`] says to its node, beside the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addressed {
+    /// The node.
+    pub node: NodeId,
+    /// See [`Deliver::node_life`].
+    pub node_life: NodeLife,
+    /// See [`Deliver::number`].
+    pub number: u64,
+    /// See [`Deliver::era`].
+    pub era: u64,
+    /// See [`Deliver::has_gap`].
+    pub has_gap: bool,
+}
+
+impl Relay {
+    /// Returns the call to one of the nodes.
+    pub(super) fn deliver(&self, to: &Addressed) -> Deliver {
+        Deliver {
+            node_life: to.node_life,
+            hub: self.hub,
+            hub_life: self.hub_life,
+            number: to.number,
+            era: to.era,
+            has_gap: to.has_gap,
+            events: self.events.clone(),
+        }
+    }
+}
+
+/// What a node has said to a [`Deliver`] that came to it by another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Passed {
+    /// It has taken them.
+    Delivered(Delivered),
+    /// They were for another life of it. This is its present one.
+    WrongLife(NodeLife),
+    /// It did not answer in time, or not as it should.
+    Failed(Failure),
+}
+
 /// The answer to a [`Deliver`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
@@ -293,6 +349,8 @@ pub enum Answer {
     Claimed(Claimed),
     /// To a [`Confirm`].
     Confirmed(Confirmed),
+    /// To a [`Relay`]: for each of its nodes, in order.
+    Relayed(Vec<Passed>),
     /// A [`Publish`] was for another life of the hub. This is its present one.
     WrongHubLife(HubLife),
     /// A [`Deliver`] was for another life of the node. This is its present one.
@@ -310,7 +368,7 @@ pub enum MessageError {
     Version,
     /// It is damaged, or no message at all.
     Malformed,
-    /// It has more rooms or events than are allowed.
+    /// It has more rooms, events or nodes than are allowed.
     TooLarge,
 }
 
@@ -319,7 +377,7 @@ impl fmt::Display for MessageError {
         f.write_str(match self {
             Self::Version => "message of another version",
             Self::Malformed => "damaged message",
-            Self::TooLarge => "message with too many rooms or events",
+            Self::TooLarge => "message with too many rooms, events or nodes",
         })
     }
 }
@@ -345,7 +403,8 @@ impl Call {
     ///
     /// # Errors
     ///
-    /// It is of another version, damaged, or exceeds [`MAX_ROOMS`] or [`MAX_WAITING`].
+    /// It is of another version, damaged, or exceeds [`MAX_ROOMS`], [`MAX_WAITING`] or
+    /// [`RELAY_DEGREE`].
     pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
         let call: Self = versioned::decode(VERSION, bytes)?;
         let is_small = match &call {
@@ -358,6 +417,9 @@ impl Call {
             }
             Self::Deliver(deliver) => deliver.events.len() <= MAX_WAITING,
             Self::Missed(missed) => missed.rooms.len() <= MAX_ROOMS,
+            Self::Relay(relay) => {
+                relay.to.len() <= RELAY_DEGREE && relay.events.len() <= MAX_WAITING
+            }
             Self::Gather(_) | Self::Claim(_) | Self::Confirm(_) => true,
         };
         if is_small {

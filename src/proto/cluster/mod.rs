@@ -15,7 +15,7 @@
 //! ```text
 //!   join ─► Node ── Control ──► Hub ── row ── answer ──► Node ─► Output::Joined
 //!   emit ─► Node ── Publish ──► Hub ─┬─ Deliver ──► Node ─► Output::Deliver
-//!                                    ├─ Deliver ──► Node ─► Output::Deliver
+//!                                    ├─ Relay ──► Node ── Deliver ──► Node (where there are many)
 //!                                    └─ Ask ──► Hub (a room that is that one's)
 //!                               Hub ── Recall ──► Node (a room that it served alone)
 //! ```
@@ -128,8 +128,9 @@ pub use hub::Hub;
 pub use ids::{Address, HubIndex, HubLife, Mark, NodeId, NodeLife, Sender, Stamp, hub_of};
 pub use log::{LogEnds, LogHead, LogSettings, LogStore, LogUsage, NewBatch, NewLogged};
 pub use messages::{
-    Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Gather, Interested,
-    MessageError, Missing, Operation, Payload, Publish, Published, Recall, Shared,
+    Addressed, Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Gather,
+    Interested, MessageError, Missing, Operation, Passed, Payload, Publish, Published, Recall,
+    Relay, Shared,
 };
 pub use node::{
     Emit, EmitId, Emitted, Full, GatherId, Gathering, JoinKey, Joining, Members, Node, Outcome,
@@ -187,6 +188,27 @@ pub const MAX_BATCH: usize = 1 << 20;
 /// The maximum number of [`Deliver`] calls of a hub, and of [`Gather`] calls of a node,
 /// that are under way.
 pub const MAX_CALLS: usize = 128;
+
+/// A hub that has events for so many nodes at once calls some of them, which
+/// [pass them on](Relay) to the others.
+pub const RELAY_FROM: usize = 64;
+
+/// The maximum number of nodes that get events by one of them, itself included.
+pub const RELAY_DEGREE: usize = 32;
+
+/// With fewer nodes than this that are to get the same events, each is called.
+pub const RELAY_LEAST: usize = 8;
+
+/// The time for which a node waits for those to which it passes events on. What it has
+/// not heard by then, the hub finds out by itself.
+pub const RELAY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The time for which a hub waits for a node that passes events on. Then it calls all for
+/// which they were.
+pub const RELAY_LIMIT: Duration = Duration::from_secs(2);
+
+/// The maximum number of calls by which one node is passing events on.
+pub const MAX_RELAYS: usize = 64;
 
 /// The maximum number of senders whose last event is remembered.
 pub const MAX_SENDERS: usize = 4_096;

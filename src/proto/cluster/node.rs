@@ -7,6 +7,7 @@ mod gathering;
 mod holds;
 mod joining;
 mod keeping;
+mod relaying;
 mod returning;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -22,13 +23,14 @@ pub use self::gathering::{GatherId, Gathering};
 use self::holds::Holds;
 use self::joining::{Controlling, Joins, Lingering};
 use self::keeping::Keeping;
+use self::relaying::Relays;
 pub use self::returning::ReturnKey;
 use super::calls::Calls;
 use super::hub::blame;
 use super::rules::{Rule, is_broken};
 use super::{
     Answer, Call, CallId, Failure, HubIndex, HubLife, Mark, Missing, NodeId, NodeLife, Output,
-    Sender, Stamp, Ticket, hub_of,
+    Passed, Sender, Stamp, Ticket, hub_of,
 };
 use crate::Timestamp;
 
@@ -179,6 +181,7 @@ pub struct Node {
     holds: Holds,
     seen: Seen,
     gatherings: Gatherings,
+    relays: Relays,
     returns: Returns,
     keeping: Keeping,
     next_emit: u64,
@@ -207,6 +210,8 @@ enum Purpose {
     Publish(HubIndex),
     Ask(GatherId, HubIndex),
     Gather(GatherId, NodeId),
+    /// An event that is passed on for a hub.
+    Relay(u64),
     /// Whatever a client that comes back waits for.
     Return(ReturnKey),
     /// Whether the socket with this secret is this object's.
@@ -245,6 +250,7 @@ impl Node {
             holds: Holds::default(),
             seen: Seen::default(),
             gatherings: Gatherings::default(),
+            relays: Relays::default(),
             returns: Returns::default(),
             keeping: Keeping::default(),
             next_emit: 0,
@@ -276,6 +282,7 @@ impl Node {
             self.joins.next_deadline(),
             self.lingering.next_deadline(),
             self.gatherings.next_deadline(),
+            self.relays.next_deadline(),
             self.returns.next_deadline(),
             self.keeping.next_deadline(),
         ];
@@ -297,6 +304,11 @@ impl Node {
     ) {
         let answer = match call {
             Call::Deliver(deliver) => self.deliver(deliver, now, members),
+            Call::Relay(relay) => {
+                self.relay(ticket, &relay, now, members);
+                self.send(now, members);
+                return;
+            }
             Call::Recall(recall) => {
                 for room in &recall.rooms {
                     self.give_up_grant(recall.hub, room, Rule::CancelArriving);
@@ -357,13 +369,14 @@ impl Node {
             (Purpose::Gather(id, node), Answer::Gathered(payload)) => {
                 self.node_answered(id, node, payload);
             }
+            (Purpose::Relay(key), answer) => self.relay_answered(key, id, answer.into()),
             (Purpose::Return(key), answer) => {
                 if let Some(other) = self.return_answered(key, answer, now, members) {
                     self.returns.fail(key, blame(&other), now, random);
                 }
             }
             (Purpose::Settle(pid), Answer::Confirmed(confirmed)) => self.settled(pid, confirmed),
-            (purpose, answer) => self.repeat(purpose, blame(&answer), now, random),
+            (purpose, answer) => self.repeat(id, purpose, blame(&answer), now, random),
         }
         self.send(now, members);
     }
@@ -378,7 +391,7 @@ impl Node {
         members: &dyn Members,
     ) {
         if let Some(purpose) = self.calls.end(id) {
-            self.repeat(purpose, failure, now, random);
+            self.repeat(id, purpose, failure, now, random);
             self.send(now, members);
         }
     }
@@ -390,12 +403,20 @@ impl Node {
         self.end_controls(now, members);
         self.end_publishes(now);
         self.end_gathers(now);
+        self.end_relays(now);
         self.end_returns(now, members);
         self.end_settles(now);
         self.send(now, members);
     }
 
-    fn repeat(&mut self, purpose: Purpose, failure: Failure, now: Timestamp, random: u32) {
+    fn repeat(
+        &mut self,
+        id: CallId,
+        purpose: Purpose,
+        failure: Failure,
+        now: Timestamp,
+        random: u32,
+    ) {
         match purpose {
             Purpose::Control(hub) => {
                 let link = self.links.entry(hub).or_default();
@@ -405,8 +426,11 @@ impl Node {
                 let link = self.links.entry(hub).or_default();
                 link.publishing.flight.fail(failure, now, random);
             }
-            Purpose::Ask(id, hub) => self.fail_ask((id, hub), failure, now, random),
-            Purpose::Gather(id, node) => self.fail_gather((id, node), failure, now, random),
+            Purpose::Ask(gather, hub) => self.fail_ask((gather, hub), failure, now, random),
+            Purpose::Gather(gather, node) => {
+                self.fail_gather((gather, node), failure, now, random);
+            }
+            Purpose::Relay(key) => self.relay_answered(key, id, Passed::Failed(failure)),
             Purpose::Return(key) => self.returns.fail(key, failure, now, random),
             Purpose::Settle(pid) => self.keeping.fail(&pid, failure, now, random),
         }

@@ -28,6 +28,12 @@ pub(super) enum Rule {
     AskAfterwards,
     /// A hub that does not answer makes an emit partial.
     CountSilence,
+    /// What a node has said by another one is ignored if it was called again meanwhile.
+    IgnoreEarlier,
+    /// A node that did not answer by another one is called.
+    CallSilent,
+    /// If a node does not say what became of what it was to pass on, all others are called.
+    CallAll,
     /// A batch is placed in one go.
     #[cfg(test)]
     PlaceTogether,

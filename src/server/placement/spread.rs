@@ -117,6 +117,26 @@ impl Spread {
         self
     }
 
+    /// Sets from how many objects on an event is passed on by some of them. Default: 64.
+    ///
+    /// What orders a room's events, its hub, calls each object with members. Where there
+    /// are as many as this, it calls one in 32 of them, which call the others: it can order
+    /// more events a second, and each takes a hop more. The number of calls, and so the
+    /// price, is the same. A number above that of all objects turns it off.
+    ///
+    /// ```
+    /// use dormouse::{Placement, Server};
+    ///
+    /// // Few events, which are to arrive soon.
+    /// let placement = Placement::spread(100).relay_from(1_000);
+    /// let server = Server::new().placement(placement);
+    /// # let _ = server;
+    /// ```
+    pub fn relay_from(mut self, objects: u32) -> Self {
+        self.relay_from = objects;
+        self
+    }
+
     /// Returns the remedy, if it cannot be served.
     pub(super) fn find_mistake(&self) -> Result<(), String> {
         if self.objects == 0 || self.objects > MAX_OBJECTS {
@@ -135,6 +155,9 @@ impl Spread {
             return Err(format!(
                 "the capacity of an object must be over 0 and at most {MAX_CAPACITY}"
             ));
+        }
+        if self.relay_from < 2 {
+            return Err("relay_from takes a number over 1".to_owned());
         }
         match &self.location {
             Location::Hint(hint) if !LOCATIONS.contains(&&**hint) => Err(format!(
@@ -231,6 +254,9 @@ mod tests {
         }
         for (capacity, is_fine) in [(0, false), (1, true), (32_768, true), (32_769, false)] {
             check(Placement::spread(2).capacity(capacity), is_fine);
+        }
+        for (objects, is_fine) in [(1, false), (2, true), (u32::MAX, true)] {
+            check(Placement::spread(2).relay_from(objects), is_fine);
         }
         for (hint, is_fine) in [("weur", true), ("me", true), ("", false), ("Europe", false)] {
             check(Placement::spread(2).location(hint), is_fine);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use dormouse::{
     Acked, Args, ArgsError, Binary, EmitError, EventName, HandlerError, Namespace, Parser,
-    Placement, Recovery, Rewrite, Server, Socket,
+    Placement, Recovery, Rewrite, Server, Socket, Spread,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,17 +14,21 @@ use crate::socket::server;
 /// As many as may be: hardly two clients are in the same one.
 const SCATTERED: u32 = 10_000;
 
+/// A room in this many objects of the first servers has them pass its events on.
+const RELAY_FROM: u32 = 4;
+
 /// The servers, each on its path.
 pub(crate) fn servers() -> [Server; 4] {
-    let spread = |path: &str, objects| {
-        let server = server(path).placement(Placement::spread(objects));
+    let spread = |path: &str, placement: Spread| {
+        let server = server(path).placement(placement);
         server.ack_timeout(Duration::from_secs(2))
     };
+    let relayed = Placement::spread(8).relay_from(RELAY_FROM);
     [
-        spread("/spread/", 8).recovery(Recovery::default()),
-        spread("/spread-plain/", 8),
-        spread("/spread-msgpack/", 8).parser(Parser::MSGPACK),
-        spread("/scattered/", SCATTERED),
+        spread("/spread/", relayed.clone()).recovery(Recovery::default()),
+        spread("/spread-plain/", relayed),
+        spread("/spread-msgpack/", Placement::spread(8)).parser(Parser::MSGPACK),
+        spread("/scattered/", Placement::spread(SCATTERED)),
     ]
 }
 

@@ -9,8 +9,8 @@ use super::{Hub, Purpose, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
-    Address, CLOCK_MARGIN, Call, Deliver, Delivered, EMIT_LIMIT, Event, Failure, MAX_BATCH,
-    MAX_CALLS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
+    Address, Addressed, CLOCK_MARGIN, Call, CallId, Deliver, Delivered, EMIT_LIMIT, Event, Failure,
+    MAX_BATCH, MAX_CALLS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
 };
 
 /// The ways to all nodes.
@@ -72,6 +72,12 @@ struct Batch {
     number: u64,
     deadline: Timestamp,
     events: Vec<Queued>,
+}
+
+impl Batch {
+    fn places(&self) -> impl Iterator<Item = u64> {
+        self.events.iter().map(|queued| queued.event.place)
+    }
 }
 
 impl Lane {
@@ -291,13 +297,68 @@ impl Lanes {
         self.make_ready(node);
     }
 
-    /// A call to a node is under way no more. What is in its batch may be sent again.
-    pub(super) fn call_ended(&mut self, node: NodeId) {
+    /// A call has ended, and another one may leave.
+    pub(super) fn free_call(&mut self) {
         self.out = self.out.saturating_sub(1);
+    }
+
+    /// What is in a node's batch is under way no more, and may be sent again.
+    pub(super) fn land(&mut self, node: NodeId) {
         if let Some(lane) = self.lanes.get_mut(&node) {
             lane.flight.land();
         }
         self.note_deadline(node);
+    }
+
+    /// Returns the number of nodes that have something to get.
+    pub(super) fn len(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Returns whether a node's batch is under way with this call.
+    pub(super) fn is_out(&self, node: NodeId, id: CallId) -> bool {
+        let lane = self.lanes.get(&node);
+        lane.is_some_and(|lane| lane.flight.is_out(id))
+    }
+
+    /// The batches of these nodes have left with one call.
+    pub(super) fn depart(&mut self, nodes: &[NodeId], id: CallId) {
+        self.out += 1;
+        for node in nodes {
+            if let Some(lane) = self.lanes.get_mut(node) {
+                lane.flight.start(id);
+            }
+            self.note_deadline(*node);
+        }
+    }
+
+    /// Returns what a node's batch says to it beside its events.
+    pub(super) fn addressed(&self, node: NodeId, store: &dyn Store) -> Option<Addressed> {
+        let lane = self.lanes.get(&node)?;
+        Some(Addressed {
+            node,
+            node_life: self.lives.get(&node).copied().unwrap_or_default(),
+            number: lane.batch.as_ref()?.number,
+            // A storage that does not answer says nothing new.
+            era: store.era(node).unwrap_or(0),
+            has_gap: lane.gap == Gap::Yes,
+        })
+    }
+
+    /// Returns the events of a node's batch.
+    pub(super) fn events(&self, node: NodeId) -> Vec<Event> {
+        let batch = self.lanes.get(&node).and_then(|lane| lane.batch.as_ref());
+        let events = batch.map(|batch| batch.events.iter().map(|queued| queued.event.clone()));
+        events.map(Iterator::collect).unwrap_or_default()
+    }
+
+    /// Returns whether the batches of two nodes have the same events.
+    pub(super) fn have_same(&self, one: NodeId, other: NodeId) -> bool {
+        let batch = |node| self.lanes.get(&node).and_then(|lane| lane.batch.as_ref());
+        let (Some(one), Some(other)) = (batch(one), batch(other)) else {
+            return false;
+        };
+        one.places().eq(other.places())
     }
 
     pub(super) fn fail(&mut self, node: NodeId, failure: Failure, now: Timestamp, random: u32) {
@@ -341,27 +402,49 @@ impl Lanes {
 impl Hub {
     /// Sends what waits, as far as calls are free.
     pub(super) fn send_batches(&mut self, now: Timestamp, store: &mut dyn Store) {
+        let mut run = Vec::new();
         while self.lanes.out < MAX_CALLS {
-            let Some(node) = self.lanes.ready.pop_front() else {
-                return;
-            };
+            let next = self.prepare_next(now, store);
+            if let Some(node) = next.filter(|node| self.goes_along(&run, *node)) {
+                run.push(node);
+                continue;
+            }
+            self.send_run(core::mem::take(&mut run), now, store);
+            match next {
+                Some(node) => run.push(node),
+                None => return,
+            }
+        }
+        for node in run {
+            self.lanes.make_ready(node);
+        }
+    }
+
+    /// Returns the next node with something to send, which is in its batch then.
+    fn prepare_next(&mut self, now: Timestamp, store: &mut dyn Store) -> Option<NodeId> {
+        loop {
+            let node = self.lanes.ready.pop_front()?;
             let mut late = Vec::new();
-            self.send_batch(node, now, &mut late, store);
+            let has_batch = self.prepare(node, now, &mut late, store);
             for queued in late {
                 self.end_queued(node, &queued, false, store);
+            }
+            if has_batch {
+                return Some(node);
             }
         }
     }
 
-    fn send_batch(
+    /// Returns whether a node's lane has a batch to send.
+    fn prepare(
         &mut self,
         node: NodeId,
         now: Timestamp,
         late: &mut Vec<Queued>,
         store: &mut dyn Store,
-    ) {
+    ) -> bool {
         let Some(lane) = self.lanes.lanes.get_mut(&node) else {
-            return;
+            return false;
         };
         lane.is_ready = false;
         let is_empty = lane.batch.is_none() && lane.waiting.is_empty();
@@ -369,45 +452,50 @@ impl Hub {
             && self.refill(node, from, now, store).is_err()
         {
             self.lanes.fail(node, Failure::Broken, now, 0);
-            return;
+            return false;
         }
         let lanes = &mut self.lanes;
         let Some(lane) = lanes.lanes.get_mut(&node) else {
-            return;
+            return false;
         };
         if lane.batch.is_none() {
             lanes.number += 1;
             lane.batch = lane.take_batch(lanes.number, now, late);
         }
-        let Some(batch) = &lane.batch else {
-            if lane.is_done() {
-                lanes.remove_done(node);
-            } else {
-                lanes.make_ready(node);
-            }
+        if lane.batch.is_some() {
+            return true;
+        }
+        if lane.is_done() {
+            lanes.remove_done(node);
+        } else {
+            lanes.make_ready(node);
+        }
+        false
+    }
+
+    /// Sends a node its batch, by a call of its own.
+    pub(super) fn send_deliver(&mut self, node: NodeId, store: &dyn Store) {
+        let Some(to) = self.lanes.addressed(node, store) else {
             return;
         };
-        let events = batch.events.iter().map(|queued| queued.event.clone());
         let call = Call::Deliver(Deliver {
-            node_life: lanes.lives.get(&node).copied().unwrap_or_default(),
+            node_life: to.node_life,
             hub: self.index,
             hub_life: self.life,
-            number: batch.number,
-            // A storage that does not answer says nothing new.
-            era: store.era(node).unwrap_or(0),
-            has_gap: lane.gap == Gap::Yes,
-            events: events.collect(),
+            number: to.number,
+            era: to.era,
+            has_gap: to.has_gap,
+            events: self.lanes.events(node),
         });
         let purpose = Purpose::Deliver(node);
         let id = self.calls.call(Address::Node(node), call, purpose);
-        lane.flight.start(id);
-        lanes.out += 1;
-        lanes.note_deadline(node);
+        self.lanes.depart(&[node], id);
     }
 
     /// A node has taken a batch.
     pub(super) fn delivered(&mut self, node: NodeId, delivered: &Delivered, store: &mut dyn Store) {
-        self.lanes.call_ended(node);
+        self.lanes.land(node);
+        self.relaying.trust(node);
         for room in &delivered.vacant {
             if self.is_mine(room) {
                 // A row that stays is named again with the next event.
@@ -418,6 +506,16 @@ impl Hub {
         let refused: BTreeSet<u32> = delivered.refused.iter().copied().collect();
         for (index, queued) in (0..).zip(self.lanes.finish(node)) {
             self.end_queued(node, &queued, !refused.contains(&index), store);
+        }
+    }
+
+    /// A node has another life than was known, or than it has said.
+    pub(super) fn learn_life(&mut self, node: NodeId, life: NodeLife, now: Timestamp, random: u32) {
+        self.lanes.land(node);
+        if self.lanes.learn(node, life) {
+            self.lanes.make_ready(node);
+        } else {
+            self.lanes.fail(node, Failure::Broken, now, random);
         }
     }
 
@@ -441,9 +539,10 @@ impl Hub {
                 continue;
             }
             let lane = self.lanes.lanes.get_mut(&node);
-            if let Some(id) = lane.and_then(|lane| lane.flight.finish()) {
+            let out = lane.and_then(|lane| lane.flight.finish());
+            if let Some(id) = out.filter(|id| !self.relaying.is_open(*id)) {
                 self.calls.end(id);
-                self.lanes.out = self.lanes.out.saturating_sub(1);
+                self.lanes.free_call();
             }
             for queued in self.lanes.finish(node) {
                 self.end_queued(node, &queued, false, store);

@@ -10,10 +10,10 @@ use proptest::prelude::*;
 
 use crate::Timestamp;
 use crate::cluster::{
-    Answer, Ask, Attempt, Call, Claim, Claimed, Confirm, Confirmed, Control, Controlled, Deliver,
-    Delivered, Event, Gather, Held, HubIndex, HubLife, Interested, Missed, MissedEvents, Missing,
-    NodeId, NodeLife, Operation, OwnEvent, Payload, Position, Publish, Published, Recall, Sender,
-    Shared, Stamp,
+    Addressed, Answer, Ask, Attempt, Call, Claim, Claimed, Confirm, Confirmed, Control, Controlled,
+    Deliver, Delivered, Event, Failure, Gather, Held, HubIndex, HubLife, Interested, Missed,
+    MissedEvents, Missing, NodeId, NodeLife, Operation, OwnEvent, Passed, Payload, Position,
+    Publish, Published, Recall, Relay, Sender, Shared, Stamp,
 };
 
 pub(super) fn node_id() -> impl Strategy<Value = NodeId> {
@@ -83,6 +83,35 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     })
 }
 
+fn addressed() -> impl Strategy<Value = Addressed> {
+    (node_id(), 0..3_u64, number(), number(), any::<bool>()).prop_map(
+        |(node, life, number, era, has_gap)| Addressed {
+            node,
+            node_life: NodeLife(life),
+            number,
+            era,
+            has_gap,
+        },
+    )
+}
+
+fn delivered() -> impl Strategy<Value = Delivered> {
+    (rooms(), stamp(), vec(any::<u32>(), 0..4)).prop_map(|(vacant, stamp, refused)| Delivered {
+        vacant,
+        stamp,
+        refused,
+    })
+}
+
+fn passed() -> impl Strategy<Value = Passed> {
+    prop_oneof![
+        delivered().prop_map(Passed::Delivered),
+        number().prop_map(|life| Passed::WrongLife(NodeLife(life))),
+        Just(Passed::Failed(Failure::Broken)),
+        Just(Passed::Failed(Failure::Overloaded)),
+    ]
+}
+
 pub(super) fn missing() -> impl Strategy<Value = Missing> {
     (any::<u32>(), vec(node_id(), 0..3), any::<bool>()).prop_map(|(count, nodes, is_late)| {
         Missing {
@@ -143,10 +172,25 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
                 events,
             })
         });
+    let relay = (
+        0..3_u16,
+        number(),
+        vec(addressed(), 0..4),
+        vec(event(), 0..4),
+    )
+        .prop_map(|(hub, hub_life, to, events)| {
+            Call::Relay(Relay {
+                hub: HubIndex(hub),
+                hub_life: HubLife(hub_life),
+                to,
+                events,
+            })
+        });
     prop_oneof![
         control,
         publish,
         deliver,
+        relay,
         rooms().prop_map(|rooms| Call::Ask(Ask { rooms })),
         (0..3_u16, rooms()).prop_map(|(hub, rooms)| Call::Recall(Recall {
             hub: HubIndex(hub),
@@ -257,13 +301,8 @@ pub(super) fn answer() -> impl Strategy<Value = Answer> {
         (vec(node_id(), 0..4), vec(vec(0..6_u16, 0..4), 0..4))
             .prop_map(|(nodes, rooms)| Answer::Interested(Interested { nodes, rooms })),
         Just(Answer::Recalled),
-        (rooms(), stamp(), vec(any::<u32>(), 0..4)).prop_map(|(vacant, stamp, refused)| {
-            Answer::Delivered(Delivered {
-                vacant,
-                stamp,
-                refused,
-            })
-        }),
+        delivered().prop_map(Answer::Delivered),
+        vec(passed(), 0..4).prop_map(Answer::Relayed),
         payload().prop_map(Answer::Gathered),
         number().prop_map(|life| Answer::WrongHubLife(HubLife(life))),
         number().prop_map(|life| Answer::WrongNodeLife(NodeLife(life))),

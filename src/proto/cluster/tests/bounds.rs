@@ -5,11 +5,12 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::simulation::{LogTable, Rows};
 use crate::Timestamp;
 use crate::cluster::{
-    Answer, Ask, Call, CallId, Control, Deliver, Delivered, EMIT_LIMIT, Emit, Event, Full,
+    Answer, Ask, Call, CallId, Control, Deliver, Delivered, EMIT_LIMIT, Emit, Event, Failure, Full,
     Gathering, Hub, HubIndex, HubLife, JoinKey, Joining, LogSettings, MAX_BATCH, MAX_CALLS,
     MAX_GATHERS, MAX_HELD_BYTES, MAX_JOINS, MAX_NAMED, MAX_ROOMS, MAX_SENDERS, MAX_WAITING,
     MAX_WAITING_BYTES, MessageError, Missing, Node, NodeId, NodeLife, Operation, Output, Payload,
@@ -108,6 +109,17 @@ impl Rig {
             .handle_answer(id, answer, self.now, 0, &mut self.rows);
     }
 
+    pub(super) fn fail(&mut self, id: CallId) {
+        self.hub
+            .handle_failure(id, Failure::Broken, self.now, 0, &mut self.rows);
+    }
+
+    /// Lets time pass, and what is due be done.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.hub.handle_timeout(self.now, &mut self.rows);
+    }
+
     pub(super) fn take_calls(&mut self) -> Vec<(CallId, Call)> {
         self.poll();
         core::mem::take(&mut self.calls)
@@ -187,7 +199,31 @@ pub(super) fn publish(node: NodeId, now: Timestamp, operations: Vec<Shared>) -> 
     }
 }
 
-fn node(number: usize) -> NodeId {
+/// A call that publishes an event to so many nodes, whose sender has to know them.
+pub(super) fn publish_to(count: usize, now: Timestamp) -> Call {
+    let mut operation = Operation {
+        nodes: (0..count).map(node).collect(),
+        ..(*operation(now.as_millis(), "a", 0)).clone()
+    };
+    operation.tells_nodes = true;
+    let all = Vec::from([Shared(Rc::new(operation))]);
+    Call::Publish(publish(NODE, now, all))
+}
+
+/// An event in its place.
+pub(super) fn event(place: u64) -> Event {
+    Event {
+        place,
+        sender: Sender {
+            node: OTHER,
+            life: NodeLife(1),
+        },
+        deadline: Timestamp::from_millis(u64::MAX),
+        operation: operation(place, "a", 1),
+    }
+}
+
+pub(super) fn node(number: usize) -> NodeId {
     let mut id = [9; 32];
     id[..8].copy_from_slice(&(number as u64).to_be_bytes());
     NodeId(id)
@@ -325,13 +361,8 @@ fn a_batch_has_a_bound() {
 fn calls_under_way_have_a_bound() {
     for count in [MAX_CALLS - 1, MAX_CALLS, MAX_CALLS + 1] {
         let mut rig = Rig::new();
-        let mut operation = Operation {
-            nodes: (0..count).map(node).collect(),
-            ..(*operation(1, "a", 0)).clone()
-        };
-        operation.tells_nodes = true;
-        let all = Vec::from([Shared(Rc::new(operation))]);
-        rig.call(Ticket(1), Call::Publish(publish(NODE, rig.now, all)));
+        rig.hub.relay_from(usize::MAX);
+        rig.call(Ticket(1), publish_to(count, rig.now));
         let calls = rig.take_calls();
         assert_eq!(calls.len(), count.min(MAX_CALLS));
         for (id, _) in calls {

@@ -97,6 +97,7 @@ proptest! {
     fn nothing_breaks_a_hub(steps in vec(step(), 0..60)) {
         let mut rows = Rows::default();
         let mut hub = Hub::new(HubIndex(0), 3, &mut rows).unwrap();
+        hub.relay_from(2);
         live_through(&mut hub, &mut rows, steps);
     }
 
@@ -106,6 +107,7 @@ proptest! {
         rows.log = Some(LogTable::default());
         let settings = LogSettings { max_events, max_row: 60, ..LogSettings::default() };
         let mut hub = Hub::recovering(settings, &mut rows).unwrap();
+        hub.relay_from(2);
         live_through(&mut hub, &mut rows, steps);
     }
 
@@ -178,6 +180,7 @@ proptest! {
             for id in under_way.drain(..) {
                 node.handle_failure(id, Failure::Broken, now, 7, &members);
             }
+            open -= poll(&mut node, &mut desk, &mut under_way, now);
             let Some(at) = node.next_deadline() else { break };
             now = now.max(at);
             node.handle_timeout(now, &members);

@@ -152,6 +152,7 @@ fn a_simulation_is_worth_its_time() {
         "partial",
         "questions",
         "recalls",
+        "relays",
         "sleeps",
         "unanswered",
         "unsent",
@@ -165,9 +166,10 @@ fn a_simulation_is_worth_its_time() {
 }
 
 /// The rules of the core. Left out are `SpoilByOccupy`, which it takes four late answers
-/// in a row to miss and has a test of its own, and `NumberDelivers`, which is found only
-/// where marks are broken, too.
-const RULES: [Rule; 22] = [
+/// in a row to miss, and `IgnoreEarlier`, which matters within a second of a deadline: both
+/// have tests of their own. And `NumberDelivers`, which is found only where marks are broken,
+/// too.
+const RULES: [Rule; 24] = [
     Rule::DropRepeated,
     Rule::AwaitNodes,
     Rule::KeepPending,
@@ -178,6 +180,8 @@ const RULES: [Rule; 22] = [
     Rule::Greet,
     Rule::FollowEra,
     Rule::AskAfterwards,
+    Rule::CallSilent,
+    Rule::CallAll,
     Rule::CountSilence,
     Rule::PlaceTogether,
     Rule::HoldShared,

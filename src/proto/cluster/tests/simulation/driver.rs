@@ -54,7 +54,8 @@ impl World {
                     }
                     None => Hub::new(index, self.settings.hubs, &mut rows),
                 };
-                let hub = hub.unwrap();
+                let mut hub = hub.unwrap();
+                hub.relay_from(self.relay_from);
                 Core::Hub(hub, rows)
             }
         };

@@ -2,7 +2,9 @@
 
 use super::world::{Core, What, World, emit_of};
 use crate::cluster::rules::{Rule, is_broken};
-use crate::cluster::{Address, Answer, Call, CallId, Failure, HubIndex, Ticket};
+use crate::cluster::{
+    Address, Answer, Call, CallId, Deliver, Event, Failure, HubIndex, Relay, Ticket,
+};
 
 /// The platform ends a call that is not answered for so long.
 const CALL_LIMIT: u64 = 30_000;
@@ -49,18 +51,17 @@ impl World {
     }
 
     pub(super) fn note_call(&mut self, call: &Call) {
-        match call {
-            Call::Deliver(deliver) => {
-                let life = (deliver.hub.0, deliver.hub_life.0);
-                for event in &deliver.events {
-                    let emit = emit_of(event);
-                    self.emits[emit].lives.insert(life);
-                }
-                self.count("delivers");
-                if deliver.events.len() > 1 {
-                    self.count("batches");
-                }
+        if let Some((life, events)) = passed_on(call) {
+            for event in events {
+                self.emits[emit_of(event)].lives.insert(life);
             }
+            if events.len() > 1 {
+                self.count("batches");
+            }
+        }
+        match call {
+            Call::Deliver(_) => self.count("delivers"),
+            Call::Relay(_) => self.count("relays"),
             Call::Control(control) => {
                 self.count("controls");
                 if control.hello && control.occupy.is_empty() {
@@ -89,11 +90,11 @@ impl World {
         let serial = old.unwrap_or_else(|| self.wake(actor));
         let call = Call::decode(bytes).unwrap();
         if self.now >= self.settled_at
-            && let (Call::Deliver(deliver), Core::Node(part)) =
-                (&call, &self.instances[&serial].core)
+            && let (Some((_, events)), Core::Node(part)) =
+                (passed_on(&call), &self.instances[&serial].core)
         {
             let rooms = part.occupied();
-            let mut named = deliver.events.iter().flat_map(|e| &e.operation.rooms);
+            let mut named = events.iter().flat_map(|e| &e.operation.rooms);
             if !named.any(|room| rooms.contains(room)) {
                 self.wrong
                     .push("an object without members is called".into());
@@ -108,17 +109,7 @@ impl World {
         if let Some(from) = from {
             instance.tickets.insert(ticket, from);
         }
-        let origin = match &call {
-            Call::Deliver(deliver) => Some((deliver.hub.0, deliver.hub_life.0)),
-            Call::Control(_)
-            | Call::Publish(_)
-            | Call::Ask(_)
-            | Call::Recall(_)
-            | Call::Gather(_)
-            | Call::Missed(_)
-            | Call::Claim(_)
-            | Call::Confirm(_) => None,
-        };
+        let origin = passed_on(&call).map(|(life, _)| life);
         match &mut instance.core {
             Core::Node(part) => {
                 let rooms = part.occupied();
@@ -209,5 +200,31 @@ impl World {
             Core::Hub(hub, rows) => hub.handle_timeout(now, rows),
         }
         self.after(serial, None);
+    }
+}
+
+/// Returns the events that a call brings, and the hub and its life that they are from.
+fn passed_on(call: &Call) -> Option<((u16, u64), &[Event])> {
+    match call {
+        Call::Deliver(Deliver {
+            hub,
+            hub_life,
+            events,
+            ..
+        })
+        | Call::Relay(Relay {
+            hub,
+            hub_life,
+            events,
+            ..
+        }) => Some(((hub.0, hub_life.0), events)),
+        Call::Control(_)
+        | Call::Publish(_)
+        | Call::Ask(_)
+        | Call::Recall(_)
+        | Call::Gather(_)
+        | Call::Missed(_)
+        | Call::Claim(_)
+        | Call::Confirm(_) => None,
     }
 }

@@ -169,6 +169,8 @@ pub(super) struct World {
     pub(super) open: BTreeSet<(u64, CallId)>,
     pub(super) settings: Settings,
     pub(super) node_count: usize,
+    /// From how many objects on they pass events on to one another.
+    pub(super) relay_from: usize,
     pub(super) rooms: Vec<String>,
     pub(super) sockets: Vec<SocketRecord>,
     pub(super) emits: Vec<EmitRecord>,
@@ -236,6 +238,11 @@ impl World {
                 vacate_after: Duration::from_millis(*random.pick(&[300, 300, 30_000])),
             },
             node_count,
+            relay_from: match seed / 8 % 3 {
+                0 => usize::MAX,
+                1 => 2,
+                _ => 3,
+            },
             rooms,
             sockets: Vec::new(),
             emits: Vec::new(),

@@ -65,7 +65,8 @@ fn open(objects: &Objects, namespace: &str, index: HubIndex) -> Result<(Hub, Hub
             (Hub::new(index, count, &mut rows), rows)
         }
     };
-    let hub = hub.map_err(|_| Answer::Unavailable)?;
+    let mut hub = hub.map_err(|_| Answer::Unavailable)?;
+    hub.relay_from(objects.spread.relay_from as usize);
     Ok((hub, rows))
 }
 
