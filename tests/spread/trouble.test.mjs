@@ -31,6 +31,16 @@ const cases = {
     assert.deepEqual(players[2].pending('said'), []);
   },
 
+  async 'the next event does not wait for the one that the object misses'({ room, players }) {
+    let hasEnded = false;
+    const first = ask(players[0], 'say', room, 'first').finally(() => (hasEnded = true));
+    assert.equal((await players[1].next('said'))[0], 'first');
+    const second = ask(players[0], 'say', room, 'second');
+    assert.equal((await players[1].next('said'))[0], 'second');
+    assert.equal(hasEnded, false);
+    assert.deepEqual(await Promise.all([first, second]), [{ error: one }, { error: one }]);
+  },
+
   async 'many events at once all end'({ room, players }) {
     const outcomes = await Promise.all([1, 2, 3, 4].map((value) => ask(players[0], 'say', room, value)));
     assert.deepEqual(outcomes, outcomes.map(() => ({ error: one })));

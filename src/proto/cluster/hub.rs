@@ -195,6 +195,7 @@ impl Hub {
                 }
             }
             Call::Publish(publish) => self.publish(ticket, publish, now, store),
+            Call::Await(wanted) => self.await_published(ticket, &wanted),
             Call::Ask(ask) => {
                 let answer = interest::answer(&ask, store);
                 let answer = answer.map_or(Answer::Unavailable, Answer::Interested);
@@ -302,6 +303,7 @@ impl Hub {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp, store: &mut dyn Store) {
         self.answer_impatient(now);
+        self.let_senders_go_on(now);
         self.stop_asking(now, store);
         self.look_at_relays(now);
         self.look_at_lanes(now, store);

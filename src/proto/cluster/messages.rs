@@ -19,7 +19,7 @@ use crate::versioned::{self, SnapshotError};
 use crate::{Timestamp, bytes};
 
 /// The layout of the bytes below. Another number is another layout.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A call of a node or a hub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub enum Call {
     Confirm(Confirm),
     /// A hub has events passed on to several nodes. To one of these.
     Relay(Relay),
+    /// A node asks for what has become of events that are [on their way](Published::is_open).
+    /// To a hub.
+    Await(Await),
 }
 
 /// The rooms of a node that gain and lose their members.
@@ -88,6 +91,17 @@ pub struct Publish {
     pub deadline: Timestamp,
     /// The events, in order.
     pub operations: Vec<Shared>,
+}
+
+/// A question for the events of a [`Publish`] that was answered before they had arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Await {
+    /// The life of the hub that has answered it.
+    pub hub_life: HubLife,
+    /// The sender.
+    pub sender: Sender,
+    /// The number of the first of the events.
+    pub first_seq: u64,
 }
 
 /// An event as its sender describes it.
@@ -162,7 +176,7 @@ impl Operation {
     }
 }
 
-/// The answer to a [`Publish`].
+/// The answer to a [`Publish`], and to an [`Await`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// The numbers of events that did not reach all, and what is missing.
@@ -173,6 +187,9 @@ pub struct Published {
     pub grants: Vec<String>,
     /// The last place that the hub has given, if it logs events; else 0.
     pub place: u64,
+    /// The events have their places, and have not arrived everywhere. Nothing else is said
+    /// then; others may be published, and an [`Await`] asks for what becomes of these.
+    pub is_open: bool,
 }
 
 /// What an event has not reached.
@@ -333,7 +350,7 @@ pub struct Gather {
 pub enum Answer {
     /// To a [`Control`].
     Controlled(Controlled),
-    /// To a [`Publish`].
+    /// To a [`Publish`], or an [`Await`].
     Published(Published),
     /// To an [`Ask`].
     Interested(Interested),
@@ -351,7 +368,7 @@ pub enum Answer {
     Confirmed(Confirmed),
     /// To a [`Relay`]: for each of its nodes, in order.
     Relayed(Vec<Passed>),
-    /// A [`Publish`] was for another life of the hub. This is its present one.
+    /// A [`Publish`] or an [`Await`] was for another life of the hub. This is its present one.
     WrongHubLife(HubLife),
     /// A [`Deliver`] was for another life of the node. This is its present one.
     WrongNodeLife(NodeLife),
@@ -420,7 +437,7 @@ impl Call {
             Self::Relay(relay) => {
                 relay.to.len() <= RELAY_DEGREE && relay.events.len() <= MAX_WAITING
             }
-            Self::Gather(_) | Self::Claim(_) | Self::Confirm(_) => true,
+            Self::Gather(_) | Self::Claim(_) | Self::Confirm(_) | Self::Await(_) => true,
         };
         if is_small {
             Ok(call)

@@ -26,6 +26,8 @@
 //!   node with a socket whose [join](Node::join) had resolved before, and that stays.
 //! - The events of one room reach all nodes in the same order, within a life of its hub;
 //!   those of one sender to a room in the order in which it sent them.
+//! - A node that does not answer is waited for by nobody else: its sender goes on after
+//!   [`PUBLISH_PATIENCE`], and hears later what has become of the events.
 //! - Everything ends within its limit: [`JOIN_LIMIT`], [`UNSENT_LIMIT`] and then
 //!   [`EMIT_LIMIT`] with [`ANSWER_GRACE`]. An [`Outcome`] says what is missing.
 //! - A room whose members are all in one node is served there: [`Emitted::Here`], without
@@ -128,7 +130,7 @@ pub use hub::Hub;
 pub use ids::{Address, HubIndex, HubLife, Mark, NodeId, NodeLife, Sender, Stamp, hub_of};
 pub use log::{LogEnds, LogHead, LogSettings, LogStore, LogUsage, NewBatch, NewLogged};
 pub use messages::{
-    Addressed, Answer, Ask, Call, Control, Controlled, Deliver, Delivered, Event, Gather,
+    Addressed, Answer, Ask, Await, Call, Control, Controlled, Deliver, Delivered, Event, Gather,
     Interested, MessageError, Missing, Operation, Passed, Payload, Publish, Published, Recall,
     Relay, Shared,
 };
@@ -150,6 +152,10 @@ pub const EMIT_LIMIT: Duration = Duration::from_secs(8);
 
 /// The time after [`EMIT_LIMIT`] in which a hub's answer about what is missing may come.
 pub const ANSWER_GRACE: Duration = Duration::from_secs(2);
+
+/// The time for which a hub holds the answer to a [`Publish`] back until the events have
+/// arrived. Then the sender may go on, and asks for what becomes of these by an [`Await`].
+pub const PUBLISH_PATIENCE: Duration = Duration::from_millis(500);
 
 /// By so much may the clocks of two objects differ. For so long after [`EMIT_LIMIT`], a
 /// hub does not call an event missed: a node whose clock is slow may still take it.
@@ -176,7 +182,8 @@ pub const VACATE_STEPS: u32 = 6;
 /// has to give up a room first. Other rooms of that node would have to wait behind it.
 pub const RECALL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The maximum number of events that wait for one callee.
+/// The maximum number of events that wait for one callee; and of those of one sender that
+/// are [on their way](Published::is_open) when it goes on.
 pub const MAX_WAITING: usize = 1_000;
 
 /// The maximum size of the events that wait for one callee, in bytes.

@@ -208,6 +208,8 @@ struct Link {
 enum Purpose {
     Control(HubIndex),
     Publish(HubIndex),
+    /// What has become of the first events that are on their way.
+    Await(HubIndex),
     Ask(GatherId, HubIndex),
     Gather(GatherId, NodeId),
     /// An event that is passed on for a hub.
@@ -327,9 +329,11 @@ impl Node {
                 self.calls.output(Output::Confirm { ticket, confirm });
                 return;
             }
-            Call::Control(_) | Call::Publish(_) | Call::Ask(_) | Call::Missed(_) => {
-                Answer::Misdirected
-            }
+            Call::Control(_)
+            | Call::Publish(_)
+            | Call::Await(_)
+            | Call::Ask(_)
+            | Call::Missed(_) => Answer::Misdirected,
         };
         self.calls.answer(ticket, answer);
         self.send(now, members);
@@ -363,6 +367,10 @@ impl Node {
                     link.publishing.flight.fail(Failure::Broken, now, random);
                 }
             }
+            (Purpose::Await(hub), Answer::Published(published)) => {
+                self.settled_at_last(hub, published)
+            }
+            (Purpose::Await(hub), Answer::WrongHubLife(_)) => self.forgotten_by(hub),
             (Purpose::Ask(id, hub), Answer::Interested(interested)) => {
                 self.hub_answered(id, hub, interested);
             }
@@ -426,6 +434,10 @@ impl Node {
                 let link = self.links.entry(hub).or_default();
                 link.publishing.flight.fail(failure, now, random);
             }
+            Purpose::Await(hub) => {
+                let link = self.links.entry(hub).or_default();
+                link.publishing.awaiting.fail(failure, now, random);
+            }
             Purpose::Ask(gather, hub) => self.fail_ask((gather, hub), failure, now, random),
             Purpose::Gather(gather, node) => {
                 self.fail_gather((gather, node), failure, now, random);
@@ -440,6 +452,7 @@ impl Node {
     fn send(&mut self, now: Timestamp, members: &dyn Members) {
         self.send_controls(now, members);
         self.send_publishes(now);
+        self.send_awaits(now);
         self.send_gathers(now);
         self.send_returns(now, members);
         self.send_settles(now);

@@ -8,6 +8,8 @@ pub(super) enum Rule {
     DropRepeated,
     /// A publish is answered when all nodes have answered.
     AwaitNodes,
+    /// A sender goes on as soon as its events have their places, and no earlier.
+    PlaceBeforeNext,
     /// A room with a join pending is not named as vacant.
     KeepPending,
     /// A hub strikes out only rows with a lower stamp.

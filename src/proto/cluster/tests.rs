@@ -1,5 +1,6 @@
 mod arbitrary;
 mod bounds;
+mod going_on;
 mod logging;
 mod properties;
 mod relaying;

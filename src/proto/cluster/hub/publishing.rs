@@ -10,9 +10,9 @@ use super::lanes::Queued;
 use super::{Hub, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::{
-    ANSWER_GRACE, ASK_LIMIT, Answer, EMIT_LIMIT, Event, Failed, HubIndex, MAX_HELD_BYTES,
-    MAX_SENDERS, Missing, NodeId, Operation, Publish, Published, Sender, Shared, Store, Ticket,
-    hub_of,
+    ANSWER_GRACE, ASK_LIMIT, Answer, Await, EMIT_LIMIT, Event, Failed, HubIndex, MAX_HELD_BYTES,
+    MAX_SENDERS, Missing, NodeId, Operation, PUBLISH_PATIENCE, Publish, Published, Sender, Shared,
+    Store, Ticket, hub_of,
 };
 
 /// The number of a publish in a life of the hub.
@@ -30,8 +30,12 @@ pub(super) struct Publishing {
     held: usize,
     /// The last batch of each sender: of no other is a repetition expected.
     senders: BTreeMap<Sender, Last>,
-    /// When each of these may be forgotten.
-    ages: VecDeque<(Timestamp, Sender)>,
+    /// When each batch may be forgotten.
+    ages: VecDeque<(Timestamp, Sender, PublishId)>,
+    /// Batches whose senders wait, and until when.
+    patience: BTreeSet<(Timestamp, PublishId)>,
+    /// Batches whose senders have gone on, by the number of their first events.
+    open: BTreeMap<(Sender, u64), PublishId>,
     pub(super) asks: BTreeMap<HubIndex, Asking>,
     /// Until when each batch waits for other hubs.
     pub(super) asking: BTreeSet<(Timestamp, PublishId)>,
@@ -41,13 +45,13 @@ pub(super) struct Publishing {
 struct Last {
     first_seq: u64,
     publish: PublishId,
-    until: Timestamp,
 }
 
 /// The events of one publish.
 #[derive(Debug)]
 pub(super) struct Batch {
     sender: Sender,
+    first_seq: u64,
     deadline: Timestamp,
     pub(super) operations: Vec<Shared>,
     /// The size of these, until they are answered.
@@ -55,10 +59,22 @@ pub(super) struct Batch {
     pub(super) stage: Stage,
     /// The number of deliveries that have not ended.
     open: usize,
+    turn: Turn,
     missing: BTreeMap<u64, Missing>,
     /// The nodes of events whose sender has to know them.
     nodes: BTreeMap<u64, BTreeSet<NodeId>>,
     waiters: Vec<Ticket>,
+}
+
+/// Whether the sender of a batch may go on with the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Not before the events have their places.
+    Placing,
+    /// As soon as they have arrived everywhere, or then.
+    Waiting(Timestamp),
+    /// It was told so.
+    Next,
 }
 
 #[derive(Debug)]
@@ -86,7 +102,7 @@ impl Batch {
                 .map(|(seq, nodes)| (*seq, nodes.iter().copied().collect()))
                 .collect(),
             grants,
-            place: 0,
+            ..Published::default()
         }
     }
 }
@@ -101,7 +117,8 @@ impl Publishing {
         let asking = self.asking.first().map(|(at, _)| *at);
         let asks = self.asks.values();
         let asks = asks.filter_map(|asking| asking.flight.next_deadline());
-        asking.into_iter().chain(asks).min()
+        let patience = self.patience.first().map(|(at, _)| *at);
+        asking.into_iter().chain(asks).chain(patience).min()
     }
 
     /// An event has reached a node, or will not any more. Returns whether that was the
@@ -124,15 +141,14 @@ impl Publishing {
     /// that have none: those of a clock that was set.
     fn expire(&mut self, now: Timestamp) -> Vec<Ticket> {
         let mut waiters = Vec::new();
-        while let Some((until, sender)) = self.ages.front().copied() {
+        while let Some((until, sender, id)) = self.ages.front().copied() {
             if until >= now {
                 break;
             }
             self.ages.pop_front();
-            let last = self.senders.get(&sender).filter(|last| last.until < now);
-            if let Some(Last { publish, .. }) = last {
-                let publish = *publish;
-                waiters.extend(self.remove(publish).into_iter().flat_map(|it| it.waiters));
+            waiters.extend(self.remove(id).into_iter().flat_map(|it| it.waiters));
+            let last = self.senders.get(&sender);
+            if last.is_some_and(|last| last.publish == id) {
                 self.senders.remove(&sender);
             }
         }
@@ -145,6 +161,15 @@ impl Publishing {
         self.held -= batch.bytes;
         if let Stage::Asking { until, .. } = batch.stage {
             self.asking.remove(&(until, id));
+        }
+        match batch.turn {
+            Turn::Placing => {}
+            Turn::Waiting(until) => {
+                self.patience.remove(&(until, id));
+            }
+            Turn::Next => {
+                self.open.remove(&(batch.sender, batch.first_seq));
+            }
         }
         Some(batch)
     }
@@ -194,7 +219,10 @@ impl Hub {
             return;
         };
         if let Some(last) = state.senders.get(&sender).copied() {
-            if last.first_seq == first_seq {
+            let batch = state.batches.get(&last.publish);
+            let turn = batch.map(|batch| batch.turn);
+            // Of one that could not be placed, nothing is left but its number.
+            if last.first_seq == first_seq && turn.is_some() {
                 self.answer_again(ticket, last.publish);
                 return;
             }
@@ -203,8 +231,10 @@ impl Hub {
                 self.calls.answer(ticket, Answer::Unavailable);
                 return;
             }
-            // A sender that goes on has given the one before up.
-            self.abandon(last.publish);
+            // A sender that goes on without being told to has given the one before up.
+            if turn.is_some_and(|turn| turn != Turn::Next) {
+                self.abandon(last.publish);
+            }
         } else if state.senders.len() >= MAX_SENDERS {
             self.calls.answer(ticket, Answer::Unavailable);
             return;
@@ -216,6 +246,9 @@ impl Hub {
             return;
         }
         let id = self.remember(ticket, publish, (first_seq, bytes), now);
+        if is_broken(Rule::PlaceBeforeNext) {
+            self.let_sender_go_on(id);
+        }
         if is_broken(Rule::AwaitNodes) {
             let answer = Answer::Published(Published::default());
             self.calls.answer(ticket, answer);
@@ -244,13 +277,13 @@ impl Hub {
         let last = Last {
             first_seq,
             publish: id,
-            until,
         };
         state.senders.insert(publish.sender, last);
-        state.ages.push_back((until, publish.sender));
+        state.ages.push_back((until, publish.sender, id));
         state.held += bytes;
         let batch = Batch {
             sender: publish.sender,
+            first_seq,
             deadline,
             operations: publish.operations,
             bytes,
@@ -260,6 +293,7 @@ impl Hub {
                 found: BTreeMap::new(),
             },
             open: 0,
+            turn: Turn::Placing,
             missing: BTreeMap::new(),
             nodes: BTreeMap::new(),
             waiters: Vec::from([ticket]),
@@ -278,6 +312,9 @@ impl Hub {
             return;
         };
         match batch.stage {
+            Stage::Placed if batch.turn == Turn::Next => {
+                self.calls.answer(ticket, go_on());
+            }
             Stage::Asking { .. } | Stage::Placed => batch.waiters.push(ticket),
             Stage::Complete => {
                 // Grants were in the first answer. One that was lost is recalled.
@@ -326,7 +363,8 @@ impl Hub {
             .iter()
             .map(|operation| self.nodes(operation, &found, store));
         let Ok(nodes) = nodes.collect::<Result<Vec<_>, Failed>>() else {
-            self.forget(id);
+            // It may come again. What its sender has published before may not.
+            self.abandon(id);
             return;
         };
         for (operation, nodes) in operations.into_iter().zip(nodes) {
@@ -339,9 +377,57 @@ impl Hub {
             }
             self.place_one(id, operation, nodes);
         }
-        let batch = self.publishing.batches.get(&id);
-        if batch.is_some_and(|batch| batch.open == 0) {
+        let until = now + PUBLISH_PATIENCE;
+        let Some(batch) = self.publishing.batches.get_mut(&id) else {
+            return;
+        };
+        if batch.open == 0 {
             self.complete(id, store);
+        } else if batch.turn == Turn::Placing {
+            batch.turn = Turn::Waiting(until);
+            self.publishing.patience.insert((until, id));
+        }
+    }
+
+    /// Lets senders go on whose events have not arrived everywhere.
+    pub(super) fn let_senders_go_on(&mut self, now: Timestamp) {
+        let is_due = |(until, _): &(Timestamp, PublishId)| *until <= now;
+        while self.publishing.patience.first().is_some_and(is_due) {
+            let Some((_, id)) = self.publishing.patience.pop_first() else {
+                return;
+            };
+            self.let_sender_go_on(id);
+        }
+    }
+
+    fn let_sender_go_on(&mut self, id: PublishId) {
+        let Some(batch) = self.publishing.batches.get_mut(&id) else {
+            return;
+        };
+        batch.turn = Turn::Next;
+        let key = (batch.sender, batch.first_seq);
+        for ticket in mem::take(&mut batch.waiters) {
+            self.calls.answer(ticket, go_on());
+        }
+        self.publishing.open.insert(key, id);
+    }
+
+    /// A sender that has gone on asks for what has become of its events.
+    pub(super) fn await_published(&mut self, ticket: Ticket, wanted: &Await) {
+        if wanted.hub_life != self.life {
+            self.calls.answer(ticket, Answer::WrongHubLife(self.life));
+            return;
+        }
+        let open = &self.publishing.open;
+        let id = open.get(&(wanted.sender, wanted.first_seq));
+        let batch = id.and_then(|id| self.publishing.batches.get_mut(id));
+        match batch {
+            Some(batch) if matches!(batch.stage, Stage::Complete) => {
+                let published = batch.published(Vec::new());
+                self.calls.answer(ticket, Answer::Published(published));
+            }
+            Some(batch) => batch.waiters.push(ticket),
+            None => self.calls.answer(ticket, Answer::Unavailable),
         }
     }
 
@@ -424,14 +510,6 @@ impl Hub {
         }
     }
 
-    /// Forgets a batch as if it had not come.
-    fn forget(&mut self, id: PublishId) {
-        if let Some(batch) = self.publishing.batches.get(&id) {
-            self.publishing.senders.remove(&batch.sender);
-        }
-        self.abandon(id);
-    }
-
     /// All deliveries of a batch have ended: its sender is answered.
     pub(super) fn complete(&mut self, id: PublishId, store: &dyn Store) {
         if self.publishing.is_complete(id) {
@@ -443,17 +521,33 @@ impl Hub {
         };
         batch.stage = Stage::Complete;
         self.publishing.held -= mem::take(&mut batch.bytes);
+        if let Turn::Waiting(until) = batch.turn {
+            self.publishing.patience.remove(&(until, id));
+        }
+        // Who has gone on has heard of joins and leaves since, and takes no grant.
+        let takes_grants = batch.turn != Turn::Next;
         let sender = batch.sender;
         let waiters = mem::take(&mut batch.waiters);
         let operations = mem::take(&mut batch.operations);
         let rooms = operations.iter().flat_map(|op| &op.rooms);
         let rooms = rooms.filter(|room| hub_of(room, count) == index);
         let rooms: BTreeSet<_> = rooms.cloned().collect();
-        let grants = self.grant(rooms.into_iter().collect(), sender.node, store);
+        let grants = match takes_grants {
+            true => self.grant(rooms.into_iter().collect(), sender.node, store),
+            false => Vec::new(),
+        };
         // Only the last of them is still listened to.
         for ticket in waiters {
             let published = self.publishing.published(id, grants.clone());
             self.calls.answer(ticket, Answer::Published(published));
         }
     }
+}
+
+/// Returns the answer that lets a sender go on.
+fn go_on() -> Answer {
+    Answer::Published(Published {
+        is_open: true,
+        ..Published::default()
+    })
 }

@@ -10,8 +10,9 @@ use super::{Emit, EmitId, Emitted, Full, Members, Node, Outcome, Purpose, Rule, 
 use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
-    ANSWER_GRACE, Address, Call, EMIT_LIMIT, HubIndex, MAX_BATCH, MAX_ROOMS, MAX_WAITING,
-    MAX_WAITING_BYTES, Operation, Output, Payload, Publish, Published, Shared, UNSENT_LIMIT,
+    ANSWER_GRACE, Address, Await, Call, EMIT_LIMIT, HubIndex, HubLife, MAX_BATCH, MAX_ROOMS,
+    MAX_WAITING, MAX_WAITING_BYTES, Operation, Output, Payload, Publish, Published, Shared,
+    UNSENT_LIMIT,
 };
 
 /// The way of events to a hub.
@@ -19,6 +20,10 @@ use crate::cluster::{
 pub(super) struct Publishing {
     pub(super) flight: Flight,
     current: Option<Batch>,
+    /// Batches that the hub has placed and that have not arrived everywhere, and the way of
+    /// the question for the first of them.
+    open: VecDeque<Open>,
+    pub(super) awaiting: Flight,
     waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Emits that wait for others first, and when that becomes too long.
@@ -44,11 +49,33 @@ struct Batch {
     operations: Vec<Shared>,
 }
 
+/// A batch on its way.
+#[derive(Debug)]
+struct Open {
+    batch: Batch,
+    /// The life of the hub that has placed it. `None` if that has ended: then nobody knows
+    /// what becomes of it, until it can reach nobody any more.
+    life: Option<HubLife>,
+}
+
+impl Batch {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.deadline + ANSWER_GRACE <= now
+    }
+
+    fn first_seq(&self) -> u64 {
+        self.operations.first().map_or(0, |first| first.seq)
+    }
+}
+
 impl Publishing {
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let current = self.current.as_ref();
+        let open = self.open.front().map(|open| &open.batch);
         let limits = [
             current.map(|batch| batch.deadline + ANSWER_GRACE),
+            open.map(|batch| batch.deadline + ANSWER_GRACE),
+            self.awaiting.next_deadline(),
             self.waiting.front().map(|waiting| waiting.until),
             self.held.front().map(|held| held.until),
             self.flight.next_deadline(),
@@ -61,6 +88,12 @@ impl Publishing {
         if self.current.is_some() {
             self.spoiled.insert(room.into());
         }
+    }
+
+    /// Returns whether so much is on its way that nothing else may leave.
+    fn is_blocked(&self) -> bool {
+        let open = self.open.iter().map(|open| open.batch.emits.len());
+        open.sum::<usize>() >= MAX_WAITING
     }
 
     fn is_full(&self, size: usize) -> bool {
@@ -235,7 +268,7 @@ impl Node {
             if !is_due {
                 continue;
             }
-            if publishing.current.is_none() {
+            if publishing.current.is_none() && !publishing.is_blocked() {
                 publishing.current = publishing.take_batch(now);
             }
             let Some(batch) = &publishing.current else {
@@ -254,11 +287,34 @@ impl Node {
         }
     }
 
-    /// The hub has said what has become of a batch.
+    /// Asks for what has become of the first batches that are on their way.
+    pub(super) fn send_awaits(&mut self, now: Timestamp) {
+        let sender = self.sender();
+        for (hub, link) in &mut self.links {
+            let awaiting = &mut link.publishing.awaiting;
+            let is_due = awaiting.is_due(now) || awaiting.is_idle();
+            let mut open = link.publishing.open.iter().filter(|_| is_due);
+            let wanted = open.find_map(|open| Some((open.life?, open.batch.first_seq())));
+            let Some((hub_life, first_seq)) = wanted else {
+                continue;
+            };
+            let call = Call::Await(Await {
+                hub_life,
+                sender,
+                first_seq,
+            });
+            let id = self
+                .calls
+                .call(Address::Hub(*hub), call, Purpose::Await(*hub));
+            awaiting.start(id);
+        }
+    }
+
+    /// The hub has said what has become of a batch, or that the next one may come.
     pub(super) fn published(
         &mut self,
         hub: HubIndex,
-        published: Published,
+        mut published: Published,
         now: Timestamp,
         members: &dyn Members,
     ) {
@@ -270,12 +326,48 @@ impl Node {
         let Some(batch) = link.publishing.current.take() else {
             return;
         };
-        for room in published.grants {
+        if published.is_open {
+            let life = Some(link.life);
+            link.publishing.open.push_back(Open { batch, life });
+            return;
+        }
+        for room in core::mem::take(&mut published.grants) {
             let is_spoiled = link.publishing.spoiled.contains(&room);
             if members.is_occupied(&room) && !is_spoiled {
                 self.grants.insert(room);
             }
         }
+        self.resolve_batch(batch, published);
+    }
+
+    /// The hub has said what has become of the first batch that it knows to be on its way.
+    pub(super) fn settled_at_last(&mut self, hub: HubIndex, published: Published) {
+        let Some(link) = self.links.get_mut(&hub) else {
+            return;
+        };
+        let publishing = &mut link.publishing;
+        publishing.awaiting.finish();
+        let known = publishing.open.iter().position(|open| open.life.is_some());
+        let open = known.and_then(|position| publishing.open.remove(position));
+        if let Some(Open { batch, .. }) = open {
+            self.resolve_batch(batch, published);
+        }
+    }
+
+    /// The hub has lost its memory, and with it what it knew of that batch.
+    pub(super) fn forgotten_by(&mut self, hub: HubIndex) {
+        let Some(link) = self.links.get_mut(&hub) else {
+            return;
+        };
+        let publishing = &mut link.publishing;
+        publishing.awaiting.finish();
+        let mut open = publishing.open.iter_mut();
+        if let Some(open) = open.find(|open| open.life.is_some()) {
+            open.life = None;
+        }
+    }
+
+    fn resolve_batch(&mut self, batch: Batch, published: Published) {
         let mut partial: BTreeMap<_, _> = published.partial.into_iter().collect();
         let mut nodes: BTreeMap<_, _> = published.nodes.into_iter().collect();
         for (id, operation) in batch.emits.into_iter().zip(batch.operations) {
@@ -296,12 +388,17 @@ impl Node {
         let mut ended = Vec::new();
         for link in self.links.values_mut() {
             let publishing = &mut link.publishing;
-            let current = &mut publishing.current;
-            let is_over = |batch: &mut Batch| batch.deadline + ANSWER_GRACE <= now;
-            if let Some(batch) = current.take_if(is_over) {
-                if let Some(id) = publishing.flight.finish() {
-                    self.calls.end(id);
-                }
+            let mut over = Vec::new();
+            let open = publishing.open.iter();
+            let count = open.take_while(|open| open.batch.is_over(now)).count();
+            for open in publishing.open.drain(..count) {
+                over.push((open.batch, publishing.awaiting.finish()));
+            }
+            if let Some(batch) = publishing.current.take_if(|batch| batch.is_over(now)) {
+                over.push((batch, publishing.flight.finish()));
+            }
+            for (batch, call) in over {
+                call.and_then(|id| self.calls.end(id));
                 ended.extend(batch.emits.into_iter().map(|id| (id, Outcome::Unanswered)));
             }
             let unsent = publishing.take_unsent(now).into_iter();

@@ -10,10 +10,10 @@ use proptest::prelude::*;
 
 use crate::Timestamp;
 use crate::cluster::{
-    Addressed, Answer, Ask, Attempt, Call, Claim, Claimed, Confirm, Confirmed, Control, Controlled,
-    Deliver, Delivered, Event, Failure, Gather, Held, HubIndex, HubLife, Interested, Missed,
-    MissedEvents, Missing, NodeId, NodeLife, Operation, OwnEvent, Passed, Payload, Position,
-    Publish, Published, Recall, Relay, Sender, Shared, Stamp,
+    Addressed, Answer, Ask, Attempt, Await, Call, Claim, Claimed, Confirm, Confirmed, Control,
+    Controlled, Deliver, Delivered, Event, Failure, Gather, Held, HubIndex, HubLife, Interested,
+    Missed, MissedEvents, Missing, NodeId, NodeLife, Operation, OwnEvent, Passed, Payload,
+    Position, Publish, Published, Recall, Relay, Sender, Shared, Stamp,
 };
 
 pub(super) fn node_id() -> impl Strategy<Value = NodeId> {
@@ -191,6 +191,13 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
         publish,
         deliver,
         relay,
+        (0..3_u64, sender(), number()).prop_map(|(life, sender, first_seq)| {
+            Call::Await(Await {
+                hub_life: HubLife(life),
+                sender,
+                first_seq,
+            })
+        }),
         rooms().prop_map(|rooms| Call::Ask(Ask { rooms })),
         (0..3_u16, rooms()).prop_map(|(hub, rooms)| Call::Recall(Recall {
             hub: HubIndex(hub),
@@ -289,13 +296,15 @@ pub(super) fn answer() -> impl Strategy<Value = Answer> {
             vec((number(), vec(node_id(), 0..3)), 0..3),
             rooms(),
             number(),
+            any::<bool>(),
         )
             .prop_map(
-                |(partial, nodes, grants, place)| Answer::Published(Published {
+                |(partial, nodes, grants, place, is_open)| Answer::Published(Published {
                     partial,
                     nodes,
                     grants,
                     place,
+                    is_open,
                 })
             ),
         (vec(node_id(), 0..4), vec(vec(0..6_u16, 0..4), 0..4))

@@ -7,8 +7,9 @@ use core::time::Duration;
 use super::bounds::{NODE, OTHER, Rig, control, publish};
 
 use crate::cluster::{
-    Answer, Call, CallId, Deliver, Delivered, EMIT_LIMIT, Failure, LogSettings, Missed,
-    MissedEvents, Operation, Payload, Published, Shared, Ticket,
+    Answer, Await, Call, CallId, Deliver, Delivered, EMIT_LIMIT, Failure, LogSettings, Missed,
+    MissedEvents, NodeLife, Operation, PUBLISH_PATIENCE, Payload, Published, Sender, Shared,
+    Ticket,
 };
 
 fn rig() -> Rig {
@@ -300,6 +301,19 @@ fn what_is_not_logged_has_its_place_and_its_limit() {
     assert!(rig.take_answers().is_empty(), "it waits for the node");
     assert_eq!(delivers(&mut rig).len(), 1);
     assert!(rig.rows.log.as_ref().unwrap().events.is_empty());
+    pass(&mut rig, PUBLISH_PATIENCE);
+    let [(_, Answer::Published(Published { is_open: true, .. }))] = &rig.take_answers()[..] else {
+        panic!("its sender goes on");
+    };
+    let wanted = Await {
+        hub_life: rig.hub.life(),
+        sender: Sender {
+            node: OTHER,
+            life: NodeLife(1),
+        },
+        first_seq: 1,
+    };
+    rig.call(Ticket(2), Call::Await(wanted));
     pass(&mut rig, EMIT_LIMIT + Duration::from_secs(1));
     let [(_, Answer::Published(published))] = &rig.take_answers()[..] else {
         panic!("it is answered within its limit");

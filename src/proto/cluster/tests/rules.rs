@@ -8,10 +8,11 @@ use super::bounds::{EMIT, NODE, OTHER, Rig, control, nobody, operations, publish
 use super::simulation::Rows;
 use crate::Timestamp;
 use crate::cluster::{
-    ANSWER_GRACE, Answer, CLOCK_MARGIN, Call, CallId, Control, Controlled, Deliver, Delivered,
-    EMIT_LIMIT, Emit, Emitted, Event, Failure, Gathering, Hub, HubIndex, HubLife, Interested,
-    JoinKey, Joining, Mark, Missing, Node, NodeLife, Outcome, Output, Publish, Published,
-    RECALL_PATIENCE, Recall, Settings, Stamp, Store as _, Ticket, UNSENT_LIMIT, hub_of,
+    ANSWER_GRACE, Answer, Await, CLOCK_MARGIN, Call, CallId, Control, Controlled, Deliver,
+    Delivered, EMIT_LIMIT, Emit, Emitted, Event, Failure, Gathering, Hub, HubIndex, HubLife,
+    Interested, JoinKey, Joining, Mark, Missing, Node, NodeLife, Outcome, Output, Publish,
+    Published, RECALL_PATIENCE, Recall, Sender, Settings, Stamp, Store as _, Ticket, UNSENT_LIMIT,
+    hub_of,
 };
 
 const HUB: HubIndex = HubIndex(0);
@@ -428,6 +429,19 @@ fn a_node_that_does_not_answer_is_named() {
     // A node whose clock is slow may take it until then.
     rig.now = rig.now + EMIT_LIMIT;
     rig.hub.handle_timeout(rig.now, &mut rig.rows);
+    let [(Ticket(2), Answer::Published(Published { is_open: true, .. }))] = rig.take_answers()[..]
+    else {
+        panic!("its sender may go on");
+    };
+    let wanted = Await {
+        hub_life: HubLife(1),
+        sender: Sender {
+            node: NODE,
+            life: NodeLife(1),
+        },
+        first_seq: 1,
+    };
+    rig.call(Ticket(3), Call::Await(wanted));
     assert!(rig.take_answers().is_empty());
     rig.now = rig.now + CLOCK_MARGIN;
     rig.hub.handle_timeout(rig.now, &mut rig.rows);
@@ -440,7 +454,7 @@ fn a_node_that_does_not_answer_is_named() {
     };
     assert_eq!(
         rig.take_answers(),
-        [(Ticket(2), Answer::Published(published))]
+        [(Ticket(3), Answer::Published(published))]
     );
     assert!(rig.hub.is_idle());
 }

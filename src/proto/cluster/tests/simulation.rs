@@ -135,6 +135,7 @@ fn a_simulation_is_worth_its_time() {
         total.add(simulate(seed));
     }
     for what in [
+        "awaits",
         "bare hellos",
         "batches",
         "crashes",
@@ -169,9 +170,10 @@ fn a_simulation_is_worth_its_time() {
 /// in a row to miss, and `IgnoreEarlier`, which matters within a second of a deadline: both
 /// have tests of their own. And `NumberDelivers`, which is found only where marks are broken,
 /// too.
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 25] = [
     Rule::DropRepeated,
     Rule::AwaitNodes,
+    Rule::PlaceBeforeNext,
     Rule::KeepPending,
     Rule::CompareStamps,
     Rule::NameLives,

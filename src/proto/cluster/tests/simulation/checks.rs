@@ -146,7 +146,10 @@ fn check_order(world: &World, name: &str, socket: &SocketRecord, report: &mut Re
                 if is_stray {
                     report.count("strays", 1);
                 } else {
-                    let what = format!("{name}: a sender's order to {room:?} is broken");
+                    let before = &world.emits[*last];
+                    let what = format!(
+                        "{name}: a sender's order to {room:?} is broken by {emit:?} after {before:?}"
+                    );
                     report.wrong.push(what);
                 }
             }

@@ -72,6 +72,7 @@ impl World {
                 }
             }
             Call::Publish(_) => self.count("publishes"),
+            Call::Await(_) => self.count("awaits"),
             Call::Ask(_) => self.count("questions"),
             Call::Recall(_) => self.count("recalls"),
             Call::Gather(_) => self.count("gather calls"),
@@ -220,6 +221,7 @@ fn passed_on(call: &Call) -> Option<((u16, u64), &[Event])> {
         }) => Some(((hub.0, hub_life.0), events)),
         Call::Control(_)
         | Call::Publish(_)
+        | Call::Await(_)
         | Call::Ask(_)
         | Call::Recall(_)
         | Call::Gather(_)
