@@ -116,20 +116,25 @@ export class Many {
     this.world.loop.after(READ_AFTER, () => this.world.oracle.checkReceived(number));
   }
 
-  /** Somebody greets everybody just when another one comes, or has come. */
-  asked(player, { namespace }) {
-    if (!this.world.faults.isActive) return;
-    const delay = this.world.random.between('greetings', 0, 900);
-    this.world.loop.after(delay, () => this.greet(namespace, [player]));
+  /**
+   * Somebody greets everybody just when another one comes, or has come; or that one alone, if
+   * it comes back.
+   */
+  asked(player, { namespace, id, pid }) {
+    const { faults, random, loop } = this.world;
+    if (!faults.isActive) return;
+    const delay = random.between('greetings', 0, 900);
+    const to = pid !== undefined && random.between('greetings', 0, 1) === 1 ? [id] : [];
+    loop.after(delay, () => this.greet(namespace, [player], to));
   }
 
-  /** Somebody else than these sends something to everybody in a namespace. */
-  greet(namespace, others = []) {
+  /** Somebody else than these sends something to these rooms, or to everybody in a namespace. */
+  greet(namespace, others = [], to = []) {
     const isThere = (player) => player.client.isOpen && player.client.place(namespace).isConnected;
     const there = this.world.players.filter((player) => isThere(player) && !others.includes(player));
     if (there.length === 0) return;
     const player = this.world.random.pick('greetings', there);
-    castTo(player, player.client.place(namespace), { from: 'server', to: [] }, ['a greeting']);
+    castTo(player, player.client.place(namespace), { from: 'server', to }, ['a greeting']);
   }
 
   // Rooms that sockets are made to join, and to leave.
