@@ -2,8 +2,11 @@
 // steps.
 
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { Player, newest } from './clients/socket.mjs';
+import { root } from './root.mjs';
 import { startServer } from './server.mjs';
 
 const BUILD = 'examples/recipes/build';
@@ -16,6 +19,17 @@ export const bindings = {
   queueProducers: { NOTICES: 'notices' },
   queueConsumers: { notices: { maxBatchTimeout: 0, retryDelay: 0 } },
 };
+
+/** Returns a function that makes the tables of a server's D1 database, from the migrations in a folder. */
+export function migrate(binding, folder) {
+  const files = readdirSync(path.join(root, folder)).sort();
+  return async ({ runtime }) => {
+    const database = await runtime.getD1Database(binding);
+    // It takes a statement for each line.
+    const line = (file) => readFileSync(path.join(root, folder, file), 'utf8').replace(/^--.*\n/gm, '').replace(/(?<!;)\n/g, ' ');
+    for (const file of files) await database.exec(line(file));
+  };
+}
 
 /**
  * Defines a test with the server on this path. Its body gets `server`; `open(options)`, which

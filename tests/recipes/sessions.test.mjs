@@ -1,23 +1,6 @@
 // examples/recipes/src/sessions.rs: sessions of a web site, in KV.
 
-import assert from 'node:assert/strict';
-import { awakeAndAsleep, bindings } from '../harness/recipes.mjs';
+import { bindings } from '../harness/recipes.mjs';
+import { sessions } from './sessions.mjs';
 
-awakeAndAsleep('who has logged in is known, until they log out', '/sessions/', async ({ server, open, rest }) => {
-  const post = (path, options) => fetch(server.url + path, { method: 'POST', ...options });
-  const refused = ({ refusal }) => refusal.message === 'log in first';
-  await assert.rejects(open({}), refused);
-  await assert.rejects(open({ extraHeaders: { cookie: `session=${'x'.repeat(36)}` } }), refused);
-
-  const [answer] = (await post('/log-in', { body: 'ada' })).headers.getSetCookie();
-  const [cookie] = answer.split(';');
-  assert.match(answer, /; HttpOnly; Secure; SameSite=Lax$/);
-  const tabs = [];
-  for (let tab = 0; tab < 2; tab += 1) tabs.push(await open({ extraHeaders: { cookie: `theme=dark; ${cookie}` } }));
-  assert.equal(await tabs[0].ask('who am I'), 'ada');
-
-  await rest();
-  assert.equal((await post('/log-out', { headers: { cookie } })).status, 200);
-  for (const tab of tabs) assert.equal(await tab.end(), 'io server disconnect');
-  await assert.rejects(open({ extraHeaders: { cookie } }), refused);
-}, { worker: bindings });
+sessions({ worker: bindings });

@@ -1,34 +1,56 @@
-// examples/typescript-recipes, with the steps that those in Rust go through, asleep between
-// any two of them.
+// examples/typescript-recipes, with the steps that those in Rust go through, awake and asleep
+// between any two of them.
 
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { asleep } from '../harness/recipes.mjs';
+import { asleep, awake, awakeAndAsleep, migrate } from '../harness/recipes.mjs';
 import { root } from '../harness/root.mjs';
 import { COMPATIBILITY_FLAGS } from '../harness/runtime/built.mjs';
 import { FOLLOWS, bundle, install, project, runIn } from '../harness/typescript.mjs';
+import { chat } from '../recipes/chat.mjs';
+import { crowd } from '../recipes/crowd.mjs';
+import { limits } from '../recipes/limits.mjs';
 import { messages } from '../recipes/messages.mjs';
+import { notices } from '../recipes/notices.mjs';
 import { presence } from '../recipes/presence.mjs';
+import { scores } from '../recipes/scores.mjs';
+import { sessions } from '../recipes/sessions.mjs';
 import { KEY, token, tokens } from '../recipes/tokens.mjs';
+import { uploads } from '../recipes/uploads.mjs';
 
-const source = path.join(root, 'examples/typescript-recipes');
+const folder = 'examples/typescript-recipes';
+const compatibilityFlags = [...COMPATIBILITY_FLAGS, FOLLOWS];
+/** What wrangler.jsonc there binds, for Miniflare. */
 const worker = {
-  compatibilityFlags: [...COMPATIBILITY_FLAGS, FOLLOWS],
+  compatibilityFlags,
   bindings: { JWT_KEY: KEY },
-  d1Databases: ['INBOX'],
+  d1Databases: ['HISTORY', 'INBOX', 'SCORES'],
+  kvNamespaces: ['SESSIONS'],
+  r2Buckets: ['FILES'],
+  queueProducers: { NOTICES: 'notices' },
+  queueConsumers: { notices: { maxBatchTimeout: 0, retryDelay: 0 } },
 };
-const options = { build: await bundle(path.join(source, 'src/index.ts')), worker };
+const options = { build: await bundle(`${folder}/src/index.ts`), worker };
+const prepare = (binding) => migrate(binding, `${folder}/migrations/${binding.toLowerCase()}`);
 
-presence(options, asleep);
-tokens(options, asleep);
+chat(options, awakeAndAsleep, prepare('HISTORY'));
+limits(options);
+messages(options, awakeAndAsleep, prepare('INBOX'));
+notices(options);
+presence(options);
+scores(options, awakeAndAsleep, prepare('SCORES'));
+sessions(options);
+tokens(options);
+uploads(options, awakeAndAsleep, 'a chunk has 262144 bytes, and the last one what is left');
 
-const schema = readFileSync(path.join(source, 'migrations/0001_messages.sql'), 'utf8');
-messages(options, asleep, async ({ runtime }) => {
-  const database = await runtime.getD1Database('INBOX');
-  await database.exec(schema.replace(/^--.*\n/gm, ''));
-});
+awake('who sends more than all together may is disconnected', '/limits/', async ({ server, open }) => {
+  const ada = await open({});
+  for (let number = 0; number < 220; number += 1) ada.emit('ping');
+  assert.equal(await ada.end(), 'transport close');
+  await server.logs.waitFor({ event: 'overrun' });
+}, options);
 
 asleep('who does not renew a token in time is disconnected', '/tokens/', async ({ server, open, rest }) => {
   const ada = await open({ auth: { token: token('ada', 2) } });
@@ -44,11 +66,26 @@ asleep('who does not renew a token in time is disconnected', '/tokens/', async (
   assert.equal(await ada.ask('who am I'), 'ada');
 }, options);
 
+const tellViewers = async ({ runtime }) => {
+  const { outcome } = await (await runtime.getWorker()).scheduled({ cron: '* * * * *' });
+  assert.equal(outcome, 'ok');
+};
+crowd({ build: await bundle(`${folder}/src/crowd.ts`), worker: { compatibilityFlags } }, awakeAndAsleep, tellViewers);
+
+const copy = project('recipes');
+rmSync(copy, { recursive: true, force: true });
+install(copy);
+cpSync(path.join(root, folder), copy, { recursive: true });
+
 test('they have their types, and so has the application that was moved here', async () => {
-  const folder = project('recipes');
-  rmSync(folder, { recursive: true, force: true });
-  install(folder);
-  cpSync(source, folder, { recursive: true });
-  cpSync(path.join(root, 'examples/migration/socket.io/worker.ts'), path.join(folder, 'src/migrated.ts'));
-  await runIn(folder, 'typescript/bin/tsc');
+  cpSync(path.join(root, 'examples/migration/socket.io/worker.ts'), path.join(copy, 'src/migrated.ts'));
+  await runIn(copy, 'typescript/bin/tsc');
 });
+
+for (const configuration of ['wrangler.jsonc', 'wrangler.crowd.jsonc']) {
+  test(`wrangler takes ${configuration}`, async () => {
+    const out = path.join(copy, 'out', configuration);
+    await runIn(copy, 'wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--config', configuration, '--outdir', out);
+    assert.ok(readdirSync(out).some((name) => name.endsWith('.wasm')));
+  });
+}
