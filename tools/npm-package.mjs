@@ -48,11 +48,27 @@ export async function pack({ dev = false, names = Object.keys(packages) } = {}) 
     for (const old of tarballs(name)) rmSync(old);
     mkdirSync(into, { recursive: true });
     await fill[name]({ dev });
-    for (const file of ['package.json', 'README.md']) cpSync(path.join(source(name), file), path.join(into, file));
+    for (const [file, text] of Object.entries(published(name))) writeFileSync(path.join(into, file), text);
     for (const file of ['LICENSE-APACHE', 'LICENSE-MIT']) cpSync(path.join(root, file), path.join(into, file));
     await run('npm', ['pack', '--silent', '--pack-destination', out], { cwd: into, orElse: `npm could not pack ${name}` });
     say(`packed ${path.relative(root, tarball(name))}`);
   }
+}
+
+/**
+ * Returns the files of a package that say where it comes from, by their names. npm compares
+ * `repository` with where the release was built, and its readers have no other file beside the
+ * README.
+ */
+export function published(name) {
+  const read = (file) => readFileSync(path.join(source(name), file), 'utf8');
+  const { 1: repository } = /^repository = "(.*)"/m.exec(readFileSync(path.join(root, 'Cargo.toml'), 'utf8'));
+  const manifest = JSON.parse(read('package.json'));
+  manifest.repository = { type: 'git', url: `git+${repository}.git`, directory: packages[name] };
+  return {
+    'package.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    'README.md': read('README.md').replaceAll('](../../', `](${repository}/blob/v${manifest.version}/`),
+  };
 }
 
 /** Returns the file that a package was packed into. */

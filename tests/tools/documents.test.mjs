@@ -9,7 +9,7 @@ import { root } from '../harness/root.mjs';
 
 const folders = [
   ...['.', 'docs', 'benches', 'benches/codec', 'tests/suites', 'src/proto', 'src/server'],
-  ...['templates/rust', 'templates/typescript'],
+  ...['templates/rust', 'templates/typescript', 'packages/dormouse-io', 'packages/dormouse-test'],
   ...['examples/clients', 'examples/gateway', 'examples/migration', 'examples/recipes', 'examples/typescript-recipes'],
 ];
 const documents = folders.flatMap((folder) =>
@@ -78,6 +78,8 @@ test('every recipe is listed, and needs nothing of the others', () => {
 
 test('the repository’s address is in one place', () => {
   const { 1: address } = /^repository = "(.*)"/m.exec(read('Cargo.toml'));
-  const files = [...documents, 'package.json', 'templates/rust/Cargo.toml', 'examples/gateway/Cargo.toml', 'tools/site.mjs', 'docs/book.toml'];
+  const manifests = ['package.json', 'packages/dormouse-io/package.json', 'packages/dormouse-test/package.json'];
+  const others = ['templates/rust/Cargo.toml', 'examples/gateway/Cargo.toml', 'tools/site.mjs', 'docs/book.toml'];
+  const files = [...documents, ...manifests, ...others];
   assert.deepEqual(files.filter((file) => read(file).includes(address)), []);
 });
