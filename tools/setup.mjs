@@ -247,15 +247,15 @@ export async function ensurePhp() {
   if (!which('php')) await installWithApt(['php-cli'], 'for the back end in PHP');
 }
 
-/** Builds the Rust client of tests/rust, which links the system's OpenSSL. */
-export async function ensureRustClient() {
+/** Builds the programs of tests/rust, and returns their folder. The client links the system's OpenSSL. */
+export async function ensureRustPrograms() {
   const missing = !which('pkg-config') || (await capture('pkg-config', ['--exists', 'openssl'])) === undefined;
   if (missing && process.platform === 'linux') await installWithApt(['pkg-config', 'libssl-dev'], 'for the Rust client');
   const target = path.join(root, 'target', 'rust-client');
   const manifest = path.join(root, 'tests', 'rust', 'Cargo.toml');
   const args = ['build', '--quiet', '--locked', '--manifest-path', manifest, '--target-dir', target];
-  await run('cargo', args, { orElse: 'could not build the Rust client in tests/rust, see above' });
-  return path.join(target, 'debug', 'dormouse-rust-client');
+  await run('cargo', args, { orElse: 'could not build the programs in tests/rust, see above' });
+  return path.join(target, 'debug');
 }
 
 /**

@@ -15,7 +15,8 @@
 // examples/gateway/build and examples/recipes/build (and build/ for the browser), CHROMIUM,
 // DORMOUSE_BUNDLES, a folder with the files of tests/browser/bundles.json, DORMOUSE_PYTHON
 // and DORMOUSE_PYTHON_OLD, each a Python with the packages of a
-// tests/python/requirements*.txt, DORMOUSE_RUST_CLIENT, the program of tests/rust, and php.
+// tests/python/requirements*.txt, DORMOUSE_RUST_CLIENT and DORMOUSE_SOCKETIOXIDE, the
+// programs of tests/rust, and php.
 // The templates' part gets DORMOUSE_CHAT and DORMOUSE_GATEWAY, the folders of projects that
 // have been built.
 
@@ -32,7 +33,7 @@ import {
   ensurePhp,
   ensurePython,
   ensureRust,
-  ensureRustClient,
+  ensureRustPrograms,
   modernNode,
   setUpBuild,
 } from './setup.mjs';
@@ -92,11 +93,13 @@ async function clients() {
   // Nobody deploys it, and this takes seconds.
   await build(recipes, { dev: true });
   await ensurePhp();
+  const programs = await ensureRustPrograms();
   const env = {
     DORMOUSE_PYTHON: await ensurePython(),
     DORMOUSE_PYTHON_OLD: await ensurePython('requirements-old.txt', '.venv-old'),
     DORMOUSE_PYTHON_API: await ensurePython('requirements-api.txt', '.venv-api'),
-    DORMOUSE_RUST_CLIENT: await ensureRustClient(),
+    DORMOUSE_RUST_CLIENT: path.join(programs, 'dormouse-rust-client'),
+    DORMOUSE_SOCKETIOXIDE: path.join(programs, 'dormouse-socketioxide'),
   };
   const files = testFiles('tests').filter((file) => !isIn(['attack', 'browser', 'templates', 'typescript'], file));
   const punctual = await node(files.filter((file) => isIn(PUNCTUAL, file)), env, { atOnce: PUNCTUAL_AT_ONCE });

@@ -3,8 +3,11 @@
 import assert from 'node:assert/strict';
 import { Player, newest } from './clients/socket.mjs';
 
-/** Goes through an application. Before each step, `rest` gets the sid of who is there, if anybody is. */
-export async function converse({ url }, t, rest = async () => {}) {
+/**
+ * Goes through an application on this path, with a route that announces. Before each step,
+ * `rest` gets the sid of who is there, if anybody is.
+ */
+export async function converse({ url }, t, { rest = async () => {}, path = '/socket.io/', route = '/announce/' } = {}) {
   const players = [];
   const pause = async () => {
     const present = players.find((player) => player.socket.connected);
@@ -13,7 +16,7 @@ export async function converse({ url }, t, rest = async () => {}) {
   t.after(() => players.forEach((player) => player.close()));
   const open = async (name) => {
     await pause();
-    const player = new Player({ url }, newest, { auth: { name }, transports: ['websocket'] });
+    const player = new Player({ url }, newest, { path, auth: { name }, transports: ['websocket'] });
     player.listen('joined', 'said', 'whispered', 'announced', 'left', 'reminder');
     // Whoever is called Cem does not answer.
     player.socket.on('asked', (question, answer) => name === 'Cem' || answer(`${question} ${name}!`));
@@ -45,7 +48,7 @@ export async function converse({ url }, t, rest = async () => {}) {
   assert.deepEqual(await ask(ada, 'ask', 'kitchen', 'tea?'), ['tea? Ada!', 'tea? Bob!']);
 
   await pause();
-  assert.equal((await fetch(`${url}/announce/kitchen`, { method: 'POST', body: 'supper' })).status, 200);
+  assert.equal((await fetch(`${url}${route}kitchen`, { method: 'POST', body: 'supper' })).status, 200);
   for (const somebody of [ada, bob, cem]) assert.deepEqual(await somebody.next('announced'), ['supper']);
   await pause();
   bob.close();

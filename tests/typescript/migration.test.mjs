@@ -21,6 +21,6 @@ for (const asleep of [false, true]) {
     const server = await startApplication(path.join(folder, 'worker.ts'));
     t.after(() => server.stop());
     const rest = async (sid) => asleep && assert.equal(await server.sleep(sid), true);
-    await converse(server, t, rest);
+    await converse(server, t, { rest });
   });
 }

@@ -6,12 +6,14 @@ mod chat;
 mod crowd;
 mod limits;
 mod messages;
-#[path = "../../migration/python-socketio/worker.rs"]
-mod migrated;
 mod notices;
 mod presence;
+#[path = "../../migration/python-socketio/worker.rs"]
+mod python_socketio;
 mod scores;
 mod sessions;
+#[path = "../../migration/socketioxide/worker.rs"]
+mod socketioxide;
 mod tokens;
 mod uploads;
 
@@ -24,11 +26,12 @@ fn app() -> App {
         .server(crowd::server().path("/crowd/"))
         .server(limits::server().path("/limits/"))
         .server(messages::server().path("/messages/"))
-        .server(migrated::server())
         .server(notices::server())
         .server(presence::server().path("/presence/"))
+        .server(python_socketio::server())
         .server(scores::server().path("/scores/"))
         .server(sessions::server())
+        .server(socketioxide::server())
         .server(tokens::server().path("/tokens/"))
         .server(uploads::server().path("/uploads/"))
         .fetch(routes)
@@ -39,7 +42,10 @@ async fn routes(request: Request, env: Env, _context: Context) -> Result<Respons
         (Method::Post, "/log-in") => sessions::log_in(request, env).await,
         (Method::Post, "/log-out") => sessions::log_out(request, env).await,
         (Method::Post, path) if path.starts_with("/announce/") => {
-            migrated::announce(request, env).await
+            python_socketio::announce(request, env).await
+        }
+        (Method::Post, path) if path.starts_with("/notify/") => {
+            socketioxide::notify(request, env).await
         }
         _ => Response::error("Not Found", 404),
     }
