@@ -2,10 +2,16 @@
 
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
 import { startGateway } from '../harness/gateway.mjs';
+import { root } from '../harness/root.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
 const URL = 'https://api.example.com/hook';
+/** What is not to be deployed as it stands. */
+const example = parseEnv(readFileSync(path.join(root, 'examples/gateway/.dev.vars.example'), 'utf8'));
 
 /** Each variable with a wrong value, and what is said of it. */
 const wrong = [
@@ -13,6 +19,7 @@ const wrong = [
   [{ WEBHOOK_URL: 'api.example.com' }, /WEBHOOK_URL: .*"api\.example\.com" is not an address/],
   [{ WEBHOOK_SECRET: '' }, /WEBHOOK_SECRET: neither WEBHOOK_SECRET nor WEBHOOK_SECRET_OLD is set/],
   [{ WEBHOOK_SECRET: 'abc' }, /WEBHOOK_SECRET: .*must be `whsec_` and 24 to 64 random bytes in base64/],
+  [example, /WEBHOOK_SECRET: .*must be `whsec_` and 24 to 64 random bytes in base64/],
   [{ API_SIGNED: true }, /API_SIGNED: there is no API_SECRET to sign with/],
   [{ WEBHOOK_TIME_LIMIT: 'soon' }, /WEBHOOK_TIME_LIMIT: must be a whole number of seconds/],
   [{ WEBHOOK_TIME_LIMIT: 30 }, /WEBHOOK_TIME_LIMIT: must be over 0 and at most 25 s/],
