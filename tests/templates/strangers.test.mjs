@@ -69,12 +69,20 @@ function templateFiles() {
   return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim().split('\n');
 }
 
-/** Creates a project by the command in docs/getting-started.md. Returns its folder. */
+/** What create-cloudflare adds to. */
+const CHANGED = ['.gitignore', 'package.json', 'wrangler.jsonc', 'wrangler.toml'];
+
+/** Creates a project by the command in docs/getting-started.md, and checks that nothing is missing. Returns its folder. */
 async function createCloudflare(name, template) {
   const program = path.join(root, 'node_modules/create-cloudflare/dist/cli.js');
   const answers = ['--no-deploy', '--no-git', '--no-open', '--no-agents', '--no-auto-update'];
   await run(process.execPath, [program, name, '--template', `${address}/${template}`, ...answers], { cwd: folder, env });
-  return path.join(folder, name);
+  const project = path.join(folder, name);
+  for (const file of templateFiles().filter((file) => file.startsWith(`${template}/`))) {
+    const text = readFileSync(path.join(project, path.relative(template, file)), 'utf8');
+    if (!CHANGED.includes(path.basename(file))) assert.equal(text, readFileSync(path.join(root, file), 'utf8'), file);
+  }
+  return project;
 }
 
 test('create-cloudflare makes a chat in TypeScript, whose tests pass', async () => {
