@@ -1,11 +1,11 @@
-// examples/typescript-recipes, with the steps that those in Rust go through, awake and asleep
-// between any two of them.
+// examples/typescript-recipes, with the steps that those in Rust go through: awake in strict mode,
+// as in development, and asleep between any two of them, as deployed.
 
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { asleep, awake, awakeAndAsleep, migrate } from '../harness/recipes.mjs';
+import { asleep, awake, migrate } from '../harness/recipes.mjs';
 import { root } from '../harness/root.mjs';
 import { COMPATIBILITY_FLAGS } from '../harness/runtime/built.mjs';
 import { FOLLOWS, bundle, install, project, runIn } from '../harness/typescript.mjs';
@@ -32,18 +32,18 @@ const worker = {
   queueProducers: { NOTICES: 'notices' },
   queueConsumers: { notices: { maxBatchTimeout: 0, retryDelay: 0 } },
 };
-const options = { build: await bundle(`${folder}/src/index.ts`), worker };
+const options = { ...(await builds('index.ts')), worker };
 const prepare = (binding) => migrate(binding, `${folder}/migrations/${binding.toLowerCase()}`);
 
-chat(options, awakeAndAsleep, prepare('HISTORY'));
-limits(options);
-messages(options, awakeAndAsleep, prepare('INBOX'));
-notices(options);
-presence(options);
-scores(options, awakeAndAsleep, prepare('SCORES'));
-sessions(options);
-tokens(options);
-uploads(options, awakeAndAsleep, 'a chunk has 262144 bytes, and the last one what is left');
+chat(options, define, prepare('HISTORY'));
+limits(options, define);
+messages(options, define, prepare('INBOX'));
+notices(options, define);
+presence(options, define);
+scores(options, define, prepare('SCORES'));
+sessions(options, define);
+tokens(options, define);
+uploads(options, define, 'a chunk has 262144 bytes, and the last one what is left');
 
 awake('who sends more than all together may is disconnected', '/limits/', async ({ server, open }) => {
   const ada = await open({});
@@ -70,7 +70,7 @@ const tellViewers = async ({ runtime }) => {
   const { outcome } = await (await runtime.getWorker()).scheduled({ cron: '* * * * *' });
   assert.equal(outcome, 'ok');
 };
-crowd({ build: await bundle(`${folder}/src/crowd.ts`), worker: { compatibilityFlags } }, awakeAndAsleep, tellViewers);
+crowd({ ...(await builds('crowd.ts')), worker: { compatibilityFlags } }, define, tellViewers);
 
 const copy = project('recipes');
 rmSync(copy, { recursive: true, force: true });
@@ -88,4 +88,16 @@ for (const configuration of ['wrangler.jsonc', 'wrangler.crowd.jsonc']) {
     await runIn(copy, 'wrangler/bin/wrangler.js', 'deploy', '--dry-run', '--config', configuration, '--outdir', out);
     assert.ok(readdirSync(out).some((name) => name.endsWith('.wasm')));
   });
+}
+
+/** Bundles a file as it is deployed, and in strict mode. */
+async function builds(file) {
+  const entry = `${folder}/src/${file}`;
+  return { build: await bundle(entry), strict: await bundle(entry, { strict: true }) };
+}
+
+/** Defines both tests of some steps. */
+function define(name, path, body, options) {
+  awake(`${name}, in strict mode`, path, body, { ...options, build: options.strict });
+  asleep(name, path, body, options);
 }
