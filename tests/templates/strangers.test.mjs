@@ -14,6 +14,8 @@ import { packages, templates } from '../../tools/versions.mjs';
 import { root } from '../harness/root.mjs';
 
 const run = promisify(execFile);
+/** In milliseconds. A question that nobody answers would be waited for. */
+const PATIENCE = 200_000;
 const address = 'https://github.com/somebody/dormouse';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'dormouse-strangers-'));
 
@@ -76,7 +78,7 @@ const CHANGED = ['.gitignore', 'package.json', 'wrangler.jsonc', 'wrangler.toml'
 async function createCloudflare(name, template) {
   const program = path.join(root, 'node_modules/create-cloudflare/dist/cli.js');
   const answers = ['--no-deploy', '--no-git', '--no-open', '--no-agents', '--no-auto-update'];
-  await run(process.execPath, [program, name, '--template', `${address}/${template}`, ...answers], { cwd: folder, env });
+  await run(process.execPath, [program, name, '--template', `${address}/${template}`, ...answers], { cwd: folder, env, timeout: PATIENCE });
   const project = path.join(folder, name);
   for (const file of templateFiles().filter((file) => file.startsWith(`${template}/`))) {
     const text = readFileSync(path.join(project, path.relative(template, file)), 'utf8');
