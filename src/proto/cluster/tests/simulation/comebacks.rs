@@ -159,10 +159,13 @@ impl World {
         };
         match why {
             NotReturned::Unknown | NotReturned::Gone => {
-                self.answer_connect(serial, pending, false);
                 let window = self.actors[0].desk.window;
-                let is_late = self.now + 5_000 > self.clients[pending.client].heard + window;
-                if self.calm && !self.is_forgetful && !is_late {
+                let client = &self.clients[pending.client];
+                let is_late = self.now + 5_000 > client.heard + window;
+                // It may have tried again meanwhile.
+                let is_excused = is_late || client.session != pending.session;
+                self.answer_connect(serial, pending, false);
+                if self.calm && !self.is_forgetful && !is_excused {
                     let what = "a client starts over without a reason";
                     self.wrong
                         .push(alloc::format!("{what}: {why:?} {pending:?}"));
