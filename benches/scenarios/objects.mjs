@@ -5,7 +5,13 @@
 import { ask, closeAll, flood, isPing, openMembers } from '../harness/client.mjs';
 import { compare, median } from '../harness/measure.mjs';
 
-const OBJECTS = [1, 10, 100];
+/** In 100, those with members pass events on to one another, or the hub calls each. */
+const PLACES = {
+  'in 1 object': '/spread-1/',
+  'in 10 objects': '/spread-10/',
+  'in 100 objects': '/spread-100/',
+  'in 100 objects, each called by the hub': '/spread-100-flat/',
+};
 const SENDERS = [1, 10, 100];
 /** Those among whom many speak: each event is as many deliveries. */
 const LISTENERS = 100;
@@ -64,13 +70,13 @@ function joins(starts, options) {
 /** Measures it in each number of objects, each with the peer beside it. */
 async function inEach(starts, { name, unit, open, round }, { rounds, ms, onProgress }) {
   const rows = [];
-  for (const objects of OBJECTS) {
-    const title = `${name}, in ${objects} object${objects === 1 ? '' : 's'}`;
+  for (const [place, path] of Object.entries(PLACES)) {
+    const title = `${name}, ${place}`;
     onProgress(title);
     const servers = { ours: await starts.ours(), redis: await starts.redis() };
     try {
       const crowds = {
-        ours: await open(crowd([servers.ours.port], `/spread-${objects}/`)),
+        ours: await open(crowd([servers.ours.port], path)),
         redis: await open(crowd(servers.redis.ports, '/socket.io/')),
       };
       const results = { ours: [], redis: [] };

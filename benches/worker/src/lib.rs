@@ -7,15 +7,21 @@ use core::time::Duration;
 use dormouse::engine::{Client, Engine, Message};
 use dormouse::{App, Binary, EmitError, Namespace, Placement, RateLimit, Server, Socket};
 
-/// The numbers of objects of the servers that have many.
-const OBJECTS: [u32; 3] = [1, 10, 100];
+/// The servers that have many objects: how many, and from how many on they pass events on to
+/// one another.
+const OBJECTS: [(&str, u32, u32); 4] = [
+    ("/spread-1/", 1, 64),
+    ("/spread-10/", 10, 64),
+    ("/spread-100/", 100, 64),
+    ("/spread-100-flat/", 100, 101),
+];
 
 fn app() -> App {
     let crowds = ["/socket.io/", "/few/", "/many/", "/most/"];
     let servers = crowds.into_iter().map(server);
-    let spread = OBJECTS.map(|objects| {
-        server(&format!("/spread-{objects}/"))
-            .placement(Placement::spread(objects))
+    let spread = OBJECTS.map(|(path, objects, relay_from)| {
+        server(path)
+            .placement(Placement::spread(objects).relay_from(relay_from))
             // One client joins as fast as it can.
             .max_rows(u32::MAX)
     });
