@@ -123,7 +123,7 @@
 //!
 //! Options are methods of [`Server`]. [`RateLimit`] and [`OnOverrun`] say how much clients
 //! may send, [`Placement`] in which object they are, [`Parser`] how packets are written,
-//! [`Level`] and [`LogRecord`] what is logged.
+//! [`Level`] and [`LogRecord`] what is logged, and [`loggers`] where to.
 #![cfg_attr(
     test,
     allow(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used)
@@ -139,6 +139,7 @@ mod in_browser;
 mod incoming;
 mod layer;
 mod log;
+pub mod loggers;
 mod object;
 mod options;
 mod origin;

@@ -58,7 +58,7 @@ pub enum Level {
 }
 
 impl Level {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Error => "error",
@@ -91,6 +91,19 @@ impl Default for Log {
     }
 }
 
+impl Log {
+    /// Adds a logger of the application's. Each of them is given every line.
+    pub(crate) fn add(&mut self, logger: Logger) {
+        self.logger = Some(match self.logger.take() {
+            Some(first) => Rc::new(move |record: &LogRecord| {
+                first(record);
+                logger(record);
+            }),
+            None => logger,
+        });
+    }
+}
+
 #[cfg(all(test, target_arch = "wasm32"))]
 impl Log {
     pub(crate) fn off() -> Self {
@@ -119,7 +132,12 @@ pub struct LogRecord {
 }
 
 impl LogRecord {
-    fn new(level: Level, server: &Rc<str>, event: &str, fields: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(
+        level: Level,
+        server: &Rc<str>,
+        event: &str,
+        fields: &[(&str, &str)],
+    ) -> Self {
         let fields = fields.iter();
         let fields = fields.map(|(name, value)| ((*name).to_owned(), shortened(value).to_owned()));
         Self {
@@ -155,6 +173,12 @@ impl LogRecord {
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.fields.iter();
         fields.map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Returns the line of JSON with the server's path in it.
+    pub(crate) fn with_server(&self) -> String {
+        let fields = [("server", self.server())].into_iter().chain(self.fields());
+        line(self.level, &self.event, fields)
     }
 }
 
@@ -209,7 +233,7 @@ fn line<'a>(
     line
 }
 
-fn print(level: Level, line: &str) {
+pub(crate) fn print(level: Level, line: &str) {
     match level {
         Level::Error => console_error(line),
         Level::Warn => console_warn(line),

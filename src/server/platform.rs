@@ -200,6 +200,21 @@ pub(crate) fn bindings() -> Option<JsValue> {
     None
 }
 
+/// Returns a module of the runtime's that is not imported: one that is missing would keep
+/// the Worker from starting. `None` where there is no such module, or Node's way to ask for
+/// it is missing.
+pub(crate) fn builtin(name: &str) -> Option<JsValue> {
+    #[wasm_bindgen]
+    extern "C" {
+        type Process;
+        #[wasm_bindgen(method, catch, js_name = getBuiltinModule)]
+        fn builtin_module(this: &Process, name: &str) -> Result<JsValue, JsValue>;
+    }
+    let process = Reflect::get(&js_sys::global(), &"process".into()).ok()?;
+    let module = process.unchecked_ref::<Process>().builtin_module(name);
+    module.ok().filter(JsValue::is_object)
+}
+
 thread_local! {
     /// The time of the turn that is under way, once that has been asked for.
     static TIME: Cell<Option<Option<Timestamp>>> = const { Cell::new(None) };

@@ -26,8 +26,8 @@ import { target } from './target.mjs';
  * `build`: another build than the test Worker's, with the same object class. `entry`: behind
  * Miniflare's proxy too, whose address is `entryUrl`; `assets`: a directory that is served
  * before the Worker; `worker`: what its configuration overrides;
- * `variables`: the Worker's, and `crowded`: with very many objects, where it runs on workerd
- * alone.
+ * `variables`: the Worker's, `crowded`: with very many objects, and `observed` and `flags`
+ * (runtime/workerd.mjs), where it runs on workerd alone.
  */
 export async function startServer(options = {}) {
   const start = target === 'reference' ? await reference() : await runtime(options);
@@ -43,5 +43,6 @@ async function runtime({ entry, assets, worker }) {
   if (entry || assets || worker) return (await import('./runtime/miniflare.mjs')).start;
   const { startWorkerd } = await import('./runtime/workerd.mjs');
   // Without storage, what is evicted would lose its rows.
-  return ({ build, variables, crowded }) => startWorkerd({ build, variables, crowded, storage: true });
+  return ({ build, variables, crowded, observed, flags }) =>
+    startWorkerd({ build, variables, crowded, observed, flags, storage: true });
 }

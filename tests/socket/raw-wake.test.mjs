@@ -2,6 +2,7 @@
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { objectId } from '../harness/runtime/built.mjs';
 import { startServer } from '../harness/server.mjs';
 import { openMember } from '../harness/socket/client.mjs';
 import { emitFromElsewhere } from '../harness/socket/routes.mjs';
@@ -46,6 +47,7 @@ test('the reason of each time', sleeping, async () => {
   await player.client.close();
   await logs.waitFor({ event: 'disconnect', sid });
   assert.deepEqual(woken(), ['info close']);
+  assert.deepEqual(new Set(logs.find({ event: 'wake' }).map(({ object }) => object)), new Set([objectId(sid)]));
 });
 
 test('a client that polls', sleeping, async () => {

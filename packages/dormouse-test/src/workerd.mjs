@@ -4,7 +4,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { CONTROL, WATCH } from './modules.mjs';
@@ -16,16 +16,20 @@ export const HOST = '127.0.0.1';
 export const CF = 'dormouse-test-cf';
 
 const START = 60_000;
+const OBSERVER = 'observer.mjs';
 
 const KINDS = { ESModule: 'esModule', CommonJS: 'commonJsModule', CompiledWasm: 'wasm', Text: 'text', Data: 'data' };
 
 /**
  * Starts it in `directory`, where all modules are. `port`: that of the Worker, or 0.
- * `storage`: rows are kept in files, and so outlive the process. `tidy`: garbage is collected early and often, so that memory that grows is memory that is
- * held. `onLine` gets what it prints, and how serious that is.
+ * `storage`: rows are kept in files, and so outlive the process. `tidy`: garbage is collected
+ * early and often, so that memory that grows is memory that is held. `observer`: a module, the
+ * Worker's Tail Worker, whose entrypoint `Dataset` is its binding ANALYTICS. `onLine` gets what
+ * it prints, and how serious that is.
  */
 export async function startWorkerd(directory, options, onLine) {
   const file = path.join(directory, 'config.capnp');
+  if (options.observer) copyFileSync(options.observer, path.join(directory, OBSERVER));
   writeFileSync(file, configuration(directory, options));
   const args = ['serve', '--experimental', '--control-fd=3', file];
   const env = { ...process.env, TZ: 'UTC' };
@@ -92,7 +96,7 @@ function binding([name, value]) {
 const module = ({ name, type }) => `(name = "${name}", ${KINDS[type]} = embed "${name}"),`;
 
 /** The configuration. The Worker reaches servers on this machine and no others. */
-function configuration(directory, { port, modules, storage, tidy, variables, className, date, flags }) {
+function configuration(directory, { port, modules, storage, tidy, observer, variables, className, date, flags }) {
   const disk = `(name = "storage", disk = (path = "${directory}/storage", writable = true)),`;
   return `
 using Workerd = import "/workerd/workerd.capnp";
@@ -104,6 +108,7 @@ const config :Workerd.Config = (
     ${storage ? disk : ''}
     (name = "dormouse", worker = .dormouse),
     (name = "control", worker = .control),
+    ${observer ? '(name = "observer", worker = .observer),' : ''}
     (name = "internet", network = (allow = ["private"])),
   ],
   sockets = [
@@ -122,9 +127,12 @@ const dormouse :Workerd.Worker = (
   durableObjectStorage = ${storage ? '(localDisk = "storage")' : '(inMemory = void)'},
   bindings = [
     (name = "DORMOUSE", durableObjectNamespace = "${className}"),
+    ${observer ? '(name = "ANALYTICS", service = (name = "observer", entrypoint = "Dataset")),' : ''}
     ${Object.entries(variables).map(binding).join(' ')}
   ],
+  ${observer ? 'tails = ["observer"], streamingTails = ["observer"],' : ''}
 );
+${observer ? OBSERVING : ''}
 
 const control :Workerd.Worker = (
   compatibilityDate = "${date}",
@@ -137,3 +145,11 @@ const control :Workerd.Worker = (
 );
 `;
 }
+
+/** The Tail Worker. Spans are streamed to those alone that ask for what is experimental. */
+const OBSERVING = `
+const observer :Workerd.Worker = (
+  compatibilityDate = "2026-08-15",
+  compatibilityFlags = ["experimental"],
+  modules = [(name = "${OBSERVER}", esModule = embed "${OBSERVER}")],
+);`;

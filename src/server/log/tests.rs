@@ -16,6 +16,12 @@ fn a_record_is_shown_as_the_line_it_stands_for() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn a_record_can_say_whose_it_is() {
+    let expect = r#"{"level":"info","event":"disconnect","server":"/socket.io/","sid":"a"}"#;
+    assert_eq!(record(&[("sid", "a")]).with_server(), expect);
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn a_record_has_what_was_logged() {
     let fields = [("sid", "a"), ("reason", "b")];
     let record = record(&fields);
@@ -49,15 +55,21 @@ mod in_browser {
     use crate::in_browser::settle;
 
     fn logging(given: &Rc<RefCell<Vec<String>>>) -> Log {
-        let given = given.clone();
-        Log {
+        let mut log = Log {
             level: Level::Warn,
             server: "/a/".into(),
-            logger: Some(Rc::new(move |record| {
-                let line = format!("{} {}", record.server(), record.event());
-                given.borrow_mut().push(line);
-            })),
-        }
+            logger: None,
+        };
+        log.add(noting(given, ""));
+        log
+    }
+
+    fn noting(given: &Rc<RefCell<Vec<String>>>, who: &'static str) -> Logger {
+        let given = given.clone();
+        Rc::new(move |record| {
+            let line = format!("{who}{} {}", record.server(), record.event());
+            given.borrow_mut().push(line);
+        })
     }
 
     #[wasm_bindgen_test]
@@ -87,5 +99,22 @@ mod in_browser {
         }
         settle().await;
         assert_eq!(given.borrow().len(), 1_000);
+    }
+
+    #[wasm_bindgen_test]
+    async fn all_loggers_are_given_every_line_in_order() {
+        let given = Rc::default();
+        let mut own = logging(&given);
+        own.add(noting(&given, "second: "));
+        own.add(noting(&given, "third: "));
+        log(&own, Level::Warn, "one", &[]);
+        log(&own, Level::Warn, "two", &[]);
+        settle().await;
+        let expect = ["/a/ one", "second: /a/ one", "third: /a/ one"];
+        assert_eq!(given.borrow()[..3], expect);
+        assert_eq!(
+            given.borrow()[3..],
+            expect.map(|it| it.replace("one", "two"))
+        );
     }
 }

@@ -81,7 +81,7 @@ enum WokenBy {
 }
 
 impl WokenBy {
-    fn log(self, options: &Options) {
+    fn log(self, options: &Options, object: &str) {
         let reason = match self {
             Self::Request(Kind::Handshake) => "handshake",
             Self::Request(Kind::Upgrade) => "upgrade",
@@ -93,7 +93,8 @@ impl WokenBy {
             Self::Alarm => "alarm",
             Self::Panic => "panic",
         };
-        log::log(&options.log, Level::Info, "wake", &[("reason", reason)]);
+        let fields = [("reason", reason), ("object", object)];
+        log::log(&options.log, Level::Info, "wake", &fields);
     }
 }
 
@@ -275,7 +276,7 @@ impl Inner {
         // Perhaps all sessions have gone, and only what is kept for later is here.
         self.adopt_stored();
         if let Some(options) = self.parts.options().filter(|_| is_first) {
-            WokenBy::Alarm.log(options);
+            WokenBy::Alarm.log(options, &self.parts.id);
         }
         self.check_all();
         self.ring();
@@ -289,7 +290,7 @@ impl Inner {
         if !self.take_up() {
             return;
         }
-        by.log(options);
+        by.log(options, &self.parts.id);
         // The caller's options are those of another server, where it is mistaken.
         let sleeps = match self.parts.options() {
             Some(own) => own.settings.sleeps(),

@@ -353,7 +353,9 @@ macro_rules! option_methods {
         }
 
         /// Registers a function that is given the lines of the log instead of the
-        /// console, up to the same [`level`](Self::log). Default: none.
+        /// console, up to the same [`level`](Self::log). Default: none. If it is set
+        /// several times, all of the functions are given every line, in this order; the
+        /// module [`loggers`](crate::loggers) has some, the console's among them.
         ///
         /// ```
         /// use dormouse::{Level, LogRecord, Server};
@@ -377,7 +379,7 @@ macro_rules! option_methods {
         /// [`App::fetch`](crate::App::fetch), which is no server's, go to the console in
         /// any case.
         pub fn logger(mut self, logger: impl Fn(&crate::LogRecord) + 'static) -> Self {
-            self.options.log.logger = Some(Rc::new(logger));
+            self.options.log.add(Rc::new(logger));
             self
         }
     };

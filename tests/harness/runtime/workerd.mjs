@@ -28,6 +28,7 @@ import { settled } from '../delays.mjs';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, builtWorker, objectId, startHere } from './built.mjs';
 
 const EXTENSION = new URL('disturbances.mjs', import.meta.url);
+const OBSERVER = new URL('observer.mjs', import.meta.url);
 
 const IN_MEMORY = '/dev/shm';
 const ENOUGH = 1 << 30;
@@ -37,12 +38,14 @@ const ENOUGH = 1 << 30;
  * very many objects, and each of them waits for the disk some times when it is new; so the
  * files are in memory, where the machine has a file system for that. `tidy`: garbage is
  * collected early and often, so that memory that grows is memory that is held.
- * `variables`: those of the Worker. `flags`: more compatibility flags.
+ * `variables`: those of the Worker. `flags`: more compatibility flags. `observed`: the Worker
+ * has a Tail Worker and a dataset (observer.mjs), which print what they are told.
  */
 export function startWorkerd(options = {}) {
-  const { build, storage = false, crowded = false, tidy = false, variables = {}, flags = [] } = options;
+  const { build, storage = false, crowded = false, tidy = false, variables = {}, flags = [], observed = false } = options;
   const worker = { ...builtWorker(build), extension: EXTENSION };
-  const configuration = { date: COMPATIBILITY_DATE, flags: [...COMPATIBILITY_FLAGS, ...flags], variables };
+  const observer = observed ? OBSERVER : undefined;
+  const configuration = { date: COMPATIBILITY_DATE, flags: [...COMPATIBILITY_FLAGS, ...flags], variables, observer };
   const parent = crowded ? roomy() : os.tmpdir();
   return startHere(engine, worker, { ...configuration, parent, storage, tidy }, Built);
 }

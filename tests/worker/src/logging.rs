@@ -1,11 +1,22 @@
-//! A server with a logger of its own, which a test can make panic.
+//! Servers with loggers: one of its own, which a test can make panic, and ready-made ones.
 
-use dormouse::{LogRecord, Server};
+use dormouse::{LogRecord, Server, loggers};
 use serde_json::{Map, json};
 
 use crate::socket::{self, tell};
 
-pub(crate) fn server() -> Server {
+pub(crate) fn servers() -> [Server; 3] {
+    [
+        logged(),
+        socket::server("/observed/")
+            .logger(loggers::console)
+            .logger(loggers::diagnostics_channel)
+            .logger(loggers::analytics("ANALYTICS")),
+        socket::server("/unbound/").logger(loggers::analytics("NOWHERE")),
+    ]
+}
+
+fn logged() -> Server {
     socket::server("/logged/").logger(|record: &LogRecord| {
         if record.field("message") == Some("panic in the logger") {
             panic!("asked to, in the logger");
