@@ -10,6 +10,7 @@ const WORKERS = `
   export class WorkerEntrypoint { constructor(ctx, env) { this.ctx = ctx; this.env = env; } }
   export class DurableObject { constructor(ctx, env) { this.ctx = ctx; this.env = env; } }
   export const exports = {};
+  export const env = {};
 `;
 
 registerHooks({

@@ -151,6 +151,7 @@ mod query;
 mod request;
 mod sid;
 mod table;
+mod tracing;
 mod webhooks;
 mod worker;
 

@@ -14,6 +14,7 @@ use dormouse_proto::engine::{Settings, Transport};
 use crate::log::Log;
 use crate::origin::Origin;
 use crate::placement::Placement;
+use crate::tracing::Begin;
 
 pub use self::answers::AnswerHeaders;
 pub(crate) use self::answers::{Added, Additions};
@@ -157,6 +158,8 @@ pub(crate) struct Options {
     pub(crate) address_rate_limit: RateLimit,
     pub(crate) on_overrun: Decision,
     pub(crate) log: Log,
+    /// Spans, if they are asked for.
+    pub(crate) tracing: Option<Begin>,
 }
 
 impl Default for Options {
@@ -183,6 +186,7 @@ impl Default for Options {
             address_rate_limit: RateLimit::none(),
             on_overrun: Decision::default(),
             log: Log::default(),
+            tracing: None,
         }
     }
 }

@@ -80,6 +80,11 @@ impl NamespaceHandlers {
         }
     }
 
+    /// Returns whether an event has a handler of its own.
+    pub(crate) fn has(&self, event: &str) -> bool {
+        self.place(event).is_ok()
+    }
+
     /// Returns the names of all events that have a handler.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.events.iter().map(|(name, _)| &**name)

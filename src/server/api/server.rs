@@ -270,6 +270,12 @@ impl Application {
         Some((found, definition.matcher.is_predicate()))
     }
 
+    /// Returns the name or the pattern of a definition, unless it is a predicate's.
+    pub(crate) fn template(&self, definition: u16) -> Option<&str> {
+        let definition = self.definitions.get(usize::from(definition))?;
+        Some(&*definition.name).filter(|name| !name.is_empty())
+    }
+
     /// Returns whether a definition is one of many namespaces.
     pub(crate) fn is_dynamic(&self, definition: u16) -> bool {
         let definition = self.definitions.get(usize::from(definition));
@@ -639,6 +645,45 @@ impl Server {
     /// id. Beyond that, [`Socket::join`](crate::Socket::join) fails. Default: 1,000.
     pub fn max_rooms(mut self, count: usize) -> Self {
         self.application.settings.max_rooms = count;
+        self
+    }
+
+    /// Sets whether the platform traces what handlers do. Default: `false`, which costs
+    /// nothing.
+    ///
+    /// There is a [span](https://developers.cloudflare.com/workers/observability/traces/custom-spans/)
+    /// for each event that reaches a handler, and for each socket that connects or
+    /// disconnects. It lasts until the handlers have returned, middlewares included, and
+    /// what they ask of the platform is below it. Its attributes have the names of
+    /// OpenTelemetry's conventions for messaging; `docs/observability.md` lists them.
+    /// Nothing that clients write is in them, but for the names of namespaces, and of
+    /// events that are registered by name.
+    ///
+    /// Traces have to be on in `wrangler.toml`: `[observability.traces]` with
+    /// `enabled = true`. The runtime has to be one of September 2026 or later, and to have
+    /// Node's modules, as it has with a `compatibility_date` from 2026-08-04 on, or
+    /// `nodejs_compat` among the `compatibility_flags`. If not, nothing is traced, and the
+    /// log says so once for each instance, `misconfigured`.
+    ///
+    /// ```
+    /// use dormouse::{Server, Socket};
+    /// use worker::Result;
+    ///
+    /// // Three spans, one below the other: of the message, `process /`, and two of the
+    /// // platform's own.
+    /// async fn count(socket: Socket) -> Result<u32> {
+    ///     let count = socket.storage().get("count").await?.unwrap_or(0) + 1;
+    ///     socket.storage().put("count", count).await?;
+    ///     Ok(count)
+    /// }
+    ///
+    /// let server = Server::new().tracing(true).namespace("/", |namespace| {
+    ///     namespace.on("count", count)
+    /// });
+    /// # let _ = server;
+    /// ```
+    pub fn tracing(mut self, tracing: bool) -> Self {
+        self.options.tracing = tracing.then_some(crate::tracing::begin as _);
         self
     }
 

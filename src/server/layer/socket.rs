@@ -18,6 +18,7 @@ mod recovering;
 mod recovery;
 mod sending;
 mod server_events;
+mod spans;
 mod watching;
 
 use core::cell::Cell;

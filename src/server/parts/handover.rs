@@ -22,6 +22,7 @@ use super::tasks::Job;
 use crate::log::{Level, Log, log, loggers};
 use crate::platform::ObjectState;
 use crate::sid::Key;
+use crate::tracing;
 
 /// The name of that property.
 const PROPERTY: &str = "dormouseHandover";
@@ -120,6 +121,7 @@ fn install_hook() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             loggers::begin_end();
+            tracing::end();
             handle_panic(&info.to_string());
             console_error_panic_hook::hook(info);
             loggers::end();

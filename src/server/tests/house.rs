@@ -12,7 +12,7 @@ const ORDER: &[&[&str]] = &[
     &["sid", "table", "query", "log", "origin"],
     &["compatibility"],
     &["platform", "incoming"],
-    &["request", "loggers"],
+    &["request", "loggers", "tracing"],
     &["placement"],
     &["options"],
     &["http", "port"],

@@ -1,11 +1,14 @@
 //! Servers with loggers: one of its own, which a test can make panic, and ready-made ones.
+//! And one that is traced.
 
-use dormouse::{LogRecord, Server, loggers};
+use core::time::Duration;
+
+use dormouse::{LogRecord, Server, Socket, loggers, sleep};
 use serde_json::{Map, json};
 
 use crate::socket::{self, tell};
 
-pub(crate) fn servers() -> [Server; 3] {
+pub(crate) fn servers() -> [Server; 4] {
     [
         logged(),
         socket::server("/observed/")
@@ -13,7 +16,16 @@ pub(crate) fn servers() -> [Server; 3] {
             .logger(loggers::diagnostics_channel)
             .logger(loggers::analytics("ANALYTICS")),
         socket::server("/unbound/").logger(loggers::analytics("NOWHERE")),
+        socket::server("/traced/")
+            .tracing(true)
+            .namespace("/stored", |namespace| namespace.on("store", store)),
     ]
+}
+
+/// Stores something, after a while.
+async fn store(socket: Socket) -> worker::Result<()> {
+    sleep(Duration::from_millis(20)).await;
+    socket.storage().put("stored", 1).await
 }
 
 fn logged() -> Server {

@@ -11,6 +11,7 @@ use super::clients::ClientEntry;
 use super::context::Context;
 use super::order;
 use super::outputs::refuse_joins;
+use super::spans::{self, Opened};
 use super::watching;
 use crate::api::error::{Failure, HandlerError, Rejection};
 use crate::api::{
@@ -188,11 +189,14 @@ fn run_handler(
         return put_down(cx, key, bytes);
     };
     let name = event.name.clone();
+    let span = span(cx, &event);
     let ack = event.ack.map(|id| Ack::new(socket, id));
     let mut context = EventContext::new(socket, event.name, event.args, ack.clone());
     let job = Job::droppable(key, "event");
-    let called = parts::guarded(&cx.parts, job, || handler(&mut context));
+    let call = || handler(&mut context);
+    let called = parts::guarded(&cx.parts, job, || spans::within(&span, call));
     let reply = Acknowledgement {
+        span,
         address: event.address,
         is_taken: context.into_ack().is_none(),
         ack,
@@ -206,12 +210,14 @@ fn run_handler(
         Ok(Call::Later(future)) => {
             let me = cx.me.clone();
             begin(cx, key);
+            let future = spans::follow(&reply.span, future);
             parts::run(&cx.parts, job, future, move |replied| {
                 let Some(cx) = me.upgrade() else {
                     return;
                 };
-                if let Some(replied) = replied {
-                    reply.send(&cx.parts, replied);
+                match replied {
+                    Some(replied) => reply.send(&cx.parts, replied),
+                    None => reply.drop(),
                 }
                 end(&cx, key, bytes);
             });
@@ -231,10 +237,12 @@ fn run_all(
     event: IncomingEvent<'_>,
 ) {
     let (key, bytes) = (event.address.spot.session, event.bytes);
+    let span = span(cx, &event);
     let name = event.name.into_owned();
     let args = event.args.into_owned();
     let ack = event.ack.map(|id| Ack::new(&socket, id));
     let reply = Acknowledgement {
+        span,
         address: event.address,
         is_taken: false,
         ack: ack.clone(),
@@ -286,7 +294,8 @@ fn run_all(
     let me = cx.me.clone();
     begin(cx, key);
     let job = Job::droppable(key, "event");
-    parts::run(&cx.parts, job, Box::pin(all), move |outcome| {
+    let all = spans::follow(&reply.span, Box::pin(all));
+    parts::run(&cx.parts, job, all, move |outcome| {
         let Some(cx) = me.upgrade() else {
             return;
         };
@@ -295,10 +304,16 @@ fn run_all(
                 Acknowledgement { is_taken, ..reply }.send(&cx.parts, replied)
             }
             Some(Err(rejection)) => reply.reject(&cx.parts, &rejection),
-            None => {}
+            None => reply.drop(),
         }
         end(&cx, key, bytes);
     });
+}
+
+fn span(cx: &Context, event: &IncomingEvent<'_>) -> Opened {
+    let namespace = &event.address.namespace;
+    let has_ack = event.ack.is_some();
+    spans::event(cx, namespace, event.definition, &event.name, has_ack)
 }
 
 /// Of an event's name, the most characters that are logged.
@@ -367,6 +382,8 @@ fn call(
 
 /// The way that a handler's return value takes.
 struct Acknowledgement {
+    /// Of the handler, which ends with this.
+    span: Opened,
     address: Rc<Address>,
     /// `None` if nobody waits for it.
     ack: Option<Ack>,
@@ -395,6 +412,11 @@ impl Acknowledgement {
         }
     }
 
+    /// The handler was dropped before it has returned.
+    fn drop(self) {
+        spans::failed(&self.span, "dropped");
+    }
+
     /// Logs an error. One that is meant for the client is not a fault of the
     /// application.
     fn log(&self, parts: &Parts, failure: &Failure) {
@@ -402,6 +424,10 @@ impl Acknowledgement {
             Some(_) => (Level::Error, "handler failed"),
             None => (Level::Info, "event rejected"),
         };
+        match failure.cause() {
+            Some(_) => spans::failed(&self.span, what),
+            None => spans::refused(&self.span),
+        }
         let message = failure.to_log();
         let fields = [
             ("namespace", &*self.address.namespace),

@@ -17,7 +17,7 @@ use serde::Serializer as _;
 use super::clients::ClientEntry;
 use super::cluster::{Cluster, Comeback, Returns};
 use super::context::Context;
-use super::{events, recovering, watching};
+use super::{events, recovering, spans, watching};
 use crate::api::error::{Failure, Refusal, Rejection};
 use crate::api::handler::OnNewNamespace;
 use crate::api::{
@@ -322,7 +322,9 @@ fn run(joining: Joining) {
     let job = job(address.spot.session);
     let bytes = joining.request.json().len();
     let me = cx.me.clone();
-    let asked = Box::pin(async move { joining.ask().await });
+    let definition = joining.found.definition.index;
+    let span = spans::connect(&cx, &address.namespace, definition);
+    let asked = spans::follow(&span, Box::pin(async move { joining.ask().await }));
     parts::run(&cx.parts, job, asked, move |decided| {
         let Some(cx) = me.upgrade() else {
             return;
@@ -333,15 +335,21 @@ fn run(joining: Joining) {
         match decided {
             Some(Decision::LetIn) => let_in(&cx, &address),
             Some(Decision::Refused(refusal)) => {
+                spans::refused(&span);
                 if refusal.is_internal() {
+                    spans::failed(&span, "handler failed");
                     log_failure(&cx.parts, job, &refusal.failure);
                 }
                 let data = refusal.failure.data();
                 refuse(&cx, spot, namespace, refusal.message(), data);
             }
             Some(Decision::Needless) => refuse(&cx, spot, namespace, REJECTED, None),
-            None => refuse_dropped(&cx, spot, namespace),
+            None => {
+                spans::failed(&span, "dropped");
+                refuse_dropped(&cx, spot, namespace);
+            }
         }
+        drop(span);
         // What the client has said meanwhile is heard, if it is let in.
         events::handle_early(&cx, address.spot);
         cx.parts.turn.mark_dirty(key);

@@ -4,7 +4,7 @@ use dormouse_proto::socket::Reason;
 
 use super::clients::ClientEntry;
 use super::context::Context;
-use super::{order, recovering, watching};
+use super::{order, recovering, spans, watching};
 use crate::api::{Call, DisconnectContext, DisconnectFn};
 use crate::layer::called::log_failure;
 use crate::log::Level;
@@ -42,6 +42,7 @@ pub(super) fn call_handlers(cx: &Context, spot: Spot, reason: Reason) {
     ];
     cx.parts.log(Level::Info, "leave", key, &fields);
     watching::disconnected(cx, &address, reason);
+    let span = spans::disconnect(cx, &address.namespace, definition, reason);
     let forget = move |client: &mut ClientEntry| client.forget(join);
     let handlers = cx.application.handlers(definition);
     let steps = handlers.iter().flat_map(|handlers| {
@@ -68,11 +69,13 @@ pub(super) fn call_handlers(cx: &Context, spot: Spot, reason: Reason) {
     cx.clients.with(key, |client| client.work.begin());
     let me = cx.me.clone();
     let job = Job::new(key, "disconnect");
-    parts::run(&cx.parts, job, Box::pin(told), move |failures| {
+    let told = spans::follow(&span, Box::pin(told));
+    parts::run(&cx.parts, job, told, move |failures| {
         let Some(cx) = me.upgrade() else {
             return;
         };
         for error in failures.iter().flatten() {
+            spans::failed(&span, "handler failed");
             log_failure(&cx.parts, job, &error.failure);
         }
         cx.clients.with(key, |client| {
