@@ -3,7 +3,7 @@
 //! [`begin`], and all that it needs, is linked only where an application asks for spans:
 //! others know it as a [`Begin`], and what it returns as a [`Span`].
 
-use core::cell::{OnceCell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Reflect;
@@ -13,11 +13,11 @@ use crate::{log, platform};
 
 /// Something that the server does: a span, which ends when this is dropped.
 pub(crate) trait Span {
-    /// Adds an attribute.
-    fn note(&self, name: &str, value: Attribute<'_>);
+    /// Notes that the application has said no.
+    fn refuse(&self);
 
-    /// Marks it as failed.
-    fn fail(&self);
+    /// Notes that it has failed, and how.
+    fn fail(&self, how: &str);
 
     /// Calls `run` within it: what the platform does for that is below this span.
     fn within(&self, run: &mut dyn FnMut());
@@ -26,45 +26,62 @@ pub(crate) trait Span {
     fn end(&self);
 }
 
-/// The value of an attribute.
+/// What a span is for.
 #[derive(Clone, Copy)]
-pub(crate) enum Attribute<'a> {
-    Text(&'a str),
-    Flag(bool),
+pub(crate) enum Occasion<'a> {
+    /// A client wants to join a namespace.
+    Connect,
+    /// A socket is no longer connected, for this reason.
+    Disconnect(&'a str),
+    Event {
+        /// Its name, unless a client may have made that up.
+        name: Option<&'a str>,
+        /// Its client waits for an acknowledgement.
+        has_ack: bool,
+    },
 }
 
-/// Begins a span of this name. Returns `None` if it would not be traced.
-pub(crate) type Begin = fn(&str) -> Option<Rc<dyn Span>>;
+/// Begins a span in a namespace, which has been defined by this name or pattern, if that
+/// has any. Returns `None` if it would not be traced.
+pub(crate) type Begin = fn(&str, Option<&str>, Occasion<'_>) -> Option<Rc<dyn Span>>;
 
-/// OpenTelemetry's name for the kind of a failure.
+// The names of OpenTelemetry's conventions for messaging.
+const SYSTEM: &str = "messaging.system";
+const OPERATION: &str = "messaging.operation.name";
+const TYPE: &str = "messaging.operation.type";
+const NAMESPACE: &str = "messaging.destination.name";
+const TEMPLATE: &str = "messaging.destination.template";
 const ERROR: &str = "error.type";
+// They have none for these.
+const EVENT: &str = "socketio.event";
+const ACK: &str = "socketio.ack";
+const REASON: &str = "socketio.reason";
+const REFUSED: &str = "socketio.refused";
+
+/// What stands for a name that a client may have made up, as in other conventions.
+const OTHER: &str = "_OTHER";
 
 thread_local! {
     /// The spans whose code is running, the innermost last.
-    static RUNNING: RefCell<Vec<Rc<dyn Span>>> = const { RefCell::new(Vec::new()) };
+    static RUNNING: RefCell<Vec<Traced>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls `run` within a span.
-pub(crate) fn within<T>(span: &Rc<dyn Span>, mut run: impl FnMut() -> T) -> T {
-    RUNNING.with_borrow_mut(|running| running.push(span.clone()));
-    let mut result = None;
-    span.within(&mut || result = Some(run()));
-    RUNNING.with_borrow_mut(Vec::pop);
-    // What is traced is done, whatever becomes of the span.
-    result.unwrap_or_else(run)
-}
-
-/// Marks a span as that of something that has failed.
-pub(crate) fn fail(span: &dyn Span, how: &str) {
-    span.note(ERROR, Attribute::Text(how));
-    span.fail();
+thread_local! {
+    /// Ends them. It is set as soon as there is one.
+    static END: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
 /// Ends the spans whose code is running: a panic is ending this instance.
 pub(crate) fn end() {
+    if let Ok(Some(end)) = END.try_with(Cell::get) {
+        end();
+    }
+}
+
+fn end_all() {
     let running = RUNNING.try_with(RefCell::take).unwrap_or_default();
     for span in running.iter().rev() {
-        fail(&**span, "panic");
+        span.fail("panic");
         span.end();
     }
 }
@@ -94,13 +111,50 @@ extern "C" {
 }
 
 /// A span of the platform's.
-struct Traced {
+#[derive(Clone)]
+struct Traced(Rc<Ending>);
+
+/// What ends when it is dropped.
+struct Ending {
     tracing: Tracing,
     span: JsSpan,
 }
 
 /// See [`Begin`].
-pub(crate) fn begin(name: &str) -> Option<Rc<dyn Span>> {
+pub(crate) fn begin(
+    namespace: &str,
+    template: Option<&str>,
+    occasion: Occasion<'_>,
+) -> Option<Rc<dyn Span>> {
+    let operation = match occasion {
+        Occasion::Connect => "connect",
+        Occasion::Disconnect(_) => "disconnect",
+        Occasion::Event { .. } => "process",
+    };
+    // What there are many of is an attribute, and not in the name.
+    let span = start(&match template {
+        Some(template) => format!("{operation} {template}"),
+        None => operation.to_owned(),
+    })?;
+    span.set(SYSTEM, "socket.io");
+    span.set(OPERATION, operation);
+    span.set(NAMESPACE, namespace);
+    if let Some(template) = template.filter(|template| *template != namespace) {
+        span.set(TEMPLATE, template);
+    }
+    match occasion {
+        Occasion::Connect => {}
+        Occasion::Disconnect(reason) => span.set(REASON, reason),
+        Occasion::Event { name, has_ack } => {
+            span.set(TYPE, operation);
+            span.set(EVENT, name.unwrap_or(OTHER));
+            span.flag(ACK, has_ack);
+        }
+    }
+    Some(Rc::new(span))
+}
+
+fn start(name: &str) -> Option<Traced> {
     thread_local! {
         static TRACING: OnceCell<Option<Tracing>> = const { OnceCell::new() };
     }
@@ -110,7 +164,7 @@ pub(crate) fn begin(name: &str) -> Option<Rc<dyn Span>> {
     if !span.is_traced() {
         return None;
     }
-    Some(Rc::new(Traced { tracing, span }))
+    Some(Traced(Rc::new(Ending { tracing, span })))
 }
 
 fn find() -> Option<Tracing> {
@@ -132,31 +186,43 @@ fn find() -> Option<Tracing> {
 }
 
 // What the platform finds wrong with a span is not the application's fault.
-impl Span for Traced {
-    fn note(&self, name: &str, value: Attribute<'_>) {
-        let _ = match value {
-            Attribute::Text(value) => self.span.set_text(name, value),
-            Attribute::Flag(value) => self.span.set_flag(name, value),
-        };
+impl Traced {
+    fn set(&self, name: &str, value: &str) {
+        let _ = self.0.span.set_text(name, value);
     }
 
-    fn fail(&self) {
-        let status = js_sys::Object::new();
-        let _ = Reflect::set(&status, &"code".into(), &"error".into());
-        let _ = self.span.set_status(&status);
-    }
-
-    fn within(&self, run: &mut dyn FnMut()) {
-        self.tracing.with_active_span(&self.span, &mut || run());
-    }
-
-    fn end(&self) {
-        let _ = self.span.end();
+    fn flag(&self, name: &str, value: bool) {
+        let _ = self.0.span.set_flag(name, value);
     }
 }
 
-impl Drop for Traced {
+impl Span for Traced {
+    fn refuse(&self) {
+        self.flag(REFUSED, true);
+    }
+
+    fn fail(&self, how: &str) {
+        self.set(ERROR, how);
+        let status = js_sys::Object::new();
+        let _ = Reflect::set(&status, &"code".into(), &"error".into());
+        let _ = self.0.span.set_status(&status);
+    }
+
+    fn within(&self, run: &mut dyn FnMut()) {
+        END.set(Some(end_all));
+        RUNNING.with_borrow_mut(|running| running.push(self.clone()));
+        let Ending { tracing, span } = &*self.0;
+        tracing.with_active_span(span, &mut || run());
+        RUNNING.with_borrow_mut(Vec::pop);
+    }
+
+    fn end(&self) {
+        let _ = self.0.span.end();
+    }
+}
+
+impl Drop for Ending {
     fn drop(&mut self) {
-        Span::end(self);
+        let _ = self.span.end();
     }
 }

@@ -23,6 +23,7 @@ use crate::parts::{self, Job, Parts};
 use crate::port::watch::News;
 use crate::port::{Address, Spot};
 use crate::sid::Key;
+use crate::tracing::Occasion;
 
 /// An event on its way to the application.
 pub(super) struct IncomingEvent<'a> {
@@ -311,9 +312,13 @@ fn run_all(
 }
 
 fn span(cx: &Context, event: &IncomingEvent<'_>) -> Opened {
-    let namespace = &event.address.namespace;
-    let has_ack = event.ack.is_some();
-    spans::event(cx, namespace, event.definition, &event.name, has_ack)
+    cx.parts.options()?.tracing?;
+    let handlers = cx.application.handlers(event.definition)?;
+    let occasion = Occasion::Event {
+        name: Some(&*event.name).filter(|name| handlers.has(name)),
+        has_ack: event.ack.is_some(),
+    };
+    spans::begin(cx, &event.address.namespace, event.definition, occasion)
 }
 
 /// Of an event's name, the most characters that are logged.
@@ -414,7 +419,7 @@ impl Acknowledgement {
 
     /// The handler was dropped before it has returned.
     fn drop(self) {
-        spans::failed(&self.span, "dropped");
+        spans::fail(&self.span, "dropped");
     }
 
     /// Logs an error. One that is meant for the client is not a fault of the
@@ -425,8 +430,8 @@ impl Acknowledgement {
             None => (Level::Info, "event rejected"),
         };
         match failure.cause() {
-            Some(_) => spans::failed(&self.span, what),
-            None => spans::refused(&self.span),
+            Some(_) => spans::fail(&self.span, what),
+            None => spans::refuse(&self.span),
         }
         let message = failure.to_log();
         let fields = [

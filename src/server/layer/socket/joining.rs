@@ -30,6 +30,7 @@ use crate::platform;
 use crate::port::{Address, Spot};
 use crate::query;
 use crate::sid::{Key, Sid};
+use crate::tracing::Occasion;
 
 thread_local! {
     /// Whether this instance has logged that the `auth` of a client is not kept.
@@ -323,7 +324,7 @@ fn run(joining: Joining) {
     let bytes = joining.request.json().len();
     let me = cx.me.clone();
     let definition = joining.found.definition.index;
-    let span = spans::connect(&cx, &address.namespace, definition);
+    let span = spans::begin(&cx, &address.namespace, definition, Occasion::Connect);
     let asked = spans::follow(&span, Box::pin(async move { joining.ask().await }));
     parts::run(&cx.parts, job, asked, move |decided| {
         let Some(cx) = me.upgrade() else {
@@ -335,9 +336,9 @@ fn run(joining: Joining) {
         match decided {
             Some(Decision::LetIn) => let_in(&cx, &address),
             Some(Decision::Refused(refusal)) => {
-                spans::refused(&span);
+                spans::refuse(&span);
                 if refusal.is_internal() {
-                    spans::failed(&span, "handler failed");
+                    spans::fail(&span, "handler failed");
                     log_failure(&cx.parts, job, &refusal.failure);
                 }
                 let data = refusal.failure.data();
@@ -345,7 +346,7 @@ fn run(joining: Joining) {
             }
             Some(Decision::Needless) => refuse(&cx, spot, namespace, REJECTED, None),
             None => {
-                spans::failed(&span, "dropped");
+                spans::fail(&span, "dropped");
                 refuse_dropped(&cx, spot, namespace);
             }
         }

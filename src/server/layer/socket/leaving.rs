@@ -10,6 +10,7 @@ use crate::layer::called::log_failure;
 use crate::log::Level;
 use crate::parts::{self, Job};
 use crate::port::Spot;
+use crate::tracing::Occasion;
 
 /// Tells the application that a socket is no longer connected.
 pub(super) fn tell(cx: &Context, spot: Spot, reason: Reason) {
@@ -42,7 +43,12 @@ pub(super) fn call_handlers(cx: &Context, spot: Spot, reason: Reason) {
     ];
     cx.parts.log(Level::Info, "leave", key, &fields);
     watching::disconnected(cx, &address, reason);
-    let span = spans::disconnect(cx, &address.namespace, definition, reason);
+    let span = spans::begin(
+        cx,
+        &address.namespace,
+        definition,
+        Occasion::Disconnect(reason.as_str()),
+    );
     let forget = move |client: &mut ClientEntry| client.forget(join);
     let handlers = cx.application.handlers(definition);
     let steps = handlers.iter().flat_map(|handlers| {
@@ -75,7 +81,7 @@ pub(super) fn call_handlers(cx: &Context, spot: Spot, reason: Reason) {
             return;
         };
         for error in failures.iter().flatten() {
-            spans::failed(&span, "handler failed");
+            spans::fail(&span, "handler failed");
             log_failure(&cx.parts, job, &error.failure);
         }
         cx.clients.with(key, |client| {
