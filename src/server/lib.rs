@@ -152,6 +152,7 @@ mod request;
 mod sid;
 mod table;
 mod tracing;
+mod usage;
 mod webhooks;
 mod worker;
 
@@ -175,6 +176,7 @@ pub use log::{Level, LogRecord};
 pub use options::{AnswerHeaders, ConfigError, Cookie, OnOverrun, Origins, Overrun, RateLimit};
 pub use placement::{Placement, Spread};
 pub use request::{Handshake, MAX_KEPT, MAX_KEPT_URL};
+pub use usage::Usage;
 pub use webhooks::{Hook, Webhook};
 pub use worker::front::handle;
 

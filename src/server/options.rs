@@ -158,6 +158,8 @@ pub(crate) struct Options {
     pub(crate) address_rate_limit: RateLimit,
     pub(crate) on_overrun: Decision,
     pub(crate) log: Log,
+    /// What is billed is counted.
+    pub(crate) usage: bool,
     /// Spans, if they are asked for.
     pub(crate) tracing: Option<Begin>,
 }
@@ -186,6 +188,7 @@ impl Default for Options {
             address_rate_limit: RateLimit::none(),
             on_overrun: Decision::default(),
             log: Log::default(),
+            usage: false,
             tracing: None,
         }
     }

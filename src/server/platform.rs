@@ -19,6 +19,7 @@ use web_sys::{AbortSignal, Request, RequestInit, Response, WebSocket};
 use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
 
 use crate::compatibility;
+use crate::usage::{Counted, Meter};
 
 #[wasm_bindgen]
 extern "C" {
@@ -89,6 +90,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, variadic)]
     fn exec(this: &Sql, query: &str, bindings: &Array) -> Result<Cursor, JsValue>;
     type Cursor;
+    #[wasm_bindgen(method, getter, js_name = rowsWritten)]
+    fn rows_written(this: &Cursor) -> f64;
+    #[wasm_bindgen(method, getter, js_name = rowsRead)]
+    fn rows_read(this: &Cursor) -> f64;
     #[wasm_bindgen(method, catch)]
     fn raw(this: &Cursor) -> Result<Rows, JsValue>;
     type Rows;
@@ -515,25 +520,36 @@ pub(crate) fn set_number_of(thing: &JsValue, number: u64) {
 
 /// A Durable Object's own state.
 #[derive(Clone)]
-pub(crate) struct ObjectState(JsValue);
+pub(crate) struct ObjectState {
+    state: JsValue,
+    /// What is counted of it.
+    meter: Rc<Meter>,
+}
 
 impl ObjectState {
-    pub(crate) fn new(state: &DurableObjectState) -> Self {
-        Self(AsRef::<JsValue>::as_ref(state).clone())
+    pub(crate) fn new(state: &DurableObjectState, meter: Meter) -> Self {
+        Self {
+            state: AsRef::<JsValue>::as_ref(state).clone(),
+            meter: Rc::new(meter),
+        }
     }
 
     fn raw(&self) -> &State {
-        self.0.unchecked_ref()
+        self.state.unchecked_ref()
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     /// Returns the object's id, as the platform's 64 hexadecimal digits.
     pub(crate) fn id(&self) -> String {
-        let state: &DurableObjectState = self.0.unchecked_ref();
+        let state: &DurableObjectState = self.state.unchecked_ref();
         state.id().and_then(|id| id.to_string()).unwrap_or_default()
     }
 
     pub(crate) fn storage(&self) -> worker::durable::Storage {
-        let state: DurableObjectState = self.0.clone().unchecked_into();
+        let state: DurableObjectState = self.state.clone().unchecked_into();
         worker::durable::State::from(state).storage()
     }
 
@@ -558,7 +574,7 @@ impl ObjectState {
     /// Has the runtime answer `request` with `response` on every WebSocket, without
     /// waking.
     pub(crate) fn set_auto_response(&self, request: &str, response: &str) {
-        let state: &DurableObjectState = self.0.unchecked_ref();
+        let state: &DurableObjectState = self.state.unchecked_ref();
         if let Ok(pair) = WebSocketRequestResponsePair::new(request, response) {
             // Failing costs only money: the object wakes instead.
             let _ = state.set_websocket_auto_response(&pair);
@@ -585,6 +601,10 @@ impl ObjectState {
     pub(crate) fn set_alarm(&self, at: Timestamp) {
         // A failed write breaks the object, and the platform reports it.
         let _ = self.raw().storage().set_alarm(at.as_millis() as f64);
+        self.meter.count(Counted::Rows {
+            written: 1,
+            read: 0,
+        });
     }
 
     /// Deletes the alarm and everything that is stored, at once.
@@ -598,24 +618,28 @@ impl ObjectState {
     /// Runs one SQL statement, and returns its rows as arrays of values.
     pub(crate) fn sql(&self, statement: &str, bindings: &[JsValue]) -> Result<Array, JsValue> {
         let bindings: Array = bindings.iter().collect();
-        self.raw()
-            .storage()
-            .sql()
-            .exec(statement, &bindings)
-            .inspect_err(compatibility::check_sql)?
-            .raw()?
-            .to_array()
+        let sql = self.raw().storage().sql();
+        let cursor = sql.exec(statement, &bindings);
+        let cursor = cursor.inspect_err(compatibility::check_sql)?;
+        let rows = cursor.raw()?.to_array()?;
+        if self.meter.is_on() {
+            self.meter.count(Counted::Rows {
+                written: cursor.rows_written() as u64,
+                read: cursor.rows_read() as u64,
+            });
+        }
+        Ok(rows)
     }
 
     /// Returns a property of ours on the object's state. It outlives the wasm
     /// instance.
     pub(crate) fn own(&self, name: &str) -> JsValue {
-        Reflect::get(&self.0, &name.into()).unwrap_or(JsValue::UNDEFINED)
+        Reflect::get(&self.state, &name.into()).unwrap_or(JsValue::UNDEFINED)
     }
 
     pub(crate) fn set_own(&self, name: &str, value: &JsValue) {
         // A plain property of a plain object: it can always be set.
-        let _ = Reflect::set(&self.0, &name.into(), value);
+        let _ = Reflect::set(&self.state, &name.into(), value);
     }
 }
 

@@ -15,7 +15,7 @@ use super::handler::{
     BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake,
     OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm, OnClose, OnConnect,
     OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage, OnNewNamespace,
-    OnOpen, OnServerEvent, RewriteEvent,
+    OnOpen, OnServerEvent, OnUsage, RewriteEvent,
 };
 use super::{
     Ack, Alarm, Application, Args, Expired, FromArgs, Io, JoinRequest, Socket, State, States,
@@ -26,6 +26,7 @@ use crate::api::error::Rejection;
 use crate::incoming::Incoming;
 use crate::port::LocalPort;
 use crate::request::StoredHandshake;
+use crate::usage::Usage;
 
 /// Everything that a handler of this [kind](Kind) can take its arguments from:
 /// [extractors](super::handler::Extract) are given it.
@@ -49,6 +50,7 @@ pub(crate) type AdmitContext<'a> = Context<'a, OnAdmit>;
 pub(crate) type JoinContext<'a> = Context<'a, OnJoinRequest>;
 pub(crate) type ServerEventContext<'a> = Context<'a, OnServerEvent>;
 pub(crate) type NamespaceContext<'a> = Context<'a, OnNewNamespace>;
+pub(crate) type UsageContext<'a> = Context<'a, OnUsage>;
 pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
 pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
 pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
@@ -407,6 +409,19 @@ impl<'a> AlarmContext<'a> {
     ) -> Self {
         Self {
             subject: alarm,
+            detail: ServerDetail { port, application },
+        }
+    }
+}
+
+impl<'a> UsageContext<'a> {
+    pub(crate) fn new(
+        port: &'a Rc<dyn LocalPort>,
+        application: &'a Rc<Application>,
+        usage: &'a Usage,
+    ) -> Self {
+        Self {
+            subject: usage,
             detail: ServerDetail { port, application },
         }
     }

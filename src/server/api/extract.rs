@@ -12,13 +12,14 @@ use worker::Env;
 
 use super::handler::{
     Context, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
-    OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnEngineAlarm,
+    OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OfUsage, OnEngineAlarm,
 };
 use super::{Ack, Alarm, Args, Io, JoinRequest, Socket};
 use crate::api::client::SessionError;
 use crate::api::data;
 use crate::api::engine::{Client, Clients, Handshake, Message};
 use crate::api::error::Rejection;
+use crate::usage::Usage;
 
 /// A type that handlers of kind `K` can take as an argument.
 ///
@@ -125,6 +126,12 @@ impl<K: OfSocket> Extract<K> for Socket {
 impl<K: OfNamespace> Extract<K> for Io {
     fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
         Ok(context.io())
+    }
+}
+
+impl<K: OfUsage> Extract<K> for Usage {
+    fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
+        Ok(*context.subject)
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `on_expired` | [`Expired`](crate::Expired) |
 //! | `on_server_event` | [`Io`](crate::Io) of the namespace, the event's arguments, [`EventName`](crate::EventName), [`State`](crate::State), the Worker's `Env` |
 //! | `on_alarm` | [`Alarm`](crate::Alarm), and the root namespace as [`Io`](crate::Io) |
+//! | `on_usage` | [`Usage`](crate::Usage), and the root namespace as [`Io`](crate::Io) |
 //! | `namespace_if` | [`JoinRequest`](crate::JoinRequest), [`Handshake`](crate::Handshake), [`State`](crate::State), the Worker's `Env` |
 //! | `on_new_namespace` | [`Io`](crate::Io) of the namespace, [`State`](crate::State), the Worker's `Env` |
 //! | `admit`, of both | [`Handshake`](crate::Handshake), [`State`](crate::State), the Worker's `Env` |
@@ -43,9 +44,9 @@ use futures::future::LocalBoxFuture;
 
 pub use self::kind::{
     BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent,
-    OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm,
-    OnClose, OnConnect, OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage,
-    OnNewNamespace, OnOpen, OnServerEvent, RewriteEvent,
+    OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OfUsage, OnAdmit,
+    OnAlarm, OnClose, OnConnect, OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest,
+    OnMessage, OnNewNamespace, OnOpen, OnServerEvent, OnUsage, RewriteEvent,
 };
 pub use self::outcome::{FailsWith, Internal, Outcome, Reply, Verdict, mark};
 pub use super::context::Context;

@@ -54,7 +54,7 @@ pub(crate) use self::args::describe;
 pub(crate) use self::context::{
     AdmitContext, AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
     EngineAlarmContext, EventContext, ExpireContext, JoinContext, MessageContext, NamespaceContext,
-    OpenContext, Place, RewriteContext, ServerEventContext,
+    OpenContext, Place, RewriteContext, ServerEventContext, UsageContext,
 };
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;

@@ -9,7 +9,7 @@ use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
 use worker::Env;
 
-use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace};
+use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace, OnUsage};
 use super::join_request::{self, JoinRequest};
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
@@ -60,6 +60,7 @@ pub(crate) struct Application {
     pub(crate) transient: Option<Transient>,
     definitions: Vec<Definition>,
     pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
+    pub(crate) on_usage: Option<HandlerFn<OnUsage>>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
     /// The method of a handler that was given twice.
@@ -420,6 +421,7 @@ impl Server {
                 transient: None,
                 definitions: Vec::new(),
                 on_new_namespace: None,
+                on_usage: None,
                 wrong: None,
                 duplicate: None,
             },
@@ -531,6 +533,50 @@ impl Server {
         if place.replace(erase(handler)).is_some() {
             self.application.duplicate = Some("on_new_namespace");
         }
+        self
+    }
+
+    /// Registers the handler that is told what the objects do of what is billed, which is
+    /// counted from then on. It takes the [`Usage`](crate::Usage) since it was last called
+    /// in the same object and since that woke up, and the root namespace as
+    /// [`Io`](crate::Io); also [`State`](crate::State) and the Worker's `Env`.
+    ///
+    /// ```
+    /// use dormouse::{Io, Server, Usage};
+    ///
+    /// let server = Server::new()
+    ///     .namespace("/", |namespace| namespace)
+    ///     .namespace("/usage", |namespace| namespace)
+    ///     // What is sent to a client is not billed.
+    ///     .on_usage(async |io: Io, usage: Usage| {
+    ///         io.of("/usage").emit("usage", (usage, usage.nanodollars())).await
+    ///     });
+    /// # let _ = server;
+    /// ```
+    ///
+    /// It is called after something was counted, when that has been done, but at most once a
+    /// second: first of all for what has woken the object. Nothing keeps the object awake
+    /// for it. So whoever adds up what it is given knows every wake, but of the rest, what
+    /// comes within a second after a call is told with the next one, or not at all if the
+    /// object sleeps before. What the handler stores itself is counted as well, where it is
+    /// the server that stores it; a row for each wake would double what an idle client
+    /// costs.
+    ///
+    /// It has [`task_limit`](Self::task_limit); its error is logged. In a server of
+    /// [many objects](crate::Placement::spread), it is called in each of them, also in those
+    /// without sockets.
+    pub fn on_usage<S>(mut self, handler: impl Handler<OnUsage, S>) -> Self {
+        if self.application.on_usage.replace(erase(handler)).is_some() {
+            self.application.duplicate = Some("on_usage");
+        }
+        self.usage(true)
+    }
+
+    /// Sets whether the objects count what is billed, for [`Io::usage`](crate::Io::usage).
+    /// Default: `false`, unless there is an [`on_usage`](Self::on_usage). It costs a look at
+    /// the numbers of rows after each statement to SQLite, and nothing that is billed.
+    pub fn usage(mut self, usage: bool) -> Self {
+        self.options.usage = usage;
         self
     }
 

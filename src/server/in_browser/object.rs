@@ -304,6 +304,10 @@ impl LocalPort for FakeObject {
         &self.parts.watched
     }
 
+    fn usage(&self) -> Option<crate::Usage> {
+        None
+    }
+
     fn is_one_of_many(&self) -> bool {
         let options = self.parts.options();
         options.is_some_and(|options| options.placement.many().is_some())

@@ -11,6 +11,7 @@ use super::object::env;
 use super::{js, js_async};
 use crate::parts::running_in_front;
 use crate::platform::ObjectState;
+use crate::usage::Meter;
 
 /// The object's id.
 pub(crate) const ID: &str = "00ff10a5f00f7e81bd5aa1b2c3d4e5f60123456789abcdeffedcba9876543210";
@@ -138,7 +139,7 @@ const STATE: &str = "
 
 /// The state of an object that nothing has happened to.
 pub(crate) fn state() -> ObjectState {
-    ObjectState::new(&raw_state())
+    ObjectState::new(&raw_state(), Meter::default())
 }
 
 /// The same as the platform hands it to the object.

@@ -35,17 +35,19 @@ use self::context::{Asking, Context};
 use self::index::Index;
 use self::outputs::run_outputs;
 use self::recovery::Recovery;
+use super::called::finish;
 use super::{Content, Layer, Opening, Ringing};
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::Message;
-use crate::api::{Alarm, AlarmContext, Application};
+use crate::api::{Alarm, AlarmContext, Application, UsageContext};
 use crate::http::origins;
 use crate::log::Level;
-use crate::parts::{self, Layered, Parts, opening};
+use crate::parts::{self, Job, Layered, OBJECT, Parts, opening};
 use crate::port::watch::Counted;
 use crate::port::{Called, LocalPort, Request};
 use crate::request::{Dropped, StoredHandshake};
 use crate::sid::Key;
+use crate::usage::Usage;
 
 thread_local! {
     /// Whether this instance has logged that not all headers are kept.
@@ -236,6 +238,21 @@ impl Layer for Sockets {
             handler(&mut AlarmContext::new(&port, &cx.application, &alarm))
         });
         true
+    }
+
+    fn tell_of_usage(&self, usage: Usage) {
+        let Self(cx) = self;
+        let Some((handler, port)) = cx.application.on_usage.as_ref().zip(cx.port.upgrade()) else {
+            return;
+        };
+        let limit = cx.parts.options().map(|options| options.task_limit);
+        let job = Job {
+            limit,
+            ..Job::new(OBJECT, "usage")
+        };
+        let call = || handler(&mut UsageContext::new(&port, &cx.application, &usage));
+        let called = parts::guarded(&cx.parts, job, call);
+        finish(&cx.parts, job, called, || {});
     }
 
     fn marks(&self) -> Vec<u8> {

@@ -28,6 +28,15 @@ impl Finish for Inner {
             }
         }
     }
+
+    fn end(&self) {
+        let meter = self.parts.state.meter();
+        if let Some(layer) = self.layer()
+            && let Some(usage) = meter.take_due(|| self.parts.turn.now())
+        {
+            layer.tell_of_usage(usage);
+        }
+    }
 }
 
 impl Inner {

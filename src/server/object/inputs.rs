@@ -18,6 +18,7 @@ use crate::parts::{
 };
 use crate::platform::{self, SocketExt as _};
 use crate::sid::{Key, Sid};
+use crate::usage::Counted;
 
 /// The kinds of requests.
 impl Inner {
@@ -192,7 +193,9 @@ impl Receiver for Inner {
 
 impl Listener for Inner {
     fn handle_message(&self, socket: &WebSocket, message: &JsValue) {
-        let Some((key, conn)) = self.whose(socket, WokenBy::Message) else {
+        let whose = self.whose(socket, WokenBy::Message);
+        self.count(Counted::Message);
+        let Some((key, conn)) = whose else {
             return;
         };
         let limit = self.parts.options().map_or(0, |it| it.settings.max_payload);

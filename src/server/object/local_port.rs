@@ -17,6 +17,7 @@ use crate::parts::{spawn, spawn_for_all};
 use crate::port::watch::Watched;
 use crate::port::{self, Called, LocalPort, Memory, Port, PortError, locate, wire};
 use crate::sid::Key;
+use crate::usage::{Counted, Usage};
 
 impl Port for Inner {
     fn call(&self, request: port::Request<'_>) -> Called {
@@ -66,6 +67,10 @@ impl LocalPort for Inner {
         &self.parts.watched
     }
 
+    fn usage(&self) -> Option<Usage> {
+        self.parts.state.meter().usage()
+    }
+
     fn is_one_of_many(&self) -> bool {
         let options = self.parts.options();
         options.is_some_and(|options| options.placement.many().is_some())
@@ -100,6 +105,7 @@ impl Inner {
     /// Handles a request of another part of the Worker.
     pub(super) fn handle_call(&self, endpoint: &Rc<Endpoint>, request: &Uint8Array) -> JsValue {
         self.wake(&endpoint.options, WokenBy::Call);
+        self.count(Counted::Call);
         self.calls.answer(request, |once, request| {
             if let Some(once) = once
                 && let Some(service) = &endpoint.service

@@ -39,14 +39,15 @@ use crate::layer::{self, Layer};
 use crate::log::{self, Level};
 use crate::options::Options;
 use crate::parts::{
-    Alarms, Budget, Clock, Kind, Listener as _, Parsed, Parts, RecoveryRows, Repeats, Requests,
-    Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
+    Alarms, Budget, Clock, Finish as _, Kind, Listener as _, Parsed, Parts, RecoveryRows, Repeats,
+    Requests, Rows, ServerOptions, Sessions, Source as _, Tasks, Turn, WebSockets, register,
 };
 use crate::platform::{self, ObjectState};
 use crate::port::Memory;
 use crate::port::watch::Watched;
 use crate::port::wire::Calls;
 use crate::sid::Key;
+use crate::usage::{Counted, Meter};
 
 /// The part of a Durable Object that [`worker!`](macro@crate::worker) wraps.
 pub struct Object(Option<Rc<Inner>>);
@@ -81,8 +82,8 @@ enum WokenBy {
 }
 
 impl WokenBy {
-    fn log(self, options: &Options, object: &str) {
-        let reason = match self {
+    fn as_str(self) -> &'static str {
+        match self {
             Self::Request(Kind::Handshake) => "handshake",
             Self::Request(Kind::Upgrade) => "upgrade",
             Self::Request(Kind::Poll) => "poll",
@@ -92,9 +93,7 @@ impl WokenBy {
             Self::Call => "call",
             Self::Alarm => "alarm",
             Self::Panic => "panic",
-        };
-        let fields = [("reason", reason), ("object", object)];
-        log::log(&options.log, Level::Info, "wake", &fields);
+        }
     }
 }
 
@@ -102,7 +101,7 @@ impl WokenBy {
 impl Object {
     /// Creates the object, when it is first needed or wakes up.
     pub fn new(state: &DurableObjectState, env: Env) -> Self {
-        let state = ObjectState::new(state);
+        let state = ObjectState::new(state, Meter::new(is_counted()));
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
             let parts = Parts {
                 id: state.id(),
@@ -148,6 +147,7 @@ impl Object {
             return http::not_found().into();
         };
         inner.wake(&parsed.options, WokenBy::Request(parsed.kind));
+        inner.count(Counted::Request);
         let is_asked = parsed.options.asks_for_answers();
         let (conn, answer) = inner.parts.requests.hold(parsed);
         let inner = inner.clone();
@@ -214,6 +214,14 @@ fn endpoint_at(path: &str) -> Option<Rc<Endpoint>> {
     app().endpoint_at(path).cloned()
 }
 
+/// Returns whether any server has what is billed counted: whose object it is, is not known
+/// yet.
+fn is_counted() -> bool {
+    let app = app();
+    let mut all = app.endpoints.iter();
+    all.any(|endpoint| endpoint.options.usage)
+}
+
 fn options_at(path: &str) -> Option<Rc<Options>> {
     Some(endpoint_at(path)?.options.clone())
 }
@@ -239,6 +247,7 @@ impl Inner {
         };
         let options = endpoint.options.clone();
         self.parts.clock.set_settings(options.settings);
+        self.parts.state.meter().set(options.usage);
         // Neither is set yet.
         let _ = self.parts.server.set(ServerOptions { number, options });
         let layer = layer::of(endpoint, &self.parts, self.me.clone());
@@ -271,17 +280,35 @@ impl Inner {
 
     fn handle_alarm(&self) {
         let is_first = self.take_up();
+        let meter = self.parts.state.meter();
+        meter.count(Counted::Alarm);
+        // Each session is a turn, and the row for the next alarm comes last.
+        meter.hold(true);
         self.parts.clock.handle_alarm();
         self.restore_all();
         // Perhaps all sessions have gone, and only what is kept for later is here.
         self.adopt_stored();
+        if is_first {
+            self.count(Counted::Wake(WokenBy::Alarm.as_str()));
+        }
         if let Some(options) = self.parts.options().filter(|_| is_first) {
-            WokenBy::Alarm.log(options, &self.parts.id);
+            self.log_wake(options, WokenBy::Alarm);
         }
         self.check_all();
         self.ring();
         self.rearm();
         self.give_back_unknown();
+        meter.hold(false);
+        self.end();
+    }
+
+    fn count(&self, what: Counted) {
+        self.parts.state.meter().count(what);
+    }
+
+    fn log_wake(&self, options: &Options, by: WokenBy) {
+        let fields = [("reason", by.as_str()), ("object", &*self.parts.id)];
+        log::log(&options.log, Level::Info, "wake", &fields);
     }
 
     /// Begins an event. Once for each instance, it takes up what the previous one
@@ -290,7 +317,8 @@ impl Inner {
         if !self.take_up() {
             return;
         }
-        by.log(options, &self.parts.id);
+        self.count(Counted::Wake(by.as_str()));
+        self.log_wake(options, by);
         // The caller's options are those of another server, where it is mistaken.
         let sleeps = match self.parts.options() {
             Some(own) => own.settings.sleeps(),

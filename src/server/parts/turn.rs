@@ -17,6 +17,9 @@ use crate::table::Table;
 pub(crate) trait Finish {
     /// Carries out a session's outputs, saves it, and schedules it.
     fn finish(&self, key: Key);
+
+    /// Does what is to be done after every turn.
+    fn end(&self) {}
 }
 
 /// The turn that is under way, if there is one.
@@ -57,6 +60,9 @@ impl Turn {
             self.finish(key);
         }
         if self.depth.get() == 0 {
+            if let Some(object) = self.object.upgrade() {
+                object.end();
+            }
             platform::release_time();
         }
     }

@@ -10,6 +10,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::in_browser::{js, wait};
+use crate::usage::Meter;
 
 /// The largest number that JavaScript tells from its neighbours.
 const MAX_SAFE: u64 = (1 << 53) - 1;
@@ -382,7 +383,7 @@ fn sockets_keep_their_connections() {
 /// Creates an object's state of the shape that the platform's has.
 fn state(members: &str) -> ObjectState {
     let state = js(&format!("return {{ {members} }};"), 0);
-    ObjectState::new(state.unchecked_ref())
+    ObjectState::new(state.unchecked_ref(), Meter::default())
 }
 
 #[wasm_bindgen_test]

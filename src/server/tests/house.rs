@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The modules of the server, each of which may know those before it and no others.
 /// Modules in the same row do not know each other either.
 const ORDER: &[&[&str]] = &[
-    &["sid", "table", "query", "log", "origin"],
+    &["sid", "table", "query", "log", "origin", "usage"],
     &["compatibility"],
     &["platform", "incoming"],
     &["request", "loggers", "tracing"],

@@ -14,6 +14,7 @@ mod socket;
 mod spread;
 mod stale;
 mod tasks;
+mod usage;
 
 use core::time::Duration;
 
@@ -152,7 +153,7 @@ fn app() -> App {
         .chain(spread::servers())
         .chain(admin::servers())
         .chain(logging::servers())
-        .chain([deploy::server(), rates::server()])
+        .chain([deploy::server(), rates::server(), usage::server()])
         .chain(placements::servers())
         .fold(engines, App::server)
         .fetch(routes::routes)

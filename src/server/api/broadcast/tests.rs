@@ -57,6 +57,10 @@ impl LocalPort for Always {
         unreachable!("nobody watches")
     }
 
+    fn usage(&self) -> Option<crate::Usage> {
+        None
+    }
+
     fn is_one_of_many(&self) -> bool {
         false
     }

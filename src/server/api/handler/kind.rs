@@ -10,6 +10,7 @@ use super::{Context, HandlerError};
 use crate::api::engine::{Client, Handshake, Message, Refusal as EngineRefusal};
 use crate::api::error::Refusal;
 use crate::incoming::Incoming;
+use crate::usage::Usage;
 
 /// The occasion that a handler is called for. It decides what the handler can take
 /// and return.
@@ -68,6 +69,10 @@ pub enum OnJoinRequest {}
 #[derive(Debug)]
 pub enum OnNewNamespace {}
 
+/// The kind of [`Server::on_usage`](crate::Server::on_usage).
+#[derive(Debug)]
+pub enum OnUsage {}
+
 /// The kind of [`Server::admit`](crate::Server::admit) and
 /// [`Engine::admit`](crate::engine::Engine::admit).
 #[derive(Debug)]
@@ -114,6 +119,7 @@ kinds! {
     OnServerEvent: Io, EventDetail<'a> => Replied, |it| it.subject.place();
     OnJoinRequest: JoinRequest, Place<'a> => Result<bool, HandlerError>, |it| it.detail;
     OnNewNamespace: Io, Place<'a> => Result<(), HandlerError>, |it| it.detail;
+    OnUsage: Usage, ServerDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
     OnAdmit: Handshake, Place<'a> => Result<(), HandlerError>, |it| it.detail;
     OnOpen: Client, &'a Incoming => Result<(), EngineRefusal>, |it| it.subject.place();
     OnMessage: Client, Option<Message> => Result<(), HandlerError>, |it| it.subject.place();
@@ -195,6 +201,16 @@ impl OfDisconnect for OnDisconnect {}
 pub trait OfExpired: Kind<Subject = Expired> {}
 
 impl OfExpired for OnExpired {}
+
+/// The kinds of handlers that are told what an object has done.
+#[diagnostic::on_unimplemented(
+    message = "a handler of kind `{Self}` cannot take a `Usage`",
+    label = "nothing is counted here",
+    note = "`Usage` is for `Server::on_usage`; elsewhere it is `Io::usage`"
+)]
+pub trait OfUsage: Kind<Subject = Usage> {}
+
+impl OfUsage for OnUsage {}
 
 /// The kinds of handlers that are called for an [`Alarm`].
 #[diagnostic::on_unimplemented(
@@ -326,6 +342,13 @@ impl OfNamespace for OnExpired {
 }
 
 impl OfNamespace for OnAlarm {
+    fn io(context: &Context<'_, Self>) -> crate::Io {
+        let ServerDetail { port, application } = context.detail;
+        crate::Io::local(port.clone(), application.clone(), &ROOT.into())
+    }
+}
+
+impl OfNamespace for OnUsage {
     fn io(context: &Context<'_, Self>) -> crate::Io {
         let ServerDetail { port, application } = context.detail;
         crate::Io::local(port.clone(), application.clone(), &ROOT.into())

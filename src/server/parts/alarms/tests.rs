@@ -2,6 +2,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::in_browser::js;
+use crate::usage::Meter;
 
 /// An object whose SQL is a table of alarms, and which counts what is read and written,
 /// unless it `fails`.
@@ -25,7 +26,7 @@ fn state() -> ObjectState {
          return state;",
         0,
     );
-    ObjectState::new(state.unchecked_ref())
+    ObjectState::new(state.unchecked_ref(), Meter::default())
 }
 
 fn number(state: &ObjectState, name: &str) -> u32 {

@@ -4,6 +4,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::in_browser::js;
+use crate::usage::Meter;
 
 /// Creates an object whose SQL answers with `rows`, JavaScript that may look at
 /// `statement` and `bindings`.
@@ -20,7 +21,7 @@ fn state(rows: &str) -> ObjectState {
         ),
         0,
     );
-    ObjectState::new(state.unchecked_ref())
+    ObjectState::new(state.unchecked_ref(), Meter::default())
 }
 
 fn rows(answer: &str) -> RecoveryRows {

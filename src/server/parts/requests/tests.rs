@@ -4,6 +4,7 @@ use super::*;
 use crate::api::engine::Engine;
 use crate::in_browser::object::env;
 use crate::in_browser::{js, js_async, request};
+use crate::usage::Meter;
 
 const URL: &str = "https://example.com/engine.io/?EIO=4&transport=polling";
 
@@ -14,7 +15,7 @@ fn install() {
 
 fn state() -> ObjectState {
     install();
-    ObjectState::new(js("return {};", 0).unchecked_ref())
+    ObjectState::new(js("return {};", 0).unchecked_ref(), Meter::default())
 }
 
 /// Nobody who could be told.
