@@ -1,7 +1,8 @@
-//! The playground: a chat on Socket.IO, and an echo on Engine.IO, for the pages in
-//! `www/`.
+//! The playground: a chat on Socket.IO, with what it costs, and an echo on Engine.IO, for the
+//! pages in `www/`.
 
 mod history;
+mod usage;
 
 use dormouse::engine::{Client, Engine, Message};
 use dormouse::{
@@ -50,6 +51,8 @@ fn chat() -> Server {
                 })
                 .on_expired(gone_for_good)
         })
+        .namespace(usage::NAMESPACE, usage::define)
+        .on_usage(usage::tell)
 }
 
 /// Somebody, as the others know them. They are kept as their socket's data.

@@ -43,6 +43,11 @@ const pages = {
     await page.goto(`${server.entryUrl}/latency.html`);
     await page.waitForFunction(() => Number(document.querySelector('#count').textContent) >= 3);
   },
+  usage: async (page) => {
+    await page.goto(`${server.entryUrl}/usage.html`);
+    await page.waitForSelector('#state[data-state=awake]');
+    await page.waitForFunction(() => Number(document.querySelector('#requests').textContent) >= 1);
+  },
 };
 
 async function talk(page, room) {
