@@ -4,7 +4,7 @@
 //! those of `options.rs`; `namespaces`, each with its `name` or a predicate's
 //! `definition` alone; and whether the host wants to be asked.
 
-use dormouse::{App, Args, Io, JoinRequest, Namespace, Placement, Server};
+use dormouse::{App, Args, Io, JoinRequest, LogRecord, Namespace, Placement, Server};
 use js_sys::Array;
 
 use crate::handlers::{self, Wanted};
@@ -35,6 +35,10 @@ fn server(number: u32, described: &Members) -> Server {
         server = server.admit(async move |handshake: dormouse::Handshake| {
             handlers::admit(&host, number, &handshake).await
         });
+    }
+    if described.flag("logs") == Some(true) {
+        let host = host.clone();
+        server = server.logger(move |record: &LogRecord| host.log(number, &record.to_string()));
     }
     if described.flag("places") == Some(true) {
         let host = host.clone();

@@ -34,6 +34,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn admit(this: &Host, server: u32, handshake: &str) -> JsValue;
 
+    /// Is given a line of the log, as JSON.
+    #[wasm_bindgen(method)]
+    pub(crate) fn log(this: &Host, server: u32, line: &str);
+
     /// Returns the key of the object that a client is put into.
     #[wasm_bindgen(method)]
     pub(crate) fn place(this: &Host, server: u32, handshake: &str) -> String;

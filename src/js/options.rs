@@ -78,6 +78,7 @@ pub(crate) fn apply(mut server: Server, options: &Members) -> Server {
         flag("jsonp") => jsonp;
         flag("trustProxy") => trust_proxy;
         flag("inOrder") => in_order;
+        flag("tracing") => tracing;
         texts("origins") => origins;
     }
     if let Some(path) = options.text("path") {

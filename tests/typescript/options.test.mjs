@@ -26,6 +26,7 @@ const good = [
   { httpCompression: { threshold: 4096 } },
   { parser: 'msgpack', inOrder: true, ackTimeout: 1000, maxRooms: 5, maxRows: 10, log: 'info', strict: true },
   { connectionStateRecovery: {}, cleanupEmptyChildNamespaces: true, replay: false, anyOutgoing: true },
+  { tracing: true },
   { rateLimit: { packets: [10, 100] }, addressRateLimit: { handshakes: [1, 10] }, placement: 'one', binding: 'IO' },
 ];
 
@@ -43,6 +44,8 @@ const wrong = [
   [{ cors: { origin: [{}] } }, 'the option cors.origin has to be "*", an origin, or a list'],
   [{ cors: { maxAge: 1 } }, 'the option cors.maxAge is not possible'],
   [{ cors: true }, 'the option cors has to be an object'],
+  [{ logger: true }, 'the option logger has to be a function'],
+  [{ tracing: 'yes' }, 'the option tracing has to be true or false'],
   [{ rateLimit: { packets: 10 } }, 'the option rateLimit has to be an object such as'],
   [{ rateLimit: { packets: [0, 1] } }, 'the option rateLimit '],
   [{ connectionStateRecovery: { maxDisconnectionDuration: 0 } }, 'the option connectionStateRecovery '],

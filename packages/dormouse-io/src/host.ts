@@ -6,7 +6,7 @@ import { connect, disconnect, examine, handleEvent, listens, type Place, type Sp
 import { asInNode } from "./handshake.js";
 import { beginHere, forgetAll, forgetHere, here } from "./here.js";
 import { Namespace, ParentNamespace } from "./namespace.js";
-import type { HandshakeRequest, ServerOptions } from "./options.js";
+import type { HandshakeRequest, LogRecord, ServerOptions } from "./options.js";
 import type { Server } from "./server.js";
 import type { Event } from "./socket.js";
 import { decode } from "./values.js";
@@ -44,6 +44,7 @@ function describe(): object[] {
       options: server._forWasm,
       binding: server._options.binding,
       admits: server._options.allowRequest !== undefined,
+      logs: server._options.logger !== undefined,
       places: typeof server._options.placement === "function",
       spread: spread(server._options.placement),
       hears: [...new Set(all.flatMap((namespace) => namespace._hears))],
@@ -188,6 +189,10 @@ const host = {
     safely("a socket", () => here(object).sockets.delete(socket), false);
   },
   admit,
+  log: (server: number, line: string): void => {
+    const { _options, _path } = servers[server] ?? {};
+    safely("a logger failed", () => _options?.logger?.({ ...(JSON.parse(line) as LogRecord), server: _path ?? "" }), undefined);
+  },
   place: (server: number, handshake: string): string => {
     const placement = servers[server]?._options.placement;
     const key = typeof placement === "object" ? placement.near : placement;

@@ -119,6 +119,26 @@ export interface ServerOptions<ListenEvents = any> {
   trustProxy?: boolean;
   /** How much is logged. Default: `warn`. */
   log?: "off" | "error" | "warn" | "info" | "debug";
+  /**
+   * A function that is given the lines of the log instead of the console. It runs in the Worker
+   * and in its objects, when what the line tells of is done, and cannot wait for anything. What
+   * it throws is on the console.
+   */
+  logger?: (record: LogRecord) => void;
+  /**
+   * Whether the platform traces events, connects and disconnects: see docs/observability.md.
+   * Default: `false`.
+   */
+  tracing?: boolean;
+}
+
+/** A line of the log: what has happened, such as `disconnect`, and its fields, such as `sid`. */
+export interface LogRecord {
+  level: "error" | "warn" | "info" | "debug";
+  event: string;
+  /** The path of the server. */
+  server: string;
+  [field: string]: string;
 }
 
 type Check = (value: unknown) => boolean;
@@ -179,6 +199,7 @@ const OPTIONS: Record<string, [what: string, check: Check]> = {
   rateLimit: ["an object such as { packets: [50, 200] }", isRates],
   addressRateLimit: ["an object such as { packets: [500, 2000] }", isRates],
   keepHeaders: ["a list of names", isListOf(isText)],
+  logger: ["a function", isFunction],
   log: ['"off", "error", "warn", "info" or "debug"', isOneOf("off", "error", "warn", "info", "debug")],
   ...Object.fromEntries(
     (
@@ -189,7 +210,7 @@ const OPTIONS: Record<string, [what: string, check: Check]> = {
       .map((name) => [name, ["a number that is not negative", isNumber]]),
   ),
   ...Object.fromEntries(
-    "allowUpgrades allowEIO3 cleanupEmptyChildNamespaces replay strict anyOutgoing inOrder jsonp trustProxy"
+    "allowUpgrades allowEIO3 cleanupEmptyChildNamespaces replay strict anyOutgoing inOrder jsonp trustProxy tracing"
       .split(" ")
       .map((name) => [name, ["true or false", isBoolean]]),
   ),

@@ -1,0 +1,37 @@
+// An application that is traced, with a logger that others observe.
+
+import { channel } from "node:diagnostics_channel";
+import { env } from "cloudflare:workers";
+import { type LogRecord, Server } from "dormouse-io";
+
+interface ClientToServer {
+  wait: (ack: (value: string) => void) => void;
+  fail: (ack: () => void) => void;
+}
+
+const log = channel("dormouse:log");
+
+function logger(record: LogRecord): void {
+  log.publish(record);
+  const { ANALYTICS } = env as unknown as { ANALYTICS: { writeDataPoint: (point: object) => void } };
+  ANALYTICS.writeDataPoint({ blobs: [record.event, record.level, record.server], indexes: [record.object ?? record.server] });
+  if (record.event === "join") throw new Error("from the logger, as asked for");
+}
+
+export const io = new Server<ClientToServer>({ log: "info", logger, tracing: true });
+
+io.of("/seen").on("connection", (socket) => {
+  socket.on("wait", async (ack) => {
+    await scheduler.wait(20);
+    // Nobody listens there.
+    await fetch("http://127.0.0.1:9/").catch(() => undefined);
+    ack("waited");
+  });
+  socket.on("fail", () => {
+    throw new Error("as asked for");
+  });
+});
+
+export class Dormouse extends io.DurableObject {}
+
+export default { fetch: io.fetch };
