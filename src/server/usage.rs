@@ -205,6 +205,8 @@ pub(crate) struct Meter {
     told_at: Cell<Option<Timestamp>>,
     /// Nobody is told anything now.
     is_held: Cell<bool>,
+    /// Nobody is told anything until something comes in.
+    is_quiet: Cell<bool>,
 }
 
 impl Meter {
@@ -233,6 +235,13 @@ impl Meter {
 
     fn add(&self, what: Counted) {
         let mut usage = self.counted.borrow_mut();
+        let has_come_in = match what {
+            Counted::Request | Counted::Call | Counted::Message | Counted::Alarm => true,
+            Counted::Wake(_) | Counted::Rows { .. } => false,
+        };
+        if has_come_in {
+            self.is_quiet.set(false);
+        }
         match what {
             Counted::Wake(reason) => {
                 for (name, count) in usage.woken_by.named() {
@@ -260,11 +269,18 @@ impl Meter {
         self.is_held.set(is_held);
     }
 
+    /// Has nobody told anything until something comes in: the instance is there because
+    /// code of the application's has panicked, which may be what is told.
+    pub(crate) fn be_quiet(&self) {
+        self.is_quiet.set(true);
+    }
+
     /// Returns what the application is to be told now: what was counted since it was last
     /// told, unless that is nothing, or was a moment ago.
     pub(crate) fn take_due(&self, now: impl FnOnce() -> Timestamp) -> Option<Usage> {
         let counted = self.usage()?;
-        if self.is_held.get() || *self.told.borrow() == counted {
+        let is_silent = self.is_held.get() || self.is_quiet.get();
+        if is_silent || *self.told.borrow() == counted {
             return None;
         }
         let now = now();
@@ -356,6 +372,18 @@ mod tests {
         meter.hold(false);
         let told = meter.take_due(at(1_010)).unwrap();
         assert_eq!((told.alarms(), told.wakes()), (2, 0));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn nobody_is_told_of_a_panic_before_something_comes_in() {
+        let at = |millis| move || Timestamp::from_millis(millis);
+        let meter = Meter::new(true);
+        meter.be_quiet();
+        meter.count(Counted::Wake("panic"));
+        assert_eq!(meter.take_due(at(10)), None);
+        meter.count(Counted::Message);
+        let told = meter.take_due(at(10)).unwrap();
+        assert_eq!((told.wakes(), told.messages()), (1, 1));
     }
 
     #[wasm_bindgen_test(unsupported = test)]

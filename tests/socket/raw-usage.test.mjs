@@ -70,6 +70,28 @@ describe('what has woken an object', sleeping, async () => {
   });
 });
 
+test('a handler that panics each time is called after what comes in, and not for the panic', workerOnly, async () => {
+  const server = await startServer();
+  try {
+    const player = await openMember(server, { path: PATH, namespace: '/usage' });
+    const panics = () => server.logs.find({ event: 'handler panicked', handler: 'usage' }).length;
+    await player.emit('panics', true);
+    let asked = 1;
+    while (panics() < 3) {
+      await server.sleep(player.client.sid);
+      await player.emit('since');
+      asked += 1;
+      await server.logs.waitFor({ event: 'wake', reason: 'panic' });
+    }
+    assert.ok(panics() <= asked, `${panics()} panics, ${asked} events`);
+    await player.emit('panics', false);
+    const other = await openMember(server, { path: PATH, namespace: '/plain' });
+    assert.deepEqual(await other.ask('message-with-ack', 1), [1]);
+  } finally {
+    await server.stop();
+  }
+});
+
 describe('what is billed', workerOnly, () => {
   let metered;
   before(async () => (metered = await startMetered()));

@@ -559,10 +559,11 @@ impl Server {
     /// for it. So whoever adds up what it is given knows every wake, but of the rest, what
     /// comes within a second after a call is told with the next one, or not at all if the
     /// object sleeps before. What the handler stores itself is counted as well, where it is
-    /// the server that stores it; a row for each wake would double what an idle client
-    /// costs.
+    /// the server that stores it; a row for each wake would nearly double what idle
+    /// clients cost.
     ///
-    /// It has [`task_limit`](Self::task_limit); its error is logged. In a server of
+    /// It has [`task_limit`](Self::task_limit); its error is logged. If it panics, it is
+    /// called again after the next that comes in. In a server of
     /// [many objects](crate::Placement::spread), it is called in each of them, also in those
     /// without sockets.
     pub fn on_usage<S>(mut self, handler: impl Handler<OnUsage, S>) -> Self {

@@ -177,6 +177,7 @@ impl Object {
     pub fn wake(&self, path: &JsValue) {
         let endpoint = path.as_string().and_then(|path| endpoint_at(&path));
         if let Some((inner, endpoint)) = self.0.as_ref().zip(endpoint) {
+            inner.parts.state.meter().be_quiet();
             inner.wake(&endpoint.options, WokenBy::Panic);
         }
     }
