@@ -15,6 +15,7 @@ use crate::log::Log;
 use crate::origin::Origin;
 use crate::placement::Placement;
 use crate::tracing::Begin;
+use crate::usage;
 
 pub use self::answers::AnswerHeaders;
 pub(crate) use self::answers::{Added, Additions};
@@ -159,7 +160,7 @@ pub(crate) struct Options {
     pub(crate) on_overrun: Decision,
     pub(crate) log: Log,
     /// What is billed is counted.
-    pub(crate) usage: bool,
+    pub(crate) usage: Option<usage::Begin>,
     /// Spans, if they are asked for.
     pub(crate) tracing: Option<Begin>,
 }
@@ -188,7 +189,7 @@ impl Default for Options {
             address_rate_limit: RateLimit::none(),
             on_overrun: Decision::default(),
             log: Log::default(),
-            usage: false,
+            usage: None,
             tracing: None,
         }
     }

@@ -4,9 +4,13 @@
 use core::cell::{Cell, RefCell};
 use core::ops::AddAssign;
 use core::time::Duration;
+use std::rc::Rc;
 
 use dormouse_proto::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// The reason of an object that has woken up because of a panic.
+const PANIC: &str = "panic";
 
 /// How often an application is told what was counted, at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -167,7 +171,7 @@ impl WokenBy {
             ("close", &mut self.close),
             ("call", &mut self.call),
             ("alarm", &mut self.alarm),
-            ("panic", &mut self.panic),
+            (PANIC, &mut self.panic),
         ]
     }
 }
@@ -188,107 +192,127 @@ pub(crate) enum Counted {
     Request,
     Call,
     Message,
+    /// The alarm goes off. Everything until its end is due to it.
     Alarm,
+    AlarmEnd,
     Rows {
         written: u64,
         read: u64,
     },
 }
 
-/// What is counted of an object since it woke up.
+/// What counts, where the application asks for it.
+pub(crate) trait Count {
+    fn count(&self, what: Counted);
+
+    /// Returns what was counted since the object woke up.
+    fn usage(&self) -> Usage;
+
+    /// Returns what the application is to be told now: what was counted since it was last
+    /// told, unless that is nothing, or was a moment ago.
+    fn take_due(&self, now: fn() -> Timestamp) -> Option<Usage>;
+}
+
+/// Begins to count.
+pub(crate) type Begin = fn() -> Rc<dyn Count>;
+
+/// The counts of an object. All that counts is linked only where an application asks for it.
 #[derive(Default)]
-pub(crate) struct Meter {
-    is_on: Cell<bool>,
+pub(crate) struct Meter(RefCell<Option<Rc<dyn Count>>>);
+
+impl Meter {
+    /// Returns one that counts, if there is what begins it.
+    pub(crate) fn new(begin: Option<Begin>) -> Self {
+        Self(RefCell::new(begin.map(|begin| begin())))
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Counts no more: nobody wants to know.
+    pub(crate) fn stop(&self) {
+        self.0.take();
+    }
+
+    #[inline(never)]
+    pub(crate) fn count(&self, what: Counted) {
+        if let Some(count) = &*self.0.borrow() {
+            count.count(what);
+        }
+    }
+
+    /// See [`Count::usage`].
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        let count = self.0.borrow();
+        count.as_ref().map(|count| count.usage())
+    }
+
+    /// See [`Count::take_due`].
+    pub(crate) fn take_due(&self, now: fn() -> Timestamp) -> Option<Usage> {
+        self.0.borrow().as_ref()?.take_due(now)
+    }
+}
+
+/// See [`Begin`].
+pub(crate) fn begin() -> Rc<dyn Count> {
+    Rc::new(Counts::default())
+}
+
+#[derive(Default)]
+struct Counts {
     counted: RefCell<Usage>,
     /// What of it the application was told, and when.
     told: RefCell<Usage>,
     told_at: Cell<Option<Timestamp>>,
-    /// Nobody is told anything now.
-    is_held: Cell<bool>,
-    /// Nobody is told anything until something comes in.
-    is_quiet: Cell<bool>,
+    /// Something has come in since the object woke up. What an instance does that there is
+    /// because of a panic is not told before: it may be the handler of this that panics.
+    has_begun: Cell<bool>,
+    /// An alarm is being handled: it is told as a whole.
+    is_alarm: Cell<bool>,
 }
 
-impl Meter {
-    /// Returns one that counts, or that does not.
-    pub(crate) fn new(is_on: bool) -> Self {
-        Self {
-            is_on: Cell::new(is_on),
-            ..Self::default()
-        }
-    }
-
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on.get()
-    }
-
-    /// Counts from now on, or not, once it is known who may want to know.
-    pub(crate) fn set(&self, is_on: bool) {
-        self.is_on.set(is_on);
-    }
-
-    pub(crate) fn count(&self, what: Counted) {
-        if self.is_on() {
-            self.add(what);
-        }
-    }
-
-    fn add(&self, what: Counted) {
+impl Count for Counts {
+    fn count(&self, what: Counted) {
         let mut usage = self.counted.borrow_mut();
-        let has_come_in = match what {
-            Counted::Request | Counted::Call | Counted::Message | Counted::Alarm => true,
-            Counted::Wake(_) | Counted::Rows { .. } => false,
-        };
-        if has_come_in {
-            self.is_quiet.set(false);
-        }
+        let mut has_begun = true;
         match what {
             Counted::Wake(reason) => {
                 for (name, count) in usage.woken_by.named() {
                     *count += u64::from(name == reason);
                 }
+                has_begun = reason != PANIC;
             }
             Counted::Request => usage.requests += 1,
             Counted::Call => usage.calls += 1,
             Counted::Message => usage.messages += 1,
-            Counted::Alarm => usage.alarms += 1,
+            Counted::Alarm => {
+                usage.alarms += 1;
+                self.is_alarm.set(true);
+            }
+            Counted::AlarmEnd => self.is_alarm.set(false),
             Counted::Rows { written, read } => {
                 usage.rows_written += written;
                 usage.rows_read += read;
+                has_begun = false;
             }
         }
+        self.has_begun.set(self.has_begun.get() || has_begun);
     }
 
-    /// Returns what was counted since the object woke up, if anything is counted.
-    pub(crate) fn usage(&self) -> Option<Usage> {
-        self.is_on().then(|| *self.counted.borrow())
+    fn usage(&self) -> Usage {
+        *self.counted.borrow()
     }
 
-    /// Has nobody told anything until all that an alarm brings about is counted.
-    pub(crate) fn hold(&self, is_held: bool) {
-        self.is_held.set(is_held);
-    }
-
-    /// Has nobody told anything until something comes in: the instance is there because
-    /// code of the application's has panicked, which may be what is told.
-    pub(crate) fn be_quiet(&self) {
-        self.is_quiet.set(true);
-    }
-
-    /// Returns what the application is to be told now: what was counted since it was last
-    /// told, unless that is nothing, or was a moment ago.
-    pub(crate) fn take_due(&self, now: impl FnOnce() -> Timestamp) -> Option<Usage> {
-        let counted = self.usage()?;
-        let is_silent = self.is_held.get() || self.is_quiet.get();
-        if is_silent || *self.told.borrow() == counted {
+    fn take_due(&self, now: fn() -> Timestamp) -> Option<Usage> {
+        let counted = self.usage();
+        let is_time = self.has_begun.get() && !self.is_alarm.get();
+        if !is_time || *self.told.borrow() == counted {
             return None;
         }
         let now = now();
-        if self
-            .told_at
-            .get()
-            .is_some_and(|then| now.since(then) < EVERY)
-        {
+        let told_at = self.told_at.get();
+        if told_at.is_some_and(|then| now.since(then) < EVERY) {
             return None;
         }
         self.told_at.set(Some(now));
@@ -302,7 +326,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Counted; 8] = [
+    const ALL: [Counted; 9] = [
         Counted::Wake("alarm"),
         Counted::Request,
         Counted::Call,
@@ -313,11 +337,12 @@ mod tests {
             written: 2,
             read: 5,
         },
+        Counted::AlarmEnd,
         Counted::Wake("message"),
     ];
 
     fn meter() -> Meter {
-        let meter = Meter::new(true);
+        let meter = Meter::new(Some(begin));
         ALL.into_iter().for_each(|what| meter.count(what));
         meter
     }
@@ -357,40 +382,62 @@ mod tests {
         assert_eq!(sum.since(usage), usage);
     }
 
+    fn at<const MILLIS: u64>() -> Timestamp {
+        Timestamp::from_millis(MILLIS)
+    }
+
+    fn never() -> Timestamp {
+        unreachable!("the time is not asked for if there is nothing to tell")
+    }
+
     #[wasm_bindgen_test(unsupported = test)]
     fn the_application_is_told_at_most_once_a_second() {
-        let at = |millis| move || Timestamp::from_millis(millis);
         let meter = meter();
-        assert_eq!(meter.take_due(at(10)), meter.usage());
-        let never = || unreachable!("the time is not asked for if there is nothing to tell");
+        assert_eq!(meter.take_due(at::<10>), meter.usage());
         assert_eq!(meter.take_due(never), None);
+        meter.count(Counted::Message);
+        assert_eq!(meter.take_due(at::<1_009>), None);
+        meter.count(Counted::Message);
+        let told = meter.take_due(at::<1_010>).unwrap();
+        assert_eq!((told.messages(), told.wakes()), (2, 0));
+    }
+
+    #[wasm_bindgen_test(unsupported = test)]
+    fn an_alarm_is_told_as_a_whole() {
+        let meter = Meter::new(Some(begin));
         meter.count(Counted::Alarm);
-        assert_eq!(meter.take_due(at(1_009)), None);
-        meter.count(Counted::Alarm);
-        meter.hold(true);
         assert_eq!(meter.take_due(never), None);
-        meter.hold(false);
-        let told = meter.take_due(at(1_010)).unwrap();
-        assert_eq!((told.alarms(), told.wakes()), (2, 0));
+        meter.count(Counted::Rows {
+            written: 1,
+            read: 0,
+        });
+        meter.count(Counted::AlarmEnd);
+        let told = meter.take_due(at::<10>).unwrap();
+        assert_eq!((told.alarms(), told.rows_written()), (1, 1));
     }
 
     #[wasm_bindgen_test(unsupported = test)]
     fn nobody_is_told_of_a_panic_before_something_comes_in() {
-        let at = |millis| move || Timestamp::from_millis(millis);
-        let meter = Meter::new(true);
-        meter.be_quiet();
+        let meter = Meter::new(Some(begin));
+        meter.count(Counted::Rows {
+            written: 0,
+            read: 1,
+        });
         meter.count(Counted::Wake("panic"));
-        assert_eq!(meter.take_due(at(10)), None);
+        assert_eq!(meter.take_due(never), None);
         meter.count(Counted::Message);
-        let told = meter.take_due(at(10)).unwrap();
+        let told = meter.take_due(at::<10>).unwrap();
         assert_eq!((told.wakes(), told.messages()), (1, 1));
     }
 
     #[wasm_bindgen_test(unsupported = test)]
     fn nothing_is_counted_unless_it_is_on() {
-        let meter = Meter::new(false);
+        let meter = Meter::new(None);
         ALL.into_iter().for_each(|what| meter.count(what));
-        assert_eq!(meter.usage(), None);
-        assert_eq!(*meter.counted.borrow(), Usage::default());
+        assert_eq!((meter.is_on(), meter.usage()), (false, None));
+        let meter = Meter::new(Some(begin));
+        meter.stop();
+        ALL.into_iter().for_each(|what| meter.count(what));
+        assert_eq!((meter.is_on(), meter.take_due(never)), (false, None));
     }
 }

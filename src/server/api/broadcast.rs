@@ -231,7 +231,7 @@ impl Io {
     /// # let _ = server;
     /// ```
     pub fn usage(&self) -> Option<Usage> {
-        self.local_port()?.usage()
+        self.local_port()?.meter().usage()
     }
 
     /// Returns what is known of each socket of the namespace.

@@ -15,14 +15,16 @@ use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
 use super::server_event::ServerEvents;
-use super::{AlarmHandlers, HandlerFn, Io, States, erase};
+use super::{AlarmHandlers, Call, HandlerFn, Io, States, UsageContext, erase};
 use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
-use crate::api::error::Failure;
+use crate::api::error::{Failure, HandlerError, Rejection};
 use crate::log::Level;
 use crate::options::{
     ConfigError, Cookie, OnOverrun, Options, Origins, Overrun, RateLimit, option_methods,
 };
 use crate::placement::Placement;
+use crate::platform;
+use crate::port::LocalPort;
 
 /// A Socket.IO server.
 ///
@@ -60,12 +62,20 @@ pub(crate) struct Application {
     pub(crate) transient: Option<Transient>,
     definitions: Vec<Definition>,
     pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
-    pub(crate) on_usage: Option<HandlerFn<OnUsage>>,
+    pub(crate) on_usage: Option<TellFn>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
     /// The method of a handler that was given twice.
     pub(super) duplicate: Option<&'static str>,
 }
+
+/// Calls a handler with what it is to be told, if there is anything.
+pub(crate) type TellFn = Rc<
+    dyn Fn(
+        &Rc<dyn LocalPort>,
+        &Rc<Application>,
+    ) -> Option<Result<Call<Result<(), HandlerError>>, Rejection>>,
+>;
 
 /// A namespace of whose sockets nothing outlives their connections: what they are sent and
 /// what they have said of themselves are not kept.
@@ -567,7 +577,13 @@ impl Server {
     /// [many objects](crate::Placement::spread), it is called in each of them, also in those
     /// without sockets.
     pub fn on_usage<S>(mut self, handler: impl Handler<OnUsage, S>) -> Self {
-        if self.application.on_usage.replace(erase(handler)).is_some() {
+        let handler = erase(handler);
+        // What is told is found here, so that it is linked only where there is a handler.
+        let tell: TellFn = Rc::new(move |port, application| {
+            let usage = port.meter().take_due(platform::now)?;
+            Some(handler(&mut UsageContext::new(port, application, &usage)))
+        });
+        if self.application.on_usage.replace(tell).is_some() {
             self.application.duplicate = Some("on_usage");
         }
         self.usage(true)
@@ -577,7 +593,7 @@ impl Server {
     /// Default: `false`, unless there is an [`on_usage`](Self::on_usage). It costs a look at
     /// the numbers of rows after each statement to SQLite, and nothing that is billed.
     pub fn usage(mut self, usage: bool) -> Self {
-        self.options.usage = usage;
+        self.options.usage = usage.then_some(crate::usage::begin as _);
         self
     }
 

@@ -304,8 +304,8 @@ impl LocalPort for FakeObject {
         &self.parts.watched
     }
 
-    fn usage(&self) -> Option<crate::Usage> {
-        None
+    fn meter(&self) -> &crate::usage::Meter {
+        unreachable!("nothing is counted")
     }
 
     fn is_one_of_many(&self) -> bool {

@@ -24,7 +24,6 @@ use crate::parts::{Layered, Parts};
 use crate::port::{Called, LocalPort, Request};
 use crate::request::StoredHandshake;
 use crate::sid::Key;
-use crate::usage::Usage;
 
 /// A session that waits for the application to admit or deny its client.
 pub(crate) struct Opening {
@@ -113,8 +112,8 @@ pub(crate) trait Layer: Content {
     /// Calls the handler of an alarm. Returns `false` if there is none.
     fn ring(&self, ringing: Ringing) -> bool;
 
-    /// Tells the application what was counted of the object.
-    fn tell_of_usage(&self, _usage: Usage) {}
+    /// Tells the application what was counted of the object, if it is to be told.
+    fn tell_of_usage(&self) {}
 
     /// Returns what the next instance has to know of other objects, if this one panics.
     fn marks(&self) -> Vec<u8> {

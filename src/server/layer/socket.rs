@@ -39,7 +39,7 @@ use super::called::finish;
 use super::{Content, Layer, Opening, Ringing};
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::Message;
-use crate::api::{Alarm, AlarmContext, Application, UsageContext};
+use crate::api::{Alarm, AlarmContext, Application};
 use crate::http::origins;
 use crate::log::Level;
 use crate::parts::{self, Job, Layered, OBJECT, Parts, opening};
@@ -47,7 +47,6 @@ use crate::port::watch::Counted;
 use crate::port::{Called, LocalPort, Request};
 use crate::request::{Dropped, StoredHandshake};
 use crate::sid::Key;
-use crate::usage::Usage;
 
 thread_local! {
     /// Whether this instance has logged that not all headers are kept.
@@ -240,9 +239,9 @@ impl Layer for Sockets {
         true
     }
 
-    fn tell_of_usage(&self, usage: Usage) {
+    fn tell_of_usage(&self) {
         let Self(cx) = self;
-        let Some((handler, port)) = cx.application.on_usage.as_ref().zip(cx.port.upgrade()) else {
+        let Some((tell, port)) = cx.application.on_usage.as_ref().zip(cx.port.upgrade()) else {
             return;
         };
         let limit = cx.parts.options().map(|options| options.task_limit);
@@ -250,9 +249,10 @@ impl Layer for Sockets {
             limit,
             ..Job::new(OBJECT, "usage")
         };
-        let call = || handler(&mut UsageContext::new(&port, &cx.application, &usage));
-        let called = parts::guarded(&cx.parts, job, call);
-        finish(&cx.parts, job, called, || {});
+        let call = || tell(&port, &cx.application);
+        if let Some(called) = parts::guarded(&cx.parts, job, call) {
+            finish(&cx.parts, job, called, || {});
+        }
     }
 
     fn marks(&self) -> Vec<u8> {

@@ -30,11 +30,10 @@ impl Finish for Inner {
     }
 
     fn end(&self) {
-        let meter = self.parts.state.meter();
-        if let Some(layer) = self.layer()
-            && let Some(usage) = meter.take_due(|| self.parts.turn.now())
+        if self.parts.state.meter().is_on()
+            && let Some(layer) = self.layer()
         {
-            layer.tell_of_usage(usage);
+            layer.tell_of_usage();
         }
     }
 }

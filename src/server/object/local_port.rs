@@ -17,7 +17,7 @@ use crate::parts::{spawn, spawn_for_all};
 use crate::port::watch::Watched;
 use crate::port::{self, Called, LocalPort, Memory, Port, PortError, locate, wire};
 use crate::sid::Key;
-use crate::usage::{Counted, Usage};
+use crate::usage::{Counted, Meter};
 
 impl Port for Inner {
     fn call(&self, request: port::Request<'_>) -> Called {
@@ -67,8 +67,8 @@ impl LocalPort for Inner {
         &self.parts.watched
     }
 
-    fn usage(&self) -> Option<Usage> {
-        self.parts.state.meter().usage()
+    fn meter(&self) -> &Meter {
+        self.parts.state.meter()
     }
 
     fn is_one_of_many(&self) -> bool {

@@ -47,7 +47,7 @@ use crate::port::Memory;
 use crate::port::watch::Watched;
 use crate::port::wire::Calls;
 use crate::sid::Key;
-use crate::usage::{Counted, Meter};
+use crate::usage::{Begin, Counted, Meter};
 
 /// The part of a Durable Object that [`worker!`](macro@crate::worker) wraps.
 pub struct Object(Option<Rc<Inner>>);
@@ -101,7 +101,7 @@ impl WokenBy {
 impl Object {
     /// Creates the object, when it is first needed or wakes up.
     pub fn new(state: &DurableObjectState, env: Env) -> Self {
-        let state = ObjectState::new(state, Meter::new(is_counted()));
+        let state = ObjectState::new(state, Meter::new(begin_to_count()));
         let inner = Rc::new_cyclic(|me: &Weak<Inner>| {
             let parts = Parts {
                 id: state.id(),
@@ -177,7 +177,6 @@ impl Object {
     pub fn wake(&self, path: &JsValue) {
         let endpoint = path.as_string().and_then(|path| endpoint_at(&path));
         if let Some((inner, endpoint)) = self.0.as_ref().zip(endpoint) {
-            inner.parts.state.meter().be_quiet();
             inner.wake(&endpoint.options, WokenBy::Panic);
         }
     }
@@ -215,12 +214,12 @@ fn endpoint_at(path: &str) -> Option<Rc<Endpoint>> {
     app().endpoint_at(path).cloned()
 }
 
-/// Returns whether any server has what is billed counted: whose object it is, is not known
-/// yet.
-fn is_counted() -> bool {
+/// Returns what begins to count what is billed, if any server wants it: whose object it is,
+/// is not known yet.
+fn begin_to_count() -> Option<Begin> {
     let app = app();
     let mut all = app.endpoints.iter();
-    all.any(|endpoint| endpoint.options.usage)
+    all.find_map(|endpoint| endpoint.options.usage)
 }
 
 fn options_at(path: &str) -> Option<Rc<Options>> {
@@ -248,7 +247,9 @@ impl Inner {
         };
         let options = endpoint.options.clone();
         self.parts.clock.set_settings(options.settings);
-        self.parts.state.meter().set(options.usage);
+        if options.usage.is_none() {
+            self.parts.state.meter().stop();
+        }
         // Neither is set yet.
         let _ = self.parts.server.set(ServerOptions { number, options });
         let layer = layer::of(endpoint, &self.parts, self.me.clone());
@@ -281,10 +282,7 @@ impl Inner {
 
     fn handle_alarm(&self) {
         let is_first = self.take_up();
-        let meter = self.parts.state.meter();
-        meter.count(Counted::Alarm);
-        // Each session is a turn, and the row for the next alarm comes last.
-        meter.hold(true);
+        self.count(Counted::Alarm);
         self.parts.clock.handle_alarm();
         self.restore_all();
         // Perhaps all sessions have gone, and only what is kept for later is here.
@@ -299,7 +297,8 @@ impl Inner {
         self.ring();
         self.rearm();
         self.give_back_unknown();
-        meter.hold(false);
+        // The row for the next alarm comes after the last turn.
+        self.count(Counted::AlarmEnd);
         self.end();
     }
 

@@ -34,7 +34,7 @@ use self::watch::{Census, Watched};
 use crate::log::Level;
 use crate::request::StoredHandshake;
 use crate::sid::Key;
-use crate::usage::Usage;
+use crate::usage::Meter;
 
 /// The time in which an object has to answer a request of another part of the Worker, beside
 /// what is given to clients and to joins. Between the objects of one server, nothing else
@@ -77,8 +77,8 @@ pub(crate) trait LocalPort: Port {
     /// Returns the object as it is watched.
     fn watched(&self) -> &Watched;
 
-    /// Returns what was counted of it since it woke up, if anything is.
-    fn usage(&self) -> Option<Usage>;
+    /// Returns what is counted of it.
+    fn meter(&self) -> &Meter;
 
     /// Returns whether others are one server together with this object.
     fn is_one_of_many(&self) -> bool;
