@@ -547,9 +547,9 @@ impl Server {
     }
 
     /// Registers the handler that is told what the objects do of what is billed, which is
-    /// counted from then on. It takes the [`Usage`](crate::Usage) since it was last called
-    /// in the same object and since that woke up, and the root namespace as
-    /// [`Io`](crate::Io); also [`State`](crate::State) and the Worker's `Env`.
+    /// counted from then on. It takes the [`Usage`](crate::Usage) since its last call in the
+    /// same object, or since that woke up, and the root namespace as [`Io`](crate::Io); also
+    /// [`State`](crate::State) and the Worker's `Env`.
     ///
     /// ```
     /// use dormouse::{Io, Server, Usage};
@@ -559,10 +559,14 @@ impl Server {
     ///     .namespace("/usage", |namespace| namespace)
     ///     // What is sent to a client is not billed.
     ///     .on_usage(async |io: Io, usage: Usage| {
-    ///         io.of("/usage").emit("usage", (usage, usage.nanodollars())).await
+    ///         let listeners = io.of("/usage").all().volatile();
+    ///         listeners.emit("usage", (usage, usage.nanodollars())).await
     ///     });
     /// # let _ = server;
     /// ```
+    ///
+    /// Like any broadcast, this brings all sessions of the object into memory. It is volatile,
+    /// because [`Recovery`](crate::Recovery) would store each event in a row.
     ///
     /// It is called after something was counted, when that has been done, but at most once a
     /// second: first of all for what has woken the object. Nothing keeps the object awake
