@@ -66,6 +66,7 @@ class Reply {
 class State {
   id = { toString: () => 'ab'.repeat(32) };
   #sockets = [];
+  #tagged = new Map();
 
   storage = {
     getAlarm: async () => null,
@@ -73,12 +74,13 @@ class State {
     sql: { exec: () => ({ raw: () => ({ toArray: () => [] }) }) },
   };
 
-  acceptWebSocket(socket) {
+  acceptWebSocket(socket, tags = []) {
     this.#sockets.push(socket);
+    for (const tag of tags) this.#tagged.set(tag, [...(this.#tagged.get(tag) ?? []), socket]);
   }
 
-  getWebSockets() {
-    return this.#sockets;
+  getWebSockets(tag) {
+    return tag === undefined ? this.#sockets : (this.#tagged.get(tag) ?? []);
   }
 
   setWebSocketAutoResponse() {}
@@ -92,7 +94,10 @@ class State {
   }
 }
 
-/** Makes an object of a class of a module: `{ object, open(path) }`, where `open` is a new client's socket. */
+/**
+ * Makes an object of a class of a module: `{ object, open(path), wake() }`, where `open` is
+ * a new client's socket, and `wake` the same object after sleep.
+ */
 export async function makeObject(file, name) {
   Object.assign(globalThis, {
     addEventListener: () => {},
@@ -109,7 +114,12 @@ export async function makeObject(file, name) {
     await object.fetch(new Request(url, { headers: { upgrade: 'websocket' } }));
     return state.getWebSockets().at(-1);
   };
-  return { object, open };
+  const wake = () => {
+    // What we have written on them goes with the object's memory.
+    for (const socket of state.getWebSockets()) delete socket.dormouse;
+    return new module[name](state, {});
+  };
+  return { object, open, wake };
 }
 
 /** The bytes of a module. */

@@ -53,14 +53,40 @@ pub fn encode<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
 ///
 /// The bytes are in another layout, or are none of ours.
 pub fn decode<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8]) -> Result<T, SnapshotError> {
-    let (&first, rest) = bytes.split_first().ok_or(SnapshotError::Malformed)?;
-    if first != version {
-        return Err(SnapshotError::Version);
-    }
-    let (value, rest) = postcard::take_from_bytes(rest).map_err(|_| SnapshotError::Malformed)?;
+    let (value, rest) = take(version, bytes)?;
     if rest.is_empty() {
         Ok(value)
     } else {
         Err(SnapshotError::Malformed)
     }
+}
+
+/// Reads the beginning of what was written in a layout of this number, and nothing of
+/// what comes after it.
+///
+/// ```
+/// use dormouse_proto::versioned::{decode_start, encode};
+///
+/// assert_eq!(decode_start(1, &encode(1, &("lobby", 7))), Ok("lobby"));
+/// ```
+///
+/// # Errors
+///
+/// The bytes are in another layout, or are none of ours.
+pub fn decode_start<'a, T: Deserialize<'a>>(
+    version: u8,
+    bytes: &'a [u8],
+) -> Result<T, SnapshotError> {
+    take(version, bytes).map(|(value, _)| value)
+}
+
+fn take<'a, T: Deserialize<'a>>(
+    version: u8,
+    bytes: &'a [u8],
+) -> Result<(T, &'a [u8]), SnapshotError> {
+    let (&first, rest) = bytes.split_first().ok_or(SnapshotError::Malformed)?;
+    if first != version {
+        return Err(SnapshotError::Version);
+    }
+    postcard::take_from_bytes(rest).map_err(|_| SnapshotError::Malformed)
 }

@@ -113,7 +113,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = serializeAttachment)]
     fn serialize_attachment(this: &Socket, bytes: &Uint8Array) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = deserializeAttachment)]
-    fn deserialize_attachment(this: &Socket) -> Result<JsValue, JsValue>;
+    fn deserialize_attachment(this: &Socket) -> Result<Option<Vec<u8>>, JsValue>;
 
     /// A thing of the platform's that we have given a number: a property, which is
     /// there as long as the object is awake.
@@ -707,11 +707,9 @@ impl SocketExt for WebSocket {
     }
 
     fn attachment(&self) -> Option<Vec<u8>> {
-        let value = self
-            .unchecked_ref::<Socket>()
+        self.unchecked_ref::<Socket>()
             .deserialize_attachment()
-            .ok()?;
-        value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+            .ok()?
     }
 }
 

@@ -18,9 +18,10 @@ const PATH = '/io/';
 describe('crossings', workerOnly, () => {
   let object;
   let open;
+  let wake;
   let worker;
   before(async () => {
-    ({ object, open } = await makeObject(BUILD, 'Dormouse'));
+    ({ object, open, wake } = await makeObject(BUILD, 'Dormouse'));
     const { default: Worker } = await import(pathToFileURL(BUILD));
     const id = { toString: () => ID };
     const objects = { idFromName: () => id, idFromString: () => id, get: () => ({ fetch: (request) => object.fetch(request) }) };
@@ -65,6 +66,27 @@ describe('crossings', workerOnly, () => {
     const headers = { ...UPGRADE.headers, ...Object.fromEntries(more) };
     const { count: ofMore } = await crossings(() => request('transport=websocket', { headers }));
     assert.equal(ofMore, count, 'it does not depend on how many headers there are');
+  });
+
+  test('of a message and a broadcast after sleep', async () => {
+    const members = [];
+    const grow = async (size) => {
+      while (members.length < size) members.push(await member());
+    };
+    /** Of an object that has slept. */
+    const woken = async () => {
+      const asleep = wake();
+      const say = (message) => crossings(() => asleep.webSocketMessage(members[0], message));
+      const { count: first } = await say('42["message","x"]');
+      const { count: broadcast } = await say('42["cast",{"from":"server","to":["nobody"]},"x"]');
+      return { first, broadcast };
+    };
+    await grow(10);
+    const of10 = await woken();
+    await grow(60);
+    const of60 = await woken();
+    assert.equal(of60.first, of10.first, 'whoever else is asleep');
+    assert.equal((of60.broadcast - of10.broadcast) / 50, 1, 'of each that is not meant: its attachment');
   });
 
   test('of a handshake via polling, a POST and a GET', async () => {

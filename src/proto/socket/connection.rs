@@ -37,6 +37,7 @@ use crate::rate::Class;
 pub use self::decisions::{Admission, JoinError, RecoveredSocket, Route};
 pub use self::incomplete::{KEEP_AFTER, MAX_STALL};
 pub use self::left::MAX_LEFT;
+pub use self::snapshot::SleepingSocket;
 pub use self::socket::{Definition, JoinId, MAX_AUTH, MAX_HELD, MAX_ROOM_NAMES, Socket};
 pub use self::storing::{Due, Storing};
 

@@ -39,7 +39,8 @@ pub use connection::{
     Admission, Auth, ConnectRequest, Connection, Definition, Due, INTERNAL_ERROR,
     INVALID_NAMESPACE, Incoming, JoinError, JoinId, KEEP_AFTER, MAX_AUTH, MAX_HELD, MAX_LEFT,
     MAX_ROOM_NAMES, MAX_STALL, MAX_WAITING, Output, REJECTED, REQUESTS_TOO_LARGE, ROOT,
-    RecoveredSocket, Route, Socket, Storing, TOO_MANY_NAMESPACES, TOO_MANY_REQUESTS, Violation,
+    RecoveredSocket, Route, SleepingSocket, Socket, Storing, TOO_MANY_NAMESPACES,
+    TOO_MANY_REQUESTS, Violation,
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;
@@ -49,5 +50,5 @@ pub use packet::{ClientPacket, Encoded, Protocol, RESERVED_NAMES, ServerPacket};
 pub use parser::Parser;
 pub use reason::Reason;
 pub use recovery::Offset;
-pub use rooms::{Filter, Rooms};
+pub use rooms::{Filter, Gathering, Rooms};
 pub use settings::Settings;

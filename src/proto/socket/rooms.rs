@@ -90,6 +90,12 @@ impl<S> Default for Rooms<S> {
 impl<S: Ord + Copy> Rooms<S> {
     /// Adds a socket to a namespace.
     pub fn insert(&mut self, namespace: &str, socket: S) {
+        if let Some(members) = self.of_or_new(namespace) {
+            members.all.insert(socket);
+        }
+    }
+
+    fn of_or_new(&mut self, namespace: &str) -> Option<&mut Members<S>> {
         let position = match self.position(namespace) {
             Ok(position) => position,
             Err(position) => {
@@ -102,9 +108,8 @@ impl<S: Ord + Copy> Rooms<S> {
                 position
             }
         };
-        if let Some((_, members)) = self.namespaces.get_mut(position) {
-            members.all.insert(socket);
-        }
+        let found = self.namespaces.get_mut(position);
+        found.map(|(_, members)| members)
     }
 
     /// Takes a socket out of a namespace and of the rooms it is in.
@@ -143,15 +148,8 @@ impl<S: Ord + Copy> Rooms<S> {
 
     /// Puts a socket that is in a namespace into a room.
     pub fn join(&mut self, namespace: &str, room: &str, socket: S) {
-        let Some(members) = self.of_mut(namespace) else {
-            return;
-        };
-        if let Some(room) = members.rooms.get_mut(room) {
-            room.insert(socket);
-        } else {
-            let mut only = SortedSet::default();
-            only.insert(socket);
-            members.rooms.insert(room.to_owned(), only);
+        if let Some(members) = self.of_mut(namespace) {
+            members.room_or_new(room).insert(socket);
         }
     }
 
@@ -221,7 +219,60 @@ impl<S: Ord + Copy> Rooms<S> {
     }
 }
 
+/// Many sockets at once, in any order, on their way into an index. One by one, each
+/// would move those behind it.
+///
+/// ```
+/// use dormouse_proto::socket::{Filter, Gathering};
+///
+/// let mut gathering = Gathering::default();
+/// for socket in [3, 1, 2] {
+///     gathering.add("/", ["a"], socket);
+/// }
+/// let rooms = gathering.finish();
+/// assert_eq!(rooms.select("/", &Filter::default()), [1, 2, 3]);
+/// assert_eq!(rooms.sizes("/"), [("a".to_owned(), 3)]);
+/// ```
+#[derive(Debug)]
+pub struct Gathering<S>(Rooms<S>);
+
+impl<S> Default for Gathering<S> {
+    fn default() -> Self {
+        Self(Rooms::default())
+    }
+}
+
+impl<S: Ord + Copy> Gathering<S> {
+    /// Adds a socket to a namespace and to rooms there.
+    pub fn add<'a>(
+        &mut self,
+        namespace: &str,
+        rooms: impl IntoIterator<Item = &'a str>,
+        socket: S,
+    ) {
+        if let Some(members) = self.0.of_or_new(namespace) {
+            members.all.push(socket);
+            for room in rooms {
+                members.room_or_new(room).push(socket);
+            }
+        }
+    }
+
+    /// Returns the index of them all.
+    pub fn finish(mut self) -> Rooms<S> {
+        for (_, members) in &mut self.0.namespaces {
+            members.all.sort();
+            members.rooms.values_mut().for_each(SortedSet::sort);
+        }
+        self.0
+    }
+}
+
 impl<S: Ord + Copy> Members<S> {
+    fn room_or_new(&mut self, room: &str) -> &mut SortedSet<S> {
+        self.rooms.entry(room.to_owned()).or_default()
+    }
+
     fn leave(&mut self, room: &str, socket: S) {
         if let Some(members) = self.rooms.get_mut(room) {
             members.remove(socket);

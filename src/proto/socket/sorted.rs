@@ -25,6 +25,17 @@ impl<T: Ord + Copy> SortedSet<T> {
         }
     }
 
+    /// Adds a value behind the others. Until [`sort`](Self::sort), this is not a set.
+    pub(super) fn push(&mut self, value: T) {
+        self.0.push(value);
+    }
+
+    /// Brings values that were pushed into order.
+    pub(super) fn sort(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+
     /// Removes a value. Returns `false` if it was not there.
     pub(super) fn remove(&mut self, value: T) -> bool {
         match self.0.binary_search(&value) {
@@ -102,6 +113,10 @@ mod tests {
                 prop_assert_eq!(set.is_empty(), model.is_empty());
             }
             set.extend(&set_of(&others));
+            let mut pushed = SortedSet::default();
+            others.iter().for_each(|value| pushed.push(*value));
+            pushed.sort();
+            prop_assert_eq!(pushed, set_of(&others));
             model.extend(others);
             prop_assert_eq!(set.as_slice(), model.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(set.clone().into_vec(), set.as_slice());

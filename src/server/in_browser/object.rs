@@ -36,6 +36,8 @@ pub(crate) struct FakeObject {
     pub(crate) layer: OnceCell<Rc<dyn Layer>>,
     /// The sessions that are asleep: they poll, and wait for nothing.
     pub(crate) asleep: RefCell<Vec<Key>>,
+    /// What the layer has of sessions that sleep on their WebSockets.
+    pub(crate) carried: RefCell<Vec<(Key, Vec<u8>)>>,
     heard: RefCell<Vec<String>>,
 }
 
@@ -80,6 +82,7 @@ pub(crate) fn object_on(state: &ObjectState, options: Options) -> Rc<FakeObject>
             parts: Rc::new(parts),
             layer: OnceCell::new(),
             asleep: RefCell::default(),
+            carried: RefCell::default(),
             heard: RefCell::default(),
         }
     });
@@ -221,6 +224,12 @@ impl Source for FakeObject {
         for key in self.asleep.take() {
             self.add_polling(key[0], Phase::Open);
         }
+    }
+
+    fn survey(&self, look: &mut dyn FnMut(Key, &[u8]) -> bool) -> bool {
+        self.hear("survey");
+        let carried = self.carried.borrow();
+        carried.iter().all(|(key, content)| look(*key, content))
     }
 }
 

@@ -268,7 +268,10 @@ impl Inner {
             self.wake(&endpoint.options, by);
             let found = self.parts.sessions.find(key);
             let is_its = found && self.parts.sessions.of_conn(conn).is_some();
-            is_its.then_some((key, conn))
+            is_its.then(|| {
+                socket.set_number(conn);
+                (key, conn)
+            })
         });
         if whose.is_none() && !is_closed(socket) {
             // It is not ours, was written by another version, or belongs to a

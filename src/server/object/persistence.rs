@@ -11,7 +11,7 @@ use web_sys::WebSocket;
 use crate::layer::Layer;
 use crate::parts::{
     ATTACHMENT, Attachment, Carried, HandedOver, Held, Parts, Phase, Purpose, Row, SessionEntry,
-    Stored, attachment, read_attachment, retire, weigh,
+    Stored, attachment, retire, weigh,
 };
 use crate::platform::SocketExt as _;
 use crate::sid::Key;
@@ -50,30 +50,29 @@ impl<'a> ReadRow<'a> {
 #[derive(Default)]
 struct Asleep {
     server: Option<u8>,
-    /// The session and its content, as far as a WebSocket carries them.
-    session: Option<Vec<u8>>,
-    content: Option<Vec<u8>>,
+    /// The attachment of the WebSocket that carries the session.
+    carrier: Option<Vec<u8>>,
     sockets: Vec<(ConnId, WebSocket)>,
     has_row: bool,
 }
 
 impl Asleep {
     fn add_socket(&mut self, socket: WebSocket) {
-        if let Some(attachment) = read_attachment(&socket) {
-            self.add(socket, attachment);
+        if let Some(bytes) = socket.attachment() {
+            self.add(socket, bytes);
         }
     }
 
-    fn add(&mut self, socket: WebSocket, attachment: Attachment) {
+    fn add(&mut self, socket: WebSocket, bytes: Vec<u8>) {
+        let Some(attachment) = Attachment::read(&bytes) else {
+            return;
+        };
         self.server = Some(attachment.server);
-        if let Some(carried) = attachment.carried {
-            self.session = Some(carried.session);
-            match carried.content {
-                Held::Here(content) => self.content = Some(content),
-                Held::Row => self.has_row = true,
-            }
-        }
         self.sockets.push((ConnId(attachment.conn), socket));
+        if let Some(carried) = attachment.carried {
+            self.has_row |= matches!(carried.content, Held::Row);
+            self.carrier = Some(bytes);
+        }
     }
 }
 
@@ -188,11 +187,11 @@ impl Persistence<'_> {
         let Some((session, is_in_row)) = saving else {
             return true;
         };
-        let content = match is_in_row {
-            true => Held::Row,
-            false => Held::Here(self.layer.content(key)),
+        let content = (!is_in_row).then(|| self.layer.content(key));
+        let carried = Carried {
+            session: &session,
+            content: content.as_deref().map_or(Held::Row, Held::Here),
         };
-        let carried = Carried { session, content };
         let bytes = attachment(self.parts, key, conn, Some(carried));
         if bytes.len() > ATTACHMENT {
             return false;
@@ -242,10 +241,13 @@ impl Found {
     /// in the row.
     fn pieces(&self) -> Option<(&[u8], Option<&[u8]>)> {
         let row = self.row.as_deref().and_then(ReadRow::read);
-        let (session, content) = (
-            self.asleep.session.as_deref(),
-            self.asleep.content.as_deref(),
-        );
+        let carrier = self.asleep.carrier.as_deref().and_then(Attachment::read);
+        let carried = carrier.and_then(|attachment| attachment.carried);
+        let session = carried.map(|carried| carried.session);
+        let content = carried.and_then(|carried| match carried.content {
+            Held::Here(content) => Some(content),
+            Held::Row => None,
+        });
         let in_row = row.as_ref().and_then(|row| row.session);
         let content = content.or_else(|| row.as_ref().map(|row| row.content));
         Some((session.or(in_row)?, content))
@@ -300,9 +302,6 @@ impl Persistence<'_> {
     }
 
     fn entry(&self, key: Key, mut entry: SessionEntry, sockets: Vec<(ConnId, WebSocket)>) {
-        for (conn, socket) in &sockets {
-            socket.set_number(*conn);
-        }
         entry.sockets = sockets;
         self.parts.sessions.insert(key, entry);
     }
@@ -348,7 +347,7 @@ fn complete(parts: &Parts, key: Key, mut asleep: Asleep, adopt: impl Fn(Server))
     if let Some(number) = asleep.server {
         adopt(Server::Number(number));
     }
-    let needs_row = asleep.session.is_none() || asleep.has_row;
+    let needs_row = asleep.carrier.is_none() || asleep.has_row;
     let row = needs_row.then(|| parts.rows.get(key)).flatten();
     // One that cannot be read goes with its session.
     asleep.has_row |= row.is_some();
@@ -383,7 +382,10 @@ pub(super) fn find_all(
         }
     };
     for socket in parts.websockets.all() {
-        let Some(attachment) = read_attachment(&socket) else {
+        let Some(bytes) = socket.attachment() else {
+            continue;
+        };
+        let Some(attachment) = Attachment::read(&bytes) else {
             continue;
         };
         let key = attachment.key;
@@ -392,13 +394,43 @@ pub(super) fn find_all(
         } else if !parts.sessions.contains(key) {
             // A session that a WebSocket carries has no other WebSocket.
             let mut asleep = Asleep::default();
-            asleep.add(socket, attachment);
+            asleep.add(socket, bytes);
             look(key, Some(asleep));
         }
     }
     for key in parts.rows.keys() {
         look(key, None);
     }
+}
+
+/// Calls `look` with the content of each session that is asleep and that its WebSocket
+/// carries. Returns `false` if there are sessions of which that is not enough.
+pub(super) fn survey(
+    parts: &Parts,
+    adopt: impl Fn(Server),
+    mut look: impl FnMut(Key, &[u8]) -> bool,
+) -> bool {
+    let mut is_all = true;
+    let mut asleep = Vec::new();
+    for socket in parts.websockets.all() {
+        let Some(bytes) = socket.attachment() else {
+            continue;
+        };
+        let Some(attachment) = Attachment::read(&bytes) else {
+            continue;
+        };
+        let key = attachment.key;
+        if parts.sessions.contains(key) {
+            continue;
+        }
+        adopt(Server::Number(attachment.server));
+        match attachment.carried.map(|carried| carried.content) {
+            Some(Held::Here(content)) if look(key, content) => asleep.push((key, socket)),
+            Some(_) | None => is_all = false,
+        }
+    }
+    parts.websockets.remember(asleep);
+    is_all
 }
 
 /// Returns the WebSockets of a session.

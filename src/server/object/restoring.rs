@@ -21,6 +21,13 @@ impl Source for Inner {
             },
         );
     }
+
+    fn survey(&self, look: &mut dyn FnMut(Key, &[u8]) -> bool) -> bool {
+        for key in self.parts.rows.keys() {
+            self.parts.sessions.find(key);
+        }
+        persistence::survey(&self.parts, |server| self.adopt_found(server), look)
+    }
 }
 
 impl Inner {
@@ -35,6 +42,9 @@ impl Inner {
     }
 
     fn adopt_found(&self, server: Server) {
+        if self.layer().is_some() {
+            return;
+        }
         match server {
             Server::Number(number) => {
                 self.adopt(app().endpoints.get(usize::from(number)));

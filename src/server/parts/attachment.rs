@@ -16,29 +16,31 @@ pub(crate) const ATTACHMENT: usize = 16_000;
 /// The layout of attachments. Another number is another layout.
 const VERSION: u8 = 3;
 
-/// The attachment of a WebSocket.
+/// The attachment of a WebSocket, read where its bytes are.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Attachment {
+pub(crate) struct Attachment<'a> {
     /// The number of the application's server that it belongs to.
     pub(crate) server: u8,
     pub(crate) key: Key,
     pub(crate) conn: u64,
     /// `None` if another WebSocket carries the session.
-    pub(crate) carried: Option<Carried>,
+    #[serde(borrow)]
+    pub(crate) carried: Option<Carried<'a>>,
 }
 
 /// A session in an attachment.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Carried {
-    #[serde(with = "bytes")]
-    pub(crate) session: Vec<u8>,
-    pub(crate) content: Held,
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Carried<'a> {
+    #[serde(serialize_with = "bytes::serialize")]
+    pub(crate) session: &'a [u8],
+    #[serde(borrow)]
+    pub(crate) content: Held<'a>,
 }
 
 /// The place of a session's content, which its layer keeps.
-#[derive(Serialize, Deserialize)]
-pub(crate) enum Held {
-    Here(#[serde(with = "bytes")] Vec<u8>),
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Held<'a> {
+    Here(#[serde(serialize_with = "bytes::serialize")] &'a [u8]),
     /// In a row, because it is too large to be here.
     Row,
 }
@@ -53,7 +55,7 @@ pub(crate) fn attachment(
     parts: &Parts,
     key: Key,
     conn: ConnId,
-    carried: Option<Carried>,
+    carried: Option<Carried<'_>>,
 ) -> Vec<u8> {
     let attachment = Attachment {
         server: parts.server.get().map_or(0, |server| server.number),
@@ -66,12 +68,16 @@ pub(crate) fn attachment(
 
 /// Returns the number of a WebSocket's server, its session, and its own number.
 pub(crate) fn whose(socket: &WebSocket) -> Option<(u8, Key, ConnId)> {
-    let attachment = read_attachment(socket)?;
+    let bytes = socket.attachment()?;
+    let attachment = Attachment::read(&bytes)?;
     Some((attachment.server, attachment.key, ConnId(attachment.conn)))
 }
 
-pub(crate) fn read_attachment(socket: &WebSocket) -> Option<Attachment> {
-    versioned::decode(VERSION, &socket.attachment()?).ok()
+impl<'a> Attachment<'a> {
+    /// Reads an attachment. Returns `None` for one of another layout, or that is not ours.
+    pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
+        versioned::decode(VERSION, bytes).ok()
+    }
 }
 
 #[cfg(all(test, target_arch = "wasm32"))]

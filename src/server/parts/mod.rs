@@ -30,9 +30,7 @@ mod turn;
 mod websockets;
 
 pub(crate) use self::alarms::{Alarms, Due, NotSet};
-pub(crate) use self::attachment::{
-    ATTACHMENT, Attachment, Carried, Held, attachment, read_attachment, whose,
-};
+pub(crate) use self::attachment::{ATTACHMENT, Attachment, Carried, Held, attachment, whose};
 pub(crate) use self::budget::{Budget, full, has_room, is_at_capacity, weigh};
 pub(crate) use self::clock::{Alarmed, Clock};
 pub(crate) use self::custody_rows::{CustodyRows, Moved};

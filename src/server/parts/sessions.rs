@@ -18,6 +18,11 @@ pub(crate) trait Source {
 
     /// Restores all sessions of the object.
     fn restore_all(&self);
+
+    /// Calls `look` with what the layer keeps of each session that sleeps on its
+    /// WebSocket, and restores those in rows. Returns `false` if that has not been
+    /// enough: there are others, or `look` has returned `false`.
+    fn survey(&self, look: &mut dyn FnMut(Key, &[u8]) -> bool) -> bool;
 }
 
 /// A session in memory, and what belongs to it.
@@ -190,6 +195,20 @@ impl Sessions {
         if let Some(source) = self.source.upgrade() {
             source.restore_all();
         }
+    }
+
+    /// Calls `look` with the content of each session that is asleep, rather than
+    /// restoring it, as far as that is possible. Afterwards, the other sessions are in
+    /// memory. Returns `false` if `look` has to forget what it has seen, since all are.
+    pub(crate) fn survey(&self, look: &mut dyn FnMut(Key, &[u8]) -> bool) -> bool {
+        let Some(source) = self.source.upgrade() else {
+            return false;
+        };
+        let is_enough = source.survey(look);
+        if !is_enough {
+            source.restore_all();
+        }
+        is_enough
     }
 
     pub(crate) fn insert(&self, key: Key, entry: SessionEntry) {

@@ -5,7 +5,7 @@
 //! frequent, they are kept awake: the runtime then releases a connection as soon as
 //! it is closed, and not only when the object sleeps.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use std::rc::Weak;
 
 use dormouse_proto::engine::{LATE_POLL, Revision};
@@ -54,6 +54,8 @@ pub(crate) struct WebSockets {
     /// The revision whose heartbeats the runtime answers, as far as this instance
     /// knows.
     paired: Cell<Option<Revision>>,
+    /// Those of sessions that are asleep, by session, as far as anybody has looked.
+    asleep: RefCell<Vec<(Key, Option<WebSocket>)>>,
     /// The number of WebSockets of each revision, once this instance has had to know.
     open: Cell<Option<Open>>,
 }
@@ -95,6 +97,7 @@ impl WebSockets {
             listener,
             _handler: handler,
             paired: Cell::new(None),
+            asleep: RefCell::default(),
             open: Cell::new(None),
         };
         if let Some(before) = before {
@@ -264,8 +267,27 @@ impl WebSockets {
         all
     }
 
-    /// Returns the WebSockets of a session.
+    /// Takes note of the only WebSockets of sessions that are asleep.
+    pub(crate) fn remember(&self, asleep: Vec<(Key, WebSocket)>) {
+        let asleep = asleep.into_iter().map(|(key, socket)| (key, Some(socket)));
+        let mut asleep: Vec<_> = asleep.collect();
+        asleep.sort_unstable_by_key(|(key, _)| *key);
+        self.asleep.replace(asleep);
+    }
+
+    /// Returns the WebSocket of a session that was asleep, once.
+    fn take_asleep(&self, key: Key) -> Option<WebSocket> {
+        let mut asleep = self.asleep.borrow_mut();
+        let place = asleep.binary_search_by_key(&key, |(other, _)| *other);
+        asleep.get_mut(place.ok()?)?.1.take()
+    }
+
+    /// Returns the WebSockets of a session. The runtime is asked, unless the session has
+    /// been asleep since somebody has looked at all of them.
     pub(crate) fn of_session(&self, key: Key) -> Vec<WebSocket> {
+        if let Some(socket) = self.take_asleep(key) {
+            return vec![socket];
+        }
         let tag = &*tag(key);
         let mut tagged = self.state.sockets_tagged(tag);
         if self.awake.has(&tag.into()) {

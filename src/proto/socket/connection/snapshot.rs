@@ -36,15 +36,23 @@ struct Saving<'a> {
 
 /// The same, read back.
 #[derive(Deserialize)]
-struct Saved {
-    protocol: Protocol,
-    decoder: Decoder,
-    last_part: Option<Timestamp>,
-    sockets: Vec<SavedSocket>,
+struct Saved<'a> {
+    #[serde(borrow)]
+    start: Start<'a>,
     waiting: Vec<(String, SavedAuth)>,
     next_join: u32,
     phase: Phase,
     left: Left,
+}
+
+/// As much of it as says where the sockets are.
+#[derive(Deserialize)]
+struct Start<'a> {
+    protocol: Protocol,
+    decoder: Decoder,
+    last_part: Option<Timestamp>,
+    #[serde(borrow)]
+    sockets: Vec<SavedSocket<'a>>,
 }
 
 #[derive(Serialize)]
@@ -63,14 +71,15 @@ struct SavingSocket<'a> {
 }
 
 #[derive(Deserialize)]
-struct SavedSocket {
+struct SavedSocket<'a> {
     join: u32,
-    namespace: String,
-    id: String,
-    pid: Option<String>,
-    rooms: Vec<String>,
-    data: Option<String>,
-    auth: Option<String>,
+    namespace: &'a str,
+    id: &'a str,
+    pid: Option<&'a str>,
+    #[serde(borrow)]
+    rooms: Vec<&'a str>,
+    data: Option<&'a str>,
+    auth: Option<&'a str>,
     since: Option<Offset>,
     tag: u32,
     row: Row,
@@ -90,6 +99,17 @@ enum SavedAuth {
     None,
     Json(String),
     Query(String),
+}
+
+/// A socket in a snapshot, as far as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SleepingSocket<'a> {
+    /// The socket.
+    pub join: JoinId,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// The rooms it is in.
+    pub rooms: Vec<&'a str>,
 }
 
 /// Falling asleep and waking up.
@@ -140,7 +160,13 @@ impl Connection {
         settings: Settings,
         define: impl Fn(&str, u32) -> Option<u16>,
     ) -> Result<Self, SnapshotError> {
-        let saved: Saved = versioned::decode(VERSION, snapshot)?;
+        let saved: Saved<'_> = versioned::decode(VERSION, snapshot)?;
+        let Start {
+            protocol,
+            decoder,
+            last_part,
+            sockets: sleeping,
+        } = saved.start;
         let waiting: VecDeque<_> = saved
             .waiting
             .into_iter()
@@ -153,9 +179,9 @@ impl Connection {
                 },
             })
             .collect();
-        let mut sockets = Vec::with_capacity(saved.sockets.len());
-        for socket in saved.sockets {
-            let index = define(&socket.namespace, socket.tag);
+        let mut sockets = Vec::with_capacity(sleeping.len());
+        for socket in sleeping {
+            let index = define(socket.namespace, socket.tag);
             let index = match socket.standing {
                 // It is refused, and may have none yet.
                 Standing::Undecided => index.unwrap_or_default(),
@@ -167,12 +193,12 @@ impl Connection {
         }
         let mut connection = Self {
             settings,
-            protocol: saved.protocol,
+            protocol,
             progress: Progress {
-                last: saved.last_part.unwrap_or_default(),
-                kept: Cell::new(saved.decoder.parts()),
+                last: last_part.unwrap_or_default(),
+                kept: Cell::new(decoder.parts()),
             },
-            decoder: saved.decoder,
+            decoder,
             sockets,
             waiting,
             next_join: saved.next_join,
@@ -183,6 +209,37 @@ impl Connection {
         };
         connection.refuse_undecided();
         Ok(connection)
+    }
+
+    /// Returns the sockets of a [`snapshot`](Self::snapshot), without restoring it.
+    /// `None` if there is no way around that: the snapshot cannot be read, or restoring
+    /// it would have the client told something.
+    ///
+    /// ```
+    /// use dormouse_proto::Timestamp;
+    /// use dormouse_proto::socket::{Admission, Connection, Protocol, Settings};
+    ///
+    /// let now = Timestamp::from_millis(0);
+    /// let mut connection = Connection::open(now, Settings::default(), Protocol::V5);
+    /// let join = connection.begin("/chat", Admission::new("an id"));
+    /// assert_eq!(Connection::sleeping(&connection.snapshot()), None);
+    /// connection.accept(join);
+    /// let snapshot = connection.snapshot();
+    /// let sleeping = Connection::sleeping(&snapshot).unwrap_or_default();
+    /// assert_eq!((sleeping[0].namespace, &*sleeping[0].rooms), ("/chat", &["an id"][..]));
+    /// ```
+    pub fn sleeping(snapshot: &[u8]) -> Option<Vec<SleepingSocket<'_>>> {
+        let start: Start<'_> = versioned::decode_start(VERSION, snapshot).ok()?;
+        let sockets = start.sockets.into_iter();
+        let connected = sockets.map(|socket| match socket.standing {
+            Standing::Connected => Some(SleepingSocket {
+                join: JoinId(socket.join),
+                namespace: socket.namespace,
+                rooms: socket.rooms,
+            }),
+            Standing::Undecided | Standing::AcceptedEarly => None,
+        });
+        connected.collect()
     }
 
     fn refuse_undecided(&mut self) {
@@ -220,16 +277,17 @@ impl<'a> From<&'a Socket> for SavingSocket<'a> {
     }
 }
 
-impl SavedSocket {
+impl SavedSocket<'_> {
     fn into_socket(self, index: u16) -> Socket {
+        let rooms = self.rooms.into_iter().map(String::from);
         Socket {
             join: JoinId(self.join),
-            namespace: self.namespace,
-            id: self.id,
-            pid: self.pid,
-            rooms: RoomNames::new(self.rooms),
-            data: self.data,
-            auth: self.auth,
+            namespace: self.namespace.into(),
+            id: self.id.into(),
+            pid: self.pid.map(String::from),
+            rooms: RoomNames::new(rooms.collect()),
+            data: self.data.map(String::from),
+            auth: self.auth.map(String::from),
             since: self.since,
             definition: Definition {
                 index,

@@ -4,7 +4,7 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use dormouse_proto::engine::Transport;
-use dormouse_proto::socket::{Connection, JoinId, Output, Socket};
+use dormouse_proto::socket::{Connection, JoinId, Output, SleepingSocket, Socket};
 use dormouse_proto::{bytes, versioned};
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,18 @@ impl ClientEntry {
         let connection =
             Connection::restore(content.connection, application.settings, define).ok()?;
         Some(Self::new(connection, content.handshake))
+    }
+
+    /// Returns the sockets of a client that is asleep. `None` if it has to be restored:
+    /// its content says no more than that, or one of its sockets watches the object.
+    pub(super) fn sleeping<'a>(
+        application: &Application,
+        content: &'a [u8],
+    ) -> Option<Vec<SleepingSocket<'a>>> {
+        let connection: &[u8] = versioned::decode_start(VERSION, content).ok()?;
+        let sockets = Connection::sleeping(connection)?;
+        let watches = |socket: &SleepingSocket<'_>| application.is_transient(socket.namespace);
+        (!sockets.iter().any(watches)).then_some(sockets)
     }
 
     fn content(&self) -> Vec<u8> {

@@ -2,10 +2,10 @@
 
 use core::cell::RefCell;
 
-use dormouse_proto::socket::{Rooms, Socket};
+use dormouse_proto::socket::{Gathering, Rooms, Socket};
 
 use super::clients::{ClientEntry, Clients};
-use crate::parts::Parts;
+use super::context::Context;
 use crate::port::{Selection, Spot};
 use crate::sid::Key;
 
@@ -14,57 +14,55 @@ use crate::sid::Key;
 pub(super) struct Index(RefCell<Option<Rooms<Spot>>>);
 
 impl Index {
-    /// Returns the selected sockets, including those that are asleep.
-    pub(super) fn select(
-        &self,
-        parts: &Parts,
-        clients: &Clients,
-        selection: &Selection,
-    ) -> Vec<Spot> {
-        let select = |rooms: &Rooms<_>| rooms.select(&selection.namespace, &selection.filter);
-        self.read(parts, clients, select)
+    /// Returns the selected sockets. Those that were asleep are in memory again.
+    pub(super) fn select(&self, cx: &Context, selection: &Selection) -> Vec<Spot> {
+        let mut selected = self.asleep_or_not(cx, selection);
+        let all = selected.len();
+        selected.retain(|spot| cx.parts.sessions.find(spot.session));
+        if selected.len() < all {
+            // What could not be restored is gone.
+            self.0.take();
+        }
+        selected
+    }
+
+    /// Returns how many sockets are selected, without restoring any.
+    pub(super) fn count(&self, cx: &Context, selection: &Selection) -> usize {
+        self.asleep_or_not(cx, selection).len()
+    }
+
+    fn asleep_or_not(&self, cx: &Context, selection: &Selection) -> Vec<Spot> {
+        self.read(cx, |rooms| {
+            rooms.select(&selection.namespace, &selection.filter)
+        })
     }
 
     /// Returns whether no socket is in a namespace.
-    pub(super) fn is_empty(&self, parts: &Parts, clients: &Clients, namespace: &str) -> bool {
-        let is_empty = |rooms: &Rooms<_>| rooms.is_empty(namespace);
-        self.read(parts, clients, is_empty)
+    pub(super) fn is_empty(&self, cx: &Context, namespace: &str) -> bool {
+        self.read(cx, |rooms| rooms.is_empty(namespace))
     }
 
     /// Returns whether a socket is in a room, or, for `""`, in the namespace.
-    pub(super) fn is_occupied(
-        &self,
-        parts: &Parts,
-        clients: &Clients,
-        namespace: &str,
-        room: &str,
-    ) -> bool {
-        self.read(parts, clients, |rooms| match room {
+    pub(super) fn is_occupied(&self, cx: &Context, namespace: &str, room: &str) -> bool {
+        self.read(cx, |rooms| match room {
             "" => !rooms.is_empty(namespace),
             room => rooms.is_occupied(namespace, room),
         })
     }
 
     /// Returns the names of the namespaces that sockets are in, of those that fit.
-    pub(super) fn namespaces(
-        &self,
-        parts: &Parts,
-        clients: &Clients,
-        fits: impl Fn(&str) -> bool,
-    ) -> Vec<String> {
+    pub(super) fn namespaces(&self, cx: &Context, fits: impl Fn(&str) -> bool) -> Vec<String> {
         let namespaces = |rooms: &Rooms<_>| {
             let fitting = rooms.namespaces().filter(|name| fits(name));
             fitting.map(str::to_owned).collect()
         };
-        self.read(parts, clients, namespaces)
+        self.read(cx, namespaces)
     }
 
     /// Calls `read` with all rooms, including those of sockets that are asleep.
-    fn read<T>(&self, parts: &Parts, clients: &Clients, read: impl FnOnce(&Rooms<Spot>) -> T) -> T {
+    fn read<T>(&self, cx: &Context, read: impl FnOnce(&Rooms<Spot>) -> T) -> T {
         if self.0.borrow().is_none() {
-            parts.sessions.restore_all();
-            let mut rooms = Rooms::default();
-            clients.for_each(|key, client| insert_all(&mut rooms, key, client));
+            let rooms = gather(cx);
             self.0.replace(Some(rooms));
         }
         read(self.0.borrow().as_ref().unwrap_or(&Rooms::default()))
@@ -107,6 +105,32 @@ impl Index {
     pub(super) fn leave(&self, spot: Spot, namespace: &str, room: &str) {
         self.change(|rooms| rooms.leave(namespace, room, spot));
     }
+}
+
+/// Returns the rooms of all sockets. Those that are asleep are left alone where it is
+/// known without waking them in which rooms they are.
+fn gather(cx: &Context) -> Rooms<Spot> {
+    let mut gathering = Gathering::default();
+    let mut look = |session: Key, content: &[u8]| {
+        let sleeping = ClientEntry::sleeping(&cx.application, content);
+        let is_known = sleeping.is_some();
+        for socket in sleeping.into_iter().flatten() {
+            let spot = Spot::new(session, socket.join);
+            gathering.add(socket.namespace, socket.rooms, spot);
+        }
+        is_known
+    };
+    if !cx.parts.sessions.survey(&mut look) {
+        gathering = Gathering::default();
+    }
+    cx.clients.for_each(|session, client| {
+        for socket in client.connection.sockets().filter(|it| it.is_present()) {
+            let rooms = socket.rooms().iter().map(String::as_str);
+            let spot = Spot::new(session, socket.join_id());
+            gathering.add(socket.namespace(), rooms, spot);
+        }
+    });
+    gathering.finish()
 }
 
 fn insert_all(rooms: &mut Rooms<Spot>, session: Key, client: &ClientEntry) {

@@ -507,7 +507,7 @@ impl Joining {
         let is_dynamic = cx.application.is_dynamic(self.found.definition.index);
         let is_empty = || {
             let namespace = &self.address.namespace;
-            cx.index.is_empty(&cx.parts, &cx.clients, namespace)
+            cx.index.is_empty(cx, namespace)
         };
         (is_dynamic && is_empty()).then_some(handler)
     }

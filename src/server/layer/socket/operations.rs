@@ -97,7 +97,7 @@ fn on_one(cx: &Rc<Context>, spot: Spot, operation: Operation) -> Called {
 
 /// Does something with all selected sockets.
 fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Called {
-    let select = || cx.index.select(&cx.parts, &cx.clients, selection);
+    let select = || cx.index.select(cx, selection);
     let for_each = |change: &dyn Fn(Spot)| {
         select().into_iter().for_each(change);
         Reply::Done.into()
@@ -132,7 +132,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
             }
             Reply::Done.into()
         }
-        Operation::Count => Reply::Count(select().len()).into(),
+        Operation::Count => Reply::Count(cx.index.count(cx, selection)).into(),
         Operation::Rooms(page) => {
             let mut rooms = rooms_of(cx, &select());
             if let Some(page) = page {
@@ -174,7 +174,7 @@ fn on_many(cx: &Rc<Context>, selection: &Selection, operation: Operation) -> Cal
 /// Sends an event to the selected sockets of a namespace.
 fn emit_to_many(cx: &Context, selection: &Selection, args: &Args<'_>, volatile: bool) {
     let (namespace, filter) = (&selection.namespace, &selection.filter);
-    let select = || cx.index.select(&cx.parts, &cx.clients, selection);
+    let select = || cx.index.select(cx, selection);
     if let Some(returns) = cx.returns_to(namespace) {
         returns.send(namespace, &select(), args, volatile);
         return;
@@ -199,7 +199,7 @@ fn emit_to_children(
     let pattern = Pattern::parse(&selection.namespace).ok_or(PortError::Answer)?;
     let fits =
         |namespace: &str| pattern.read(namespace).is_some() && !cx.application.is_named(namespace);
-    for namespace in cx.index.namespaces(&cx.parts, &cx.clients, fits) {
+    for namespace in cx.index.namespaces(cx, fits) {
         let selection = Selection {
             namespace,
             ..selection.clone()
@@ -242,7 +242,7 @@ fn failure_of(reply: Result<Reply, PortError>) -> Option<PortError> {
 /// among them.
 pub(super) fn let_own_in(cx: &Context, selection: &Selection) {
     if cx.asking.spot().is_some() {
-        let_in(cx, &cx.index.select(&cx.parts, &cx.clients, selection));
+        let_in(cx, &cx.index.select(cx, selection));
     }
 }
 

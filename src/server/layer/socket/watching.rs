@@ -106,8 +106,8 @@ pub(super) fn resume(cx: &Context, key: Key) {
 
 /// Counts the clients, and the sockets of each namespace, including those that are asleep.
 pub(super) fn census(cx: &Context) -> Census {
-    // This brings all of them into memory.
-    let mut names = cx.index.namespaces(&cx.parts, &cx.clients, |_| true);
+    cx.parts.sessions.restore_all();
+    let mut names = cx.index.namespaces(cx, |_| true);
     names.sort_unstable();
     let mut census = Census {
         namespaces: names.into_iter().map(|name| (name, 0)).collect(),

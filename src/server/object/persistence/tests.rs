@@ -87,6 +87,11 @@ impl Rig {
     }
 }
 
+/// The session in an attachment.
+fn carried(bytes: &[u8]) -> Carried<'_> {
+    Attachment::read(bytes).unwrap().carried.unwrap()
+}
+
 /// What is saved a moment later has a timer until then.
 fn is_saved_soon(time: &Time) -> bool {
     time.timers() == [SAVE_AFTER]
@@ -121,16 +126,16 @@ fn what_is_too_large_is_in_a_row() {
     assert_eq!(rig.statements(), "CREATE,INSERT,DELETE");
     let stored = rig.stored(1);
     assert_eq!((stored.row, stored.is_outdated), (Row::Content, false));
-    let carried = read_attachment(&socket).unwrap().carried.unwrap();
-    assert!(matches!(carried.content, Held::Row));
+    let bytes = socket.attachment().unwrap();
+    assert!(matches!(carried(&bytes).content, Held::Row));
     // What changes of the session alone is written on the WebSocket.
     rig.object.with(1, |entry| {
         entry.session.handle_timeout(now() + 40 * SAVE_AFTER)
     });
     rig.save(1);
     assert_eq!(rig.statements(), "");
-    let snapshot = read_attachment(&socket).unwrap().carried.unwrap().session;
-    assert_eq!(snapshot, rig.snapshot(1));
+    let bytes = socket.attachment().unwrap();
+    assert_eq!(carried(&bytes).session, rig.snapshot(1));
 }
 
 #[wasm_bindgen_test]
@@ -144,8 +149,8 @@ fn a_row_is_dropped_when_everything_fits_again() {
     rig.keep(1, b"small".to_vec());
     assert_eq!(rig.statements(), "DELETE");
     assert_eq!(rig.stored(1).row, Row::None);
-    let carried = read_attachment(&socket).unwrap().carried.unwrap();
-    assert!(matches!(carried.content, Held::Here(content) if content == b"small"));
+    let bytes = socket.attachment().unwrap();
+    assert!(matches!(carried(&bytes).content, Held::Here(b"small")));
 }
 
 #[wasm_bindgen_test]
@@ -292,6 +297,49 @@ fn all_sessions_come_back_once() {
     assert_eq!(*adopted.borrow(), [&*number, &*number, "/engine.io/"]);
 }
 
+#[wasm_bindgen_test]
+fn what_websockets_carry_is_looked_at_without_restoring_it() {
+    let _time = Time::stop();
+    let rig = Rig::new();
+    for number in [2, 1] {
+        rig.add_on_socket(number);
+        rig.keep(number, vec![number]);
+    }
+    let next = rig.next();
+    let parts = &next.object.parts;
+    let seen = RefCell::<Vec<(u8, Vec<u8>)>>::default();
+    let see = |is_enough: bool| {
+        survey(
+            parts,
+            |_| {},
+            |key: Key, content: &[u8]| {
+                seen.borrow_mut().push((key[0], content.to_vec()));
+                is_enough
+            },
+        )
+    };
+    assert!(see(true));
+    assert_eq!(seen.take(), [(2, vec![2]), (1, vec![1])]);
+    assert!(parts.sessions.is_empty());
+    assert!(next.restore(1), "as it came");
+    assert!(see(true));
+    assert_eq!(seen.take(), [(2, vec![2])], "one is in memory");
+    assert!(!see(false), "somebody has to restore it");
+    next.object.parts.websockets.remember(Vec::new());
+    assert!(next.restore(2), "whoever has looked");
+}
+
+#[wasm_bindgen_test]
+fn what_is_in_a_row_is_not_looked_at() {
+    let _time = Time::stop();
+    let rig = Rig::new();
+    rig.add_on_socket(1);
+    rig.keep(1, vec![7; 20_000]);
+    rig.persistence().save_all();
+    let next = rig.next();
+    assert!(!survey(&next.object.parts, |_| {}, |_, _| true));
+}
+
 /// Whether a session is restored after `damage`, and what is left of it.
 fn check_damage(damage: impl FnOnce(&Rig, &WebSocket), closed: bool) {
     let _time = Time::stop();
@@ -321,7 +369,7 @@ fn a_session_that_its_layer_cannot_restore_is_ended() {
 fn a_session_whose_snapshot_is_damaged_is_ended() {
     let damage = |rig: &Rig, socket: &WebSocket| {
         let carried = Carried {
-            session: vec![0xff; 9],
+            session: &[0xff; 9],
             content: Held::Row,
         };
         let bytes = attachment(&rig.object.parts, key(1), ConnId(1), Some(carried));

@@ -6,23 +6,27 @@ use crate::in_browser::platform::socket;
 use crate::options::Options;
 
 /// The bytes of an attachment that carries a session.
-fn carrying(content: Held) -> Vec<u8> {
+fn carrying(content: Held<'_>) -> Vec<u8> {
     let object = object(Options::default());
-    let session = vec![1, 2, 3];
-    let carried = Carried { session, content };
+    let carried = Carried {
+        session: &[1, 2, 3],
+        content,
+    };
     attachment(&object.parts, key(1), ConnId(1 << 52), Some(carried))
 }
 
-fn read(bytes: &[u8]) -> Option<Attachment> {
+/// The attachment of a WebSocket that has been given it.
+fn attached(bytes: &[u8]) -> Vec<u8> {
     let socket = socket();
     socket.set_attachment(bytes).unwrap();
-    read_attachment(&socket)
+    socket.attachment().unwrap()
 }
 
 #[wasm_bindgen_test]
 fn an_attachment_comes_back() {
     for content in [vec![], vec![0, 255], vec![7; 15_900]] {
-        let attachment = read(&carrying(Held::Here(content.clone()))).unwrap();
+        let bytes = attached(&carrying(Held::Here(&content)));
+        let attachment = Attachment::read(&bytes).unwrap();
         assert_eq!(attachment.server, SERVER);
         assert_eq!(attachment.key, key(1));
         assert_eq!(attachment.conn, 1 << 52);
@@ -30,7 +34,8 @@ fn an_attachment_comes_back() {
         assert_eq!(carried.session, [1, 2, 3]);
         assert!(matches!(carried.content, Held::Here(found) if found == content));
     }
-    let carried = read(&carrying(Held::Row)).unwrap().carried.unwrap();
+    let bytes = attached(&carrying(Held::Row));
+    let carried = Attachment::read(&bytes).unwrap().carried.unwrap();
     assert!(matches!(carried.content, Held::Row));
 }
 
@@ -41,18 +46,20 @@ fn a_websocket_says_whose_it_is() {
     assert_eq!(whose(&socket), None);
     attach(&object.parts, key(1), ConnId(7), &socket);
     assert_eq!(whose(&socket), Some((SERVER, key(1), ConnId(7))));
-    assert!(read_attachment(&socket).unwrap().carried.is_none());
+    let bytes = socket.attachment().unwrap();
+    assert!(Attachment::read(&bytes).unwrap().carried.is_none());
 }
 
 #[wasm_bindgen_test]
 fn what_cannot_be_read_is_nobodys() {
-    let whole = carrying(Held::Here(vec![7; 100]));
-    assert!(read(&whole).is_some());
+    let is_read = |bytes: &[u8]| Attachment::read(&attached(bytes)).is_some();
+    let whole = carrying(Held::Here(&[7; 100]));
+    assert!(is_read(&whole));
     for length in 0..whole.len() {
-        assert!(read(&whole[..length]).is_none(), "{length}");
+        assert!(!is_read(&whole[..length]), "{length}");
     }
     let mut other = whole.clone();
     other[0] += 1;
-    assert!(read(&other).is_none(), "of another version");
-    assert!(read(&[0xff; 200]).is_none());
+    assert!(!is_read(&other), "of another version");
+    assert!(!is_read(&[0xff; 200]));
 }

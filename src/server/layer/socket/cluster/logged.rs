@@ -21,7 +21,7 @@ pub(super) fn deliver(objects: &Objects, node: &Participant, event: &Event) {
         return;
     };
     leave_out(custody, &mut selection, event.place);
-    let sockets = cx.index.select(&cx.parts, &cx.clients, &selection);
+    let sockets = cx.index.select(&cx, &selection);
     let offset = custody.position(event.place).to_string();
     let encoded = EncodedEvent::new(&cx, namespace, &args).offset(Some(offset));
     let encoded = encoded.count(sockets.len());
@@ -57,7 +57,7 @@ pub(super) fn emit_here(
     args: &Args<'_>,
 ) -> Reply {
     let namespace = &*selection.namespace;
-    for spot in cx.index.select(&cx.parts, &cx.clients, selection) {
+    for spot in cx.index.select(cx, selection) {
         let address = |client: &mut ClientEntry| client.address(spot.session, spot.join);
         let Some(address) = cx.clients.with(spot.session, address).flatten() else {
             continue;

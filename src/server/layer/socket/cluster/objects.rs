@@ -143,12 +143,10 @@ impl Objects {
         self.context().is_some_and(|cx| match namespace {
             DYNAMIC => {
                 let fits = |name: &str| !cx.application.is_named(name);
-                let dynamic = cx.index.namespaces(&cx.parts, &cx.clients, fits);
+                let dynamic = cx.index.namespaces(&cx, fits);
                 room.is_empty() && !dynamic.is_empty()
             }
-            namespace => cx
-                .index
-                .is_occupied(&cx.parts, &cx.clients, namespace, room),
+            namespace => cx.index.is_occupied(&cx, namespace, room),
         })
     }
 

@@ -289,7 +289,7 @@ impl<'a> At<'a> {
             namespace: self.namespace.to_owned(),
             ..Selection::default()
         };
-        for spot in self.cx.index.select(&self.cx.parts, &self.cx.clients, &all) {
+        for spot in self.cx.index.select(self.cx, &all) {
             recovering::end_session(self.cx, spot.session);
         }
         recovering::forget_namespace(self.cx, self.namespace);

@@ -3,6 +3,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::super::tests::{Rig, made};
 use super::*;
+use crate::in_browser::object::key;
 
 /// Whose sockets are meant, each by the number of its session.
 fn select(rig: &Rig, namespace: &str, rooms: &[&str], except: &[&str]) -> Vec<u8> {
@@ -16,7 +17,7 @@ fn select(rig: &Rig, namespace: &str, rooms: &[&str], except: &[&str]) -> Vec<u8
         local: false,
     };
     let cx = &rig.cx;
-    let selected = cx.index.select(&cx.parts, &cx.clients, &selection);
+    let selected = cx.index.select(cx, &selection);
     selected.iter().map(|spot| spot.session[0]).collect()
 }
 
@@ -38,7 +39,7 @@ fn the_index_is_made_of_everybody_when_it_is_first_needed() {
     enter(&rig, one, "room");
     assert_eq!(rig.object.take_heard(), "");
     assert_eq!(select(&rig, "/", &[], &[]), [1, 2]);
-    assert_eq!(rig.object.take_heard(), "restore all");
+    assert_eq!(rig.object.take_heard(), "survey");
     assert_eq!(select(&rig, "/", &["room"], &[]), [1]);
     assert_eq!(select(&rig, "/", &[], &["room"]), [2]);
     assert_eq!(
@@ -94,6 +95,51 @@ fn a_client_that_is_brought_into_memory_is_seen() {
     let client = ClientEntry::restore(&rig.cx.application, &content).unwrap();
     rig.cx.index.insert_all(spot.session, &client);
     assert_eq!(select(&rig, "/", &["room"], &[]), [1]);
+}
+
+#[wasm_bindgen_test]
+fn only_the_selected_ones_of_those_asleep_are_restored() {
+    let rig = made();
+    for number in [1, 2] {
+        rig.add(number, Protocol::V5);
+        let id = ["one", "two"][usize::from(number) - 1];
+        let session = rig.join(number, "/", id).session;
+        let content = rig.cx.clients.content(session);
+        rig.object.carried.borrow_mut().push((session, content));
+        rig.object.asleep.borrow_mut().push(session);
+        rig.cx.clients.remove(session);
+        rig.object.parts.sessions.remove(session);
+    }
+    rig.object.take_heard();
+    let selection = Selection {
+        namespace: "/".to_owned(),
+        filter: Filter::default(),
+        local: false,
+    };
+    assert_eq!(rig.cx.index.count(&rig.cx, &selection), 2);
+    assert_eq!(rig.object.take_heard(), "survey");
+    assert_eq!(select(&rig, "/", &["two"], &[]), [2]);
+    assert_eq!(rig.object.take_heard(), "restore 2");
+    rig.object.asleep.borrow_mut().retain(|it| *it != key(1));
+    rig.object.carried.borrow_mut().clear();
+    assert_eq!(select(&rig, "/", &[], &[]), [2], "one has gone");
+    assert_eq!(rig.object.take_heard(), "restore 1");
+    assert_eq!(rig.cx.index.count(&rig.cx, &selection), 0);
+    assert_eq!(rig.object.take_heard(), "survey", "it is made again");
+}
+
+#[wasm_bindgen_test]
+fn what_has_to_be_told_when_it_wakes_is_restored() {
+    let rig = made();
+    rig.add(1, Protocol::V5);
+    let undecided = rig.begin(1, "/", "one");
+    let content = rig.cx.clients.content(undecided.session);
+    assert_eq!(ClientEntry::sleeping(&rig.cx.application, &content), None);
+    let carried = (undecided.session, content);
+    rig.object.carried.borrow_mut().push(carried);
+    rig.object.take_heard();
+    assert_eq!(select(&rig, "/", &[], &[]), [0; 0]);
+    assert_eq!(rig.object.take_heard(), "survey; restore all");
 }
 
 #[wasm_bindgen_test]
