@@ -1,5 +1,6 @@
 //! HTTP responses: everything besides their bodies.
 
+mod lines;
 pub(crate) mod origins;
 
 use core::time::Duration;
@@ -7,8 +8,9 @@ use core::time::Duration;
 use dormouse_proto::engine::{Answer, Body, RequestError};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::{Headers, Response, ResponseInit, WebSocket};
+use web_sys::{Response, ResponseInit, WebSocket};
 
+use self::lines::Lines;
 use crate::incoming::Incoming;
 use crate::options::{Added, Options, Origins};
 use crate::request::SUBPROTOCOL;
@@ -109,40 +111,43 @@ pub(crate) fn not_found() -> Response {
 
 /// Creates the platform's response to `request`.
 pub(crate) fn respond(options: &Options, request: &Incoming, reply: Reply) -> Response {
-    let headers = headers(options, request);
-    set(&headers, "content-type", reply.content_type);
-    set(&headers, "cache-control", "no-store");
+    let mut headers = cross_origin(options, request);
+    headers.set("content-type", reply.content_type);
+    headers.set("cache-control", "no-store");
     // What a client sent must not become a script where it is sent back.
-    set(&headers, "x-content-type-options", "nosniff");
+    headers.set("x-content-type-options", "nosniff");
     if let Some(cookie) = &reply.cookie {
-        set_cookie(&headers, options, request, cookie);
+        headers.set_cookie(options, request, cookie);
     }
     if let Some(wait) = reply.retry_after {
         // Whole seconds, and not too few.
         let seconds = wait.as_millis().div_ceil(1_000);
-        set(&headers, "retry-after", &seconds.to_string());
+        headers.set("retry-after", &seconds.to_string());
     }
-    add(&headers, options, request, reply.added);
-    let init = ResponseInit::new();
-    init.set_status(reply.status);
-    init.set_headers(&headers);
+    headers.add(options, request, reply.added);
     let encoding = options
         .compression
         .filter(|threshold| reply.body.len() >= *threshold)
         .and_then(|_| accepted_encoding(&client_encodings(request)?));
-    let response = match &reply.body {
-        Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), &init),
+    match encoding {
+        Some(encoding) => {
+            let response = make(&reply.body, &headers.new_init(reply.status));
+            compress(&response, encoding, reply.status, headers)
+        }
+        None => make(&reply.body, &headers.init(reply.status)),
+    }
+}
+
+fn make(body: &Body<'_>, init: &ResponseInit) -> Response {
+    let response = match body {
+        Body::Text(text) => Response::new_with_opt_str_and_init(Some(text), init),
         Body::Binary(bytes) => {
             let bytes: JsValue = Uint8Array::from(&**bytes).into();
-            Ok(StreamedResponse::streamed(&bytes, &init).unchecked_into())
+            Ok(StreamedResponse::streamed(&bytes, init).unchecked_into())
         }
     };
     // It throws for an invalid status or header; ours are valid.
-    let response = response.unwrap_or_else(|_| Response::error());
-    match encoding {
-        Some(encoding) => compress(&response, encoding, &init, &headers),
-        None => response,
-    }
+    response.unwrap_or_else(|_| Response::error())
 }
 
 /// Returns the response that hands one end of a WebSocket pair to the client.
@@ -153,40 +158,34 @@ pub(crate) fn switch_protocols(
     cookie: Option<&str>,
     added: Added,
 ) -> Response {
-    let headers = headers(options, request);
+    let mut headers = cross_origin(options, request);
     if let Some(cookie) = cookie {
-        set_cookie(&headers, options, request, cookie);
+        headers.set_cookie(options, request, cookie);
     }
     // A client that has offered some takes no connection without one of them.
     let offered = request.header(SUBPROTOCOL).unwrap_or_default();
     if let Some(subprotocol) = options.subprotocol.select(&offered) {
-        set(&headers, SUBPROTOCOL, subprotocol);
+        headers.set(SUBPROTOCOL, subprotocol);
     }
-    add(&headers, options, request, added);
-    let init = ResponseInit::new();
-    init.set_status(101);
-    init.set_headers(&headers);
+    headers.add(options, request, added);
+    let init = headers.new_init(101);
     // A plain property of a plain object.
     let _ = Reflect::set(&init, &"webSocket".into(), client);
     Response::new_with_opt_str_and_init(None, &init).unwrap_or_else(|_| Response::error())
 }
 
-fn compress(
-    response: &Response,
-    encoding: &str,
-    init: &ResponseInit,
-    headers: &Headers,
-) -> Response {
+fn compress(response: &Response, encoding: &str, status: u16, mut headers: Lines) -> Response {
     let Ok(body) = Reflect::get(response, &"body".into()) else {
         return Clone::clone(response);
     };
     let body = body
         .unchecked_ref::<Stream>()
         .pipe_through(&CompressionStream::new(encoding));
-    set(headers, "content-encoding", encoding);
+    headers.set("content-encoding", encoding);
+    let init = headers.new_init(status);
     // The body is compressed already; the runtime must not do it again.
-    let _ = Reflect::set(init, &"encodeBody".into(), &"manual".into());
-    StreamedResponse::streamed(&body, init).unchecked_into()
+    let _ = Reflect::set(&init, &"encodeBody".into(), &"manual".into());
+    StreamedResponse::streamed(&body, &init).unchecked_into()
 }
 
 /// Returns what the client itself says that it takes.
@@ -230,27 +229,21 @@ fn is_zero(weight: &str) -> bool {
 }
 
 /// Returns the headers that CORS requires, on errors too.
-fn headers(options: &Options, request: &Incoming) -> Headers {
-    // It throws for a bad initial value, and we pass none.
-    let Ok(headers) = Headers::new() else {
-        return request.headers().clone();
-    };
+fn cross_origin(options: &Options, request: &Incoming) -> Lines {
+    let mut headers = Lines::default();
     if !is_cross_origin(options) {
         return headers;
     }
     let origin = request.header("origin");
     let by_name = options.credentials || options.origins != Origins::Any;
     if by_name {
-        set(&headers, "vary", "Origin");
+        headers.set("vary", "Origin");
     }
     if let Some(origin) = origin.filter(|origin| origins::is_admitted(options, origin, "")) {
-        set(
-            &headers,
-            "access-control-allow-origin",
-            if by_name { &origin } else { "*" },
-        );
+        let admitted = if by_name { &origin } else { "*" };
+        headers.set("access-control-allow-origin", admitted);
         if options.credentials {
-            set(&headers, "access-control-allow-credentials", "true");
+            headers.set("access-control-allow-credentials", "true");
         }
     }
     headers
@@ -266,39 +259,14 @@ pub(crate) fn is_cross_origin(options: &Options) -> bool {
 
 /// Returns the answer to a browser's preflight request.
 pub(crate) fn preflight(options: &Options, request: &Incoming) -> Response {
-    let headers = headers(options, request);
-    set(&headers, "access-control-allow-methods", "GET,POST,OPTIONS");
+    let mut headers = cross_origin(options, request);
+    headers.set("access-control-allow-methods", "GET,POST,OPTIONS");
     if let Some(names) = request.header("access-control-request-headers") {
-        set(&headers, "access-control-allow-headers", &names);
+        headers.set("access-control-allow-headers", &names);
     }
-    add(&headers, options, request, Added::Usual);
-    let init = ResponseInit::new();
-    init.set_status(204);
-    init.set_headers(&headers);
+    headers.add(options, request, Added::Usual);
+    let init = headers.init(204);
     Response::new_with_opt_str_and_init(None, &init).unwrap_or_else(|_| Response::error())
-}
-
-/// Sets a cookie. One that is set over TLS is sent back over nothing else.
-fn set_cookie(headers: &Headers, options: &Options, request: &Incoming, cookie: &str) {
-    let is_secure = |attribute: &str| attribute.trim().eq_ignore_ascii_case("secure");
-    if origins::is_secure(options, request) && !cookie.split(';').any(is_secure) {
-        set(headers, "set-cookie", &format!("{cookie}; Secure"));
-    } else {
-        set(headers, "set-cookie", cookie);
-    }
-}
-
-/// Adds the application's headers.
-fn add(headers: &Headers, options: &Options, request: &Incoming, added: Added) {
-    for (name, value) in options.added(request.raw(), added) {
-        // It throws for an invalid value; none is.
-        let _ = headers.append(&name, &value);
-    }
-}
-
-fn set(headers: &Headers, name: &str, value: &str) {
-    // It throws for an invalid value; then the header is left out.
-    let _ = headers.set(name, value);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 pub(crate) mod subtle;
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::future::{Pending, pending};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -19,6 +19,7 @@ use web_sys::{AbortSignal, Request, RequestInit, Response, WebSocket};
 use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
 
 use crate::compatibility;
+use crate::table::Table;
 use crate::usage::{Counted, Meter};
 
 #[wasm_bindgen]
@@ -41,6 +42,17 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     fn read(this: &Encoded) -> usize;
 
+    /// Bytes of the platform's, which are copied in one call. With those of `js_sys`,
+    /// it takes five.
+    #[wasm_bindgen(js_name = Uint8Array)]
+    type Bytes;
+    #[wasm_bindgen(constructor, js_class = Uint8Array)]
+    fn new(buffer: &JsValue) -> Bytes;
+    #[wasm_bindgen(method, getter)]
+    fn length(this: &Bytes) -> f64;
+    #[wasm_bindgen(method, js_name = valueOf)]
+    fn copy(this: &Bytes) -> Vec<u8>;
+
     /// `Promise.withResolvers()`.
     pub(crate) type Deferred;
     #[wasm_bindgen(js_namespace = Promise, js_name = withResolvers)]
@@ -50,8 +62,9 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn resolve(this: &Deferred) -> Function;
 
+    /// Calls back with this number.
     #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(callback: &Function, millis: f64) -> JsValue;
+    fn set_timeout(callback: &Closure<dyn FnMut(f64)>, millis: f64, number: f64) -> JsValue;
     #[wasm_bindgen(js_name = clearTimeout)]
     fn clear_timeout(id: &JsValue);
 
@@ -150,7 +163,7 @@ extern "C" {
     fn cancel(this: &Reader) -> Result<Promise, JsValue>;
     type Chunk;
     #[wasm_bindgen(method, getter)]
-    fn value(this: &Chunk) -> Option<Uint8Array>;
+    fn value(this: &Chunk) -> Option<Bytes>;
 }
 
 /// Returns what the Worker's main module exports, as `ctx.exports` does: where there
@@ -270,9 +283,14 @@ pub(crate) fn frame_of(message: &JsValue, limit: usize) -> Option<Frame<'static>
     if let Some(text) = text_of(message, length) {
         return Some(Frame::from(text));
     }
-    let bytes = Uint8Array::new(message);
-    let fits = f64::from(bytes.length()) <= limit;
-    fits.then(|| Frame::from(bytes.to_vec()))
+    let bytes = Bytes::new(message);
+    let fits = bytes.length() <= limit;
+    fits.then(|| Frame::from(bytes.copy()))
+}
+
+/// Returns what is in an `ArrayBuffer`.
+pub(crate) fn bytes_of(buffer: &JsValue) -> Vec<u8> {
+    Bytes::new(buffer).copy()
 }
 
 /// Returns a message's text, if it is text of this length.
@@ -373,33 +391,56 @@ impl Future for Sleep {
 /// A timer that calls back once, unless it is dropped before.
 pub(crate) struct Timer {
     id: JsValue,
-    callback: Option<Closure<dyn FnMut()>>,
+    number: u64,
+}
+
+/// The callbacks of timers, by number.
+#[derive(Default)]
+struct Callbacks {
+    last: u64,
+    waiting: Table<u64, Box<dyn FnOnce()>>,
+}
+
+thread_local! {
+    static CALLBACKS: RefCell<Callbacks> = RefCell::default();
+    /// What the platform calls for every timer: to make one for each would cost more
+    /// than the timer itself.
+    static RING: Closure<dyn FnMut(f64)> = Closure::new(ring);
 }
 
 impl Timer {
-    pub(crate) fn new(after: Duration, callback: impl FnMut() + 'static) -> Self {
-        let callback = Closure::<dyn FnMut()>::new(callback);
-        let id = set_timeout(callback.as_ref().unchecked_ref(), after.as_millis() as f64);
+    pub(crate) fn new(after: Duration, callback: impl FnOnce() + 'static) -> Self {
+        let number = CALLBACKS.with_borrow_mut(|callbacks| {
+            callbacks.last += 1;
+            let callback = Box::new(callback);
+            callbacks.waiting.insert(callbacks.last, callback);
+            callbacks.last
+        });
+        let set = |ring: &_| set_timeout(ring, after.as_millis() as f64, number as f64);
         Self {
-            id,
-            callback: Some(callback),
+            id: RING.with(set),
+            number,
         }
     }
 }
 
-impl Timer {
-    /// Releases a timer from within its own callback, which must not be freed while
-    /// it runs.
-    pub(crate) fn finish(mut self) {
-        if let Some(callback) = self.callback.take() {
-            callback.forget();
-        }
+/// Calls back for a timer that has gone off, which may be dropped meanwhile.
+fn ring(number: f64) {
+    if let Some(callback) = take_callback(number as u64) {
+        callback();
     }
+}
+
+fn take_callback(number: u64) -> Option<Box<dyn FnOnce()>> {
+    let callback = CALLBACKS.with_borrow_mut(|callbacks| callbacks.waiting.remove(number));
+    callback.map(|callback| *callback)
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        clear_timeout(&self.id);
+        if take_callback(self.number).is_some() {
+            clear_timeout(&self.id);
+        }
     }
 }
 
@@ -489,12 +530,12 @@ pub(crate) async fn read_at_most(
         let Some(value) = chunk.value() else {
             return Ok(Some(bytes));
         };
-        if bytes.len() + value.length() as usize > limit {
+        if bytes.len() as f64 + value.length() > limit as f64 {
             // The rest is not read any more.
             let _ = reader.cancel();
             return Ok(None);
         }
-        bytes.extend(value.to_vec());
+        bytes.extend(value.copy());
     }
 }
 

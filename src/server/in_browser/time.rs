@@ -18,8 +18,9 @@ impl Time {
         let body = "const { setTimeout, clearTimeout, Date } = globalThis;
             const real = { setTimeout, clearTimeout, now: Date.now };
             const time = { now: Math.floor(Date.now()), timers: new Map(), last: 0 };
-            globalThis.setTimeout = (callback, millis = 0) => {
-                time.timers.set(++time.last, { callback, at: time.now + millis });
+            globalThis.setTimeout = (callback, millis = 0, ...args) => {
+                const call = () => callback(...args);
+                time.timers.set(++time.last, { call, at: time.now + millis });
                 return time.last;
             };
             globalThis.clearTimeout = (id) => { time.timers.delete(id); };
@@ -28,10 +29,10 @@ impl Time {
                 for (;;) {
                     const due = [...time.timers].filter(([, { at }]) => at <= end);
                     if (due.length === 0) break;
-                    const [id, { callback, at }] = due.sort(([, a], [, b]) => a.at - b.at)[0];
+                    const [id, { call, at }] = due.sort(([, a], [, b]) => a.at - b.at)[0];
                     time.timers.delete(id);
                     time.now = Math.max(time.now, at);
-                    callback();
+                    call();
                 }
                 time.now = end;
             };

@@ -270,9 +270,7 @@ impl Clock {
         let object = self.object.clone();
         let save = move || {
             if let Some(object) = object.upgrade() {
-                if let Some((_, timer)) = object.clock().saving.take() {
-                    timer.finish();
-                }
+                object.clock().saving.take();
                 object.save_all();
             }
         };
@@ -312,9 +310,7 @@ impl Clock {
 }
 
 fn handle_timer(object: &Rc<dyn Alarmed>, which: Which) {
-    if let Some((_, timer)) = object.clock().timer_for(which).take() {
-        timer.finish();
-    }
+    object.clock().timer_for(which).take();
     match which {
         Which::All => object.handle_timeouts(),
         Which::Due => {

@@ -52,6 +52,8 @@ pub(crate) use self::rows::Rows;
 pub(crate) use self::runner::{CONNECT_LIMIT, Work, guarded, run, run_later, spawn, spawn_for_all};
 pub(crate) use self::sessions::{Layered, Phase, Row, SessionEntry, Sessions, Source, Stored};
 pub(crate) use self::set::{Parts, ServerOptions};
+#[cfg(all(test, target_arch = "wasm32"))]
+pub(crate) use self::tasks::Running;
 pub(crate) use self::tasks::{Job, Tasks};
 pub(crate) use self::turn::{Finish, Turn};
 pub(crate) use self::websockets::{Listener, WebSockets, is_closed, retire};

@@ -4,7 +4,7 @@
 //! they outlive the wasm instance, which a panic in any handler replaces, and the
 //! next instance can answer them.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::{BodyError, ConnId, Format, Frame, RequestError, Revision, jsonp};
@@ -121,6 +121,8 @@ pub(crate) struct Requests {
     env: Env,
     /// Called when a client drops its poll: one listener for all of them.
     listener: Closure<dyn FnMut(JsValue)>,
+    /// The number of the last connection.
+    last: Cell<Option<u64>>,
 }
 
 /// A request in the map that this instance has parsed.
@@ -165,15 +167,22 @@ impl Requests {
             options_at,
             env: env.clone(),
             listener,
+            last: Cell::new(None),
         }
     }
 
     /// Returns a number for a connection, unlike any other of this object: a later
-    /// instance must not reuse one that an earlier one has given out.
+    /// instance must not reuse one that an earlier one has given out. So each begins
+    /// somewhere else.
     pub(crate) fn number(&self) -> ConnId {
+        let next = match self.last.get() {
+            Some(last) => last + 1,
+            None => u64::from_le_bytes(platform::random()),
+        };
         // A JavaScript number can hold 53 bits.
-        let random = u64::from_le_bytes(platform::random()) >> 11;
-        ConnId(random)
+        let next = next & ((1 << 53) - 1);
+        self.last.set(Some(next));
+        ConnId(next)
     }
 
     /// Keeps a request until it is answered. Returns its number, and the promise of
@@ -352,7 +361,7 @@ impl Requests {
         let object = self.object.clone();
         platform::spawn(Box::pin(async move {
             let body = match JsFuture::from(body).await {
-                Ok(body) => decode(&parsed, Uint8Array::new(&body).to_vec()),
+                Ok(body) => decode(&parsed, platform::bytes_of(&body)),
                 Err(_) => Err(BodyError::Gone),
             };
             if let Some(object) = object.upgrade() {

@@ -12,13 +12,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
-use futures::future::{AbortHandle, Abortable, Either, LocalBoxFuture, select};
+use futures::future::{Either, LocalBoxFuture, select};
 use futures::task::AtomicWaker;
 
 use super::handover;
 use super::repeats::OBJECT;
 use super::set::Parts;
-use super::tasks::{Job, TooManyTasks};
+use super::tasks::{Job, Running, TooManyTasks};
 use crate::log::Level;
 use crate::platform::{self, sleep};
 use crate::sid::Key;
@@ -135,21 +135,20 @@ fn stop(parts: &Parts, job: Job) -> LocalBoxFuture<'static, ()> {
     if !job.is_droppable {
         return limit;
     }
-    let (abort, registration) = AbortHandle::new_pair();
-    parts.tasks.add_handler(job.key, abort.clone());
-    let finished = Finished(abort);
+    let running = Running::default();
+    parts.tasks.add_handler(job.key, running.clone());
+    let finished = Finished(running);
     Box::pin(async move {
-        let _ = Abortable::new(limit, registration).await;
-        drop(finished);
+        select(limit, Box::pin(finished.0.ended())).await;
     })
 }
 
 /// Marks a handler as finished when its future is dropped.
-struct Finished(AbortHandle);
+struct Finished(Running);
 
 impl Drop for Finished {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.finish();
     }
 }
 
@@ -190,18 +189,19 @@ pub(crate) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'stati
         return;
     };
     let limit = options.task_limit;
-    let (abort, registration) = AbortHandle::new_pair();
-    parts.tasks.add(key, abort.clone());
+    let running = Running::default();
+    parts.tasks.add(key, running.clone());
     let job = Job::new(key, "task");
     let (parts, steps) = (parts.clone(), parts.clone());
     let traced = poll_fn(move |context| step(&steps, job, || task.as_mut().poll(context)));
     platform::spawn(Box::pin(async move {
         let limited = select(traced, Box::pin(sleep(limit)));
-        if let Ok(Either::Right(_)) = Abortable::new(limited, registration).await {
+        let ended = Box::pin(running.ended());
+        if let Either::Left((Either::Right(_), _)) = select(limited, ended).await {
             let fields = [("option", "task_limit")];
             parts.log(Level::Warn, "task dropped", key, &fields);
         }
-        abort.abort();
+        running.finish();
     }));
 }
 

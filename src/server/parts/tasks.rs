@@ -2,11 +2,12 @@
 //! that the application has started.
 
 use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::ConnId;
-use futures::future::AbortHandle;
 
 use crate::sid::Key;
 
@@ -83,7 +84,7 @@ impl Tasks {
         self.for_all.borrow_mut().retain(|other| other != name);
     }
 
-    pub(crate) fn add(&self, key: Key, task: AbortHandle) {
+    pub(crate) fn add(&self, key: Key, task: Running) {
         self.tasks.add(key, task);
     }
 
@@ -92,7 +93,7 @@ impl Tasks {
         self.tasks.end(key);
     }
 
-    pub(crate) fn add_handler(&self, key: Key, handler: AbortHandle) {
+    pub(crate) fn add_handler(&self, key: Key, handler: Running) {
         self.handlers.add(key, handler);
     }
 
@@ -102,20 +103,62 @@ impl Tasks {
     }
 }
 
-/// Handles of what runs. One that has finished is aborted, and removed later.
+/// Something that runs, and that can be ended from elsewhere.
+#[derive(Clone, Default)]
+pub(crate) struct Running(Rc<State>);
+
+#[derive(Default)]
+struct State {
+    is_over: Cell<bool>,
+    /// Whom to wake if it is ended.
+    waker: Cell<Option<Waker>>,
+}
+
+impl Running {
+    /// Notes that it has finished by itself. Nobody is woken.
+    pub(crate) fn finish(&self) {
+        self.0.is_over.set(true);
+        self.0.waker.take();
+    }
+
+    fn end(&self) {
+        self.0.is_over.set(true);
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_over.get()
+    }
+
+    /// Completes when it is ended.
+    pub(crate) async fn ended(&self) {
+        let poll = |context: &mut core::task::Context<'_>| {
+            if self.is_over() {
+                return Poll::Ready(());
+            }
+            self.0.waker.set(Some(context.waker().clone()));
+            Poll::Pending
+        };
+        poll_fn(poll).await;
+    }
+}
+
+/// What runs. What has finished is removed later.
 #[derive(Default)]
 struct Group {
-    running: RefCell<Vec<(Key, AbortHandle)>>,
+    running: RefCell<Vec<(Key, Running)>>,
     /// The number at which those that have finished are removed: twice as many as ran
     /// when this was last done, so that adding one costs the same however many run.
     full: Cell<usize>,
 }
 
 impl Group {
-    fn add(&self, key: Key, handle: AbortHandle) {
+    fn add(&self, key: Key, handle: Running) {
         let mut running = self.running.borrow_mut();
         if running.len() >= self.full.get() {
-            running.retain(|(_, handle)| !handle.is_aborted());
+            running.retain(|(_, handle)| !handle.is_over());
             self.full.set((2 * running.len()).max(16));
         }
         running.push((key, handle));
@@ -124,7 +167,7 @@ impl Group {
     fn end(&self, key: Key) {
         self.running.borrow_mut().retain(|(other, handle)| {
             if *other == key {
-                handle.abort();
+                handle.end();
             }
             *other != key
         });

@@ -106,7 +106,7 @@ export class Isolate {
           return platform.time();
         }
       },
-      setTimeout: (run, delay) => platform.setTimeout(run, delay),
+      setTimeout: (...args) => platform.setTimeout(...args),
       clearTimeout: (timer) => platform.clearTimeout(timer),
       queueMicrotask: (run) => queueMicrotask(() => this.guarded(run)),
       addEventListener: (type, listener) => this.#listeners.push({ type, listener }),

@@ -77,12 +77,12 @@ export class Platform {
     return bytes;
   }
 
-  setTimeout(run, delay = 0) {
+  setTimeout(run, delay = 0, ...args) {
     const { context } = this;
     const id = (this.#lastTimer += 1);
     const entry = this.loop.after(Math.max(0, delay), () => {
       this.clearTimeout(id);
-      this.runIn(context, run);
+      this.runIn(context, () => run(...args));
     });
     this.#timers.set(id, { context, entry });
     context.timers.add(id);

@@ -2,7 +2,6 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::{ConnId, Reason, Revision};
-use futures::future::AbortHandle;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
@@ -12,7 +11,7 @@ use crate::in_browser::platform::{alarms, raw_state};
 use crate::in_browser::time::Time;
 use crate::object::Object;
 use crate::options::Options;
-use crate::parts::{ServerOptions, SessionEntry};
+use crate::parts::{Running, ServerOptions, SessionEntry};
 use crate::platform::now;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -122,15 +121,15 @@ fn the_application_is_told_when_it_has_dealt_with_the_rest() {
 fn tasks_end_when_the_application_is_told() {
     let _time = Time::stop();
     let (inner, layer) = made();
-    let (task, _) = AbortHandle::new_pair();
+    let task = Running::default();
     inner.parts.tasks.add(key(1), task.clone());
     layer.is_ready_to_close.set(false);
     end(&inner);
     inner.parts.turn.mark_dirty(key(1));
-    assert!(!task.is_aborted());
+    assert!(!task.is_over());
     layer.is_ready_to_close.set(true);
     inner.parts.turn.mark_dirty(key(1));
-    assert!(task.is_aborted());
+    assert!(task.is_over());
 }
 
 #[wasm_bindgen_test]

@@ -369,9 +369,7 @@ impl Objects {
     }
 
     fn handle_timer(&self) {
-        if let Some((_, timer)) = self.timer.take() {
-            timer.finish();
-        }
+        self.timer.take();
         self.parts.turn.run(|| {
             // Whoever runs is noted there again.
             let due = self.due.borrow().clone();
