@@ -127,18 +127,19 @@ impl Placement {
 
     /// Returns the name of the object for a new session, or `None` for a new object
     /// without a name. [Many that are one server](Self::many) have a choice of their own.
-    pub(crate) fn choose(
+    pub(crate) fn choose<'a>(
         &self,
         path: &str,
         revision: Option<Revision>,
-        handshake: &Handshake,
+        handshake: impl FnOnce() -> &'a Handshake,
     ) -> Option<String> {
         match self {
+            Self::Shards(1) => Some(name(path, revision, "0")),
             Self::Shards(count) => {
                 let shard = (js_sys::Math::random() * f64::from(*count)) as u32;
                 Some(name(path, revision, &shard.to_string()))
             }
-            Self::Key(key) => Some(name(path, revision, &key(handshake))),
+            Self::Key(key) => Some(name(path, revision, &key(handshake()))),
             Self::PerSession | Self::Spread(_) => None,
         }
     }
@@ -329,9 +330,9 @@ mod tests {
         fn sessions_are_spread_over_all_shards() {
             for count in [1, 2, 8] {
                 let placement = Placement::Shards(count);
-                let mut chosen: Vec<_> = (0..500)
-                    .filter_map(|_| placement.choose("/a/", Some(Revision::V4), &handshake()))
-                    .collect();
+                let handshake = handshake();
+                let choose = |_| placement.choose("/a/", Some(Revision::V4), || &handshake);
+                let mut chosen: Vec<_> = (0..500).filter_map(choose).collect();
                 assert_eq!(chosen.len(), 500);
                 let names = placement.names("/a/").unwrap();
                 assert!(chosen.iter().all(|name| names.contains(name)));
@@ -344,12 +345,13 @@ mod tests {
         #[wasm_bindgen_test]
         fn a_key_is_taken_from_the_request() {
             let placement = Placement::key(|handshake| handshake.query("room").unwrap_or_default());
-            let choose = |revision| placement.choose("/a/", revision, &handshake());
+            let handshake = handshake();
+            let choose = |revision| placement.choose("/a/", revision, || &handshake);
             assert_eq!(choose(Some(Revision::V3)).as_deref(), Some("/a/ 3 one"));
             assert_eq!(choose(Some(Revision::V4)).as_deref(), Some("/a/ 4 one"));
             let placement = Placement::PerSession;
             assert_eq!(
-                placement.choose("/a/", Some(Revision::V4), &handshake()),
+                placement.choose("/a/", Some(Revision::V4), || &handshake),
                 None
             );
         }

@@ -1,5 +1,6 @@
 //! Bindings for what the platform offers and `worker` does not bind, or not cheaply.
 
+mod spawned;
 pub(crate) mod subtle;
 
 use core::cell::{Cell, RefCell};
@@ -18,6 +19,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, Request, RequestInit, Response, WebSocket};
 use worker::worker_sys::{DurableObjectState, WebSocketPair, WebSocketRequestResponsePair};
 
+pub(crate) use self::spawned::{settle, spawn};
 use crate::compatibility;
 use crate::table::Table;
 use crate::usage::{Counted, Meter};
@@ -309,12 +311,6 @@ fn text_of(message: &JsValue, length: f64) -> Option<String> {
         }
     }
     message.as_string()
-}
-
-/// Runs a future beside everything else. It is boxed because the code around each
-/// type of future would weigh more than the future.
-pub(crate) fn spawn(future: LocalBoxFuture<'static, ()>) {
-    wasm_bindgen_futures::spawn_local(future);
 }
 
 /// Returns a promise of a future's result.

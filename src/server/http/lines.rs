@@ -64,7 +64,9 @@ impl Lines {
         let init = ResponseInit::new();
         init.set_status(status);
         // It throws for a bad initial value, and we pass none.
-        if let Ok(headers) = Headers::new() {
+        if !self.0.is_empty()
+            && let Ok(headers) = Headers::new()
+        {
             for (name, value) in &self.0 {
                 // It throws for an invalid value; then the header is left out.
                 let _ = headers.append(name, value);

@@ -184,7 +184,7 @@ impl Object {
     /// Handles a frame from a WebSocket.
     pub fn web_socket_message(&self, socket: &WebSocket, message: &JsValue) {
         if let Some(inner) = &self.0 {
-            inner.handle_message(socket, message);
+            platform::settle(|| inner.handle_message(socket, message));
         }
     }
 

@@ -129,6 +129,8 @@ pub(crate) struct Requests {
 struct Known {
     parsed: Rc<Parsed>,
     entry: Array,
+    /// What answers it, if that has not been asked of the entry.
+    resolve: Option<Function>,
 }
 
 /// The places in an entry of the map.
@@ -191,10 +193,14 @@ impl Requests {
         let deferred = platform::defer();
         let conn = self.number();
         let kind = JsValue::from_f64(f64::from(parsed.kind as u8));
-        let entry = Array::of3(&kind, parsed.request.raw(), &deferred.resolve());
+        let resolve = deferred.resolve();
+        let entry = Array::of3(&kind, parsed.request.raw(), &resolve);
         self.map.set(&key_of(conn), &entry);
-        let parsed = Rc::new(parsed);
-        let known = Known { parsed, entry };
+        let known = Known {
+            parsed: Rc::new(parsed),
+            entry,
+            resolve: Some(resolve),
+        };
         self.known.borrow_mut().insert(conn, known);
         (conn, deferred.promise().into())
     }
@@ -237,6 +243,7 @@ impl Requests {
         let known = Known {
             parsed: parsed.clone(),
             entry,
+            resolve: None,
         };
         self.known.borrow_mut().insert(conn, known);
         Some(parsed)
@@ -282,11 +289,11 @@ impl Requests {
     }
 
     pub(crate) fn resolve(&self, conn: ConnId, response: &Response) {
-        let resolve = self.with_entry(conn, |entry| entry.get(RESOLVE));
-        self.known.borrow_mut().remove(conn);
+        let in_entry = || self.with_entry(conn, |entry| entry.get(RESOLVE).unchecked_into());
+        let known = self.known.borrow_mut().remove(conn);
+        let resolve: Option<Function> = known.and_then(|known| known.resolve).or_else(in_entry);
         if let Some(resolve) = resolve {
             self.map.delete(&key_of(conn));
-            let resolve: Function = resolve.unchecked_into();
             // Resolving a promise never throws.
             let _ = resolve.call1(&JsValue::UNDEFINED, response);
         }

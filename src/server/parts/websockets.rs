@@ -290,7 +290,7 @@ impl WebSockets {
         }
         let tag = &*tag(key);
         let mut tagged = self.state.sockets_tagged(tag);
-        if self.awake.has(&tag.into()) {
+        if self.awake.size() > 0 && self.awake.has(&tag.into()) {
             tagged.extend(self.tagged_awake(tag).iter().map(JsCast::unchecked_into));
         }
         tagged
@@ -310,7 +310,7 @@ fn tagged_awake(awake: &Map, tag: &str) -> Array {
 }
 
 fn forget_awake(awake: &Map, socket: &WebSocket, tag: &str) {
-    if !awake.has(&tag.into()) {
+    if awake.size() == 0 || !awake.has(&tag.into()) {
         return;
     }
     let others = tagged_awake(awake, tag).filter(&mut |other, _, _| !Object::is(&other, socket));

@@ -32,7 +32,7 @@ pub(super) fn ask(opening: Opening) -> JsValue {
         let _running = running_in_front(&opening.env, "admit");
         let states = opening.endpoint.states();
         admit(&mut AdmitContext::new(
-            &opening.handshake,
+            opening.handshake(),
             &opening.env,
             states,
         ))

@@ -6,6 +6,7 @@
 //! Only a handshake that another object may have to take is waited for
 //! (`parts/placing.rs`).
 
+use core::cell::OnceCell;
 use core::future::poll_fn;
 use std::rc::Rc;
 
@@ -150,7 +151,7 @@ fn route(
                 app: app.clone(),
                 endpoint: endpoint.clone(),
                 request: request.clone(),
-                handshake: origins::handshake(options, request),
+                handshake: OnceCell::new(),
                 env: env.clone(),
                 revision,
             };
@@ -214,12 +215,19 @@ pub(super) struct Opening {
     app: Rc<App>,
     pub(super) endpoint: Rc<Endpoint>,
     pub(super) request: Incoming,
-    pub(super) handshake: Handshake,
+    handshake: OnceCell<Handshake>,
     pub(super) env: Env,
     revision: Result<Revision, RequestError>,
 }
 
 impl Opening {
+    /// Returns its request as the application sees it, which most never ask for.
+    pub(super) fn handshake(&self) -> &Handshake {
+        let options = &self.endpoint.options;
+        self.handshake
+            .get_or_init(|| origins::handshake(options, &self.request))
+    }
+
     /// Passes it on to an object: a response, or the promise of one.
     pub(super) fn pass_on(&self) -> JsValue {
         let revision = match self.revision {
@@ -235,13 +243,13 @@ impl Opening {
             return (many.place)(Seeking {
                 spread: many,
                 path: &options.path,
-                handshake: &self.handshake,
+                handshake: self.handshake(),
                 objects,
                 request: self.request.raw(),
                 cut_off: http::respond(options, &self.request, full()),
             });
         }
-        match place(&self.endpoint, &objects, revision, &self.handshake) {
+        match place(&self.endpoint, &objects, revision, || self.handshake()) {
             Some(object) => pass_on(&object, self.request.raw()),
             None => misconfigured("the platform made no object"),
         }
@@ -278,11 +286,11 @@ fn objects(app: &App, env: &Env) -> Result<DurableObjectNamespace, String> {
 }
 
 /// Returns the object for a new session.
-fn place(
+fn place<'a>(
     endpoint: &Endpoint,
     objects: &DurableObjectNamespace,
     revision: Revision,
-    handshake: &Handshake,
+    handshake: impl FnOnce() -> &'a Handshake,
 ) -> Option<DurableObject> {
     let options = &endpoint.options;
     // In Socket.IO, clients of both revisions talk to each other.

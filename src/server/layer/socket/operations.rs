@@ -373,14 +373,13 @@ fn ask(
 struct Addresses(Vec<Rc<Address>>);
 
 impl Addresses {
+    /// Returns those of sockets that are in order, as they are when they are selected.
     fn of(cx: &Context, sockets: &[Spot]) -> Self {
         let address = |spot: &Spot| {
             let address = |client: &mut ClientEntry| client.address(spot.session, spot.join);
             cx.clients.with(spot.session, address).flatten()
         };
-        let mut addresses: Vec<_> = sockets.iter().filter_map(address).collect();
-        addresses.sort_unstable_by_key(|address| address.spot);
-        Self(addresses)
+        Self(sockets.iter().filter_map(address).collect())
     }
 
     fn id(&self, spot: Spot) -> String {
