@@ -84,7 +84,20 @@ export async function openPolling(server, path = '/socket.io/') {
   const get = () => request(session);
   await post('40');
   await get();
-  return { post, get, close: () => post('1').finally(() => agent.destroy()) };
+  return { post, get, sid, agent, close: () => post('1').finally(() => agent.destroy()) };
+}
+
+/** The same, moved to a WebSocket. */
+export async function openUpgraded(server, path = '/socket.io/') {
+  const { sid, agent } = await openPolling(server, path);
+  agent.destroy();
+  const url = `ws://127.0.0.1:${server.port}${path}?EIO=4&transport=websocket&sid=${sid}`;
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  await once(socket, 'open');
+  socket.send('2probe');
+  await once(socket, 'message');
+  socket.send('5');
+  return socket;
 }
 
 function request(options, body) {

@@ -34,6 +34,12 @@ export function median(values) {
   return sorted.length % 2 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+/** The median of ratios, and if there are several, the least and the most. */
+export function spread(ratios) {
+  const bounds = ratios.length > 1 && { least: Math.min(...ratios), most: Math.max(...ratios) };
+  return { ratio: median(ratios), ...bounds };
+}
+
 /** Ours against each peer, as rows; ratios are taken within a round. */
 export function compare(name, unit, results, names) {
   const { ours, ...peers } = results;
@@ -43,7 +49,7 @@ export function compare(name, unit, results, names) {
       unit: `${unit} ${suffix}`,
       ours: median(ours.map((round) => round[key])),
       peer: median(rounds.map((round) => round[key])),
-      ratio: median(ours.map((round, index) => round[key] / rounds[index][key])),
+      ...spread(ours.map((round, index) => round[key] / rounds[index][key])),
       peer_name: names[peer],
     }));
   return [...row('perCpuSecond', 'per CPU second'), ...row('perSecond', 'per second')];

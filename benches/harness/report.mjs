@@ -2,17 +2,19 @@
 
 /** Rows as a table in plain text, which is Markdown too. */
 export function table(rows) {
-  const cells = rows.map(({ name, unit, ours, peer, ratio, peer_name: peerName }) => [
+  const cells = rows.map(({ name, unit, ours, peer, ratio, least, most, peer_name: peerName }) => [
     name,
     unit,
     number(ours),
     number(peer),
     peerName,
     `${ratio.toFixed(2)}×`,
+    // Of what is measured once, there is no more to say.
+    least === undefined ? '' : `${least.toFixed(2)}–${most.toFixed(2)}`,
   ]);
-  const head = ['what', 'unit', 'Dormouse', 'peer', 'which', 'ratio'];
+  const head = ['what', 'unit', 'Dormouse', 'peer', 'which', 'ratio', 'in rounds'];
   const widths = head.map((title, index) => Math.max(title.length, ...cells.map((row) => row[index].length)));
-  const isNumber = (index) => [2, 3, 5].includes(index);
+  const isNumber = (index) => [2, 3, 5, 6].includes(index);
   const line = (row) =>
     `| ${row.map((cell, index) => (isNumber(index) ? cell.padStart(widths[index]) : cell.padEnd(widths[index]))).join(' | ')} |`;
   const rule = `|${widths.map((width, index) => (isNumber(index) ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`;

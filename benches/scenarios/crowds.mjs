@@ -2,7 +2,7 @@
 // says, and to wake up.
 
 import { ask, closeAll, flood, openMembers } from '../harness/client.mjs';
-import { median } from '../harness/measure.mjs';
+import { median, spread } from '../harness/measure.mjs';
 
 // The runtime puts an object to sleep when nothing has happened for ten seconds.
 const ASLEEP_AFTER = 11_500;
@@ -70,10 +70,10 @@ async function answer(one, message) {
 
 function rows({ ours, ...peers }, sizes) {
   const kinds = [
-    ['memory of an idle client, one of', 'bytes', ({ memory }, size) => memory[size]],
-    ['echo 16 B, 16 in flight, idle clients:', 'CPU µs', ({ cost }, size) => median(cost[size])],
-    ['first answer after sleep, clients:', 'ms', ({ message }, size) => median(message[size] ?? [])],
-    ['first broadcast after sleep, clients:', 'ms', ({ broadcast }, size) => median(broadcast[size] ?? [])],
+    ['memory of an idle client, one of', 'bytes', ({ memory }, size) => [memory[size]]],
+    ['echo 16 B, 16 in flight, idle clients:', 'CPU µs', ({ cost }, size) => cost[size]],
+    ['first answer after sleep, clients:', 'ms', ({ message }, size) => message[size] ?? []],
+    ['first broadcast after sleep, clients:', 'ms', ({ broadcast }, size) => broadcast[size] ?? []],
   ];
   return kinds.flatMap(([name, unit, read]) =>
     sizes
@@ -84,9 +84,9 @@ function rows({ ours, ...peers }, sizes) {
           .map((peer) => ({
             name: `${name} ${size.toLocaleString('en')}`,
             unit,
-            ours: read(ours, size),
-            peer: read(peer, size),
-            ratio: read(peer, size) / read(ours, size),
+            ours: median(read(ours, size)),
+            peer: median(read(peer, size)),
+            ...spread(read(peer, size).map((value, index) => value / read(ours, size)[index])),
             peer_name: peer.name,
           }))
           .filter(({ ratio }) => Number.isFinite(ratio)),

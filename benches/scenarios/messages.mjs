@@ -1,7 +1,7 @@
 // What one client and its server say to each other.
 
 import { once } from 'node:events';
-import { closeAll, flood, openEngine, openMember, openPolling } from '../harness/client.mjs';
+import { closeAll, flood, openEngine, openMember, openPolling, openUpgraded } from '../harness/client.mjs';
 
 const SIZES = [
   ['16 B', 16],
@@ -104,19 +104,28 @@ const polling = {
   },
 };
 
-const connections = {
-  name: 'connections',
-  unit: 'connections',
-  targets: everybody,
-  async open(server) {
-    const one = async () => {
-      const member = await openMember(server);
-      member.close();
-      await once(member, 'close');
-    };
-    return { round: (ms) => repeat(ms, 8, one), close: async () => {} };
-  },
-};
+/** Clients who connect in some way, join the root namespace, and leave. */
+function connections(how, one) {
+  return {
+    name: `connections ${how}`,
+    unit: 'connections',
+    targets: everybody,
+    async open(server) {
+      return { round: (ms) => repeat(ms, 8, () => one(server)), close: async () => {} };
+    },
+  };
+}
+
+async function leave(socket) {
+  socket.close();
+  await once(socket, 'close');
+}
+
+const connecting = [
+  connections('over WebSocket', async (server) => leave(await openMember(server))),
+  connections('via polling', async (server) => (await openPolling(server)).close()),
+  connections('via polling, with upgrade', async (server) => leave(await openUpgraded(server))),
+];
 
 /** Does something again and again for a while, so many at once: how often. */
 async function repeat(ms, atOnce, body) {
@@ -132,4 +141,4 @@ async function repeat(ms, atOnce, body) {
   return count;
 }
 
-export const messages = [...echoes, ...engineEchoes, binary, acknowledged, asked, rooms, polling, connections];
+export const messages = [...echoes, ...engineEchoes, binary, acknowledged, asked, rooms, polling, ...connecting];

@@ -13,6 +13,12 @@ export class Limit extends DurableObject {
     if (searchParams.get('transport') === 'polling') return this.#poll(request, searchParams.get('sid'));
     const [client, server] = Object.values(new WebSocketPair());
     this.ctx.acceptWebSocket(server);
+    const old = searchParams.get('sid');
+    if (old) {
+      this.#polling.delete(old);
+      server.serializeAttachment({ sid: old, rooms: [] });
+      return new Response(null, { status: 101, webSocket: client });
+    }
     const sid = crypto.randomUUID();
     server.serializeAttachment({ sid, rooms: [], isEngine: pathname === '/engine.io/' });
     const open = { sid, upgrades: [], pingInterval: 85_000, pingTimeout: 60_000, maxPayload: 1_000_000 };
@@ -52,6 +58,8 @@ export class Limit extends DurableObject {
         return this.#event(socket, message);
       case '43':
         return this.#answer(socket, message);
+      case '2p':
+        return socket.send('3probe');
     }
   }
 
