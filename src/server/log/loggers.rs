@@ -44,7 +44,7 @@ pub(super) fn take(logger: &Logger, record: impl FnOnce() -> LogRecord) -> bool 
         has_room.then_some(waiting.len())
     });
     if waiting == Some(1) && !IS_ENDING.get() {
-        crate::platform::spawn(Box::pin(async { run() }));
+        wasm_bindgen_futures::spawn_local(async { run() });
     }
     waiting.is_some()
 }
@@ -64,7 +64,7 @@ fn run() {
         WAITING.with_borrow_mut(VecDeque::pop_front);
     }
     if !WAITING.with_borrow(VecDeque::is_empty) {
-        crate::platform::spawn(Box::pin(async { run() }));
+        wasm_bindgen_futures::spawn_local(async { run() });
     }
 }
 
