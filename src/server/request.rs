@@ -101,7 +101,7 @@ const MAX_HELD: usize = 16_384;
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
 /// A handshake as it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct StoredHandshake {
     url: String,
     headers: Vec<(String, String)>,

@@ -401,6 +401,8 @@ pub(super) fn find_all(
     for key in parts.rows.keys() {
         look(key, None);
     }
+    // Nobody is asleep any more.
+    parts.websockets.remember(Vec::new());
 }
 
 /// Calls `look` with the content of each session that is asleep and that its WebSocket

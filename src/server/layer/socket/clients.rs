@@ -1,6 +1,6 @@
 //! The clients that are in memory, by session.
 
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use dormouse_proto::engine::Transport;
@@ -24,10 +24,11 @@ pub(super) struct ClientEntry {
     /// The transport that whoever watches knows of.
     pub(super) known_transport: Option<Transport>,
     pub(super) connection: Connection,
-    /// What is stored of its handshake.
-    pub(super) stored: Rc<StoredHandshake>,
-    /// The bytes of that, which are asked for at the end of every turn.
-    kept: usize,
+    /// What is stored of its handshake, as it is stored: it is written far more often
+    /// than read.
+    stored: Vec<u8>,
+    /// The same, once somebody has asked for it.
+    read: OnceCell<Rc<StoredHandshake>>,
     /// All of it, if not all is stored, until the client has joined a namespace.
     whole: Option<Rc<StoredHandshake>>,
     pub(super) work: Work,
@@ -42,21 +43,22 @@ pub(super) struct ClientEntry {
 }
 
 /// The layout of what is stored. Another number is another layout.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// The client as it is stored.
 #[derive(Serialize)]
 struct Storing<'a> {
     #[serde(with = "bytes")]
     connection: Vec<u8>,
-    handshake: &'a StoredHandshake,
+    #[serde(serialize_with = "bytes::serialize")]
+    handshake: &'a [u8],
 }
 
 /// The same, read back.
 #[derive(Deserialize)]
 struct Stored<'a> {
     connection: &'a [u8],
-    handshake: StoredHandshake,
+    handshake: &'a [u8],
 }
 
 impl ClientEntry {
@@ -70,18 +72,20 @@ impl ClientEntry {
         let dropped = handshake.reduce(preferred);
         let client = Self {
             whole,
-            ..Self::new(connection, handshake)
+            ..Self::new(connection, versioned::encode(VERSION, &handshake))
         };
+        // It is about to be asked for.
+        let _ = client.read.set(Rc::new(handshake));
         (client, dropped)
     }
 
-    fn new(connection: Connection, handshake: StoredHandshake) -> Self {
+    fn new(connection: Connection, stored: Vec<u8>) -> Self {
         Self {
             number: 0,
             known_transport: None,
             connection,
-            kept: handshake.bytes(),
-            stored: Rc::new(handshake),
+            stored,
+            read: OnceCell::new(),
             whole: None,
             work: Work::default(),
             order: Order::default(),
@@ -96,7 +100,7 @@ impl ClientEntry {
         let define = |namespace: &str, tag| application.define(namespace, tag);
         let connection =
             Connection::restore(content.connection, application.settings, define).ok()?;
-        Some(Self::new(connection, content.handshake))
+        Some(Self::new(connection, content.handshake.to_owned()))
     }
 
     /// Returns the sockets of a client that is asleep. `None` if it has to be restored:
@@ -126,7 +130,14 @@ impl ClientEntry {
 
     /// Returns its handshake, as far as the application can see it.
     pub(super) fn handshake(&self) -> &Rc<StoredHandshake> {
-        self.whole.as_ref().unwrap_or(&self.stored)
+        let read = || self.read.get_or_init(|| Rc::new(self.stored_handshake()));
+        self.whole.as_ref().unwrap_or_else(read)
+    }
+
+    /// Returns what is stored of its handshake.
+    pub(super) fn stored_handshake(&self) -> StoredHandshake {
+        // It is damaged only if the client's whole content is, which is not restored.
+        versioned::decode(VERSION, &self.stored).unwrap_or_default()
     }
 
     /// Returns what is in memory of it. A handshake of which not all is kept is held.
@@ -135,13 +146,17 @@ impl ClientEntry {
         let work = self.work.held_bytes();
         Layered {
             held: self.connection.held_bytes() + work + whole,
-            kept: self.kept,
+            kept: match self.read.get() {
+                Some(_) => 2 * self.stored.len(),
+                None => self.stored.len(),
+            },
         }
     }
 
     /// Lets it into a namespace. Returns `false` if it has left meanwhile.
     pub(super) fn accept(&mut self, join: JoinId) -> bool {
         self.whole = None;
+        self.read.take();
         self.connection.accept(join)
     }
 

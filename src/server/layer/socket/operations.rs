@@ -398,7 +398,7 @@ pub(super) fn remote(cx: &Context, spot: Spot) -> Option<Remote> {
             id: socket.id().to_owned(),
             rooms: socket.rooms().to_vec(),
             data: socket.data().map(str::to_owned),
-            handshake: (*client.stored).clone(),
+            handshake: client.stored_handshake(),
             auth: socket.auth().map(str::to_owned),
             transport,
             client: client.name(&cx.parts.id),

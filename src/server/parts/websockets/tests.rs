@@ -276,3 +276,21 @@ fn what_is_no_websocket_brings_nothing() {
     }
     assert_eq!(object.take_heard(), "");
 }
+
+#[wasm_bindgen_test]
+fn the_websocket_of_a_session_that_sleeps_is_found_once_without_the_runtime() {
+    let object = made();
+    let websockets = &object.parts.websockets;
+    let (one, other) = (socket(), socket());
+    websockets.remember(vec![(key(2), other.clone()), (key(1), one.clone())]);
+    let is_found = |number: u8, socket: &WebSocket| {
+        let found = websockets.of_session(key(number));
+        matches!(&*found, [only] if is_same(only, socket))
+    };
+    assert!(is_found(1, &one));
+    assert!(!is_found(1, &one), "it is awake");
+    assert!(is_found(2, &other));
+    websockets.remember(vec![(key(1), one.clone())]);
+    websockets.remember(Vec::new());
+    assert!(!is_found(1, &one), "all are awake");
+}
