@@ -96,6 +96,8 @@ pub(super) enum Rule {
     FollowTombstones,
     /// A claim is over when the client has come back.
     ForgetClaims,
+    /// No attempt goes on beside the question whose a stored socket is.
+    SettleAlone,
     /// The driver gives out no socket that is not known to be its object's.
     #[cfg(test)]
     SettleFirst,

@@ -80,7 +80,7 @@ impl Node {
         custody: &mut dyn Custody,
     ) {
         self.supersede(&claim.pid, now, members);
-        let answer = self.claimed(claim, now, custody);
+        let answer = self.claimed(claim, now, members, custody);
         self.calls
             .answer(ticket, answer.unwrap_or(Answer::Unavailable));
         self.send(now, members);
@@ -90,6 +90,7 @@ impl Node {
         &mut self,
         claim: &Claim,
         now: Timestamp,
+        members: &dyn Members,
         custody: &mut dyn Custody,
     ) -> Result<Answer, Failed> {
         let claimed = match custody.kept(&claim.pid, claim.position)? {
@@ -99,7 +100,7 @@ impl Node {
             }
             Kept::Gone => Claimed::Gone,
             Kept::Unconfirmed(unconfirmed) => {
-                self.settle(&claim.pid, unconfirmed, now);
+                self.settle(&claim.pid, unconfirmed, now, members);
                 return Ok(Answer::Unavailable);
             }
             Kept::Nothing => match custody.tombstone(&claim.pid)? {
@@ -166,8 +167,18 @@ impl Node {
     }
 
     /// Asks whether a socket that is stored [unconfirmed](Unconfirmed) is this object's.
-    /// [`Output::Settled`] tells, unless nobody answers in time.
-    pub fn settle(&mut self, pid: &str, unconfirmed: Unconfirmed, now: Timestamp) {
+    /// [`Output::Settled`] tells, unless nobody answers in time. An earlier attempt of its
+    /// client that is under way here ends, which could store it anew meanwhile.
+    pub fn settle(
+        &mut self,
+        pid: &str,
+        unconfirmed: Unconfirmed,
+        now: Timestamp,
+        members: &dyn Members,
+    ) {
+        if !is_broken(Rule::SettleAlone) {
+            self.supersede(pid, now, members);
+        }
         let settling = Settling {
             unconfirmed,
             flight: Flight::default(),

@@ -8,12 +8,13 @@ use core::time::Duration;
 use super::bounds::{NODE, OTHER, nobody};
 use super::simulation::{Desk, Stored, pid_of};
 use crate::Timestamp;
+use crate::cluster::rules::{Rule, break_rule};
 use crate::cluster::{
     Address, Answer, Attempt, Call, CallId, Claim, Claimed, Comeback, Confirm, Confirmed,
     Controlled, Custody as _, Held, HubIndex, HubLife, Interested, MAX_CLAIMS, MAX_HOPS,
     MAX_RETURN_BYTES, MAX_RETURNS, MAX_TOMBSTONES, MissedEvent, MissedEvents, Node, NodeId,
     NodeLife, NotReturned, Operation, Output, OwnEvent, Payload, Position, RETURN_LIMIT, ReturnKey,
-    Returned, Settings, Shared, Stamp, TOMBSTONE_LIMIT, Ticket, Tombstone,
+    Returned, Settings, Shared, Stamp, TOMBSTONE_LIMIT, Ticket, Tombstone, Unconfirmed,
 };
 
 const HUB: Address = Address::Hub(HubIndex(0));
@@ -329,6 +330,26 @@ fn a_claim_ends_with_the_memory_of_it_and_when_its_client_is_back() {
     outputs(&mut owner);
     let confirmed = confirm(&mut owner, &mut desk, OTHER, second);
     assert_eq!(confirmed, Confirmed::Unknown);
+}
+
+#[test]
+fn an_attempt_ends_when_its_client_comes_again_and_the_socket_is_stored() {
+    for rule in [None, Some(Rule::SettleAlone)] {
+        break_rule(rule);
+        let mut node = node();
+        claim(&mut node, 1);
+        outputs(&mut node);
+        // What the attempt has stored is another's, as far as is known.
+        let unconfirmed = Unconfirmed {
+            from: OTHER,
+            attempt: Attempt(7),
+            own: 0,
+        };
+        node.settle(&comeback().pid, unconfirmed, start(), &nobody);
+        let superseded = Output::NotReturned(ReturnKey(1), NotReturned::Superseded);
+        assert_eq!(outputs(&mut node).contains(&superseded), rule.is_none());
+        break_rule(None);
+    }
 }
 
 #[test]

@@ -197,7 +197,8 @@ impl World {
                     part.node.readmit(key, &pid, held, now, &members)
                 }
                 Some(stored) => {
-                    part.node.settle(&pid, stored.unconfirmed.unwrap(), now);
+                    let unconfirmed = stored.unconfirmed.unwrap();
+                    part.node.settle(&pid, unconfirmed, now, &members);
                     part.settling.push(pending);
                     return;
                 }

@@ -244,7 +244,7 @@ fn look_for(objects: &Objects, comeback: Comeback) {
             node.with_node(|node| node.claim(key, &client, now, &members))
         }
         Ok(Kept::Unconfirmed(unconfirmed)) => {
-            node.with_node(|node| node.settle(pid, unconfirmed, now));
+            node.with_node(|node| node.settle(pid, unconfirmed, now, &members));
             await_settling(objects, custody, comeback);
             return objects.run(&node);
         }
