@@ -5,6 +5,7 @@
 //! instead, where that is possible ([`settle`]).
 
 use core::cell::RefCell;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Waker};
 use std::sync::Arc;
 use std::task::Wake;
@@ -22,10 +23,22 @@ extern "C" {
     fn queue_microtask(run: &Closure<dyn FnMut()>);
 }
 
+/// A future, and what its wakers know of it.
+struct Task {
+    future: LocalBoxFuture<'static, ()>,
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    number: u64,
+    /// It is among those that are to be polled.
+    is_ready: AtomicBool,
+}
+
 #[derive(Default)]
 struct Spawned {
     last: u64,
-    futures: Table<u64, LocalBoxFuture<'static, ()>>,
+    tasks: Table<u64, Task>,
     /// The numbers of those that are to be polled.
     ready: Vec<u64>,
     /// Somebody is about to poll them.
@@ -40,12 +53,20 @@ thread_local! {
 /// Runs a future beside everything else. It is boxed because the code around each
 /// type of future would weigh more than the future.
 pub(crate) fn spawn(future: LocalBoxFuture<'static, ()>) {
-    let number = SPAWNED.with_borrow_mut(|spawned| {
+    let handle = SPAWNED.with_borrow_mut(|spawned| {
         spawned.last += 1;
-        spawned.futures.insert(spawned.last, future);
-        spawned.last
+        let handle = Arc::new(Handle {
+            number: spawned.last,
+            is_ready: AtomicBool::new(false),
+        });
+        let task = Task {
+            future,
+            handle: handle.clone(),
+        };
+        spawned.tasks.insert(handle.number, task);
+        handle
     });
-    wake(number);
+    handle.wake();
 }
 
 /// Does `work`, and polls at once what it has woken or spawned. If that panics, so does
@@ -55,18 +76,6 @@ pub(crate) fn settle(work: impl FnOnce()) {
     work();
     if !is_due {
         run();
-    }
-}
-
-fn wake(number: u64) {
-    let is_due = SPAWNED.with_borrow_mut(|spawned| {
-        if !spawned.ready.contains(&number) {
-            spawned.ready.push(number);
-        }
-        core::mem::replace(&mut spawned.is_due, true)
-    });
-    if !is_due {
-        RUN.with(queue_microtask);
     }
 }
 
@@ -86,23 +95,30 @@ fn run() {
 
 fn poll(number: u64) {
     // One that has completed may still be woken.
-    let future = SPAWNED.with_borrow_mut(|spawned| spawned.futures.remove(number));
-    let Some(mut future) = future.map(|future| *future) else {
+    let task = SPAWNED.with_borrow_mut(|spawned| spawned.tasks.remove(number));
+    let Some(mut task) = task.map(|task| *task) else {
         return;
     };
-    let waker = Waker::from(Arc::new(Number(number)));
-    let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+    task.handle.is_ready.store(false, Ordering::Relaxed);
+    let waker = Waker::from(task.handle.clone());
+    let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
     if polled.is_pending() {
-        SPAWNED.with_borrow_mut(|spawned| spawned.futures.insert(number, future));
+        SPAWNED.with_borrow_mut(|spawned| spawned.tasks.insert(number, task));
     }
 }
 
-/// Wakes the future of this number.
-struct Number(u64);
-
-impl Wake for Number {
+impl Wake for Handle {
     fn wake(self: Arc<Self>) {
-        wake(self.0);
+        if self.is_ready.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let is_due = SPAWNED.with_borrow_mut(|spawned| {
+            spawned.ready.push(self.number);
+            core::mem::replace(&mut spawned.is_due, true)
+        });
+        if !is_due {
+            RUN.with(queue_microtask);
+        }
     }
 }
 
