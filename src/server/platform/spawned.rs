@@ -5,7 +5,6 @@
 //! instead, where that is possible ([`settle`]).
 
 use core::cell::RefCell;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Waker};
 use std::sync::Arc;
 use std::task::Wake;
@@ -23,22 +22,10 @@ extern "C" {
     fn queue_microtask(run: &Closure<dyn FnMut()>);
 }
 
-/// A future, and what its wakers know of it.
-struct Task {
-    future: LocalBoxFuture<'static, ()>,
-    handle: Arc<Handle>,
-}
-
-struct Handle {
-    number: u64,
-    /// It is among those that are to be polled.
-    is_ready: AtomicBool,
-}
-
 #[derive(Default)]
 struct Spawned {
     last: u64,
-    tasks: Table<u64, Task>,
+    futures: Table<u64, LocalBoxFuture<'static, ()>>,
     /// The numbers of those that are to be polled.
     ready: Vec<u64>,
     /// Somebody is about to poll them.
@@ -53,20 +40,12 @@ thread_local! {
 /// Runs a future beside everything else. It is boxed because the code around each
 /// type of future would weigh more than the future.
 pub(crate) fn spawn(future: LocalBoxFuture<'static, ()>) {
-    let handle = SPAWNED.with_borrow_mut(|spawned| {
+    let number = SPAWNED.with_borrow_mut(|spawned| {
         spawned.last += 1;
-        let handle = Arc::new(Handle {
-            number: spawned.last,
-            is_ready: AtomicBool::new(false),
-        });
-        let task = Task {
-            future,
-            handle: handle.clone(),
-        };
-        spawned.tasks.insert(handle.number, task);
-        handle
+        spawned.futures.insert(spawned.last, future);
+        spawned.last
     });
-    handle.wake();
+    wake(number);
 }
 
 /// Does `work`, and polls at once what it has woken or spawned. If that panics, so does
@@ -76,6 +55,18 @@ pub(crate) fn settle(work: impl FnOnce()) {
     work();
     if !is_due {
         run();
+    }
+}
+
+fn wake(number: u64) {
+    let is_due = SPAWNED.with_borrow_mut(|spawned| {
+        if !spawned.ready.contains(&number) {
+            spawned.ready.push(number);
+        }
+        core::mem::replace(&mut spawned.is_due, true)
+    });
+    if !is_due {
+        RUN.with(queue_microtask);
     }
 }
 
@@ -95,30 +86,23 @@ fn run() {
 
 fn poll(number: u64) {
     // One that has completed may still be woken.
-    let task = SPAWNED.with_borrow_mut(|spawned| spawned.tasks.remove(number));
-    let Some(mut task) = task.map(|task| *task) else {
+    let future = SPAWNED.with_borrow_mut(|spawned| spawned.futures.remove(number));
+    let Some(mut future) = future.map(|future| *future) else {
         return;
     };
-    task.handle.is_ready.store(false, Ordering::Relaxed);
-    let waker = Waker::from(task.handle.clone());
-    let polled = task.future.as_mut().poll(&mut Context::from_waker(&waker));
+    let waker = Waker::from(Arc::new(Number(number)));
+    let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
     if polled.is_pending() {
-        SPAWNED.with_borrow_mut(|spawned| spawned.tasks.insert(number, task));
+        SPAWNED.with_borrow_mut(|spawned| spawned.futures.insert(number, future));
     }
 }
 
-impl Wake for Handle {
+/// Wakes the future of this number.
+struct Number(u64);
+
+impl Wake for Number {
     fn wake(self: Arc<Self>) {
-        if self.is_ready.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let is_due = SPAWNED.with_borrow_mut(|spawned| {
-            spawned.ready.push(self.number);
-            core::mem::replace(&mut spawned.is_due, true)
-        });
-        if !is_due {
-            RUN.with(queue_microtask);
-        }
+        wake(self.0);
     }
 }
 

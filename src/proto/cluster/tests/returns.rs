@@ -345,7 +345,7 @@ fn an_attempt_ends_when_its_client_comes_again_and_the_socket_is_stored() {
             attempt: Attempt(7),
             own: 0,
         };
-        node.settle(&comeback().pid, unconfirmed, start(), &nobody);
+        node.settle(comeback().pid, unconfirmed, start(), &nobody);
         let superseded = Output::NotReturned(ReturnKey(1), NotReturned::Superseded);
         assert_eq!(outputs(&mut node).contains(&superseded), rule.is_none());
         break_rule(None);
