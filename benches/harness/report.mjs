@@ -9,7 +9,7 @@ export function table(rows) {
     number(peer),
     peerName,
     `${ratio.toFixed(2)}×`,
-    // Of what is measured once, there is no more to say.
+    // What is measured only once has no spread.
     least === undefined ? '' : `${least.toFixed(2)}–${most.toFixed(2)}`,
   ]);
   const head = ['what', 'unit', 'Dormouse', 'peer', 'which', 'ratio', 'in rounds'];

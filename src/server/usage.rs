@@ -115,11 +115,17 @@ impl Usage {
     pub fn nanodollars(&self) -> u64 {
         // A request to the object is $0.15 a million, and one to the Worker $0.30. Twenty
         // messages are a request to the object.
-        450 * self.requests
-            + 150 * (self.calls + self.alarms)
-            + self.messages * 15 / 2
-            + 1_000 * self.rows_written
-            + self.rows_read
+        let twice = [
+            (900, self.requests),
+            (300, self.calls),
+            (300, self.alarms),
+            (15, self.messages),
+            (2_000, self.rows_written),
+            (2, self.rows_read),
+        ];
+        let twice = twice.map(|(price, count)| price * u128::from(count));
+        let sum = twice.iter().sum::<u128>() / 2;
+        u64::try_from(sum).unwrap_or(u64::MAX)
     }
 
     fn since(mut self, mut before: Self) -> Self {

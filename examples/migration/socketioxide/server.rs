@@ -24,7 +24,7 @@ struct Login {
 #[derive(Clone)]
 struct Name(String);
 
-/// What was said last in each room, and by whom.
+/// The last texts of each room, and who said them.
 type Said = Arc<Mutex<HashMap<String, VecDeque<(String, String)>>>>;
 
 #[tokio::main]
@@ -107,7 +107,7 @@ async fn say(
     ack.send(&()).ok();
 }
 
-/// What was said last in a room is the acknowledgement.
+/// Acknowledges with the last texts of a room.
 async fn last(State(said): State<Said>, Data(room): Data<String>, ack: AckSender) {
     let texts = said
         .lock()

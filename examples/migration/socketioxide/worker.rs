@@ -32,7 +32,7 @@ pub(crate) fn server() -> Server {
         })
 }
 
-/// What was an extension of the socket is its data: it outlasts sleep.
+/// The socket's extension has become its data, which outlasts sleep.
 async fn connect(socket: Socket, Auth(Login { name }): Auth<Login>) -> Result<(), Refusal> {
     if name.is_empty() {
         return Err(Refusal::new("who are you?"));
@@ -71,8 +71,8 @@ async fn say(socket: Socket, (room, text): (String, String)) -> Result<(), Handl
     Ok(())
 }
 
-/// What was said last in a room is the acknowledgement. What was a state of the process is
-/// rows: a variable does not outlast sleep.
+/// Acknowledges with the last texts of a room. They were in the state of the process, and are
+/// rows now: a variable does not outlast sleep.
 fn last(socket: Socket, (room,): (String,)) -> Result<Vec<(String, String)>, HandlerError> {
     #[derive(Deserialize)]
     struct Said {

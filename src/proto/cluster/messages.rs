@@ -302,14 +302,22 @@ pub struct Addressed {
 impl Relay {
     /// Returns the call to one of the nodes.
     pub(super) fn deliver(&self, to: &Addressed) -> Deliver {
+        to.deliver((self.hub, self.hub_life), self.events.clone())
+    }
+}
+
+impl Addressed {
+    /// Returns the call of a hub in this life of it.
+    pub(super) fn deliver(&self, from: (HubIndex, HubLife), events: Vec<Event>) -> Deliver {
+        let (hub, hub_life) = from;
         Deliver {
-            node_life: to.node_life,
-            hub: self.hub,
-            hub_life: self.hub_life,
-            number: to.number,
-            era: to.era,
-            has_gap: to.has_gap,
-            events: self.events.clone(),
+            node_life: self.node_life,
+            hub,
+            hub_life,
+            number: self.number,
+            era: self.era,
+            has_gap: self.has_gap,
+            events,
         }
     }
 }

@@ -26,8 +26,9 @@
 //!   node with a socket whose [join](Node::join) had resolved before, and that stays.
 //! - The events of one room reach all nodes in the same order, within a life of its hub;
 //!   those of one sender to a room in the order in which it sent them.
-//! - A node that does not answer is waited for by nobody else: its sender goes on after
-//!   [`PUBLISH_PATIENCE`], and hears later what has become of the events.
+//! - While a node does not answer, a sender goes on after [`PUBLISH_PATIENCE`], and hears
+//!   later what has become of the events; unless the next one shares a room with them and
+//!   goes through another hub.
 //! - Everything ends within its limit: [`JOIN_LIMIT`], [`UNSENT_LIMIT`] and then
 //!   [`EMIT_LIMIT`] with [`ANSWER_GRACE`]. An [`Outcome`] says what is missing.
 //! - A room whose members are all in one node is served there: [`Emitted::Here`], without

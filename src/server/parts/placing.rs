@@ -96,7 +96,8 @@ struct Waiting {
     answer: RefCell<Option<Deferred>>,
     /// The answer of the object that is asked, or was asked last.
     asked: RefCell<Option<Promise>>,
-    /// What a client gets of whom no object has heard. The runtime takes no response that was made while it served another request.
+    /// What a client gets if no object has been asked. The runtime takes no response that
+    /// was made while it served another request.
     cut_off: Response,
 }
 

@@ -9,7 +9,7 @@ use super::{Hub, Purpose, Rule, is_broken};
 use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
-    Address, Addressed, CLOCK_MARGIN, Call, CallId, Deliver, Delivered, EMIT_LIMIT, Event, Failure,
+    Address, Addressed, CLOCK_MARGIN, Call, CallId, Delivered, EMIT_LIMIT, Event, Failure,
     MAX_BATCH, MAX_CALLS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
 };
 
@@ -288,26 +288,19 @@ impl Lanes {
         }
     }
 
-    /// A pause is over. If no call is free, it is not to be looked at again until one is.
-    fn resume(&mut self, node: NodeId) {
-        if let Some(lane) = self.lanes.get_mut(&node) {
-            lane.flight.land();
-        }
-        self.note_deadline(node);
-        self.make_ready(node);
-    }
-
     /// A call has ended, and another one may leave.
     pub(super) fn free_call(&mut self) {
         self.out = self.out.saturating_sub(1);
     }
 
-    /// What is in a node's batch is under way no more, and may be sent again.
-    pub(super) fn land(&mut self, node: NodeId) {
+    /// A node's batch is to be sent again. If no call is free, it is not to be looked at
+    /// again until one is.
+    pub(super) fn send_again(&mut self, node: NodeId) {
         if let Some(lane) = self.lanes.get_mut(&node) {
             lane.flight.land();
         }
         self.note_deadline(node);
+        self.make_ready(node);
     }
 
     /// Returns the number of nodes that have something to get.
@@ -478,15 +471,8 @@ impl Hub {
         let Some(to) = self.lanes.addressed(node, store) else {
             return;
         };
-        let call = Call::Deliver(Deliver {
-            node_life: to.node_life,
-            hub: self.index,
-            hub_life: self.life,
-            number: to.number,
-            era: to.era,
-            has_gap: to.has_gap,
-            events: self.lanes.events(node),
-        });
+        let deliver = to.deliver((self.index, self.life), self.lanes.events(node));
+        let call = Call::Deliver(deliver);
         let purpose = Purpose::Deliver(node);
         let id = self.calls.call(Address::Node(node), call, purpose);
         self.lanes.depart(&[node], id);
@@ -494,7 +480,6 @@ impl Hub {
 
     /// A node has taken a batch.
     pub(super) fn delivered(&mut self, node: NodeId, delivered: &Delivered, store: &mut dyn Store) {
-        self.lanes.land(node);
         self.relaying.trust(node);
         for room in &delivered.vacant {
             if self.is_mine(room) {
@@ -511,9 +496,8 @@ impl Hub {
 
     /// A node has another life than was known, or than it has said.
     pub(super) fn learn_life(&mut self, node: NodeId, life: NodeLife, now: Timestamp, random: u32) {
-        self.lanes.land(node);
         if self.lanes.learn(node, life) {
-            self.lanes.make_ready(node);
+            self.lanes.send_again(node);
         } else {
             self.lanes.fail(node, Failure::Broken, now, random);
         }
@@ -535,7 +519,7 @@ impl Hub {
     pub(super) fn look_at_lanes(&mut self, now: Timestamp, store: &mut dyn Store) {
         for node in self.lanes.due(now) {
             if !self.lanes.is_expired(node, now) {
-                self.lanes.resume(node);
+                self.lanes.send_again(node);
                 continue;
             }
             let lane = self.lanes.lanes.get_mut(&node);

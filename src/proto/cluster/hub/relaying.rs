@@ -168,8 +168,7 @@ impl Hub {
     /// Calls a node that was to get its batch by way of another one.
     fn send_again(&mut self, node: NodeId) {
         self.relaying.distrust(node);
-        self.lanes.land(node);
-        self.lanes.make_ready(node);
+        self.lanes.send_again(node);
     }
 
     /// Waits no longer for nodes that were to pass events on.
