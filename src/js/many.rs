@@ -1,8 +1,8 @@
 //! What the other half asks of many sockets, from within an object or from elsewhere in
 //! the Worker.
 
-use dormouse::{AckError, Acked, Acks, Args, Broadcast, EmitError, Io};
-use js_sys::{Array, Error};
+use dormouse::{AckError, Acked, Acks, Args, Broadcast, EmitError, Io, Missing};
+use js_sys::{Array, Error, Reflect};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
@@ -198,11 +198,7 @@ pub fn fetch_many(selection: &Selection) -> Result<JsValue, JsValue> {
     let sockets = sockets(selection)?;
     settle(async move {
         let found = sockets.fetch_sockets().await.map_err(emit_error)?;
-        let missing = found.missing();
-        let missing = match missing.others {
-            true => -1,
-            false => missing.objects as i64,
-        };
+        let missing = objects(found.missing());
         let sockets: Vec<_> = found
             .iter()
             .map(|socket| Fetched {
@@ -217,6 +213,32 @@ pub fn fetch_many(selection: &Selection) -> Result<JsValue, JsValue> {
             .map_err(|error| emit_error(EmitError::Json(error)))?
             .into())
     })
+}
+
+/// Returns their number, or a promise of it. The error of one that is not known has a property
+/// `missing`, as what [`fetch_many`] returns.
+#[wasm_bindgen(js_name = countMany)]
+pub fn count_many(selection: &Selection) -> Result<JsValue, JsValue> {
+    let sockets = sockets(selection)?;
+    settle(async move {
+        match sockets.count().await {
+            Ok(count) => Ok(count.into()),
+            Err(EmitError::Partial(missing)) => {
+                let error = emit_error(EmitError::Partial(missing));
+                Reflect::set(&error, &"missing".into(), &(objects(missing) as f64).into())?;
+                Err(error)
+            }
+            Err(error) => Err(emit_error(error)),
+        }
+    })
+}
+
+/// Returns how many objects are missing, or -1 if that is not known.
+fn objects(missing: Missing) -> i64 {
+    match missing.others {
+        true => -1,
+        false => missing.objects as i64,
+    }
 }
 
 fn nothing(outcome: Result<(), EmitError>) -> Result<JsValue, JsValue> {

@@ -93,11 +93,15 @@ function suite(mode) {
       [4, 4],
       ['operation has timed out', ['yes']],
       2,
+      2,
       [
         [true, 'Ada', 'Ada'],
         [true, 'Bob', 'Bob'],
       ],
     ]);
+    assert.deepEqual(await ask(ada, 'count', 'pair'), [1, 2, 0]);
+    const counted = await fetch(`${server.url}/count?room=pair&room=${ada.id}`);
+    assert.equal(await counted.json(), 2);
     await ask(bob, 'rooms', 'quiet');
     await ask(ada, 'others', 'pair');
     await hears(bob, 'to', 'broadcast', 'local', 'all');

@@ -49,6 +49,7 @@ for (const asleep of [false, true]) {
     do [who] = await two.ask('who');
     while (who.length > players.length);
     assert.deepEqual(who, ids());
+    assert.deepEqual(await two.ask('count'), [players.length]);
     assert.deepEqual(await three.ask('ask'), [ids()]);
     assert.deepEqual(await one.ask('tell', three.id, 'you'), ['ok']);
     assert.deepEqual(await three.next('told'), ['you']);
@@ -56,6 +57,17 @@ for (const asleep of [false, true]) {
     for (const player of players) assert.deepEqual(await player.next('said'), ['from elsewhere']);
   });
 }
+
+test('an object that does not answer is missing from a list, and there is no number without it', async (t) => {
+  const [one, , three] = players;
+  await server.disturb('fails', objectOf(three));
+  t.after(() => server.disturb(undefined, objectOf(three)));
+  const [[who, missing], counted] = await Promise.all([one.ask('who'), one.ask('count')]);
+  assert.deepEqual([who.length, missing], [2, 1]);
+  assert.deepEqual(counted, [['not done everywhere: 1 object did not answer', 1]]);
+  await server.disturb(undefined, objectOf(three));
+  assert.deepEqual(await one.ask('count'), [3]);
+});
 
 test('a client that comes back to another object is the same socket', async () => {
   const [one, two] = players;

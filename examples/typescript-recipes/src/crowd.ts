@@ -51,8 +51,7 @@ crowd.handle("react", (socket, reaction, done) => {
 
 // Each object counts its own viewers: what crosses between objects are numbers, and not sockets.
 crowd.on("count", async (stream, done) => {
-  const viewers = await crowd.local.in(stream).fetchSockets();
-  done(viewers.length);
+  done(await crowd.local.in(stream).count());
 });
 
 /** Tells the viewers how many they are: once a minute, and not whenever one comes or goes. */

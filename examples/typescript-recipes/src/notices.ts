@@ -67,8 +67,7 @@ export async function tell(batch: MessageBatch): Promise<void> {
 
 /** Tells everybody the time, and how many they are: for a cron trigger. */
 export async function tellTime({ scheduledTime }: ScheduledController): Promise<void> {
-  const everybody = await notices.fetchSockets();
-  await notices.emit("time", scheduledTime, everybody.length);
+  await notices.emit("time", scheduledTime, await notices.count());
 }
 
 function isNotice(value: unknown): value is Notice {

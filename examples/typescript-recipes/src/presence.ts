@@ -41,8 +41,8 @@ presence.on("connection", async (socket) => {
 
 async function enter(socket: Device): Promise<void> {
   const { name } = socket.data;
-  const devices = await presence.in(room(name)).fetchSockets();
-  if (devices.length === 0) socket.broadcast.emit("here", name);
+  const devices = await presence.in(room(name)).count();
+  if (devices === 0) socket.broadcast.emit("here", name);
   socket.join(room(name));
   const everybody = await presence.fetchSockets();
   socket.emit("everybody", [...new Set(everybody.map(({ data }) => data.name))].sort());
@@ -56,6 +56,6 @@ presence.handle("log out", (socket) => {
 // Whoever is here is asked for, and not counted up and down: no count survives sleep.
 presence.handle("disconnect", async (socket) => {
   const { name } = socket.data;
-  const devices = await presence.in(room(name)).fetchSockets();
-  if (devices.length === 0) presence.emit("gone", name);
+  const devices = await presence.in(room(name)).count();
+  if (devices === 0) presence.emit("gone", name);
 });

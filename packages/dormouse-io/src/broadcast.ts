@@ -175,6 +175,15 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
     return missing === 0 ? all : Object.assign(all, { missing });
   }
 
+  /**
+   * Resolves to the number of the sockets, which costs less than fetching them: nothing is read
+   * of any socket but its rooms. Where some of many objects have not answered, it is rejected,
+   * and the error has a property `missing`, as the array of {@link fetchSockets}.
+   */
+  async count(): Promise<number> {
+    return (await call((wasm) => wasm.countMany(this.#read() as never))) as number;
+  }
+
   /** Resolves to the sockets' ids. */
   async allSockets(): Promise<Set<string>> {
     return new Set((await this.fetchSockets()).map((socket) => socket.id));

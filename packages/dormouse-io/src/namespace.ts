@@ -238,6 +238,11 @@ export class Namespace<
     return this.#all<EmitEvents>().fetchSockets();
   }
 
+  /** Resolves to the number of the sockets: see {@link BroadcastOperator.count}. */
+  count(): Promise<number> {
+    return this.#all<EmitEvents>().count();
+  }
+
   /** Resolves to the sockets' ids. */
   allSockets(): Promise<Set<string>> {
     return this.#all<EmitEvents>().allSockets();

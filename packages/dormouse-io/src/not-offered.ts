@@ -10,7 +10,7 @@ const REMEDIES: Record<string, string> = {
   "io.httpServer": "the Worker is called by the platform: export `{ fetch: io.fetch }` instead",
   "io.engine":
     "the layer below is in wasm: use `allowRequest` for what `engine.use` does, the option `headers` for its events, " +
-    "and `(await io.fetchSockets()).length` for `clientsCount`",
+    "and `await io.count()` for `clientsCount`",
   "io.adapter": "rooms are the Durable Object's, and need no adapter: leave it out",
   "io.close": "a Worker is not closed; `io.disconnectSockets(true)` disconnects everybody",
   "io.path": "it is an option: `new Server({ path: \"/chat/\" })`",

@@ -62,7 +62,7 @@ function serve(socket: Socket<Events, Events, Events, Record<string, any>>): voi
     const all = await io.in(room).timeout(5000).emitWithAck("double", 2);
     const late = await io.in(room).timeout(100).emitWithAck("maybe").catch((error: { message: string; responses: unknown[] }) => [error.message, error.responses]);
     const [ids, fetched] = [await io.in(room).allSockets(), await io.in(room).fetchSockets()];
-    ack(all, late, ids.size, fetched.map((it) => [it.rooms.has(room), it.data.name, it.handshake.auth.name]).sort());
+    ack(all, late, ids.size, await io.in(room).count(), fetched.map((it) => [it.rooms.has(room), it.data.name, it.handshake.auth.name]).sort());
   });
   socket.on("others", async (room: string, ack: Ack) => {
     socket.to(room).emit("heard", "to");
@@ -76,7 +76,11 @@ function serve(socket: Socket<Events, Events, Events, Record<string, any>>): voi
   socket.on("moved", async (from: string, to: string, ack: Ack) => {
     io.in(from).socketsJoin(to);
     io.in(from).socketsLeave(from);
-    ack((await io.in(to).fetchSockets()).length, (await io.in(from).fetchSockets()).length);
+    ack((await io.in(to).fetchSockets()).length, await io.in(from).count());
+  });
+  socket.on("count", async (room: string, ack: Ack) => {
+    const others = await socket.to(room).count();
+    ack(others, (await io.count()) - (await io.except(room).count()), await io.of("/handled").count());
   });
   socket.on("remote", async (id: string, ack: Ack) => {
     const [remote] = await io.in(id).fetchSockets();
@@ -220,4 +224,10 @@ io.of("/handled")
   .handle("disconnect", (socket, reason) => void io.to("witness").emit("heard", `handled ${reason} ${socket.nsp.name}`));
 
 export class Dormouse extends io.DurableObject {}
-export default { fetch: io.fetch };
+export default {
+  async fetch(request: Request, env: unknown, context: unknown): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname !== "/count") return io.fetch(request, env, context);
+    return Response.json(await io.in(searchParams.getAll("room")).count());
+  },
+};

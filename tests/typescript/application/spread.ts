@@ -19,7 +19,10 @@ io.on("connection", (socket) => {
   });
   socket.on("who", async (ack: Ack) => {
     const sockets = await io.in("everybody").fetchSockets();
-    ack(sockets.map(({ id }) => id).sort());
+    ack(sockets.map(({ id }) => id).sort(), (sockets as { missing?: number }).missing ?? 0);
+  });
+  socket.on("count", async (ack: Ack) => {
+    ack(await io.in("everybody").count().catch(({ message, missing }) => [message, missing]));
   });
   socket.on("ask", async (ack: Ack) => {
     ack((await io.to("everybody").emitWithAck("asked")).sort());
