@@ -4,7 +4,7 @@
 //! those of `options.rs`; `namespaces`, each with its `name` or a predicate's
 //! `definition` alone; and whether the host wants to be asked.
 
-use dormouse::{App, Args, Io, JoinRequest, LogRecord, Namespace, Placement, Server};
+use dormouse::{App, Args, Io, JoinRequest, LogRecord, Namespace, Placement, Server, Usage};
 use js_sys::Array;
 
 use crate::handlers::{self, Wanted};
@@ -39,6 +39,12 @@ fn server(number: u32, described: &Members) -> Server {
     if described.flag("logs") == Some(true) {
         let host = host.clone();
         server = server.logger(move |record: &LogRecord| host.log(number, &record.to_string()));
+    }
+    if described.flag("counts") == Some(true) {
+        let host = host.clone();
+        server = server.on_usage(async move |io: Io, usage: Usage| {
+            handlers::count(&host, number, &io, &usage).await;
+        });
     }
     if described.flag("places") == Some(true) {
         let host = host.clone();

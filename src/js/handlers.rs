@@ -2,7 +2,7 @@
 
 use dormouse::{
     Ack, Args, HandlerError, Handshake, Io, JoinRequest, Namespace, Reason, Recovered, Refusal,
-    Socket,
+    Socket, Usage,
 };
 use js_sys::{Array, Promise};
 use serde_json::value::RawValue;
@@ -110,6 +110,20 @@ pub(crate) async fn exists(host: &Host, definition: u32, request: &JoinRequest) 
 pub(crate) async fn open(host: &Host, server: u32, io: &Io) {
     let object = Here::of_namespace(io).map_or(0, |here| here.number);
     awaited(host.open(object, server, io.namespace())).await;
+}
+
+/// Tells the host what was counted of what is billed.
+pub(crate) async fn count(host: &Host, server: u32, io: &Io, usage: &Usage) {
+    let object = Here::of_namespace(io).map_or(0, |here| here.number);
+    awaited(host.count(object, server, &counted(usage))).await;
+}
+
+/// Returns what was counted, how often objects have woken up, and the price in billionths of a
+/// dollar, as JSON.
+pub(crate) fn counted(usage: &Usage) -> String {
+    let counted = (usage, usage.wakes(), usage.nanodollars());
+    // They are numbers, and can always be written.
+    serde_json::to_string(&counted).unwrap_or_default()
 }
 
 /// Passes on an event of another object, and returns the answer.

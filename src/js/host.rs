@@ -51,6 +51,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn open(this: &Host, object: u32, server: u32, namespace: &str) -> JsValue;
 
+    /// Is told what was counted of what is billed, as JSON.
+    #[wasm_bindgen(method)]
+    pub(crate) fn count(this: &Host, object: u32, server: u32, counted: &str) -> JsValue;
+
     /// Handles an event of another object, or of elsewhere in the Worker: its name and
     /// arguments as JSON, and their attachments. Returns the values that answer it as JSON.
     #[wasm_bindgen(method)]

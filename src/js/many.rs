@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use wasm_bindgen::prelude::*;
 
+use crate::handlers::counted;
 use crate::here::Here;
 use crate::outcome::{arguments, emit_error, read, settle};
 use crate::socket::millis;
@@ -231,6 +232,14 @@ pub fn count_many(selection: &Selection) -> Result<JsValue, JsValue> {
             Err(error) => Err(emit_error(error)),
         }
     })
+}
+
+/// Returns what the object of this number has done of what is billed since it woke up, as
+/// JSON, if it is counted.
+#[wasm_bindgen]
+pub fn usage(object: u32) -> Option<String> {
+    let usage = Here::find(object)?.namespace("/")?.usage()?;
+    Some(counted(&usage))
 }
 
 /// Returns how many objects are missing, or -1 if that is not known.

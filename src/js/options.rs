@@ -79,6 +79,7 @@ pub(crate) fn apply(mut server: Server, options: &Members) -> Server {
         flag("trustProxy") => trust_proxy;
         flag("inOrder") => in_order;
         flag("tracing") => tracing;
+        flag("usage") => usage;
         texts("origins") => origins;
     }
     if let Some(path) = options.text("path") {

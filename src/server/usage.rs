@@ -15,47 +15,90 @@ const PANIC: &str = "panic";
 /// How often an application is told what was counted, at most.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// What an object has woken up for and done, as far as it is billed for: see
-/// [`Server::on_usage`](crate::Server::on_usage).
-///
-/// It can be added up, kept, and sent: as JSON it is an object with a number for each of
-/// the methods here, in camel case, and `wokenBy` with one for each reason.
-///
-/// ```
-/// use dormouse::Usage;
-///
-/// let mut total = Usage::default();
-/// for usage in [Usage::default(), Usage::default()] {
-///     total += usage;
-/// }
-/// assert_eq!(total.wakes(), 0);
-/// assert_eq!(total.nanodollars(), 0);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Usage {
-    woken_by: WokenBy,
-    requests: u64,
-    calls: u64,
-    messages: u64,
-    alarms: u64,
-    rows_written: u64,
-    rows_read: u64,
+/// The prices of the paid plan in November 2026, in trillionths of a dollar: what a million
+/// cost in millionths. docs/cost.md has the same, and where they are from.
+mod prices {
+    pub(super) const WORKER_REQUEST: u64 = 300_000;
+    pub(super) const OBJECT_REQUEST: u64 = 150_000;
+    pub(super) const MESSAGE: u64 = OBJECT_REQUEST / 20;
+    pub(super) const ROW_WRITTEN: u64 = 1_000_000;
+    pub(super) const ROW_READ: u64 = 1_000;
 }
 
-/// How often an object has woken up for each of these reasons.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct WokenBy {
-    handshake: u64,
-    upgrade: u64,
-    poll: u64,
-    post: u64,
-    message: u64,
-    close: u64,
-    call: u64,
-    alarm: u64,
-    panic: u64,
+use prices::{MESSAGE, OBJECT_REQUEST, ROW_READ, ROW_WRITTEN, WORKER_REQUEST};
+
+/// Defines [`Usage`]: its counts, each with its price.
+macro_rules! usage {
+    ($($(#[$doc:meta])* $count:ident: $price:expr;)*) => {
+        /// What an object has woken up for and done, as far as it is billed for: see
+        /// [`Server::on_usage`](crate::Server::on_usage) and
+        /// [`Engine::on_usage`](crate::engine::Engine::on_usage).
+        ///
+        /// It can be added up, kept, and sent: as JSON it is an object with a number for each
+        /// of the methods here, in camel case, and `wokenBy` with one for each reason.
+        ///
+        /// ```
+        /// use dormouse::Usage;
+        ///
+        /// let mut total = Usage::default();
+        /// for usage in [Usage::default(), Usage::default()] {
+        ///     total += usage;
+        /// }
+        /// assert_eq!(total.wakes(), 0);
+        /// assert_eq!(total.nanodollars(), 0);
+        /// ```
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        pub struct Usage {
+            woken_by: WokenBy,
+            $($count: u64,)*
+        }
+
+        impl Usage {
+            $($(#[$doc])*
+            pub fn $count(&self) -> u64 {
+                self.$count
+            })*
+
+            /// Returns what all of this costs on the paid plan beyond what that includes, in
+            /// billionths of a dollar, at the prices of November 2026 (`docs/cost.md`). The
+            /// time in which an object runs comes on top, of which it cannot know: if it
+            /// never stopped, 1,600 of them a second.
+            pub fn nanodollars(&self) -> u64 {
+                let sum = 0 $(+ u128::from($price) * u128::from(self.$count))*;
+                u64::try_from(sum / 1_000).unwrap_or(u64::MAX)
+            }
+
+            fn counts(&mut self) -> impl Iterator<Item = &mut u64> {
+                let woken_by = self.woken_by.named().map(|(_, count)| count);
+                woken_by.into_iter().chain([$(&mut self.$count),*])
+            }
+        }
+    };
+}
+
+usage! {
+    /// Returns the number of requests of clients: handshakes, upgrades, polls and `POST`s.
+    /// Each of them is also one to the Worker.
+    requests: WORKER_REQUEST + OBJECT_REQUEST;
+
+    /// Returns the number of calls of other objects and of other parts of the Worker.
+    calls: OBJECT_REQUEST;
+
+    /// Returns the number of messages that have come over WebSocket, of which heartbeats that
+    /// the platform answers by itself are none.
+    messages: MESSAGE;
+
+    /// Returns how often the object's alarm has gone off.
+    alarms: OBJECT_REQUEST;
+
+    /// Returns the number of rows that the server has written or deleted, with those of
+    /// indices, and the alarms that it has set. What handlers store by themselves, with
+    /// [`Socket::storage`](crate::Socket::storage), is not among them.
+    rows_written: ROW_WRITTEN;
+
+    /// Returns the number of rows that the server has read.
+    rows_read: ROW_READ;
 }
 
 impl Usage {
@@ -74,121 +117,41 @@ impl Usage {
         counts.into_iter()
     }
 
-    /// Returns the number of requests of clients: handshakes, upgrades, polls and `POST`s.
-    /// Each of them is also one to the Worker.
-    pub fn requests(&self) -> u64 {
-        self.requests
-    }
-
-    /// Returns the number of calls of other objects and of other parts of the Worker.
-    pub fn calls(&self) -> u64 {
-        self.calls
-    }
-
-    /// Returns the number of messages that have come over WebSocket, of which heartbeats that
-    /// the platform answers by itself are none.
-    pub fn messages(&self) -> u64 {
-        self.messages
-    }
-
-    /// Returns how often the object's alarm has gone off.
-    pub fn alarms(&self) -> u64 {
-        self.alarms
-    }
-
-    /// Returns the number of rows that the server has written or deleted, with those of
-    /// indices, and the alarms that it has set. What handlers store by themselves, with
-    /// [`Socket::storage`](crate::Socket::storage), is not among them.
-    pub fn rows_written(&self) -> u64 {
-        self.rows_written
-    }
-
-    /// Returns the number of rows that the server has read.
-    pub fn rows_read(&self) -> u64 {
-        self.rows_read
-    }
-
-    /// Returns what all of this costs on the paid plan beyond what that includes, in
-    /// billionths of a dollar, at the prices of November 2026 (`docs/cost.md`). The time in
-    /// which an object runs comes on top, of which it cannot know: if it never stopped,
-    /// 1,600 of them a second.
-    pub fn nanodollars(&self) -> u64 {
-        // A request to the object is $0.15 a million, and one to the Worker $0.30. Twenty
-        // messages are a request to the object.
-        let twice = [
-            (900, self.requests),
-            (300, self.calls),
-            (300, self.alarms),
-            (15, self.messages),
-            (2_000, self.rows_written),
-            (2, self.rows_read),
-        ];
-        let twice = twice.map(|(price, count)| price * u128::from(count));
-        let sum = twice.iter().sum::<u128>() / 2;
-        u64::try_from(sum).unwrap_or(u64::MAX)
-    }
-
     fn since(mut self, mut before: Self) -> Self {
-        for (count, before) in self.counts().into_iter().zip(before.counts()) {
+        for (count, before) in self.counts().zip(before.counts()) {
             *count = count.saturating_sub(*before);
         }
         self
-    }
-
-    fn counts(&mut self) -> [&mut u64; 15] {
-        let [a, b, c, d, e, f, g, h, i] = self.woken_by.named().map(|(_, count)| count);
-        let Self {
-            requests,
-            calls,
-            messages,
-            alarms,
-            rows_written,
-            rows_read,
-            ..
-        } = self;
-        [
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            i,
-            requests,
-            calls,
-            messages,
-            alarms,
-            rows_written,
-            rows_read,
-        ]
-    }
-}
-
-impl WokenBy {
-    fn named(&mut self) -> [(&'static str, &mut u64); 9] {
-        [
-            ("handshake", &mut self.handshake),
-            ("upgrade", &mut self.upgrade),
-            ("poll", &mut self.poll),
-            ("post", &mut self.post),
-            ("message", &mut self.message),
-            ("close", &mut self.close),
-            ("call", &mut self.call),
-            ("alarm", &mut self.alarm),
-            (PANIC, &mut self.panic),
-        ]
     }
 }
 
 impl AddAssign for Usage {
     fn add_assign(&mut self, mut other: Self) {
-        for (count, other) in self.counts().into_iter().zip(other.counts()) {
+        for (count, other) in self.counts().zip(other.counts()) {
             *count = count.saturating_add(*other);
         }
     }
 }
+
+/// Defines [`WokenBy`] by its reasons.
+macro_rules! woken_by {
+    ($($reason:ident)*) => {
+        /// How often an object has woken up for each of these reasons.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        struct WokenBy {
+            $($reason: u64,)*
+        }
+
+        impl WokenBy {
+            fn named(&mut self) -> [(&'static str, &mut u64); [$(stringify!($reason)),*].len()] {
+                [$((stringify!($reason), &mut self.$reason)),*]
+            }
+        }
+    };
+}
+
+woken_by!(handshake upgrade poll post message close call alarm panic);
 
 /// Something that is counted.
 #[derive(Clone, Copy, Debug)]
@@ -327,123 +290,4 @@ impl Count for Counts {
 }
 
 #[cfg(test)]
-mod tests {
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use super::*;
-
-    const ALL: [Counted; 9] = [
-        Counted::Wake("alarm"),
-        Counted::Request,
-        Counted::Call,
-        Counted::Message,
-        Counted::Message,
-        Counted::Alarm,
-        Counted::Rows {
-            written: 2,
-            read: 5,
-        },
-        Counted::AlarmEnd,
-        Counted::Wake("message"),
-    ];
-
-    fn meter() -> Meter {
-        let meter = Meter::new(Some(begin));
-        ALL.into_iter().for_each(|what| meter.count(what));
-        meter
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn what_is_counted_is_told_with_its_price() {
-        let usage = meter().usage().unwrap();
-        let woken = usage.woken_by().filter(|(_, count)| *count > 0);
-        assert!(woken.eq([("message", 1), ("alarm", 1)]));
-        assert_eq!(usage.wakes(), 2);
-        assert_eq!(
-            (usage.requests(), usage.calls(), usage.messages()),
-            (1, 1, 2)
-        );
-        assert_eq!(
-            (usage.alarms(), usage.rows_written(), usage.rows_read()),
-            (1, 2, 5)
-        );
-        assert_eq!(usage.nanodollars(), 450 + 2 * 150 + 15 + 2_000 + 5);
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn usage_can_be_kept_and_added_up() {
-        let usage = meter().usage().unwrap();
-        let json = serde_json::to_string(&usage).unwrap();
-        let expect = r#"{"wokenBy":{"handshake":0,"upgrade":0,"poll":0,"post":0,"message":1,"close":0,"call":0,"alarm":1,"panic":0},"requests":1,"calls":1,"messages":2,"alarms":1,"rowsWritten":2,"rowsRead":5}"#;
-        assert_eq!(json, expect);
-        assert_eq!(serde_json::from_str::<Usage>(&json).unwrap(), usage);
-        // Of an earlier version that has counted less.
-        assert_eq!(
-            serde_json::from_str::<Usage>("{}").unwrap(),
-            Usage::default()
-        );
-        let mut sum = usage;
-        sum += usage;
-        assert_eq!(sum.rows_read(), 10);
-        assert_eq!(sum.since(usage), usage);
-    }
-
-    fn at<const MILLIS: u64>() -> Timestamp {
-        Timestamp::from_millis(MILLIS)
-    }
-
-    fn never() -> Timestamp {
-        unreachable!("the time is not asked for if there is nothing to tell")
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn the_application_is_told_at_most_once_a_second() {
-        let meter = meter();
-        assert_eq!(meter.take_due(at::<10>), meter.usage());
-        assert_eq!(meter.take_due(never), None);
-        meter.count(Counted::Message);
-        assert_eq!(meter.take_due(at::<1_009>), None);
-        meter.count(Counted::Message);
-        let told = meter.take_due(at::<1_010>).unwrap();
-        assert_eq!((told.messages(), told.wakes()), (2, 0));
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn an_alarm_is_told_as_a_whole() {
-        let meter = Meter::new(Some(begin));
-        meter.count(Counted::Alarm);
-        assert_eq!(meter.take_due(never), None);
-        meter.count(Counted::Rows {
-            written: 1,
-            read: 0,
-        });
-        meter.count(Counted::AlarmEnd);
-        let told = meter.take_due(at::<10>).unwrap();
-        assert_eq!((told.alarms(), told.rows_written()), (1, 1));
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn nobody_is_told_of_a_panic_before_something_comes_in() {
-        let meter = Meter::new(Some(begin));
-        meter.count(Counted::Rows {
-            written: 0,
-            read: 1,
-        });
-        meter.count(Counted::Wake("panic"));
-        assert_eq!(meter.take_due(never), None);
-        meter.count(Counted::Message);
-        let told = meter.take_due(at::<10>).unwrap();
-        assert_eq!((told.wakes(), told.messages()), (1, 1));
-    }
-
-    #[wasm_bindgen_test(unsupported = test)]
-    fn nothing_is_counted_unless_it_is_on() {
-        let meter = Meter::new(None);
-        ALL.into_iter().for_each(|what| meter.count(what));
-        assert_eq!((meter.is_on(), meter.usage()), (false, None));
-        let meter = Meter::new(Some(begin));
-        meter.stop();
-        ALL.into_iter().for_each(|what| meter.count(what));
-        assert_eq!((meter.is_on(), meter.take_due(never)), (false, None));
-    }
-}
+mod tests;

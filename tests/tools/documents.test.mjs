@@ -1,10 +1,12 @@
 // The documents lead where they say: every link to a file of the repository, and every
 // heading that a link names, exists; every page of docs/ is in the site, and every recipe listed.
+// And they say what the code does, of options and of prices.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { GIGABYTES, MESSAGES_PER_REQUEST, PRICES } from '#dormouse-test/prices.mjs';
 import { root } from '../harness/root.mjs';
 
 const folders = [
@@ -64,6 +66,21 @@ test('every option has a row', () => {
   const tables = read('docs/options.md') + read('docs/engine.io.md');
   const others = /^(on_(?!overrun)|namespace|state$|admit$|status$)/;
   assert.deepEqual(methods.filter((name) => !others.test(name) && !tables.includes(`\`${name}\``)), []);
+});
+
+test('prices are those that are calculated with', () => {
+  const rows = Object.fromEntries([...read('docs/cost.md').matchAll(/^\| (.+?) \| (.+?) \|/gm)].map(([, item, price]) => [item, price]));
+  const million = (item) => Number(/^\$([\d.]+) a million/.exec(rows[item])[1]) / 1_000_000;
+  assert.deepEqual(PRICES, {
+    objectRequest: million('a request to an object, or its alarm'),
+    gigabyteSecond: million('an object that is awake, or kept from sleeping'),
+    rowWritten: million('a row written or deleted, or an alarm set'),
+    rowRead: million('a row read'),
+    workerRequest: million('a request to the Worker'),
+    workerCpuMillisecond: million("the Worker's CPU time"),
+  });
+  assert.match(rows['an object that is awake, or kept from sleeping'], new RegExp(`, at ${GIGABYTES} GB$`));
+  assert.deepEqual([rows['an incoming WebSocket message'], MESSAGES_PER_REQUEST], ['a twentieth of a request', 20]);
 });
 
 test('every recipe is listed, and needs nothing of the others', () => {

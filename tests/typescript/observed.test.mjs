@@ -1,5 +1,5 @@
-// The options `logger` and `tracing`: what a logger in TypeScript is given, and what a Tail
-// Worker is told of it and of what is traced.
+// The options `logger`, `tracing` and `usage`: what functions in TypeScript are given, and what
+// a Tail Worker is told of it and of what is traced.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -41,4 +41,23 @@ test('a listener is traced until it has returned, with what it asks of the platf
   assert.equal(waited.name, 'process /seen');
   const below = await observed('span', ({ name, parent }) => name === 'fetch' && parent.startsWith('process'));
   assert.equal(below.parent, 'process /seen');
+});
+
+test('what is counted of what is billed is told, and said to whoever asks', async () => {
+  const watcher = await openMember(server, { path: '/socket.io/', namespace: '/usage' });
+  const { client } = watcher;
+  await server.sleep(client.sid);
+  await watcher.emit('count');
+  const [event, usage] = (await client.packet()).data;
+  assert.equal(event, 'usage');
+  assert.deepEqual([usage.wakes, usage.wokenBy.message, usage.messages, usage.requests], [1, 1, 1, 0]);
+  assert.ok(usage.nanodollars >= 7, JSON.stringify(usage));
+  // What it throws is in nobody's way.
+  await server.logs.waitForLine(/the function `usage` failed.*from the function that counts, as asked for/s);
+  const [since] = await watcher.ask('count');
+  assert.deepEqual([since.wakes, since.messages], [1, 2]);
+  const [elsewhere, [object]] = await (await fetch(`${server.url}/usage`)).json();
+  assert.equal(elsewhere, null);
+  assert.deepEqual([object.wakes, object.messages, object.calls], [1, 2, 1]);
+  await client.close();
 });

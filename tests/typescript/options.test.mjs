@@ -26,7 +26,7 @@ const good = [
   { httpCompression: { threshold: 4096 } },
   { parser: 'msgpack', inOrder: true, ackTimeout: 1000, maxRooms: 5, maxRows: 10, log: 'info', strict: true },
   { connectionStateRecovery: {}, cleanupEmptyChildNamespaces: true, replay: false, anyOutgoing: true },
-  { tracing: true },
+  { tracing: true, usage: true },
   { rateLimit: { packets: [10, 100] }, addressRateLimit: { handshakes: [1, 10] }, placement: 'one', binding: 'IO' },
 ];
 
@@ -46,6 +46,7 @@ const wrong = [
   [{ cors: true }, 'the option cors has to be an object'],
   [{ logger: true }, 'the option logger has to be a function'],
   [{ tracing: 'yes' }, 'the option tracing has to be true or false'],
+  [{ usage: 1 }, 'the option usage has to be true, false, or a function'],
   [{ rateLimit: { packets: 10 } }, 'the option rateLimit has to be an object such as'],
   [{ rateLimit: { packets: [0, 1] } }, 'the option rateLimit '],
   [{ connectionStateRecovery: { maxDisconnectionDuration: 0 } }, 'the option connectionStateRecovery '],

@@ -9,6 +9,7 @@ import { Namespace, ParentNamespace } from "./namespace.js";
 import type { HandshakeRequest, LogRecord, ServerOptions } from "./options.js";
 import type { Server } from "./server.js";
 import type { Event } from "./socket.js";
+import { readUsage } from "./usage.js";
 import { decode } from "./values.js";
 import { answer, call, setHost, whenEnded } from "./wasm.js";
 
@@ -44,6 +45,7 @@ function describe(): object[] {
       options: server._forWasm,
       binding: server._options.binding,
       admits: server._options.allowRequest !== undefined,
+      counts: typeof server._options.usage === "function",
       logs: server._options.logger !== undefined,
       places: typeof server._options.placement === "function",
       spread: spread(server._options.placement),
@@ -156,6 +158,14 @@ function open(object: number, server: number, name: string): undefined | Promise
   return waiting.some((it) => it instanceof Promise) ? Promise.all(waiting).then(() => undefined) : undefined;
 }
 
+/** Tells the application what was counted. */
+function count(object: number, server: number, counted: string): undefined | Promise<undefined> {
+  const { usage } = servers[server]?._options ?? {};
+  if (typeof usage !== "function") return undefined;
+  const running = { here: here(object), replaying: false };
+  return eventually("the function `usage` failed", () => run(running, () => usage(readUsage(counted))) as undefined, undefined);
+}
+
 /** Handles an event of another object. Whoever takes a function besides the arguments answers with it. */
 function hear(
   object: number,
@@ -200,6 +210,7 @@ const host = {
     return safely("placement failed", () => (typeof key === "function" ? String(key(requestOf(handshake))) : ""), "");
   },
   exists,
+  count,
   open,
   hear,
   examine: (

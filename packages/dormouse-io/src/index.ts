@@ -17,3 +17,4 @@ export type { HandshakeRequest, LogRecord, Rate, RateLimit, ServerOptions, Sprea
 export type { Schema, SchemaIssue, SchemaResult, Schemas } from "./schema.js";
 export { Server } from "./server.js";
 export { type DisconnectReason, type Event, Socket } from "./socket.js";
+export type { Usage } from "./usage.js";

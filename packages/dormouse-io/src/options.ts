@@ -3,6 +3,7 @@
 
 import type { Schemas } from "./schema.js";
 import type { Handshake } from "./handshake.js";
+import type { Usage } from "./usage.js";
 
 /** How many in a second, in the long run, and how many at once. */
 export type Rate = readonly [perSecond: number, atOnce: number];
@@ -130,6 +131,12 @@ export interface ServerOptions<ListenEvents = any> {
    * Default: `false`.
    */
   tracing?: boolean;
+  /**
+   * Whether objects count what is billed, for `io.usage()`; or a function that is told of it, at
+   * most once a second and when there is something to tell: what was counted since its last call
+   * in the same object, or since that woke up. Default: `false`.
+   */
+  usage?: boolean | ((usage: Usage) => unknown);
 }
 
 /** A line of the log: what has happened, such as `disconnect`, and its fields, such as `sid`. */
@@ -200,6 +207,7 @@ const OPTIONS: Record<string, [what: string, check: Check]> = {
   addressRateLimit: ["an object such as { packets: [500, 2000] }", isRates],
   keepHeaders: ["a list of names", isListOf(isText)],
   logger: ["a function", isFunction],
+  usage: ["true, false, or a function", (value) => isBoolean(value) || isFunction(value)],
   log: ['"off", "error", "warn", "info" or "debug"', isOneOf("off", "error", "warn", "info", "debug")],
   ...Object.fromEntries(
     (

@@ -1,5 +1,6 @@
 // The server: its namespaces, its options, and its ways into the Worker.
 
+import { current } from "./context.js";
 import { DormouseObject } from "./object.js";
 import type { DefaultEventsMap, EventsMap } from "./events.js";
 import { addServer } from "./host.js";
@@ -8,6 +9,7 @@ import { notOffered } from "./not-offered.js";
 import { readOptions, type ServerOptions, wrongInWasm } from "./options.js";
 import type { Socket } from "./socket.js";
 import { isDevelopment } from "./strict.js";
+import { readUsage, type Usage } from "./usage.js";
 import { call, check } from "./wasm.js";
 
 type Fetch = (request: Request, env?: unknown, context?: unknown) => Promise<Response>;
@@ -124,6 +126,21 @@ export class Server<
     const parent = new ParentNamespace(this, matches);
     this._parents.push(parent);
     return parent;
+  }
+
+  /**
+   * Returns what the object in which this runs has done of what is billed, since it woke up.
+   * `undefined` outside of objects, and where the option `usage` is not set.
+   *
+   * ```ts
+   * io.on("usage", (answer) => answer(io.usage()));
+   * // And from anywhere in the Worker: what each object says.
+   * const all = await io.serverSideEmitWithAck("usage");
+   * ```
+   */
+  usage(): Usage | undefined {
+    const counted = call((wasm) => wasm.usage(current()?.here.number ?? 0));
+    return counted === undefined ? undefined : readUsage(counted);
   }
 
   /**

@@ -21,7 +21,6 @@ use crate::port::{
     LocalPort, Operation, Port, PortError, Remote, Reply, Request, Selection, Target,
 };
 use crate::request::Handshake;
-use crate::usage::Usage;
 
 /// The sockets of a server's namespace, from anywhere in the Worker.
 /// [`of`](Self::of) is another namespace of the same server.
@@ -213,25 +212,6 @@ impl Io {
     /// Those of [`Broadcast::emit`].
     pub async fn emit(&self, event: &str, args: impl Arguments) -> Result<(), EmitError> {
         self.all().emit(event, args).await
-    }
-
-    /// Returns what the object in which this runs has done of what is billed, since it woke
-    /// up. `None` outside of objects, and where it is not counted:
-    /// [`Server::usage`](crate::Server::usage).
-    ///
-    /// ```
-    /// use dormouse::{Io, Server};
-    ///
-    /// // From anywhere in the Worker, each object can be asked:
-    /// // `io.server_side_emit_with_ack("usage", ())`.
-    /// let server = Server::new()
-    ///     .usage(true)
-    ///     .namespace("/", |namespace| namespace)
-    ///     .on_server_event("usage", |io: Io| io.usage());
-    /// # let _ = server;
-    /// ```
-    pub fn usage(&self) -> Option<Usage> {
-        self.local_port()?.meter().usage()
     }
 
     /// Returns what is known of each socket of the namespace.

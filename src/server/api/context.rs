@@ -12,10 +12,10 @@ use worker::Env;
 
 use super::args::{describe, from_json};
 use super::handler::{
-    BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfConnect, OfEvent, OfExpired, OfHandshake,
-    OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm, OnClose, OnConnect,
-    OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest, OnMessage, OnNewNamespace,
-    OnOpen, OnServerEvent, OnUsage, RewriteEvent,
+    BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClients, OfConnect, OfEvent, OfExpired,
+    OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OnAdmit, OnAlarm, OnClose,
+    OnConnect, OnDisconnect, OnEngineAlarm, OnEngineUsage, OnEvent, OnExpired, OnJoinRequest,
+    OnMessage, OnNewNamespace, OnOpen, OnServerEvent, OnUsage, RewriteEvent,
 };
 use super::{
     Ack, Alarm, Application, Args, Expired, FromArgs, Io, JoinRequest, Socket, State, States,
@@ -51,6 +51,7 @@ pub(crate) type JoinContext<'a> = Context<'a, OnJoinRequest>;
 pub(crate) type ServerEventContext<'a> = Context<'a, OnServerEvent>;
 pub(crate) type NamespaceContext<'a> = Context<'a, OnNewNamespace>;
 pub(crate) type UsageContext<'a> = Context<'a, OnUsage>;
+pub(crate) type EngineUsageContext<'a> = Context<'a, OnEngineUsage>;
 pub(crate) type OpenContext<'a> = Context<'a, OnOpen>;
 pub(crate) type MessageContext<'a> = Context<'a, OnMessage>;
 pub(crate) type CloseContext<'a> = Context<'a, OnClose>;
@@ -244,8 +245,8 @@ impl<K: OfAlarm> Context<'_, K> {
     }
 }
 
-/// For the handlers of Engine.IO's alarms.
-impl Context<'_, OnEngineAlarm> {
+/// For the handlers of Engine.IO that are called for no client.
+impl<K: OfClients> Context<'_, K> {
     /// Returns the clients of the server.
     pub fn clients(&self) -> Clients {
         Clients::local(self.detail.port, self.detail.endpoint)
@@ -435,6 +436,19 @@ impl<'a> EngineAlarmContext<'a> {
     ) -> Self {
         Self {
             subject: alarm,
+            detail: EngineDetail { port, endpoint },
+        }
+    }
+}
+
+impl<'a> EngineUsageContext<'a> {
+    pub(crate) fn new(
+        port: &'a Rc<dyn LocalPort>,
+        endpoint: &'a Rc<Endpoint>,
+        usage: &'a Usage,
+    ) -> Self {
+        Self {
+            subject: usage,
             detail: EngineDetail { port, endpoint },
         }
     }

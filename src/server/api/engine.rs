@@ -25,10 +25,12 @@ pub use crate::options::{
 pub use crate::placement::Placement;
 pub use crate::request::Handshake;
 pub use crate::sid::Sid;
+pub use crate::usage::Usage;
 
 use crate::api::endpoint::{AdmitFn, Application, Endpoint};
 use crate::api::error::{Failure, failure};
 use crate::api::handler::{Handler, OnAdmit, OnClose, OnEngineAlarm, OnMessage, OnOpen};
+use crate::api::usage::TellFn;
 use crate::api::{AlarmHandlers, HandlerFn, States, erase};
 use crate::http;
 use crate::options::{Options, option_methods};
@@ -71,6 +73,7 @@ pub(crate) struct EngineHandlers {
     pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
     pub(crate) on_message: Option<HandlerFn<OnMessage>>,
     pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
+    pub(crate) on_usage: Option<TellFn<Endpoint>>,
     pub(crate) alarms: AlarmHandlers<OnEngineAlarm>,
     pub(crate) states: States,
     /// The method of a handler that was given twice.
@@ -96,7 +99,12 @@ impl EngineHandlers {
         }
     }
 
-    fn set<H>(&mut self, method: &'static str, place: fn(&mut Self) -> &mut Option<H>, handler: H) {
+    pub(super) fn set<H>(
+        &mut self,
+        method: &'static str,
+        place: fn(&mut Self) -> &mut Option<H>,
+        handler: H,
+    ) {
         if place(self).replace(handler).is_some() {
             self.duplicate = Some(method);
         }
@@ -196,6 +204,7 @@ impl Engine {
         path: "`/engine.io/`",
         placement: "one of 8",
         spawn: "Client::spawn",
+        usage: "engine::Clients::usage",
     );
 
     /// Sets whether a client's next message waits until the handler of the previous
@@ -362,6 +371,8 @@ mod tests {
             (once().on_connect(|| ()), Some("on_connect")),
             (once().on_message(|| ()), Some("on_message")),
             (once().on_disconnect(|| ()), Some("on_disconnect")),
+            (once().on_usage(|| ()), None),
+            (once().on_usage(|| ()).on_usage(|| ()), Some("on_usage")),
         ] {
             let error = engine.handlers.check(&engine.options).err();
             assert_eq!(error.map(|error| error.option), expect);

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use worker::Env;
 
 use super::handler::{
-    Context, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent, OfExpired,
-    OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OfUsage, OnEngineAlarm,
+    Context, Kind, OfAck, OfAlarm, OfClient, OfClients, OfClose, OfConnect, OfDisconnect, OfEvent,
+    OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OfUsage,
 };
 use super::{Ack, Alarm, Args, Io, JoinRequest, Socket};
 use crate::api::client::SessionError;
@@ -218,8 +218,8 @@ impl<K: OfAlarm> Extract<K> for Alarm {
     }
 }
 
-impl Extract<OnEngineAlarm> for Clients {
-    fn extract(context: &mut Context<'_, OnEngineAlarm>) -> Result<Self, Rejection> {
+impl<K: OfClients> Extract<K> for Clients {
+    fn extract(context: &mut Context<'_, K>) -> Result<Self, Rejection> {
         Ok(context.clients())
     }
 }

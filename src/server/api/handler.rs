@@ -24,6 +24,7 @@
 //! | `on_message` | [`Message`](crate::engine::Message) |
 //! | `on_disconnect` | [`engine::Reason`](crate::engine::Reason) |
 //! | `on_alarm` | [`Alarm`](crate::engine::Alarm), and [`Clients`](crate::engine::Clients) instead of a `Client` |
+//! | `on_usage` | [`Usage`](crate::engine::Usage), and [`Clients`](crate::engine::Clients) instead of a `Client` |
 //!
 //! [`Reply`] describes what the handlers of events can return, and [`Verdict`] what
 //! all others can, but for `event_rewrite`: see [`Rewrite`](crate::Rewrite), and
@@ -43,10 +44,11 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 
 pub use self::kind::{
-    BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClose, OfConnect, OfDisconnect, OfEvent,
-    OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OfUsage, OnAdmit,
-    OnAlarm, OnClose, OnConnect, OnDisconnect, OnEngineAlarm, OnEvent, OnExpired, OnJoinRequest,
-    OnMessage, OnNewNamespace, OnOpen, OnServerEvent, OnUsage, RewriteEvent,
+    BeforeEvent, Kind, OfAck, OfAlarm, OfClient, OfClients, OfClose, OfConnect, OfDisconnect,
+    OfEvent, OfExpired, OfHandshake, OfJoinRequest, OfMessage, OfNamespace, OfSocket, OfUsage,
+    OnAdmit, OnAlarm, OnClose, OnConnect, OnDisconnect, OnEngineAlarm, OnEngineUsage, OnEvent,
+    OnExpired, OnJoinRequest, OnMessage, OnNewNamespace, OnOpen, OnServerEvent, OnUsage,
+    RewriteEvent,
 };
 pub use self::outcome::{FailsWith, Internal, Outcome, Reply, Verdict, mark};
 pub use super::context::Context;

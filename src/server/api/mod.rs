@@ -31,6 +31,7 @@ mod server;
 mod server_event;
 mod socket;
 mod task;
+pub(crate) mod usage;
 
 pub use self::ack::Ack;
 pub use self::acks::{AckError, Acked, Acks};
@@ -53,8 +54,9 @@ pub(crate) use self::alarm::AlarmHandlers;
 pub(crate) use self::args::describe;
 pub(crate) use self::context::{
     AdmitContext, AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
-    EngineAlarmContext, EventContext, ExpireContext, JoinContext, MessageContext, NamespaceContext,
-    OpenContext, Place, RewriteContext, ServerEventContext, UsageContext,
+    EngineAlarmContext, EngineUsageContext, EventContext, ExpireContext, JoinContext,
+    MessageContext, NamespaceContext, OpenContext, Place, RewriteContext, ServerEventContext,
+    UsageContext,
 };
 pub(crate) use self::encode::Replied;
 pub(crate) use self::extract::States;

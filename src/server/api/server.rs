@@ -9,22 +9,21 @@ use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
 use worker::Env;
 
-use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace, OnUsage};
+use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace};
 use super::join_request::{self, JoinRequest};
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
 use super::server_event::ServerEvents;
-use super::{AlarmHandlers, Call, HandlerFn, Io, States, UsageContext, erase};
+use super::usage::TellFn;
+use super::{AlarmHandlers, HandlerFn, Io, States, erase};
 use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
-use crate::api::error::{Failure, HandlerError, Rejection};
+use crate::api::error::Failure;
 use crate::log::Level;
 use crate::options::{
     ConfigError, Cookie, OnOverrun, Options, Origins, Overrun, RateLimit, option_methods,
 };
 use crate::placement::Placement;
-use crate::platform;
-use crate::port::LocalPort;
 
 /// A Socket.IO server.
 ///
@@ -62,20 +61,12 @@ pub(crate) struct Application {
     pub(crate) transient: Option<Transient>,
     definitions: Vec<Definition>,
     pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
-    pub(crate) on_usage: Option<TellFn>,
+    pub(crate) on_usage: Option<TellFn<Application>>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
     /// The method of a handler that was given twice.
     pub(super) duplicate: Option<&'static str>,
 }
-
-/// Calls a handler with what it is to be told, if there is anything.
-pub(crate) type TellFn = Rc<
-    dyn Fn(
-        &Rc<dyn LocalPort>,
-        &Rc<Application>,
-    ) -> Option<Result<Call<Result<(), HandlerError>>, Rejection>>,
->;
 
 /// A namespace of whose sockets nothing outlives their connections: what they are sent and
 /// what they have said of themselves are not kept.
@@ -546,61 +537,6 @@ impl Server {
         self
     }
 
-    /// Registers the handler that is told what the objects do of what is billed, which is
-    /// counted from then on. It takes the [`Usage`](crate::Usage) since its last call in the
-    /// same object, or since that woke up, and the root namespace as [`Io`](crate::Io); also
-    /// [`State`](crate::State) and the Worker's `Env`.
-    ///
-    /// ```
-    /// use dormouse::{Io, Server, Usage};
-    ///
-    /// let server = Server::new()
-    ///     .namespace("/", |namespace| namespace)
-    ///     .namespace("/usage", |namespace| namespace)
-    ///     // What is sent to a client is not billed.
-    ///     .on_usage(async |io: Io, usage: Usage| {
-    ///         let listeners = io.of("/usage").all().volatile();
-    ///         listeners.emit("usage", (usage, usage.nanodollars())).await
-    ///     });
-    /// # let _ = server;
-    /// ```
-    ///
-    /// Like any broadcast, this brings all sessions of the object into memory. It is volatile,
-    /// because [`Recovery`](crate::Recovery) would store each event in a row.
-    ///
-    /// It is called after something was counted, when that has been done, but at most once a
-    /// second: first of all for what has woken the object. Nothing keeps the object awake
-    /// for it. So whoever adds up what it is given knows every wake, but of the rest, what
-    /// comes within a second after a call is told with the next one, or not at all if the
-    /// object sleeps before. What the handler stores itself is counted as well, where it is
-    /// the server that stores it; a row for each wake would nearly double what idle
-    /// clients cost.
-    ///
-    /// It has [`task_limit`](Self::task_limit); its error is logged. If it panics, it is
-    /// called again after the next that comes in. In a server of
-    /// [many objects](crate::Placement::spread), it is called in each of them, also in those
-    /// without sockets.
-    pub fn on_usage<S>(mut self, handler: impl Handler<OnUsage, S>) -> Self {
-        let handler = erase(handler);
-        // What is told is found here, so that it is linked only where there is a handler.
-        let tell: TellFn = Rc::new(move |port, application| {
-            let usage = port.meter().take_due(platform::now)?;
-            Some(handler(&mut UsageContext::new(port, application, &usage)))
-        });
-        if self.application.on_usage.replace(tell).is_some() {
-            self.application.duplicate = Some("on_usage");
-        }
-        self.usage(true)
-    }
-
-    /// Sets whether the objects count what is billed, for [`Io::usage`](crate::Io::usage).
-    /// Default: `false`, unless there is an [`on_usage`](Self::on_usage). It costs a look at
-    /// the numbers of rows after each statement to SQLite, and nothing that is billed.
-    pub fn usage(mut self, usage: bool) -> Self {
-        self.options.usage = usage.then_some(crate::usage::begin as _);
-        self
-    }
-
     fn define(
         mut self,
         name: &str,
@@ -767,6 +703,7 @@ impl Server {
             [`Placement::Key`], sockets in different objects cannot reach each other; others \
             cannot be served",
         spawn: "crate::Socket::spawn",
+        usage: "Io::usage",
     );
 }
 

@@ -147,6 +147,8 @@ impl Layer for FakeLayer {
         None
     }
 
+    fn tell_of_usage(&self) {}
+
     fn ring(&self, ringing: Ringing) -> bool {
         self.hear(format!("ring {}", ringing.name));
         (ringing.finish)();

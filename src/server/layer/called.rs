@@ -1,11 +1,13 @@
 //! Handlers that have been called, and their errors.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use crate::api::Call;
 use crate::api::error::{Failure, HandlerError, Rejection};
+use crate::api::usage::Told;
 use crate::log::Level;
-use crate::parts::{Job, Parts, run};
+use crate::parts::{Job, OBJECT, Parts, guarded, run};
+use crate::port::LocalPort;
 
 /// Lets a handler continue that has been called, logs its error, and calls `finish`.
 pub(super) fn finish(
@@ -31,6 +33,24 @@ pub(super) fn finish(
         log_failure(parts, job, &error.failure);
     }
     finish();
+}
+
+/// Calls the handler of what is counted, if it is to be told anything. It is dropped after the
+/// server's `task_limit`.
+#[inline(never)]
+pub(super) fn tell_of_usage(
+    parts: &Rc<Parts>,
+    port: &Weak<dyn LocalPort>,
+    tell: &dyn Fn(&Rc<dyn LocalPort>) -> Option<Told>,
+) {
+    let job = Job {
+        limit: parts.options().map(|options| options.task_limit),
+        ..Job::new(OBJECT, "usage")
+    };
+    let told = |port| guarded(parts, job, || tell(&port));
+    if let Some(called) = port.upgrade().and_then(told) {
+        finish(parts, job, called, || {});
+    }
 }
 
 /// Logs a handler's error. One that is meant for the client is not a fault of the

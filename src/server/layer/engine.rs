@@ -10,7 +10,7 @@ use dormouse_proto::rate::Class;
 use dormouse_proto::versioned;
 use serde::{Deserialize, Serialize};
 
-use super::called::{finish, log_failure};
+use super::called::{self, finish, log_failure};
 use super::{Content, Layer, Opening, Ringing};
 use crate::api::client::Client;
 use crate::api::endpoint::Endpoint;
@@ -314,6 +314,12 @@ impl Layer for Messages {
             handler(&mut EngineAlarmContext::new(&port, &self.endpoint, &alarm))
         });
         true
+    }
+
+    fn tell_of_usage(&self) {
+        if let Some(tell) = &self.handlers.on_usage {
+            called::tell_of_usage(&self.parts, &self.port, &|port| tell(port, &self.endpoint));
+        }
     }
 
     fn call(&self, request: Request<'_>) -> Called {

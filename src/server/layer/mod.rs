@@ -113,7 +113,7 @@ pub(crate) trait Layer: Content {
     fn ring(&self, ringing: Ringing) -> bool;
 
     /// Tells the application what was counted of the object, if it is to be told.
-    fn tell_of_usage(&self) {}
+    fn tell_of_usage(&self);
 
     /// Returns what the next instance has to know of other objects, if this one panics.
     fn marks(&self) -> Vec<u8> {

@@ -35,14 +35,13 @@ use self::context::{Asking, Context};
 use self::index::Index;
 use self::outputs::run_outputs;
 use self::recovery::Recovery;
-use super::called::finish;
-use super::{Content, Layer, Opening, Ringing};
+use super::{Content, Layer, Opening, Ringing, called};
 use crate::api::endpoint::Endpoint;
 use crate::api::engine::Message;
 use crate::api::{Alarm, AlarmContext, Application};
 use crate::http::origins;
 use crate::log::Level;
-use crate::parts::{self, Job, Layered, OBJECT, Parts, opening};
+use crate::parts::{self, Layered, Parts, opening};
 use crate::port::watch::Counted;
 use crate::port::{Called, LocalPort, Request};
 use crate::request::{Dropped, StoredHandshake};
@@ -241,17 +240,8 @@ impl Layer for Sockets {
 
     fn tell_of_usage(&self) {
         let Self(cx) = self;
-        let Some((tell, port)) = cx.application.on_usage.as_ref().zip(cx.port.upgrade()) else {
-            return;
-        };
-        let limit = cx.parts.options().map(|options| options.task_limit);
-        let job = Job {
-            limit,
-            ..Job::new(OBJECT, "usage")
-        };
-        let call = || tell(&port, &cx.application);
-        if let Some(called) = parts::guarded(&cx.parts, job, call) {
-            finish(&cx.parts, job, called, || {});
+        if let Some(tell) = &cx.application.on_usage {
+            called::tell_of_usage(&cx.parts, &cx.port, &|port| tell(port, &cx.application));
         }
     }
 

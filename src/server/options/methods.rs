@@ -3,7 +3,12 @@
 /// Defines their builder methods, for a type with the fields `options: Options` and
 /// `admit: Option<AdmitFn>`. Its arguments are what the documentation says of defaults.
 macro_rules! option_methods {
-    (path: $path:literal, placement: $placement:literal, spawn: $spawn:literal $(,)?) => {
+    (
+        path: $path:literal,
+        placement: $placement:literal,
+        spawn: $spawn:literal,
+        usage: $usage:literal $(,)?
+    ) => {
         #[doc = "Sets the path that clients connect to: exactly this path, with or without"]
         #[doc = concat!("the last slash. Default: ", $path, ".")]
         pub fn path(mut self, path: &str) -> Self {
@@ -343,6 +348,15 @@ macro_rules! option_methods {
             decide: impl Fn(&Overrun) -> OnOverrun + 'static,
         ) -> Self {
             self.options.on_overrun = crate::options::Decision(Some(Rc::new(decide)));
+            self
+        }
+
+        /// Sets whether the objects count what is billed, for
+        #[doc = concat!("[`", $usage, "`](crate::", $usage, ").")]
+        /// Default: `false`, unless there is an [`on_usage`](Self::on_usage). It costs a look at
+        /// the numbers of rows after each statement to SQLite, and nothing that is billed.
+        pub fn usage(mut self, usage: bool) -> Self {
+            self.options.usage = usage.then_some(crate::usage::begin as _);
             self
         }
 

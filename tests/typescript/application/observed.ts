@@ -2,9 +2,10 @@
 
 import { channel } from "node:diagnostics_channel";
 import { env } from "cloudflare:workers";
-import { type LogRecord, Server } from "dormouse-io";
+import { type LogRecord, Server, type Usage } from "dormouse-io";
 
 interface ClientToServer {
+  count: (ack: (usage?: Usage) => void) => void;
   wait: (ack: (value: string) => void) => void;
   fail: (ack: () => void) => void;
 }
@@ -18,7 +19,20 @@ function logger(record: LogRecord): void {
   if (record.event === "join") throw new Error("from the logger, as asked for");
 }
 
-export const io = new Server<ClientToServer>({ log: "info", logger, tracing: true });
+async function usage(counted: Usage): Promise<void> {
+  await io.of("/usage").volatile.emit("usage", counted);
+  if (counted.wokenBy.message > 0) throw new Error("from the function that counts, as asked for");
+}
+
+export const io = new Server<ClientToServer, { usage: (counted: Usage) => void }, { usage: (answer: (usage?: Usage) => void) => void }>({
+  log: "info",
+  logger,
+  tracing: true,
+  usage,
+});
+
+io.on("usage", (answer) => answer(io.usage()));
+io.of("/usage").handle("count", () => io.usage());
 
 io.of("/seen").on("connection", (socket) => {
   socket.on("wait", async (ack) => {
@@ -34,4 +48,9 @@ io.of("/seen").on("connection", (socket) => {
 
 export class Dormouse extends io.DurableObject {}
 
-export default { fetch: io.fetch };
+export default {
+  async fetch(request: Request, env: unknown, context: unknown): Promise<Response> {
+    if (new URL(request.url).pathname !== "/usage") return io.fetch(request, env, context);
+    return Response.json([io.usage() ?? null, await io.serverSideEmitWithAck("usage")]);
+  },
+};

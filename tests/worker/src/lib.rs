@@ -177,6 +177,7 @@ fn engines() -> App {
                 .select_subprotocol(second),
         )
         .engine(tasks::engine())
+        .engine(usage::engine())
         .engine(echo("/limited-engine/").task_limit(Duration::from_secs(1)))
 }
 

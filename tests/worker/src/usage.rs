@@ -1,5 +1,6 @@
-//! A server that tells what it does of what is billed: each client of `/usage`, and the log.
+//! Servers that tell what they do of what is billed: each client of `/usage`, and the log.
 
+use dormouse::engine::{Client, Engine, Message};
 use dormouse::{Io, Server, Usage};
 use serde_json::json;
 use worker::js_sys::{Reflect, global};
@@ -23,8 +24,26 @@ pub(crate) fn server() -> Server {
             if Reflect::get(&global(), &PANICS.into()).is_ok_and(|it| it.is_truthy()) {
                 panic!("asked to, for usage");
             }
-            tell(json!({ "event": "usage", "usage": usage, "price": usage.nanodollars() }));
+            told(&usage);
             io.of("/usage").emit("usage", usage).await
         })
         .on_server_event("usage", |io: Io| io.usage())
+}
+
+/// The same of Engine.IO: whoever asks for it is told, and others have an echo.
+pub(crate) fn engine() -> Engine {
+    Engine::new()
+        .path("/counted-engine/")
+        .on_message(async |client: Client, message: Message| {
+            if message != Message::from("since") {
+                return client.send(message).await;
+            }
+            let usage = client.clients().and_then(|clients| clients.usage());
+            client.send_json(&usage).await
+        })
+        .on_usage(|usage: Usage| told(&usage))
+}
+
+fn told(usage: &Usage) {
+    tell(json!({ "event": "usage", "usage": usage, "price": usage.nanodollars() }));
 }

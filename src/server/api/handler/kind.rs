@@ -94,6 +94,10 @@ pub enum OnClose {}
 #[derive(Debug)]
 pub enum OnEngineAlarm {}
 
+/// The kind of [`Engine::on_usage`](crate::engine::Engine::on_usage).
+#[derive(Debug)]
+pub enum OnEngineUsage {}
+
 macro_rules! kinds {
     ($($kind:ident: $subject:ty, $detail:ty => $outcome:ty, |$context:ident| $place:expr;)*) => {
         $(impl Kind for $kind {
@@ -125,6 +129,7 @@ kinds! {
     OnMessage: Client, Option<Message> => Result<(), HandlerError>, |it| it.subject.place();
     OnClose: Client, engine::Reason => Result<(), HandlerError>, |it| it.subject.place();
     OnEngineAlarm: Alarm, EngineDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
+    OnEngineUsage: Usage, EngineDetail<'a> => Result<(), HandlerError>, |it| it.detail.place();
 }
 
 /// The kinds of handlers that are called for a [`Socket`].
@@ -206,11 +211,12 @@ impl OfExpired for OnExpired {}
 #[diagnostic::on_unimplemented(
     message = "a handler of kind `{Self}` cannot take a `Usage`",
     label = "nothing is counted here",
-    note = "`Usage` is for `Server::on_usage`; elsewhere it is `Io::usage`"
+    note = "`Usage` is for `on_usage`; elsewhere it is `Io::usage`, or `Clients::usage` of Engine.IO"
 )]
 pub trait OfUsage: Kind<Subject = Usage> {}
 
 impl OfUsage for OnUsage {}
+impl OfUsage for OnEngineUsage {}
 
 /// The kinds of handlers that are called for an [`Alarm`].
 #[diagnostic::on_unimplemented(
@@ -223,6 +229,18 @@ pub trait OfAlarm: Kind<Subject = Alarm> {}
 
 impl OfAlarm for OnAlarm {}
 impl OfAlarm for OnEngineAlarm {}
+
+/// The kinds of handlers that are called for no [`Client`] of an Engine.IO server.
+#[diagnostic::on_unimplemented(
+    message = "a handler of kind `{Self}` cannot take `Clients`",
+    label = "there are no `Clients` here",
+    note = "`Clients` is for `Engine::on_alarm` and `Engine::on_usage`; others have it as \
+            `Client::clients`"
+)]
+pub trait OfClients: for<'a> Kind<Detail<'a> = EngineDetail<'a>> {}
+
+impl OfClients for OnEngineAlarm {}
+impl OfClients for OnEngineUsage {}
 
 /// The kinds of handlers that are called for an Engine.IO [`Client`].
 #[diagnostic::on_unimplemented(
