@@ -14,7 +14,7 @@ use dormouse_proto::engine::{Settings, Transport};
 use crate::log::Log;
 use crate::origin::Origin;
 use crate::placement::Placement;
-use crate::tracing::Begin;
+use crate::tracing::Tracing;
 use crate::usage;
 
 pub use self::answers::AnswerHeaders;
@@ -162,7 +162,7 @@ pub(crate) struct Options {
     /// What is billed is counted.
     pub(crate) usage: Option<usage::Begin>,
     /// Spans, if they are asked for.
-    pub(crate) tracing: Option<Begin>,
+    pub(crate) tracing: Option<&'static Tracing>,
 }
 
 impl Default for Options {

@@ -4,6 +4,8 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { openClient, openMember } from '../harness/socket/client.mjs';
+import { emitToObjectsFromElsewhere } from '../harness/socket/routes.mjs';
+import { attributes, spansOf } from '../harness/spans.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
 const PATH = '/traced/';
@@ -13,23 +15,7 @@ describe('what is traced', workerOnly, async () => {
   after(() => server.stop());
   const { logs } = server;
 
-  /** The next span of this name, each of which is returned once. */
-  const taken = new Set();
-  async function take(name) {
-    const find = () => logs.find({ observed: 'span', name }).find((span) => !taken.has(span));
-    while (!find()) await new Promise(setImmediate);
-    const span = find();
-    taken.add(span);
-    return span;
-  }
-
-  const attributes = (operation, namespace, more) => ({
-    'messaging.system': 'socket.io',
-    'messaging.operation.name': operation,
-    ...(operation === 'process' && { 'messaging.operation.type': operation }),
-    'messaging.destination.name': namespace,
-    ...more,
-  });
+  const take = spansOf(server);
   const event = (name, ack, more) => ({ 'socketio.event': name, 'socketio.ack': ack, ...more });
 
   async function open(namespace = '/', options) {
@@ -87,9 +73,6 @@ describe('what is traced', workerOnly, async () => {
   });
 
   test('has the pattern of many namespaces in its name, and no event’s that nobody has registered', async () => {
-    // The first one in an object reads the rows of those that poll, of which there is no table:
-    // where a statement has failed, this runtime tells nothing more of what is traced.
-    await openMember(server, { path: PATH, namespace: '/dynamic-1' });
     const player = await openMember(server, { path: PATH, namespace: '/dynamic-7' });
     const more = { 'messaging.destination.template': '/dynamic-{id}' };
     const connected = await take('connect /dynamic-{id}');
@@ -111,6 +94,59 @@ describe('what is traced', workerOnly, async () => {
     assert.deepEqual(refused.attributes, attributes('connect', '/refuse', { 'socketio.refused': true }));
   });
 
+  test('is an alarm, by the pattern of its handler', async () => {
+    const player = await open();
+    /** Sets one, and hears of it if it says so. */
+    const ring = async (name, ...heard) => {
+      await player.ask('set-alarm', name, 50);
+      for (const event of heard) await player.expect(...event);
+    };
+    await ring('say-their-words', ['alarm', 'their-words', 'say-their-words']);
+    const rung = await take('alarm say-{what}');
+    assert.deepEqual([rung.attributes, rung.of], [{ 'dormouse.alarm': 'say-{what}' }, 'alarm']);
+    await ring('slow-20', ['slow']);
+    assert.equal((await take('alarm slow-{millis}')).status, undefined);
+    await ring('fail');
+    const failed = await take('alarm fail');
+    assert.deepEqual(failed.attributes, { 'dormouse.alarm': 'fail', 'error.type': 'handler failed' });
+    assert.equal(failed.status, 'error');
+  });
+
+  test('is a task of a socket, and one of the object', async () => {
+    const player = await open();
+    await player.emit('later', 20, 'their words');
+    await player.expect('later', 'their words');
+    const later = await take('task');
+    assert.deepEqual([later.attributes, later.status], [{}, undefined]);
+    await player.ask('spawn', 'counting', 'count');
+    for (const number of [0, 1, 2]) await player.expect('number', number);
+    const counted = await take('task');
+    assert.deepEqual(counted.attributes, { 'dormouse.task': 'counting' });
+    await player.ask('spawn', 'failing', 'fail');
+    const failed = await take('task');
+    assert.deepEqual(failed.attributes, { 'dormouse.task': 'failing', 'error.type': 'task failed' });
+    assert.equal(failed.status, 'error');
+  });
+
+  test('is an event from elsewhere in the Worker', async () => {
+    const namespace = '/dynamic-9';
+    await openMember(server, { path: PATH, namespace });
+    await take('connect /dynamic-{id}');
+    const heard = async (name, ...args) => {
+      await emitToObjectsFromElsewhere(server, { path: PATH, namespace }, name, ...args);
+      return take('process /dynamic-{id}');
+    };
+    const more = (name, also) => ({
+      'messaging.destination.template': '/dynamic-{id}',
+      'socketio.event': name,
+      'socketio.from_server': true,
+      ...also,
+    });
+    assert.deepEqual((await heard('sum', 1, 2)).attributes, attributes('process', namespace, more('sum')));
+    const declined = await heard('fail');
+    assert.deepEqual(declined.attributes, attributes('process', namespace, more('fail', { 'socketio.refused': true })));
+  });
+
   test('is nothing of a server that does not ask for it', async () => {
     const player = await openMember(server, { path: '/io/', namespace: '/plain' });
     await player.client.close();
@@ -125,7 +161,7 @@ describe('what is traced', workerOnly, async () => {
     await player.client.close();
     await take('disconnect /');
     const unended = logs.find({ observed: 'end' }).flatMap(({ unended }) => unended);
-    assert.deepEqual(unended.filter((name) => /^(process|connect|disconnect)/.test(name)), []);
+    assert.deepEqual(unended.filter((name) => /^(process|connect|disconnect|alarm|task)/.test(name)), []);
   });
 });
 

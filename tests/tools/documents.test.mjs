@@ -61,7 +61,7 @@ test('every page is in the site', () => {
 });
 
 test('every option has a row', () => {
-  const sources = ['src/server/options/methods.rs', 'src/server/api/server.rs', 'src/server/api/engine.rs'];
+  const sources = ['src/server/options/methods.rs', 'src/server/api/server.rs', 'src/server/api/engine.rs', 'src/server/api/traced.rs'];
   const methods = sources.flatMap((file) => [...read(file).matchAll(/^\s*pub fn (\w+)(?:<.*>)?\(mut self/gm)].map(([, name]) => name));
   const tables = read('docs/options.md') + read('docs/engine.io.md');
   const others = /^(on_(?!overrun)|namespace|state$|admit$|status$)/;

@@ -58,6 +58,7 @@ test('what is counted of what is billed is told, and said to whoever asks', asyn
   assert.deepEqual([since.wakes, since.messages], [1, 2]);
   const [elsewhere, [object]] = await (await fetch(`${server.url}/usage`)).json();
   assert.equal(elsewhere, null);
+  await observed('span', ({ attributes }) => attributes['socketio.from_server'] && attributes['socketio.event'] === 'usage');
   assert.deepEqual([object.wakes, object.messages, object.calls], [1, 2, 1]);
   await client.close();
 });

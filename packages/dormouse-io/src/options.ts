@@ -127,7 +127,8 @@ export interface ServerOptions<ListenEvents = any> {
    */
   logger?: (record: LogRecord) => void;
   /**
-   * Whether the platform traces events, connects and disconnects: see docs/observability.md.
+   * Whether the platform traces events of clients and of other objects, connects and
+   * disconnects: see docs/observability.md.
    * Default: `false`.
    */
   tracing?: boolean;

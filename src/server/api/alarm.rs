@@ -147,6 +147,14 @@ impl<K: Kind> AlarmHandlers<K> {
         });
     }
 
+    /// Replaces each handler by one around it. `wrap` is told the name or the pattern that it
+    /// was registered with.
+    pub(super) fn wrap(&mut self, wrap: fn(&str, HandlerFn<K>) -> HandlerFn<K>) {
+        for AlarmHandler { name, call, .. } in &mut self.0 {
+            *call = wrap(name, call.clone());
+        }
+    }
+
     /// Finds the handler of an alarm, and the values of the placeholders in its name. A
     /// name of its own comes before all patterns.
     pub(crate) fn find(&self, name: &str) -> Option<(&HandlerFn<K>, Params)> {

@@ -65,6 +65,8 @@ pub struct Engine {
     pub(crate) options: Options,
     admit: Option<AdmitFn>,
     pub(super) handlers: EngineHandlers,
+    /// Has handlers traced, on this path, if they are to be.
+    pub(super) trace: Option<fn(&mut EngineHandlers, &str)>,
 }
 
 /// The handlers that the application has registered.
@@ -217,7 +219,10 @@ impl Engine {
 }
 
 impl From<Engine> for Endpoint {
-    fn from(engine: Engine) -> Self {
+    fn from(mut engine: Engine) -> Self {
+        if let Some(trace) = engine.trace {
+            trace(&mut engine.handlers, &engine.options.path);
+        }
         Self {
             options: engine.options.complete(),
             admit: engine.admit,

@@ -31,6 +31,7 @@ mod server;
 mod server_event;
 mod socket;
 mod task;
+mod traced;
 pub(crate) mod usage;
 
 pub use self::ack::Ack;

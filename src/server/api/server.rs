@@ -42,10 +42,12 @@ use crate::placement::Placement;
 /// # fn main() {}
 /// ```
 pub struct Server {
-    options: Options,
+    pub(super) options: Options,
     admit: Option<AdmitFn>,
     pub(super) application: Application,
     service: Option<Rc<dyn Service>>,
+    /// Has handlers traced, if they are to be.
+    pub(super) trace: Option<fn(&mut Application)>,
 }
 
 /// The namespaces of a server, and the settings of all of them.
@@ -318,6 +320,12 @@ impl Application {
         })
     }
 
+    /// Returns the name or the pattern that a namespace is defined by, unless a predicate has
+    /// decided about it.
+    pub(super) fn template_of(&self, namespace: &str) -> Option<&str> {
+        self.template(self.named(namespace)?)
+    }
+
     /// Finds the definition of a namespace by its own name or by a pattern.
     fn named(&self, namespace: &str) -> Option<u16> {
         let mut all = self.definitions.iter();
@@ -427,6 +435,7 @@ impl Server {
                 duplicate: None,
             },
             service: None,
+            trace: None,
         }
     }
 
@@ -651,45 +660,6 @@ impl Server {
         self
     }
 
-    /// Sets whether the platform traces what handlers do. Default: `false`, which costs
-    /// nothing.
-    ///
-    /// There is a [span](https://developers.cloudflare.com/workers/observability/traces/custom-spans/)
-    /// for each event that reaches a handler, and for each socket that connects or
-    /// disconnects. It lasts until the handlers have returned, middlewares included, and
-    /// what they ask of the platform is below it. Its attributes have the names of
-    /// OpenTelemetry's conventions for messaging; `docs/observability.md` lists them.
-    /// Nothing that clients write is in them, but for the names of namespaces, and of
-    /// events that are registered by name.
-    ///
-    /// Traces have to be on in `wrangler.toml`: `[observability.traces]` with
-    /// `enabled = true`. The runtime has to be one of September 2026 or later, and to have
-    /// Node's modules, as it has with a `compatibility_date` from 2026-08-04 on, or
-    /// `nodejs_compat` among the `compatibility_flags`. If not, nothing is traced, and the
-    /// log says so once for each instance, `misconfigured`.
-    ///
-    /// ```
-    /// use dormouse::{Server, Socket};
-    /// use worker::Result;
-    ///
-    /// // Three spans, one below the other: of the message, `process /`, and two of the
-    /// // platform's own.
-    /// async fn count(socket: Socket) -> Result<u32> {
-    ///     let count = socket.storage().get("count").await?.unwrap_or(0) + 1;
-    ///     socket.storage().put("count", count).await?;
-    ///     Ok(count)
-    /// }
-    ///
-    /// let server = Server::new().tracing(true).namespace("/", |namespace| {
-    ///     namespace.on("count", count)
-    /// });
-    /// # let _ = server;
-    /// ```
-    pub fn tracing(mut self, tracing: bool) -> Self {
-        self.options.tracing = tracing.then_some(crate::tracing::begin as _);
-        self
-    }
-
     /// Turns on connection state recovery: see [`Recovery`]. Default: off, which
     /// costs nothing.
     pub fn recovery(mut self, recovery: Recovery) -> Self {
@@ -737,6 +707,9 @@ impl Default for Server {
 
 impl From<Server> for Endpoint {
     fn from(mut server: Server) -> Self {
+        if let Some(trace) = server.trace {
+            trace(&mut server.application);
+        }
         if let Placement::Spread(spread) = &mut server.options.placement {
             let application = &server.application;
             spread.logs = application.recovery.is_some();

@@ -18,6 +18,18 @@ impl ServerEvents {
     }
 }
 
+impl ServerEvents {
+    /// Replaces each handler by one around it.
+    pub(super) fn wrap(
+        &mut self,
+        wrap: fn(&str, HandlerFn<OnServerEvent>) -> HandlerFn<OnServerEvent>,
+    ) {
+        for (name, handler) in &mut self.0 {
+            *handler = wrap(name, handler.clone());
+        }
+    }
+}
+
 impl Server {
     /// Registers the handler of an event that another object of the server, or another part
     /// of the Worker, has sent with [`Io::server_side_emit`].

@@ -188,6 +188,9 @@ pub(crate) fn spawn(parts: &Rc<Parts>, key: Key, mut task: LocalBoxFuture<'stati
     let Some(options) = parts.options().filter(|_| parts.sessions.contains(key)) else {
         return;
     };
+    if let Some(tracing) = options.tracing {
+        task = (tracing.task)(task);
+    }
     let limit = options.task_limit;
     let running = Running::default();
     parts.tasks.add(key, running.clone());
@@ -215,6 +218,9 @@ pub(crate) fn spawn_for_all(
     let name: Rc<str> = name.into();
     if !parts.tasks.begin_for_all(&name)? {
         return Ok(false);
+    }
+    if let Some(tracing) = parts.options().and_then(|options| options.tracing) {
+        task = (tracing.named_task)(&name, task);
     }
     let job = Job::new(OBJECT, "task");
     let (parts, steps) = (parts.clone(), parts.clone());

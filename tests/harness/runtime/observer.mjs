@@ -4,7 +4,9 @@
 
 import { WorkerEntrypoint } from 'cloudflare:workers';
 
-const tell = (observed, what) => console.log(JSON.stringify({ observed, ...what }));
+// Numbers of rows are of a type that JSON does not have.
+const number = (_name, value) => (typeof value === 'bigint' ? Number(value) : value);
+const tell = (observed, what) => console.log(JSON.stringify({ observed, ...what }, number));
 
 export default {
   tail(traces) {

@@ -14,6 +14,11 @@ export async function emitToChildrenFromElsewhere(server, target, event, ...args
   await request(server, 'emit-children', { ...target, event }, JSON.stringify(args));
 }
 
+/** Sends an event to the objects of the target. */
+export async function emitToObjectsFromElsewhere(server, target, event, ...args) {
+  await request(server, 'server-emit', { ...target, event }, JSON.stringify(args));
+}
+
 /** The sockets that are there, as the application lists them: id, rooms and data of each. */
 export async function fetchFromElsewhere(server, target) {
   return JSON.parse(await request(server, 'fetch', target));

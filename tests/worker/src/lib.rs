@@ -178,6 +178,7 @@ fn engines() -> App {
         )
         .engine(tasks::engine())
         .engine(usage::engine())
+        .engine(logging::engine())
         .engine(echo("/limited-engine/").task_limit(Duration::from_secs(1)))
 }
 

@@ -3,10 +3,12 @@
 
 use core::time::Duration;
 
+use dormouse::engine::Engine;
 use dormouse::{LogRecord, Server, Socket, loggers, sleep};
 use serde_json::{Map, json};
 
 use crate::socket::{self, tell};
+use crate::{echo, tasks};
 
 pub(crate) fn servers() -> [Server; 4] {
     [
@@ -20,6 +22,13 @@ pub(crate) fn servers() -> [Server; 4] {
             .tracing(true)
             .namespace("/stored", |namespace| namespace.on("store", store)),
     ]
+}
+
+/// Engine.IO that is traced.
+pub(crate) fn engine() -> Engine {
+    tasks::alarms_of(echo("/traced-engine/"))
+        .task_limit(Duration::from_secs(1))
+        .tracing(true)
 }
 
 /// Stores something, after a while.

@@ -133,6 +133,13 @@ async fn io_route(what: &str, url: &Url, env: &Env, body: &str) -> worker::Resul
             Err(error) => Response::error(error.to_string(), 500),
         };
     }
+    if what == "server-emit" {
+        let args = Items(serde_json::from_str(body)?);
+        return match io.server_side_emit(&query(url, "event"), args).await {
+            Ok(()) => Response::ok("ok"),
+            Err(error) => Response::error(error.to_string(), 500),
+        };
+    }
     if what == "spawn" {
         let started = io.spawn("task", async |_io| {});
         return Response::ok(format!("{started:?}"));

@@ -143,14 +143,17 @@ async fn while_there(io: &Io) -> Result<(), EmitError> {
 
 /// Engine.IO, in objects of one session each.
 pub(crate) fn engine() -> Engine {
-    echo("/engine-tasks/")
-        .placement(Placement::PerSession)
-        .on_alarm("to-{sid}", async |clients: Clients, alarm: Alarm| {
-            told(&alarm);
-            let sid = alarm.param("sid").unwrap_or_default();
-            // It may have gone.
-            let _ = clients.send(sid, "alarm").await;
-        })
+    alarms_of(echo("/engine-tasks/")).placement(Placement::PerSession)
+}
+
+/// The handlers of its alarms.
+pub(crate) fn alarms_of(engine: Engine) -> Engine {
+    engine.on_alarm("to-{sid}", async |clients: Clients, alarm: Alarm| {
+        told(&alarm);
+        let sid = alarm.param("sid").unwrap_or_default();
+        // It may have gone.
+        let _ = clients.send(sid, "alarm").await;
+    })
 }
 
 /// The commands of its clients: `cmd:alarms set <ms>`, `cancel`, or `spawn`.

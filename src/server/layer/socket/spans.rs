@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 
 use super::context::Context;
-use crate::tracing::{Occasion, Span};
+use crate::tracing::{self, Occasion, Span};
 
 /// A span, if there is one.
 pub(super) type Opened = Option<Rc<dyn Span>>;
@@ -19,8 +19,8 @@ pub(super) fn begin(
     definition: u16,
     occasion: Occasion<'_>,
 ) -> Opened {
-    let begin = cx.parts.options()?.tracing?;
-    begin(namespace, cx.application.template(definition), occasion)
+    let tracing = cx.parts.options()?.tracing?;
+    (tracing.begin)(namespace, cx.application.template(definition), occasion)
 }
 
 /// Calls `run` within a span.
@@ -28,10 +28,7 @@ pub(super) fn within<T>(span: &Opened, mut run: impl FnMut() -> T) -> T {
     let Some(span) = span else {
         return run();
     };
-    let mut result = None;
-    span.within(&mut || result = Some(run()));
-    // What is traced is done, whatever becomes of the span.
-    result.unwrap_or_else(run)
+    tracing::within(&**span, run)
 }
 
 /// Has a future run within a span, which does not end before.
