@@ -1,21 +1,15 @@
-// The stock admin UI, from its npm package, driven by a person: its pages come from the
-// Worker's assets, where docs/admin-ui.md has them copied.
+// The stock admin UI, driven by a person: its pages come from the npm package's folder, which
+// is that of the Worker's assets, as in docs/admin-ui.md.
 
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { keepScreenshot, openPage, packageFile, startBrowser } from '../harness/clients/browser.mjs';
 import { join, newest } from '../harness/clients/socket.mjs';
 import { startServer } from '../harness/server.mjs';
 
 const PASSWORD = 'correct horse battery staple';
 
-const assets = await mkdtemp(path.join(os.tmpdir(), 'dormouse-admin-ui-'));
-after(() => rm(assets, { recursive: true }));
-await cp(packageFile('@socket.io/admin-ui/ui/dist'), path.join(assets, 'admin'), { recursive: true });
-
+const assets = packageFile('@socket.io/admin-ui/ui');
 const server = await startServer({ assets, worker: { bindings: { ADMIN_PASSWORD: PASSWORD } } });
 after(() => server.stop());
 const browser = await startBrowser();
@@ -28,7 +22,7 @@ const enter = (name) =>
 async function openUi(t) {
   const page = await openPage(browser, t, { viewport: { width: 1400, height: 800 } });
   await page.route((url) => url.origin !== server.entryUrl, (route) => route.abort());
-  await page.goto(`${server.entryUrl}/admin/`);
+  await page.goto(`${server.entryUrl}/admin-ui`);
   return page;
 }
 

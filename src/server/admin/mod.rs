@@ -10,11 +10,13 @@
 //! 3. `watch`: what is known while somebody watches, and the task that sends it.
 //! 4. `stats`, `sockets`: numbers, and sockets, as the UI reads them.
 //! 5. `others`: the other objects of the server.
+//! 6. `pages`: those of the UI, in the front.
 
 mod commands;
 mod handlers;
 mod login;
 mod others;
+mod pages;
 mod sockets;
 mod stats;
 mod watch;
@@ -22,7 +24,9 @@ mod watch;
 use core::time::Duration;
 use std::rc::Rc;
 
+use self::pages::Pages;
 use crate::api::Server;
+use crate::api::endpoint::Service;
 
 /// How often those who watch are told how many there are. The UI takes a server that has
 /// not been heard of for 10 s for broken.
@@ -79,8 +83,8 @@ const LONGEST: usize = 1_024;
 /// ```
 ///
 /// Nobody may enter it unless there is a secret: `ADMIN_PASSWORD`, a variable of the
-/// Worker. `docs/admin-ui.md` says how to get the UI's pages, and what watching costs: the
-/// object is awake, $0.006 an hour.
+/// Worker. [`ui`](Self::ui) serves the UI's pages. `docs/admin-ui.md` says what watching costs:
+/// the object is awake, $0.006 an hour.
 #[derive(Clone, Debug)]
 pub struct Admin {
     namespace: String,
@@ -90,6 +94,17 @@ pub struct Admin {
     session_duration: Duration,
     read_only: bool,
     development: bool,
+    /// How the pages of the UI are served, if they are.
+    ui: Option<ServeUi>,
+    /// The binding to the assets that they are among, and the folder in there.
+    assets: [String; 2],
+}
+
+/// Has a server serve the pages: linked only where an application asks for it.
+#[derive(Clone, Debug)]
+struct ServeUi {
+    path: String,
+    serve: fn(&str, &[String; 2]) -> Rc<dyn Service>,
 }
 
 impl Admin {
@@ -102,6 +117,8 @@ impl Admin {
             session_duration: Duration::from_secs(86_400),
             read_only: false,
             development: false,
+            ui: None,
+            assets: ["ASSETS".to_owned(), "/dist".to_owned()],
         }
     }
 
@@ -152,6 +169,49 @@ impl Admin {
         self
     }
 
+    /// Serves the pages of the UI at this path, such as `/admin`, from the Worker's static
+    /// assets. Default: the Worker does not serve them.
+    ///
+    /// `wrangler.toml` says where they are:
+    ///
+    /// ```toml
+    /// [assets]
+    /// directory = "node_modules/@socket.io/admin-ui/ui"
+    /// binding = "ASSETS"
+    /// ```
+    ///
+    /// The pages say nothing about the server, and anybody can load them; what they show is
+    /// behind the password. Where the assets have no such binding, the Worker does not start,
+    /// and says so.
+    ///
+    /// ```
+    /// use dormouse::{Admin, Server};
+    ///
+    /// fn app() -> Server {
+    ///     Server::new()
+    ///         .admin(Admin::new().ui("/admin"))
+    ///         .namespace("/", |namespace| namespace)
+    /// }
+    ///
+    /// dormouse::worker!(app);
+    /// # fn main() {}
+    /// ```
+    pub fn ui(mut self, path: &str) -> Self {
+        self.ui = Some(ServeUi {
+            path: path.to_owned(),
+            serve: |path, [binding, folder]| Rc::new(Pages::new(path, binding, folder)),
+        });
+        self
+    }
+
+    /// Names the binding to the static assets that the pages of the [`ui`](Self::ui) are among,
+    /// and the folder that they are in there. Default: `ASSETS` and `/dist`, which is that of
+    /// the npm package's folder `ui`.
+    pub fn assets(mut self, binding: &str, folder: &str) -> Self {
+        self.assets = [binding.to_owned(), folder.to_owned()];
+        self
+    }
+
     /// Returns the option that cannot be served, and the remedy.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
         if self.username.is_empty() || self.username.len() > LONGEST {
@@ -181,6 +241,10 @@ impl Server {
             Ok(()) => handlers::register(&admin, namespace),
             Err((option, remedy)) => namespace.misconfigured(option, remedy),
         });
+        let server = match &admin.ui {
+            Some(ui) => server.pages((ui.serve)(&ui.path, &admin.assets)),
+            None => server,
+        };
         let server = server.transient(&name, move |io| watch::resume(io, &resuming));
         others::register(asked, server)
     }

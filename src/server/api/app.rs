@@ -108,7 +108,7 @@ impl App {
                 Application::Engine(handlers) => handlers.check(&endpoint.options)?,
                 Application::Socket(application) => application.check(&endpoint.options)?,
             }
-            if let Some(service) = &endpoint.service {
+            for service in endpoint.services() {
                 service.check(&endpoint.options)?;
             }
             if self
@@ -127,12 +127,12 @@ impl App {
         Ok(())
     }
 
-    /// Returns what is served on a path below that of a server, and that server.
+    /// Returns what is served on a path that is not that of a server, and whose it is.
     pub(crate) fn service_at(&self, path: &str) -> Option<(&Rc<Endpoint>, &Rc<dyn Service>)> {
         self.endpoints.iter().find_map(|endpoint| {
-            let service = endpoint.service.as_ref()?;
-            let rest = path.strip_prefix(&*endpoint.options.path)?;
-            service.serves(rest).then_some((endpoint, service))
+            let mut all = endpoint.services();
+            let service = all.find(|it| it.serves(&endpoint.options.path, path))?;
+            Some((endpoint, service))
         })
     }
 

@@ -21,9 +21,11 @@ pub(crate) struct Endpoint {
     pub(crate) application: Application,
     /// What is served below its path.
     pub(crate) service: Option<Rc<dyn Service>>,
+    /// Pages that are served elsewhere.
+    pub(crate) pages: Option<Rc<dyn Service>>,
 }
 
-/// What a server serves below its path, beside its clients.
+/// What a server serves beside its clients.
 ///
 /// It is known by this trait alone, so that what an application does not use is not
 /// linked.
@@ -31,8 +33,8 @@ pub(crate) trait Service {
     /// Checks for options that cannot be served.
     fn check(&self, options: &Options) -> Result<(), ConfigError>;
 
-    /// Returns whether it serves a path, of which the server's is left out.
-    fn serves(&self, path: &str) -> bool;
+    /// Returns whether it serves a path, as that of a server on this one.
+    fn serves(&self, server: &str, path: &str) -> bool;
 
     /// Serves a request: returns a response, or the promise of one.
     fn serve(&self, asked: ServiceRequest) -> JsValue;
@@ -66,6 +68,11 @@ pub(crate) enum Application {
 }
 
 impl Endpoint {
+    /// Returns what it serves beside its clients.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Rc<dyn Service>> {
+        [&self.service, &self.pages].into_iter().flatten()
+    }
+
     /// Returns the Engine.IO application, if it is one.
     pub(crate) fn engine(&self) -> Option<&Rc<engine::EngineHandlers>> {
         match &self.application {

@@ -228,6 +228,7 @@ impl From<Engine> for Endpoint {
             admit: engine.admit,
             application: Application::Engine(Rc::new(engine.handlers)),
             service: None,
+            pages: None,
         }
     }
 }

@@ -46,6 +46,7 @@ pub struct Server {
     admit: Option<AdmitFn>,
     pub(super) application: Application,
     service: Option<Rc<dyn Service>>,
+    pages: Option<Rc<dyn Service>>,
     /// Has handlers traced, if they are to be.
     pub(super) trace: Option<fn(&mut Application)>,
 }
@@ -435,6 +436,7 @@ impl Server {
                 duplicate: None,
             },
             service: None,
+            pages: None,
             trace: None,
         }
     }
@@ -697,6 +699,12 @@ impl Server {
         self.service = Some(service);
         self
     }
+
+    /// Sets the pages that are served elsewhere.
+    pub(crate) fn pages(mut self, pages: Rc<dyn Service>) -> Self {
+        self.pages = Some(pages);
+        self
+    }
 }
 
 impl Default for Server {
@@ -720,6 +728,7 @@ impl From<Server> for Endpoint {
             options: server.options.complete(),
             admit: server.admit,
             service: server.service,
+            pages: server.pages,
             application: endpoint::Application::Socket(Rc::new(server.application)),
         }
     }

@@ -70,8 +70,9 @@ impl Service for HttpApi {
         Ok(())
     }
 
-    fn serves(&self, path: &str) -> bool {
-        path.starts_with(BELOW)
+    fn serves(&self, server: &str, path: &str) -> bool {
+        let below = path.strip_prefix(server);
+        below.is_some_and(|rest| rest.starts_with(BELOW))
     }
 
     fn serve(&self, asked: ServiceRequest) -> JsValue {

@@ -35,5 +35,5 @@ export async function start({ build, port, assets, worker } = {}) {
 /** As in wrangler.toml: a file is served first, everything else is the Worker's. */
 function assetsBeforeWorker(directory) {
   const routerConfig = { has_user_worker: true, invoke_user_worker_ahead_of_assets: false };
-  return { directory: path.resolve(root, directory), routerConfig };
+  return { directory: path.resolve(root, directory), binding: 'ASSETS', routerConfig };
 }
