@@ -14,7 +14,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Failure, capture, main, root, run, say } from './shell.mjs';
+import { Failure, capture, keepTemporaryFiles, main, root, run, say } from './shell.mjs';
 import { build, playground } from './build.mjs';
 import { clientsWithin } from './files.mjs';
 import { pack } from './npm-package.mjs';
@@ -96,4 +96,5 @@ function machine() {
 }
 
 const args = process.argv.slice(2);
+keepTemporaryFiles();
 await main(() => (args[0] === '--here' ? here(args.slice(1)) : prepare(args)));

@@ -4,7 +4,7 @@
 //   --quick    a sample, in less than a minute
 
 import { isDeepStrictEqual } from 'node:util';
-import { Failure, isMain, main, root, run, say } from './shell.mjs';
+import { Failure, isMain, keepTemporaryFiles, main, root, run, say } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
 import { clientsWithin } from './files.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
@@ -73,6 +73,7 @@ async function countRealTime(startMetered) {
 }
 
 if (isMain(import.meta)) {
+  keepTemporaryFiles();
   await main(async () => {
     const args = process.argv.slice(2);
     if (args.includes('--counting')) return cost({ quick: args.includes('--quick') });

@@ -2,7 +2,8 @@
 // They use only Node's own modules, because they run before anything is installed.
 
 import { spawn } from 'node:child_process';
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,6 +30,19 @@ export async function main(body) {
     console.error(error instanceof Failure ? `dormouse: ${error.message}` : error);
     process.exitCode = 1;
   }
+}
+
+/**
+ * Has this process, and all that it starts, keep temporary files in a folder that is gone when
+ * it ends: browsers and tests that are killed remove nothing themselves.
+ */
+export function keepTemporaryFiles() {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'dormouse-'));
+  // As others' are: `apt-get` writes there as somebody else.
+  chmodSync(folder, 0o1777);
+  process.env.TMPDIR = folder;
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 }
 
 /**

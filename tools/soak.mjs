@@ -1,7 +1,7 @@
 // `npm run soak -- --minutes 60`: a server on workerd with clients that come and go
 // for a long time (tests/soak/run.mjs). Its memory is plotted in target/soak.svg.
 
-import { isMain, main, root, run } from './shell.mjs';
+import { isMain, keepTemporaryFiles, main, root, run } from './shell.mjs';
 import { build, testWorker } from './build.mjs';
 import { ensureNpmPackages, modernNode } from './setup.mjs';
 
@@ -17,5 +17,6 @@ async function soak(args) {
 }
 
 if (isMain(import.meta)) {
+  keepTemporaryFiles();
   await main(() => soak(process.argv.slice(2)));
 }

@@ -22,7 +22,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { Failure, isMain, main, root, say, status, statusWithin } from './shell.mjs';
+import { Failure, isMain, keepTemporaryFiles, main, root, say, status, statusWithin } from './shell.mjs';
 import { build, gateway, playground, recipes, testWorker } from './build.mjs';
 import { pack } from './npm-package.mjs';
 import { withProject } from './templates.mjs';
@@ -225,5 +225,6 @@ async function test(names) {
 }
 
 if (isMain(import.meta)) {
+  keepTemporaryFiles();
   await main(() => test(process.argv.slice(2)));
 }

@@ -70,12 +70,12 @@ export function startObjects() {
 
 /** npm's socket.io on so many processes that are one server by Redis. */
 export async function startRedis(count = 2) {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-bench-'));
+  const { directory, goesWith } = temporary();
   const socket = path.join(directory, 'redis');
   // It keeps nothing.
   const args = ['--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no'];
   const redis = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: directory });
-  redis.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  goesWith(redis);
   await said(redis, /ready to accept connections/i);
   const processes = [face('redis', redis)];
   for (let number = 0; number < count; number += 1) {
@@ -97,7 +97,7 @@ export async function startRedis(count = 2) {
 
 /** A Worker on the runtime itself: nothing between it and the clients. */
 export async function startWorkerd(name, { modules, binding, object, storage = false, args = [] }) {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-bench-'));
+  const { directory, goesWith } = temporary();
   const config = path.join(directory, 'config.capnp');
   mkdirSync(path.join(directory, 'storage'));
   writeFileSync(config, capnp({ directory, modules, binding, object, storage }));
@@ -106,7 +106,7 @@ export async function startWorkerd(name, { modules, binding, object, storage = f
     ['serve', '--experimental', '--control-fd=3', ...args, config],
     { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] },
   );
-  child.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  goesWith(child);
   const { port } = await firstLine(child, child.stdio[3], ({ event }) => event === 'listen');
   return face(name, child, port);
 }
@@ -134,6 +134,19 @@ const main :Workerd.Worker = (
   compatibilityFlags = ${JSON.stringify(COMPATIBILITY_FLAGS)},
 );
 `;
+}
+
+/** A directory that is gone when its process has ended, or this one does. */
+function temporary() {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'dormouse-bench-'));
+  const tidy = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', tidy);
+  const goesWith = (child) =>
+    child.once('exit', () => {
+      process.off('exit', tidy);
+      tidy();
+    });
+  return { directory, goesWith };
 }
 
 function face(name, child, port) {

@@ -23,6 +23,8 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'dormouse-strangers-'));
 const env = {
   ...process.env,
   HOME: folder,
+  // create-cloudflare leaves what it has downloaded.
+  TMPDIR: folder,
   npm_config_cache: process.env.npm_config_cache ?? path.join(os.homedir(), '.npm'),
   npm_config_userconfig: process.env.npm_config_userconfig ?? path.join(os.homedir(), '.npmrc'),
   npm_config_user_agent: 'npm',

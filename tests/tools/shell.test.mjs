@@ -1,7 +1,10 @@
-// The scripts in tools/ end, whatever the programs do that they run.
+// The scripts in tools/ end, whatever the programs do that they run, and leave nothing behind.
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { root } from '../harness/root.mjs';
 import { statusWithin } from '../../tools/shell.mjs';
 import { within } from '#dormouse-test/wait.mjs';
 
@@ -53,3 +56,21 @@ test('what a program leaves behind does not hold its output open', async () => {
   const { status } = await run(script, {});
   assert.equal(status, 0);
 });
+
+for (const end of ['process.exit(3)', 'throw new Error("as asked for")', 'process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1_000)']) {
+  test(`what a killed program leaves among temporary files is gone after \`${end.split(';')[0]}\``, async () => {
+    const leaves = 'fs.mkdtempSync(path.join(os.tmpdir(), "left-")); process.kill(process.pid, "SIGKILL")';
+    const script = `
+      const { keepTemporaryFiles } = await import(${JSON.stringify(path.join(root, 'tools/shell.mjs'))});
+      const { spawnSync } = await import('node:child_process');
+      const { readdirSync } = await import('node:fs');
+      keepTemporaryFiles();
+      spawnSync(process.execPath, ['-e', ${JSON.stringify(leaves)}]);
+      console.log(process.env.TMPDIR + ' ' + readdirSync(process.env.TMPDIR).length);
+      ${end}
+    `;
+    const { text, status } = await run(script, {});
+    const [folder, left] = text.trim().split(' ');
+    assert.deepEqual([left, existsSync(folder), status === 0], ['1', false, false]);
+  });
+}

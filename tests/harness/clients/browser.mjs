@@ -1,6 +1,8 @@
 // Chromium, driven as a person would use it.
 
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { root } from '../root.mjs';
@@ -10,8 +12,13 @@ const artifacts = path.join(root, 'target', 'artifacts');
 export async function startBrowser() {
   const executablePath = process.env.CHROMIUM;
   if (!executablePath) throw new Error('CHROMIUM is not set: npm test knows where the browser is');
-  return chromium.launch({
+  // What it leaves there if it is killed.
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'dormouse-chromium-'));
+  const tidy = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  process.once('exit', tidy);
+  const browser = await chromium.launch({
     executablePath,
+    env: { ...process.env, TMPDIR: folder },
     // No sandbox, for machines where tests run as root; and nothing that would
     // look for the network by itself.
     args: [
@@ -24,6 +31,8 @@ export async function startBrowser() {
       '--no-first-run',
     ],
   });
+  browser.once('disconnected', tidy);
+  return browser;
 }
 
 /** A page that keeps what went wrong in it: `page.complaints`. */
