@@ -89,6 +89,9 @@ fn spread(number: u32, host: &Host, described: &Members) -> dormouse::Spread {
     if let Some(objects) = count("relayFrom") {
         spread = spread.relay_from(objects);
     }
+    if let Some(hubs) = count("hubs") {
+        spread = spread.hubs(hubs);
+    }
     if described.flag("byContinent") == Some(true) {
         spread = spread.by_continent();
     }

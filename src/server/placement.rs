@@ -7,7 +7,7 @@ use core::any::Any;
 use core::fmt;
 use std::rc::Rc;
 
-use dormouse_proto::cluster::{HubIndex, RELAY_FROM, hub_of};
+use dormouse_proto::cluster::{DEFAULT_HUBS, HubIndex, RELAY_FROM, hub_of};
 use dormouse_proto::engine::Revision;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
@@ -68,8 +68,8 @@ pub struct Spread {
     location: Location,
     /// From how many objects on they pass events on to one another.
     pub(crate) relay_from: u32,
-    /// The number of hubs of each namespace, unless it has one that logs its events.
-    pub(crate) hubs: u16,
+    /// The number of hubs of each namespace, if it is not the default.
+    pub(crate) hubs: Option<u32>,
     /// Clients can come back, so events are logged.
     pub(crate) logs: bool,
     /// The namespace to which they cannot.
@@ -182,10 +182,12 @@ pub(crate) const DYNAMIC: &str = "*";
 /// The namespace whose hubs hold the application's alarms.
 const ALARMS: &str = "/";
 
+/// The number of those that do. It never changes: an alarm would be left behind.
+const ALARM_OBJECTS: u16 = 8;
+
 impl Spread {
     pub(crate) fn new(
         objects: u32,
-        hubs: u16,
         linked: &'static dyn Any,
         place: fn(Seeking<'_>) -> JsValue,
     ) -> Self {
@@ -195,7 +197,7 @@ impl Spread {
             capacity: None,
             location: Location::default(),
             relay_from: RELAY_FROM as u32,
-            hubs,
+            hubs: None,
             logs: false,
             transient: None,
             linked,
@@ -221,8 +223,14 @@ impl Spread {
     pub(crate) fn hubs_of(&self, namespace: &str) -> u16 {
         match self.logs(namespace) {
             true => 1,
-            false => self.hubs,
+            false => self.hub_count(),
         }
+    }
+
+    /// Returns the number of hubs of a namespace whose events are not logged.
+    pub(crate) fn hub_count(&self) -> u16 {
+        let hubs = self.hubs.map(u16::try_from);
+        hubs.map_or(DEFAULT_HUBS, |hubs| hubs.unwrap_or(u16::MAX))
     }
 
     /// Returns the name of a hub: the object that orders the events of some rooms of a
@@ -235,9 +243,9 @@ impl Spread {
     }
 
     /// Returns the name of the object that has the application's alarm of this name: there
-    /// is one of a name, whoever sets it.
+    /// is one of a name, whoever sets it, and however many hubs there are now.
     pub(crate) fn object_of_alarm(&self, path: &str, name: &str) -> String {
-        let HubIndex(index) = hub_of(name, self.hubs);
+        let HubIndex(index) = hub_of(name, ALARM_OBJECTS);
         hub_name(path, ALARMS, index)
     }
 }

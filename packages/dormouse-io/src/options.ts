@@ -173,6 +173,8 @@ export interface Spread {
   byContinent?: boolean;
   /** From how many objects on an event is passed on by some of them. Default: 64. */
   relayFrom?: number;
+  /** The number of hubs of each namespace, at most 256. With `connectionStateRecovery` it has one. It can be changed with any deploy. Default: 8. */
+  hubs?: number;
   /** Where objects are created: one of the platform's location hints. Default: near the first client of each. */
   location?: string;
 }
@@ -186,6 +188,7 @@ const SPREAD: Record<keyof Spread, [what: string, check: Check]> = {
   capacity: ["a number over 0", (value) => isNumber(value) && (value as number) > 0],
   byContinent: ["true or false", isBoolean],
   relayFrom: ["a number over 1", (value) => isNumber(value) && (value as number) > 1],
+  hubs: ["a number over 0 and at most 256", (value) => isNumber(value) && (value as number) > 0 && (value as number) <= 256],
   location: ["a text", isText],
 };
 

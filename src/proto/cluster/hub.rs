@@ -39,6 +39,7 @@ use crate::Timestamp;
 /// # struct Rows(std::collections::BTreeMap<(String, NodeId), Stamp>);
 /// # impl Store for Rows {
 /// #     fn begin_life(&mut self) -> Result<HubLife, Failed> { Ok(HubLife(1)) }
+/// #     fn keep_rooms(&mut self, _: u16, _: &dyn Fn(&str) -> bool) -> Result<(), Failed> { Ok(()) }
 /// #     fn era(&self, _: NodeId) -> Result<u64, Failed> { Ok(0) }
 /// #     fn put_era(&mut self, _: NodeId, _: u64) -> Result<(), Failed> { Ok(()) }
 /// #     fn nodes(&self, room: &str) -> Result<Vec<NodeId>, Failed> {
@@ -101,11 +102,20 @@ enum Purpose {
 impl Hub {
     /// Begins a life of the hub with this number, one of `hubs` in its namespace.
     ///
+    /// If there were more of them or fewer in the life before, the rows of rooms that are
+    /// led by others now are deleted.
+    ///
     /// # Errors
     ///
     /// The storage fails. Without a life of its own, a hub could not tell calls that
     /// were meant for the one before.
     pub fn new(index: HubIndex, hubs: u16, store: &mut dyn Store) -> Result<Self, Failed> {
+        let is_mine = |room: &str| hub_of(room, hubs) == index || is_broken(Rule::DeleteOthers);
+        store.keep_rooms(hubs, &is_mine)?;
+        Self::begin(index, hubs, store)
+    }
+
+    fn begin(index: HubIndex, hubs: u16, store: &mut dyn Store) -> Result<Self, Failed> {
         Ok(Self {
             index,
             hubs,
@@ -127,7 +137,7 @@ impl Hub {
     ///
     /// The storage fails, or has no [log](Store::log).
     pub fn recovering(settings: LogSettings, store: &mut dyn Store) -> Result<Self, Failed> {
-        let mut hub = Self::new(HubIndex(0), 1, store)?;
+        let mut hub = Self::begin(HubIndex(0), 1, store)?;
         hub.log = Some(Logging::open(settings, store)?);
         hub.publishing.place = before_first(hub.life);
         Ok(hub)
@@ -187,6 +197,9 @@ impl Hub {
     ) {
         self.resume(now, store);
         match call {
+            call if self.is_for_another(&call) => {
+                self.calls.answer(ticket, Answer::Misdirected);
+            }
             Call::Control(control) => {
                 self.lanes.learn(control.node, control.life);
                 if self.control(ticket, &control, now, store).is_err() {
@@ -328,6 +341,32 @@ impl Hub {
 
     fn is_mine(&self, room: &str) -> bool {
         hub_of(room, self.hubs) == self.index
+    }
+
+    /// Returns whether a call names a room that another hub leads. Who has sent it counts
+    /// on another number of hubs, and repeats it: for as long as there are objects of two
+    /// builds, either may have a successor soon.
+    fn is_for_another(&self, call: &Call) -> bool {
+        if is_broken(Rule::RefuseOthers) {
+            return false;
+        }
+        match call {
+            Call::Control(control) => !control.occupy.iter().all(|room| self.is_mine(room)),
+            Call::Ask(ask) => !ask.rooms.iter().all(|room| self.is_mine(room)),
+            Call::Publish(publish) if publish.hubs != self.hubs => {
+                let mut rooms = publish.operations.iter().flat_map(|op| &op.rooms);
+                rooms.any(|room| hub_of(room, publish.hubs) != hub_of(room, self.hubs))
+            }
+            Call::Publish(_)
+            | Call::Await(_)
+            | Call::Recall(_)
+            | Call::Deliver(_)
+            | Call::Relay(_)
+            | Call::Gather(_)
+            | Call::Missed(_)
+            | Call::Claim(_)
+            | Call::Confirm(_) => false,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::versioned::{self, SnapshotError};
 use crate::{Timestamp, bytes};
 
 /// The layout of the bytes below. Another number is another layout.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A call of a node or a hub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,9 @@ pub struct Controlled {
 pub struct Publish {
     /// The life of the hub that it is for; 0 if the sender knows none.
     pub hub_life: HubLife,
+    /// The number of hubs that there are, as the sender knows it. A hub that knows another
+    /// takes only events of which both say that the same hubs lead their rooms.
+    pub hubs: u16,
     /// The sender.
     pub sender: Sender,
     /// No node takes the events later.

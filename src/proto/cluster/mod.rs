@@ -40,6 +40,15 @@
 //! the memories of a hub and of an object be lost within the same seconds, and sockets
 //! of that object survive, they may be sent such an event twice.
 //!
+//! # Another number of hubs
+//!
+//! A number that has changed between two builds leaves some rooms with another hub
+//! ([`hub_of`]). A hub refuses calls that name rooms which it does not lead, or whose sender
+//! counts on other hubs, so they are repeated until both are of the same build. Nodes whose
+//! sockets outlive the change [move their rooms](Node::move_rooms); from then on all that is
+//! promised holds for their members among nodes of the same build. Not promised is what
+//! nodes of two builds hear of each other.
+//!
 //! # What its driver does
 //!
 //! - It carries [`Output::Call`] to its callee as it is, and passes on the answer or the
@@ -56,6 +65,8 @@
 //! - It keeps the [`Mark`] of each hub with what it keeps of its sockets, in the same
 //!   turn, if these can survive the loss of its memory; and gives them to the next
 //!   [`Node`].
+//! - It keeps the number of hubs by which rooms with members were made known, if sockets can
+//!   survive a change of it, and [has them moved](Node::move_rooms) when it has changed.
 //!
 //! # Clients that come back
 //!
@@ -144,6 +155,12 @@ pub use recovery::{
     MissedEvents, NotReturned, OwnEvent, Position, Returned, Unconfirmed, next_own, own_at,
 };
 pub use store::{Failed, Store};
+
+/// The number of hubs of a namespace, unless the server has another one.
+pub const DEFAULT_HUBS: u16 = 8;
+
+/// The maximum number of hubs of a namespace.
+pub const MAX_HUBS: u16 = 256;
 
 /// The time in which an event has to reach all nodes, counted from when it is first
 /// sent to a hub. No node takes it later, so nodes and hubs need not remember longer
@@ -303,6 +320,9 @@ pub enum Output {
     Joined(JoinKey),
     /// The hub did not answer within [`JOIN_LIMIT`]: the socket is not in the room.
     NotJoined(JoinKey),
+    /// All rooms [that were to move](Node::move_rooms) are known to the hubs that lead
+    /// them now.
+    Moved,
     /// The nodes that have taken an event whose sender [has to know](Emit::tells_nodes).
     /// The outcome follows.
     Taken(EmitId, Vec<NodeId>),

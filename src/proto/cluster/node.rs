@@ -52,7 +52,9 @@ impl<F: Fn(&str) -> bool> Members for F {
 /// What a node has to know of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The number of hubs of the namespace, at least one. Default: 1.
+    /// The number of hubs of the namespace, at least one. Default: 1. When it has changed
+    /// since sockets have joined that are still there, their rooms
+    /// [are to move](Node::move_rooms).
     pub hubs: u16,
     /// The time that an empty room is kept, for sockets that leave and join again.
     /// Default: 30 s.

@@ -62,6 +62,16 @@ pub(super) enum Rule {
     LocalLast,
     /// An emit is local only if all of its rooms are granted.
     GrantAll,
+    /// A hub refuses what names rooms that other hubs lead, by its number of them.
+    RefuseOthers,
+    /// A node makes its rooms known to the hubs that lead them now.
+    MoveRooms,
+    /// A node emits nothing before that.
+    MoveFirst,
+    /// Nor may a socket be in such a room at once.
+    JoinMoved,
+    /// A hub deletes the rows of rooms that others lead now.
+    DeleteOthers,
     /// An event is a row before it is acknowledged.
     LogFirst,
     /// A repeated publish is not logged twice, also after the end of the hub's memory.

@@ -23,6 +23,13 @@ pub trait Store {
     /// Adds one to the number of lives that the hub has had, and returns the sum.
     fn begin_life(&mut self) -> Result<HubLife, Failed>;
 
+    /// Deletes the rows of all rooms for which `is_kept` returns `false`, unless that was
+    /// done when the hub last began a life, with the same number of hubs. It remembers the
+    /// number: [`DEFAULT_HUBS`](super::DEFAULT_HUBS) until there was another one.
+    ///
+    /// This must be possible in a storage that is full.
+    fn keep_rooms(&mut self, hubs: u16, is_kept: &dyn Fn(&str) -> bool) -> Result<(), Failed>;
+
     /// Returns the last era that was given to a node; 0 if it never said hello.
     fn era(&self, node: NodeId) -> Result<u64, Failed>;
     /// Puts or replaces the era of a node.

@@ -2,6 +2,7 @@ mod arbitrary;
 mod bounds;
 mod going_on;
 mod logging;
+mod moving;
 mod properties;
 mod relaying;
 mod returns;

@@ -403,6 +403,14 @@ impl Application {
         }
         if let Some(recovery) = &self.recovery {
             recovery.check(options)?;
+            let hubs = options.placement.many().and_then(|spread| spread.hubs);
+            if hubs.is_some_and(|hubs| hubs != 1) {
+                return wrong(
+                    "hubs",
+                    "with recovery, each namespace has one hub, which logs its events; leave \
+                     hubs out, or recovery",
+                );
+            }
         }
         self.alarms.check(options)
     }

@@ -2,8 +2,8 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
 use crate::App;
-use crate::api::Server;
 use crate::api::engine::Engine;
+use crate::api::{Recovery, Server};
 
 /// Returns which option is wrong, and the remedy.
 fn wrong(engine: Engine) -> Option<(&'static str, String)> {
@@ -321,6 +321,22 @@ fn placement() {
         "placement",
         "write one of wnam, ",
     );
+    let hubs = |hubs| Server::new().placement(Placement::spread(2).hubs(hubs));
+    let recovering = |hubs: Server| hubs.recovery(Recovery::default());
+    let find = |server: Server| {
+        let app = App::from(server.namespace("/", |namespace| namespace));
+        app.check().map_err(|error| error.to_string())
+    };
+    let wrong = |what: &str| Err(format!("dormouse: /socket.io/: option {what}"));
+    for number in [0, 257] {
+        let what = "`placement`: hubs takes a number over 0 and at most 256";
+        assert_eq!(find(hubs(number)), wrong(what));
+    }
+    assert_eq!(find(hubs(256)), Ok(()));
+    assert_eq!(find(recovering(hubs(1))), Ok(()));
+    let what = "`hubs`: with recovery, each namespace has one hub, which logs its events; leave \
+                hubs out, or recovery";
+    assert_eq!(find(recovering(hubs(2))), wrong(what));
     // Sessions of Engine.IO have nothing in common that many objects could share.
     let error = App::from(spread(2)).check().unwrap_err();
     assert_eq!(error.option(), "placement");

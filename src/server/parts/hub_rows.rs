@@ -8,8 +8,9 @@ use dormouse_proto::cluster::{Failed, HubLife, LogStore, NodeId, Stamp, Store};
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 
+use super::hub_count_rows::{self, Whose};
 use super::log_rows::LogRows;
-use super::sql::{self, blob, bytes, number, value};
+use super::sql::{self, blob, bytes, number, text, value};
 use crate::platform::ObjectState;
 
 /// The names of the tables.
@@ -24,6 +25,16 @@ const CREATE: [&str; 3] = [
 
 const BEGIN_LIFE: &str = "INSERT INTO dormouse_lives VALUES (1, 1) \
                           ON CONFLICT DO UPDATE SET life = life + 1 RETURNING life";
+
+/// The rooms of which there are rows, from the first on, and from one on.
+const ROOMS: [&str; 2] = [
+    "SELECT DISTINCT room FROM dormouse_interest ORDER BY room LIMIT ?",
+    "SELECT DISTINCT room FROM dormouse_interest WHERE room > ? ORDER BY room LIMIT ?",
+];
+const DELETE_ROOM: &str = "DELETE FROM dormouse_interest WHERE room = ?";
+
+/// The number of rooms that are read at once.
+const PAGE: u64 = 1_000;
 
 const ERA: &str = "SELECT era FROM dormouse_eras WHERE node = ?";
 const PUT_ERA: &str = "INSERT OR REPLACE INTO dormouse_eras VALUES (?, ?)";
@@ -85,6 +96,23 @@ impl Store for HubRows {
         let rows = self.run(BEGIN_LIFE, &[])?;
         let life = rows.first().and_then(|row| number(row, 0)).ok_or(Failed)?;
         Ok(HubLife(life))
+    }
+
+    fn keep_rooms(&mut self, hubs: u16, is_kept: &dyn Fn(&str) -> bool) -> Result<(), Failed> {
+        if hub_count_rows::read(&self.state, Whose::Hub) == Some(hubs) {
+            return Ok(());
+        }
+        let [first, next] = ROOMS;
+        let mut rooms = self.run(first, &[value(PAGE)])?;
+        while let Some(last) = rooms.last().map(|row| text(row, 0)) {
+            for room in rooms.iter().map(|row| text(row, 0)) {
+                if !is_kept(&room) {
+                    self.run(DELETE_ROOM, &[room.into()])?;
+                }
+            }
+            rooms = self.run(next, &[last.into(), value(PAGE)])?;
+        }
+        hub_count_rows::put(&self.state, Whose::Hub, Some(hubs))
     }
 
     fn era(&self, node: NodeId) -> Result<u64, Failed> {

@@ -10,6 +10,7 @@ mod clock;
 mod custody_rows;
 mod effects;
 mod handover;
+mod hub_count_rows;
 mod hub_rows;
 mod intake;
 mod log_rows;
@@ -39,6 +40,7 @@ pub(crate) use self::effects::{
     run_outputs, send, tell_sign_of_life, transmit, transport,
 };
 pub(crate) use self::handover::{HandedOver, Handover, HandsOver, register, running_in_front};
+pub(crate) use self::hub_count_rows::{Whose, put as put_hub_count, read as hub_count};
 pub(crate) use self::hub_rows::HubRows;
 pub(crate) use self::intake::{admit_handshake, charge, hold, release, take};
 pub(crate) use self::packet::Packet;

@@ -4,6 +4,8 @@
 use core::fmt;
 use std::rc::Rc;
 
+use dormouse_proto::cluster::MAX_HUBS;
+
 use super::candidates::candidates;
 use super::{Placement, Spread};
 use crate::request::Handshake;
@@ -137,6 +139,33 @@ impl Spread {
         self
     }
 
+    /// Sets the number of hubs of each namespace, at most 256. Default: 8.
+    ///
+    /// A hub is an object that orders the events of some rooms, and each room is led by one
+    /// of them. More of them can order more events a second, as long as these are for many
+    /// rooms. Fewer of them cost less where an event is for many rooms at once, since a hub
+    /// asks the others for theirs. What is for a whole namespace goes through one of them,
+    /// however many there are.
+    ///
+    /// It can be changed with any deploy: the rooms of sockets that outlive it move to other
+    /// hubs. As long as there are objects of both builds, an event may miss sockets in those
+    /// of the other one.
+    ///
+    /// With connection state [recovery](crate::Server::recovery), a namespace has one hub, and
+    /// any other number is reported at the start.
+    ///
+    /// ```
+    /// use dormouse::{Placement, Server};
+    ///
+    /// // Many rooms, and many events in each.
+    /// let server = Server::new().placement(Placement::spread(64).hubs(32));
+    /// # let _ = server;
+    /// ```
+    pub fn hubs(mut self, hubs: u32) -> Self {
+        self.hubs = Some(hubs);
+        self
+    }
+
     /// Returns the remedy, if it cannot be served.
     pub(super) fn find_mistake(&self) -> Result<(), String> {
         if self.objects == 0 || self.objects > MAX_OBJECTS {
@@ -158,6 +187,12 @@ impl Spread {
         }
         if self.relay_from < 2 {
             return Err("relay_from takes a number over 1".to_owned());
+        }
+        if self
+            .hubs
+            .is_some_and(|hubs| hubs == 0 || hubs > MAX_HUBS.into())
+        {
+            return Err(format!("hubs takes a number over 0 and at most {MAX_HUBS}"));
         }
         match &self.location {
             Location::Hint(hint) if !LOCATIONS.contains(&&**hint) => Err(format!(
@@ -257,6 +292,9 @@ mod tests {
         }
         for (objects, is_fine) in [(1, false), (2, true), (u32::MAX, true)] {
             check(Placement::spread(2).relay_from(objects), is_fine);
+        }
+        for (hubs, is_fine) in [(0, false), (1, true), (256, true), (257, false)] {
+            check(Placement::spread(2).hubs(hubs), is_fine);
         }
         for (hint, is_fine) in [("weur", true), ("me", true), ("", false), ("Europe", false)] {
             check(Placement::spread(2).location(hint), is_fine);

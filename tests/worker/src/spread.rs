@@ -1,4 +1,5 @@
-//! Servers of many objects, and what can be asked of them besides.
+//! Servers of many objects, and what can be asked of them besides. How many hubs the last
+//! of them has, `globalThis.DORMOUSE_TEST_HUBS` says.
 
 use core::time::Duration;
 
@@ -8,6 +9,7 @@ use dormouse::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
+use worker::js_sys::{self, Reflect};
 
 use crate::socket::server;
 
@@ -18,7 +20,7 @@ const SCATTERED: u32 = 10_000;
 const RELAY_FROM: u32 = 4;
 
 /// The servers, each on its path.
-pub(crate) fn servers() -> [Server; 4] {
+pub(crate) fn servers() -> [Server; 5] {
     let spread = |path: &str, placement: Spread| {
         let server = server(path).placement(placement);
         server.ack_timeout(Duration::from_secs(2))
@@ -29,7 +31,16 @@ pub(crate) fn servers() -> [Server; 4] {
         spread("/spread-plain/", relayed),
         spread("/spread-msgpack/", Placement::spread(8)).parser(Parser::MSGPACK),
         spread("/scattered/", Placement::spread(SCATTERED)),
+        spread("/spread-hubs/", hubs(Placement::spread(8))),
     ]
+}
+
+fn hubs(placement: Spread) -> Spread {
+    let hubs = Reflect::get(&js_sys::global(), &"DORMOUSE_TEST_HUBS".into());
+    match hubs.ok().and_then(|hubs| hubs.as_f64()) {
+        Some(hubs) => placement.hubs(hubs as u32),
+        None => placement,
+    }
 }
 
 /// The events that every namespace has besides. Two have names that others have, too, and

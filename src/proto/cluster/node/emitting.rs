@@ -262,13 +262,16 @@ impl Node {
 
     pub(super) fn send_publishes(&mut self, now: Timestamp) {
         let sender = self.sender();
+        let hubs = self.settings.hubs;
+        // Members here of a room that moves would miss them.
+        let is_held = self.joins.are_moving() && !is_broken(Rule::MoveFirst);
         for (hub, link) in &mut self.links {
             let publishing = &mut link.publishing;
             let is_due = publishing.flight.is_due(now) || publishing.flight.is_idle();
             if !is_due {
                 continue;
             }
-            if publishing.current.is_none() && !publishing.is_blocked() {
+            if publishing.current.is_none() && !publishing.is_blocked() && !is_held {
                 publishing.current = publishing.take_batch(now);
             }
             let Some(batch) = &publishing.current else {
@@ -276,6 +279,7 @@ impl Node {
             };
             let call = Call::Publish(Publish {
                 hub_life: link.life,
+                hubs,
                 sender,
                 deadline: batch.deadline,
                 operations: batch.operations.clone(),

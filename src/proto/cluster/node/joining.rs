@@ -11,7 +11,7 @@ use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, CONTROL_LIMIT, Call, Control, Controlled, HubIndex, JOIN_LIMIT, MAX_BATCH, MAX_JOINS,
-    MAX_KNOWN_ROWS, MAX_ROOMS, Output, Stamp, VACATE_STEPS,
+    MAX_KNOWN_ROWS, MAX_ROOMS, Output, Stamp, VACATE_STEPS, hub_of,
 };
 
 /// Joins that are not answered.
@@ -20,11 +20,22 @@ pub(super) struct Joins {
     rooms: BTreeMap<String, BTreeSet<JoinKey>>,
     keys: BTreeMap<JoinKey, String>,
     deadlines: VecDeque<(Timestamp, JoinKey)>,
+    /// Rooms with members that the hubs which lead them now do not know of.
+    moving: BTreeSet<String>,
 }
 
 impl Joins {
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && !self.are_moving()
+    }
+
+    pub(super) fn are_moving(&self) -> bool {
+        !self.moving.is_empty()
+    }
+
+    /// Returns whether the hub of a room is to be told of it.
+    fn is_pending(&self, room: &str) -> bool {
+        self.rooms.contains_key(room) || self.moving.contains(room)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
@@ -277,7 +288,8 @@ impl Node {
         members: &dyn Members,
     ) -> Result<Joining, Full> {
         let is_known = self.lingering.remove(room);
-        if is_known || members.is_occupied(room) {
+        let is_moving = self.joins.moving.contains(room) && !is_broken(Rule::JoinMoved);
+        if (is_known || members.is_occupied(room)) && !is_moving {
             return Ok(Joining::Now);
         }
         if self.joins.keys.len() >= MAX_JOINS {
@@ -288,6 +300,41 @@ impl Node {
         self.joins.insert(key, room, now);
         self.send(now, members);
         Ok(Joining::Later)
+    }
+
+    /// Makes rooms known to the hubs that lead them now. Their members have joined in an
+    /// earlier life of this object, in which there were `from` hubs, or nobody knows how
+    /// many. [`Output::Moved`] will follow.
+    ///
+    /// The driver calls it before anything else if [the number](super::Settings::hubs) has
+    /// changed. Until then the members may miss events of others. What this object emits
+    /// waits, and so do sockets that join one of the rooms.
+    pub fn move_rooms(
+        &mut self,
+        rooms: impl IntoIterator<Item = String>,
+        from: Option<u16>,
+        now: Timestamp,
+        members: &dyn Members,
+    ) {
+        for room in rooms {
+            let hub = self.hub_of(&room);
+            let is_same = from.is_some_and(|from| hub_of(&room, from) == hub);
+            if !is_same && !is_broken(Rule::MoveRooms) {
+                self.links.entry(hub).or_default().control.occupy(&room);
+                self.joins.moving.insert(room);
+            }
+        }
+        if !self.joins.are_moving() {
+            self.calls.output(Output::Moved);
+        }
+        self.send(now, members);
+    }
+
+    /// A room has moved, or nobody is in it any more.
+    fn has_moved(&mut self, room: &str) {
+        if self.joins.moving.remove(room) && !self.joins.are_moving() {
+            self.calls.output(Output::Moved);
+        }
     }
 
     /// A socket has left a room, or is gone. Has to be called at least for the last one
@@ -319,7 +366,7 @@ impl Node {
 
     /// Returns whether somebody here is in the room, or is about to be.
     pub(super) fn is_wanted(&self, room: &str, members: &dyn Members) -> bool {
-        let is_pending = self.joins.rooms.contains_key(room) && !is_broken(Rule::KeepPending);
+        let is_pending = self.joins.is_pending(room) && !is_broken(Rule::KeepPending);
         is_pending || self.returns.wants(room) || members.is_occupied(room)
     }
 
@@ -376,10 +423,14 @@ impl Node {
     }
 
     fn occupy_again(&mut self, hub: HubIndex, room: String, now: Timestamp, members: &dyn Members) {
-        if self.joins.rooms.contains_key(&room) || self.returns.wants(&room) {
+        let is_occupied = members.is_occupied(&room);
+        if !is_occupied {
+            self.has_moved(&room);
+        }
+        if self.joins.is_pending(&room) || self.returns.wants(&room) {
             let link = self.links.entry(hub).or_default();
             link.control.occupy.insert(room);
-        } else if !members.is_occupied(&room) {
+        } else if !is_occupied {
             self.linger(&room, now);
         }
     }
@@ -392,8 +443,8 @@ impl Node {
     }
 
     fn send_control(&mut self, hub: HubIndex, now: Timestamp, members: &dyn Members) {
-        let (joins, returns) = (&self.joins.rooms, &self.returns);
-        let is_pending = |room: &str| joins.contains_key(room) || returns.wants(room);
+        let (joins, returns) = (&self.joins, &self.returns);
+        let is_pending = |room: &str| joins.is_pending(room) || returns.wants(room);
         let Some(link) = self.links.get_mut(&hub) else {
             return;
         };
@@ -465,6 +516,7 @@ impl Node {
             }
             self.returns.occupied(&room);
             self.lingering.note_row(&room);
+            self.has_moved(&room);
             let keys = self.joins.take_room(&room);
             if keys.is_empty() && !self.is_wanted(&room, members) {
                 // Whoever wanted it did not wait for so long.

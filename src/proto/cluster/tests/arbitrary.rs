@@ -142,10 +142,11 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
                 stamp,
             })
         });
-    let publish = (0..3_u64, sender(), time(), vec(operation(), 0..4)).prop_map(
-        |(life, sender, deadline, operations)| {
+    let publish = (0..3_u64, 0..3_u16, sender(), time(), vec(operation(), 0..4)).prop_map(
+        |(life, hubs, sender, deadline, operations)| {
             Call::Publish(Publish {
                 hub_life: HubLife(life),
+                hubs,
                 sender,
                 deadline,
                 operations,

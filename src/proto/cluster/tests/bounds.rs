@@ -87,6 +87,7 @@ impl Rig {
                 | Output::Settled { .. }
                 | Output::Joined(_)
                 | Output::NotJoined(_)
+                | Output::Moved
                 | Output::Taken(..)
                 | Output::Gather { .. }
                 | Output::Collected(..)
@@ -190,6 +191,7 @@ pub(super) fn operations(events: &[(u64, &str)]) -> Vec<Shared> {
 pub(super) fn publish(node: NodeId, now: Timestamp, operations: Vec<Shared>) -> Publish {
     Publish {
         hub_life: HubLife(1),
+        hubs: 1,
         sender: Sender {
             node,
             life: NodeLife(1),

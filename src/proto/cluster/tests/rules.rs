@@ -215,6 +215,7 @@ fn sockets_that_outlive_a_memory_get_nothing_twice() {
                 | Output::Settled { .. }
                 | Output::Joined(_)
                 | Output::NotJoined(_)
+                | Output::Moved
                 | Output::Taken(..)
                 | Output::Gather { .. }
                 | Output::Collected(..)
@@ -394,6 +395,7 @@ fn an_emit_ends_within_its_limit_whoever_is_silent() {
                 | Output::Settled { .. }
                 | Output::Joined(_)
                 | Output::NotJoined(_)
+                | Output::Moved
                 | Output::Taken(..)
                 | Output::Gather { .. }
                 | Output::Collected(..)
@@ -517,7 +519,10 @@ fn an_answer_that_does_not_fit_is_none() {
     let mut rows = Rows::default();
     let mut hub = Hub::new(HUB, 2, &mut rows).unwrap();
     let mut now = Timestamp::from_millis(1_000_000);
-    let batch = publish(NODE, now, operations(&[(1, room)]));
+    let batch = Publish {
+        hubs: 2,
+        ..publish(NODE, now, operations(&[(1, room)]))
+    };
     hub.handle_call(Ticket(0), Call::Publish(batch), now, &mut rows);
     for (nodes, rooms) in [
         (Vec::new(), Vec::new()),

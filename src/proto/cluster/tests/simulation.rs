@@ -3,7 +3,7 @@
 //! Everything follows from one seed, and time jumps from one thing to the next. Calls
 //! and answers are lost, late or repeated; objects and hubs crash, sleep, and are
 //! replaced by new instances while old ones are still alive; rows that are not safe yet
-//! are lost. [`world`] is what there is, [`network`] carries calls, [`driver`] does what
+//! are lost. In some worlds a deploy changes the number of hubs ([`deploys`]). [`world`] is what there is, [`network`] carries calls, [`driver`] does what
 //! the core asks, [`rows`] is a hub's storage, [`users`] what can happen, [`life`] what
 //! does, and [`checks`] looks at what every socket got, and knows nothing of the core.
 //!
@@ -18,6 +18,7 @@
 mod checks;
 mod clients;
 mod comebacks;
+mod deploys;
 mod desk;
 mod driver;
 mod life;
@@ -139,6 +140,7 @@ fn a_simulation_is_worth_its_time() {
         "bare hellos",
         "batches",
         "crashes",
+        "deploys",
         "emits here",
         "emits that tell nodes",
         "gathered",
@@ -147,10 +149,12 @@ fn a_simulation_is_worth_its_time() {
         "grants",
         "joins of the gone",
         "late",
+        "moved",
         "old instances",
         "orders across hubs",
         "panics",
         "partial",
+        "refusals",
         "questions",
         "recalls",
         "relays",
@@ -168,14 +172,18 @@ fn a_simulation_is_worth_its_time() {
 
 /// The rules of the core. Left out are `SpoilByOccupy`, which it takes four late answers
 /// in a row to miss, and `IgnoreEarlier`, which matters within a second of a deadline: both
-/// have tests of their own. And `NumberDelivers`, which is found only where marks are broken,
+/// have tests of their own, and so has `MoveFirst`. And `NumberDelivers`, which is found only where marks are broken,
 /// too.
-const RULES: [Rule; 25] = [
+const RULES: [Rule; 29] = [
     Rule::DropRepeated,
     Rule::AwaitNodes,
     Rule::PlaceBeforeNext,
     Rule::KeepPending,
     Rule::CompareStamps,
+    Rule::RefuseOthers,
+    Rule::MoveRooms,
+    Rule::JoinMoved,
+    Rule::DeleteOthers,
     Rule::NameLives,
     Rule::KeepDeadlines,
     Rule::KeepMarks,

@@ -16,6 +16,7 @@ mod hubs;
 mod joins;
 mod logged;
 mod merging;
+mod moving;
 mod objects;
 mod operations;
 mod participant;
@@ -120,9 +121,6 @@ pub(super) struct Comeback {
 /// Creates the [`Cluster`] of an object.
 type Create = fn(Weak<Context>, &Rc<Parts>, &str, &Spread) -> Rc<dyn Cluster>;
 
-/// The number of hubs of a namespace, unless the application has said otherwise.
-const HUBS: u16 = 8;
-
 /// Many objects that are one server.
 impl Placement {
     /// Returns a placement of sessions in any of this many objects, which are one server:
@@ -142,7 +140,7 @@ impl Placement {
     /// many WebSockets as the platform allows. [`Spread`] has options for all of that.
     pub fn spread(objects: u32) -> Spread {
         const CREATE: &Create = &(Objects::create as Create);
-        Spread::new(objects, HUBS, CREATE, placing::place)
+        Spread::new(objects, CREATE, placing::place)
     }
 }
 

@@ -59,6 +59,12 @@ impl Index {
         self.read(cx, namespaces)
     }
 
+    /// Returns the names of a namespace's rooms in which sockets are.
+    pub(super) fn rooms(&self, cx: &Context, namespace: &str) -> Vec<String> {
+        let sizes = self.read(cx, |rooms| rooms.sizes(namespace));
+        sizes.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// Calls `read` with all rooms, including those of sockets that are asleep.
     fn read<T>(&self, cx: &Context, read: impl FnOnce(&Rooms<Spot>) -> T) -> T {
         if self.0.borrow().is_none() {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::world::{EmitRecord, Ended, From, SocketRecord, World};
-use crate::cluster::{Address, Outcome};
+use crate::cluster::{Address, DEFAULT_HUBS, Outcome, hub_of};
 
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -89,7 +89,9 @@ fn check_completeness(world: &World, name: &str, socket: &SocketRecord, report: 
         let Some((ended, _)) = emit.ended else {
             continue;
         };
-        if !is_reached(emit) || got.contains(&index) {
+        // Not promised: objects of two builds, one of which has another number of hubs.
+        let is_other = emit.hubs != socket.hubs;
+        if !is_reached(emit) || got.contains(&index) || is_other {
             continue;
         }
         let is_in = |room: &String| socket.since.get(room).is_some_and(|at| *at < emit.called);
@@ -187,7 +189,8 @@ fn check_gathers(world: &World, report: &mut Report) {
             continue;
         };
         for (number, socket) in world.sockets.iter().enumerate() {
-            let has_gone = socket.gone.is_some_and(|at| at <= ended);
+            let is_other = gather.hubs != socket.hubs;
+            let has_gone = is_other || socket.gone.is_some_and(|at| at <= ended);
             let is_in =
                 |room: &String| socket.since.get(room).is_some_and(|at| *at < gather.called);
             if gather.rooms.iter().any(is_in) && !has_gone && !gather.found.contains(&number) {
@@ -201,7 +204,16 @@ fn check_gathers(world: &World, report: &mut Report) {
 /// Stale interest is gone, and nobody who is in a room is not noted.
 fn check_interest(world: &World, report: &mut Report) {
     for actor in &world.actors {
+        // A hub that nobody has called since a deploy does not know of it.
+        let known = actor.rows.hubs.unwrap_or(DEFAULT_HUBS);
         for (room, nodes) in &actor.rows.interest {
+            if known == actor.hubs && Address::Hub(hub_of(room, known)) != actor.address {
+                let what = format!("{:?} has a row of {room:?}", actor.address);
+                report.wrong.push(what);
+            }
+            if known != actor.hubs {
+                continue;
+            }
             for node in nodes.keys() {
                 let object = usize::from(node.0[0]) - 1;
                 if !world.occupied(object).contains(room) {

@@ -12,7 +12,7 @@ use super::world::{
 use crate::cluster::rules::{Rule, is_broken};
 use crate::cluster::{
     Address, Call, EmitId, GatherId, Hub, JoinKey, Missing, Node, NodeLife, Outcome, Output,
-    Payload, Ticket,
+    Payload, Settings, Ticket,
 };
 
 impl World {
@@ -23,12 +23,17 @@ impl World {
         }
         self.number += 1;
         let serial = self.number;
+        let hubs = self.actors[actor].hubs;
+        let settings = Settings {
+            hubs,
+            ..self.settings
+        };
         let core = match self.actors[actor].address {
             Address::Node(id) => Core::Node(NodePart {
                 node: Node::resume(
                     id,
                     NodeLife(self.random.next()),
-                    self.settings,
+                    settings,
                     self.actors[actor].marks.values().copied(),
                 ),
                 sockets: mem::take(&mut self.actors[actor].asleep),
@@ -52,7 +57,7 @@ impl World {
                         }
                         hub
                     }
-                    None => Hub::new(index, self.settings.hubs, &mut rows),
+                    None => Hub::new(index, hubs, &mut rows),
                 };
                 let mut hub = hub.unwrap();
                 hub.relay_from(self.relay_from);
@@ -61,6 +66,7 @@ impl World {
         };
         let instance = Instance {
             actor,
+            hubs,
             core,
             tickets: BTreeMap::new(),
             last_event: self.now,
@@ -71,6 +77,7 @@ impl World {
         };
         self.instances.insert(serial, instance);
         self.actors[actor].current = Some(serial);
+        self.move_rooms(serial);
         serial
     }
 
@@ -228,6 +235,7 @@ impl World {
                 self.give(serial, emit_of(&event), From::Hub(hub, life, event.place));
             }
             Output::Joined(key) => self.joined(serial, key),
+            Output::Moved => self.moved(serial),
             Output::NotJoined(key) => {
                 self.count("joins in vain");
                 self.end_join(serial, key);

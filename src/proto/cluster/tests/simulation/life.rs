@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::deploys;
 use super::world::World;
 
 /// Plans a life: some steps at random, then quiet, and some emits that wake whoever is
@@ -21,6 +22,11 @@ pub(super) fn drive(world: &mut World) {
         world.plan(at, act);
     }
     let rounds = 4;
+    if let Some(hubs) = world.next_hubs {
+        let deployed_at = world.random.below(at);
+        world.plan(deployed_at, move |world| world.deploy(hubs));
+        at = at.max(deployed_at + deploys::LASTS);
+    }
     for round in 0..rounds {
         world.plan(at + 60_000 + round * 60_000, emit_to_all);
     }

@@ -140,6 +140,9 @@ impl World {
         if let Answer::WrongHubLife(_) | Answer::WrongNodeLife(_) = answer {
             self.count("wrong lives");
         }
+        if answer == Answer::Misdirected {
+            self.count("refusals");
+        }
         if let Answer::Published(published) = &answer
             && !published.grants.is_empty()
         {

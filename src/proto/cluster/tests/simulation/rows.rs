@@ -6,12 +6,14 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 
 use super::log_table::LogTable;
-use crate::cluster::{Failed, HubLife, LogStore, NodeId, Stamp, Store};
+use crate::cluster::{DEFAULT_HUBS, Failed, HubLife, LogStore, NodeId, Stamp, Store};
 
 /// What is in the storage of a hub.
 #[derive(Clone, Debug, Default)]
 pub(in crate::cluster::tests) struct Rows {
     pub(super) lives: u64,
+    /// The number of hubs when the last life began.
+    pub(in crate::cluster::tests) hubs: Option<u16>,
     pub(super) eras: BTreeMap<NodeId, u64>,
     pub(super) interest: BTreeMap<String, BTreeMap<NodeId, Stamp>>,
     pub(in crate::cluster::tests) log: Option<LogTable>,
@@ -43,6 +45,15 @@ impl Store for Rows {
         self.written = true;
         self.lives += 1;
         Ok(HubLife(self.lives))
+    }
+
+    fn keep_rooms(&mut self, hubs: u16, is_kept: &dyn Fn(&str) -> bool) -> Result<(), Failed> {
+        if self.hubs.unwrap_or(DEFAULT_HUBS) != hubs {
+            self.written = true;
+            self.hubs = Some(hubs);
+            self.interest.retain(|room, _| is_kept(room));
+        }
+        Ok(())
     }
 
     fn era(&self, node: NodeId) -> Result<u64, Failed> {

@@ -33,6 +33,7 @@ impl World {
         let socket = self.sockets.len();
         self.sockets.push(SocketRecord {
             object,
+            hubs: self.actors[object].hubs,
             ..SocketRecord::default()
         });
         if let Some(part) = self.part(serial) {
@@ -114,9 +115,11 @@ impl World {
     pub(super) fn emit(&mut self, serial: u64, rooms: Vec<String>, except: Vec<String>) {
         let now = self.time_of(serial);
         let emit = self.emits.len();
-        let hubs = rooms.iter().map(|room| hub_of(room, self.settings.hubs).0);
+        let count = self.hubs_of(serial);
+        let hubs = rooms.iter().map(|room| hub_of(room, count).0);
         self.emits.push(EmitRecord {
             hub: hubs.min(),
+            hubs: count,
             rooms: rooms.clone(),
             except,
             called: self.now,
@@ -164,6 +167,7 @@ impl World {
             called: self.now,
             ended: None,
             found: BTreeSet::new(),
+            hubs: self.hubs_of(serial),
         });
         self.gathers[gather].found = self.members(serial, gather);
         let names: Vec<&str> = rooms.iter().map(String::as_str).collect();

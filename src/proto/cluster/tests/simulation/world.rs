@@ -35,6 +35,8 @@ pub(super) struct SocketRecord {
     pub(super) gone: Option<u64>,
     /// Its object has lost its memory.
     pub(super) survived: bool,
+    /// The number of hubs, as its object's build has it.
+    pub(super) hubs: u16,
 }
 
 /// Where an event came from: the object itself, or a place in a life of a hub.
@@ -62,6 +64,8 @@ pub(super) struct EmitRecord {
     /// The instance that sent it.
     pub(super) from: u64,
     pub(super) hub: Option<u16>,
+    /// The number of hubs, as its sender's build has it.
+    pub(super) hubs: u16,
     /// The lives of hubs that passed it on.
     pub(super) lives: BTreeSet<(u16, u64)>,
     pub(super) is_logged: bool,
@@ -83,11 +87,15 @@ pub(super) struct GatherRecord {
     /// When it ended, and whether nobody was missing.
     pub(super) ended: Option<(u64, bool)>,
     pub(super) found: BTreeSet<SocketIndex>,
+    /// The number of hubs, as the build of whoever asks has it.
+    pub(super) hubs: u16,
 }
 
 /// A life of an object's memory.
 pub(super) struct Instance {
     pub(super) actor: usize,
+    /// The number of hubs, as its build has it.
+    pub(super) hubs: u16,
     pub(super) core: Core,
     pub(super) tickets: BTreeMap<Ticket, (u64, CallId)>,
     pub(super) last_event: u64,
@@ -146,6 +154,10 @@ pub(super) struct Actor {
     pub(super) desk: Desk,
     /// When it is woken, whatever happens before.
     pub(super) alarm: Option<u64>,
+    /// The number of hubs, as its build has it.
+    pub(super) hubs: u16,
+    /// The number by which the rooms of an object are known to hubs. `None` while they move.
+    pub(super) known_by: Option<u16>,
 }
 
 pub(super) enum What {
@@ -189,6 +201,8 @@ pub(super) struct World {
     pub(super) is_forgetful: bool,
     /// From then on no object without a member may be called.
     pub(super) settled_at: u64,
+    /// The number of hubs after a deploy, if there is one that changes it.
+    pub(super) next_hubs: Option<u16>,
 }
 
 pub(super) fn node_id(index: usize) -> NodeId {
@@ -202,7 +216,13 @@ impl World {
         let hubs = *random.pick(&[1, 2, 3]);
         let node_count = *random.pick(&[2, 3, 5]);
         let nodes = (0..node_count).map(|index| Address::Node(node_id(index)));
-        let addresses = nodes.chain((0..hubs).map(|hub| Address::Hub(HubIndex(hub))));
+        // In some worlds, the number of hubs is another one after a deploy.
+        let next_hubs = match seed % 3 {
+            2 => Some(*[1, 2, 3, 5].get(seed as usize / 3 % 4).unwrap_or(&1)),
+            _ => None,
+        };
+        let most = next_hubs.map_or(hubs, |next| hubs.max(next));
+        let addresses = nodes.chain((0..most).map(|hub| Address::Hub(HubIndex(hub))));
         let actors = addresses.map(|address| Actor {
             address,
             current: None,
@@ -214,6 +234,8 @@ impl World {
             asleep: BTreeMap::new(),
             desk: Desk::default(),
             alarm: None,
+            hubs,
+            known_by: Some(hubs),
         });
         let differ = random.below(3) == 0;
         let mut actors: Vec<_> = actors.collect();
@@ -264,6 +286,7 @@ impl World {
             clients: Vec::new(),
             is_forgetful: false,
             settled_at: u64::MAX,
+            next_hubs,
             random,
         }
     }
@@ -273,6 +296,7 @@ impl World {
         let mut world = Self::new(seed);
         world.actors.truncate(world.node_count + 1);
         world.settings.hubs = 1;
+        world.next_hubs = None;
         world.is_forgetful = world.random.below(4) == 0;
         let window = *world.random.pick(&[20_000, 60_000]);
         let defaults = LogSettings::default();
@@ -283,6 +307,7 @@ impl World {
         });
         for actor in &mut world.actors {
             actor.desk.window = window;
+            (actor.hubs, actor.known_by) = (1, Some(1));
             if let Address::Hub(_) = actor.address {
                 actor.rows.log = Some(LogTable::default());
             }

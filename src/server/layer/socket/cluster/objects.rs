@@ -18,6 +18,7 @@ use super::super::context::Context;
 use super::answers::Answers;
 use super::custody::Custody;
 use super::joins::{Entering, Guests};
+use super::moving::{self, Moving};
 use super::participant::{Core, Participant};
 use super::{
     Cluster, Comeback, Returns, Spread, comebacks, hubs, joins, logged, operations, returning,
@@ -63,6 +64,7 @@ pub(super) struct Objects {
     pub(super) answers: Answers,
     /// What this object has of clients that come back, if they can.
     pub(super) custody: Option<Custody>,
+    pub(super) moving: Moving,
 }
 
 impl Objects {
@@ -74,7 +76,7 @@ impl Objects {
     ) -> Rc<dyn Cluster> {
         // An id of an object always has this form.
         let id = Sid::new(&parts.id, [0; 12]).map(|sid| sid.object_bytes());
-        Rc::new_cyclic(|me: &Weak<Self>| Self {
+        let objects = Rc::new_cyclic(|me: &Weak<Self>| Self {
             me: me.clone(),
             context,
             parts: parts.clone(),
@@ -91,7 +93,10 @@ impl Objects {
             entering: Entering::default(),
             answers: Answers::default(),
             custody: spread.logs.then(|| Custody::new(&parts.state)),
-        })
+            moving: Moving::default(),
+        });
+        moving::begin(&objects);
+        objects
     }
 
     /// Returns the rest of the layer.
@@ -161,9 +166,7 @@ impl Objects {
             hubs: self.spread.hubs_of(namespace),
             ..Settings::default()
         };
-        let mut inherited = self.inherited.borrow_mut();
-        let position = inherited.iter().position(|(name, _)| name == namespace);
-        let marks = position.map(|position| inherited.swap_remove(position).1);
+        let marks = self.take_inherited(namespace);
         let stored = || {
             let custody = self.custody_of(namespace)?;
             Some(vec![custody.mark(namespace)?])
@@ -173,7 +176,15 @@ impl Objects {
         let participant = Rc::new(Participant::new(namespace, Core::Node(node), marks));
         let key = participant.namespace.clone();
         self.nodes.borrow_mut().insert(key, participant.clone());
+        moving::move_rooms(self, &participant);
         participant
+    }
+
+    /// Returns what the last instance knew of a namespace's hubs.
+    fn take_inherited(&self, namespace: &str) -> Option<Vec<Mark>> {
+        let mut inherited = self.inherited.borrow_mut();
+        let position = inherited.iter().position(|(name, _)| name == namespace)?;
+        Some(inherited.swap_remove(position).1)
     }
 
     /// Returns the node of a namespace, if there is one.
@@ -247,6 +258,7 @@ impl Objects {
                 }
             }
             Output::Joined(key) => joins::handle_joined(self, participant, key),
+            Output::Moved => moving::handle_moved(self),
             Output::NotJoined(key) => joins::handle_not_joined(participant, key),
             Output::Taken(id, nodes) => participant.handle_taken(id, nodes),
             Output::Resolved(id, outcome) => participant.handle_resolved(id, outcome),

@@ -55,6 +55,7 @@ pub(super) fn carry_out(objects: &Objects, node: &Rc<Participant>, output: Outpu
         | Output::Deliver(..)
         | Output::Joined(_)
         | Output::NotJoined(_)
+        | Output::Moved
         | Output::Taken(..)
         | Output::Gather { .. }
         | Output::Collected(..)
