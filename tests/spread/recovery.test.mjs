@@ -264,6 +264,26 @@ describe('recovery across objects', workerOnly, () => {
     });
   }
 
+  test('a session that polls has no event twice if its object is aborted before its hub knows', async () => {
+    const speaker = await member();
+    let one;
+    while (!one) {
+      const client = await openClient(server, { path, transport: 'polling' });
+      if (objectId(client.sid) !== placeOf(speaker)) one = await client.join('/');
+    }
+    const room = freshRoom();
+    await one.ask('join', room);
+    await server.disturb('loses its answer', placeOf(one));
+    await say({ speaker, room }, 1);
+    // It has been written down with what it is to be sent.
+    await server.settled();
+    await server.abort(one.client.sid);
+    await server.disturb(undefined, placeOf(one));
+    await say({ speaker, room }, 2);
+    for (const value of [1, 2]) assert.deepEqual((await heard(one)).args, ['said', value, speaker.id]);
+    await one.client.close();
+  });
+
   test('after a deploy, all come back to other objects', async () => {
     const all = await company();
     const { one, pid, room } = all;

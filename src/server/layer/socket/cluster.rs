@@ -98,6 +98,9 @@ pub(super) trait Returns {
     /// them has taken it.
     fn send(&self, namespace: &str, sockets: &[Spot], args: &Args<'_>, volatile: bool) -> bool;
 
+    /// Writes down which events sessions have had, as these are about to be written.
+    fn save(&self);
+
     /// A socket is not stored any more.
     fn forgotten(&self, namespace: &str, pid: &str);
 

@@ -96,6 +96,10 @@ fn await_storing(cx: &Context, key: Key) {
 
 /// Stores the sockets that have waited for it. Returns their sessions.
 pub(super) fn save_all(cx: &Context) -> Vec<Key> {
+    if let Some(returns) = cx.returns() {
+        // Else a session could outlive the knowledge of an event that it has had.
+        returns.save();
+    }
     let unstored = cx.recovery.unstored.take();
     let keys: Vec<Key> = unstored.keys().collect();
     for key in &keys {

@@ -225,17 +225,22 @@ impl Objects {
             self.carry_out(participant, output);
         }
         participant.is_running.set(false);
-        if let Some(mark) = participant.take_due_mark(self.now())
-            && let Some((custody, cx)) = self.custody_of(namespace).zip(self.context())
-        {
-            custody.put_mark(&cx, namespace, mark);
-        }
+        self.put_mark(namespace, participant.take_due_mark(self.now()));
         let mut due = self.due.borrow_mut();
         if !due.iter().any(|other| Rc::ptr_eq(other, participant)) {
             due.push(participant.clone());
         }
         drop(due);
         self.arm();
+    }
+
+    /// Writes down the last event of a hub that logs, if it is to be written down.
+    fn put_mark(&self, namespace: &str, mark: Option<Mark>) {
+        if let Some(mark) = mark
+            && let Some((custody, cx)) = self.custody_of(namespace).zip(self.context())
+        {
+            custody.put_mark(&cx, namespace, mark);
+        }
     }
 
     fn carry_out(&self, participant: &Rc<Participant>, output: Output) {
@@ -495,6 +500,12 @@ impl Returns for Objects {
 
     fn send(&self, namespace: &str, sockets: &[Spot], args: &Args<'_>, volatile: bool) -> bool {
         logged::send(self, namespace, sockets, args, volatile)
+    }
+
+    fn save(&self) {
+        for (namespace, node) in &*self.nodes.borrow() {
+            self.put_mark(namespace, node.take_mark());
+        }
     }
 
     fn forgotten(&self, namespace: &str, pid: &str) {

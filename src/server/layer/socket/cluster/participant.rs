@@ -20,8 +20,8 @@ use crate::table::Table;
 /// A call that is not answered for so long has failed.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 
-/// The last event of a hub that logs is written down so long after it was carried out. By
-/// then others may have come.
+/// The last event of a hub that logs is written down so long after it was carried out, or
+/// when a session that may have had it is. By then others may have come.
 const MARK_AFTER: Duration = Duration::from_secs(1);
 
 /// One of the two, as the protocol's core has them.
@@ -147,7 +147,12 @@ impl Participant {
         if self.saves_at.get()? > now {
             return None;
         }
-        self.saves_at.set(None);
+        self.take_mark()
+    }
+
+    /// Returns the last event, if it is not written down yet.
+    pub(super) fn take_mark(&self) -> Option<Mark> {
+        self.saves_at.take()?;
         self.marks.borrow().first().copied()
     }
 
