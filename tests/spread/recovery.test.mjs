@@ -7,7 +7,7 @@ import { objectId } from '../harness/runtime/built.mjs';
 import { startServer } from '../harness/server.mjs';
 import { openClient } from '../harness/socket/client.mjs';
 import { encodePacket } from '../harness/socket/packet.mjs';
-import { heard } from '../harness/socket/recovery.mjs';
+import { heard, ticket } from '../harness/socket/recovery.mjs';
 import { loggingHub, objects } from '../harness/socket/spread.mjs';
 import { workerOnly } from '../harness/target.mjs';
 
@@ -201,6 +201,28 @@ describe('recovery across objects', workerOnly, () => {
     const answer = await back(await elsewhere(placeOf(one)), pid, offset);
     await one.client.ended();
     await assertBack(all, answer, [1]);
+  });
+
+  test('nor does it matter that its on_connect has not decided yet', async () => {
+    const namespace = '/slow';
+    const one = await (await elsewhere()).join(namespace);
+    const auth = await ticket(one);
+    const home = placeOf(one);
+    await lose(one);
+    const first = await elsewhere(home);
+    const calls = async () => (await server.counts())[home].calls;
+    const before = await calls();
+    await first.send(...encodePacket(0, { namespace, data: { ...auth, delay: 20_000 } }));
+    // It has been claimed and confirmed.
+    while ((await calls()) < before + 2);
+    const last = await elsewhere(home, objectId(first.sid));
+    await last.send(...encodePacket(0, { namespace, data: auth }));
+    const { type, data } = await last.packet('CONNECT');
+    assert.equal(type, 0);
+    assert.equal(data.sid, one.id);
+    await first.ended();
+    const [sockets] = await last.as(namespace, data).ask('auths');
+    assert.deepEqual(sockets.map(([id]) => id), [one.id]);
   });
 
   test('a forged secret gets nothing, and whoever has the socket keeps it', async () => {

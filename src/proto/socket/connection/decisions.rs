@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::socket::{Definition, JoinId, MAX_AUTH, Pending, Socket, SocketState};
+use super::storing::Row;
 use super::{Connection, Output, Phase, REJECTED};
 use crate::engine;
 use crate::socket::{Args, Encoded, Offset, Protocol, Reason, ServerPacket};
@@ -376,14 +377,23 @@ impl Connection {
     /// Closes the session because its client has come back in another one: this one
     /// is dead, and nobody has noticed yet.
     ///
-    /// Returns `false` if no connected socket of it has this `pid`.
+    /// Returns `false` if no socket of it has this `pid` that its client can come back to:
+    /// one that is connected, or that it has come back to before, whatever the application
+    /// decides about that. What is stored of the latter stays as it is.
     pub fn supersede(&mut self, namespace: &str, pid: &str) -> bool {
-        let socket = self.socket_in(namespace);
-        let same = socket.is_some_and(|socket| socket.is_connected() && socket.pid() == Some(pid));
-        if same {
-            self.close_session(Reason::Session(engine::Reason::TransportClose));
+        let mut sockets = self.sockets.iter_mut().filter(|socket| socket.is_current());
+        let same =
+            |socket: &&mut Socket| socket.namespace == namespace && socket.pid() == Some(pid);
+        let Some(socket) = sockets.find(same) else {
+            return false;
+        };
+        if socket.is_recovered && !socket.is_let_in {
+            socket.row = Row::None;
+        } else if !socket.is_connected() {
+            return false;
         }
-        same
+        self.close_session(Reason::Session(engine::Reason::TransportClose));
+        true
     }
 
     /// Forgets a socket of which the application has been told that it has gone.

@@ -362,6 +362,23 @@ fn only_whoever_has_the_secret_of_a_connected_socket_supersedes_it() {
 }
 
 #[test]
+fn a_socket_that_is_had_again_is_superseded_before_the_application_has_decided() {
+    let mut rig = Rig::joined(Protocol::V5);
+    let admission = Admission {
+        pid: Some("pid".into()),
+        recovered: Some(RecoveredSocket::default()),
+        ..Admission::new("sid")
+    };
+    let a = rig.connection.begin("/a", admission);
+    assert!(!rig.connection.supersede("/a", "another"));
+    assert!(rig.connection.supersede("/a", "pid"));
+    assert_eq!(rig.outputs(), "close");
+    // What is stored is for whoever has come back.
+    let reason = Reason::Session(crate::engine::Reason::TransportClose);
+    assert!(rig.connection.last_storing(a, reason, true).is_none());
+}
+
+#[test]
 fn who_joins_again_has_another_socket() {
     for protocol in BOTH {
         let mut rig = Rig::joined(protocol);

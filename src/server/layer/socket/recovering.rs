@@ -16,7 +16,7 @@ use crate::api::ExpireContext;
 use crate::layer::called::finish;
 use crate::parts::{self, Job, Purpose};
 use crate::platform;
-use crate::port::{Address, Spot};
+use crate::port::{Address, Selection, Spot};
 use crate::sid::Key;
 
 /// Stores an event before it is sent, and returns its offset. A volatile event is
@@ -271,7 +271,7 @@ pub(super) fn release(
 ) -> Option<StoredSocket> {
     let found = find(cx, namespace, pid);
     let holder = match &found {
-        Some(socket) if socket.lost.is_some() => None,
+        Some(socket) if socket.lost.is_some() => deciding_holder(cx, session, socket),
         Some(socket) => read_session(&socket.session).map(|(key, _)| key),
         None => unstored_holder(cx, namespace, pid),
     };
@@ -279,6 +279,22 @@ pub(super) fn release(
         Some(holder) if supersede(cx, holder, namespace, pid) => find(cx, namespace, pid),
         Some(_) | None => found,
     }
+}
+
+/// Returns the session, other than this, whose client has come back to a socket while the
+/// application has not decided about it: the row still says that it is lost.
+fn deciding_holder(cx: &Context, session: Option<Key>, socket: &StoredSocket) -> Option<Key> {
+    let in_own_room = Selection {
+        namespace: socket.namespace.clone(),
+        filter: Filter {
+            rooms: vec![socket.id.clone()],
+            except: Vec::new(),
+        },
+        ..Selection::default()
+    };
+    let spots = cx.index.select(cx, &in_own_room).into_iter();
+    let mut keys = spots.map(|spot| spot.session);
+    keys.find(|key| Some(*key) != session && has_socket(cx, *key, &socket.namespace, &socket.pid))
 }
 
 /// Returns the session of a socket that has no row yet.
