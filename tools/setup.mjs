@@ -40,6 +40,7 @@ export async function setUpBuild() {
     env: {
       WASM_BINDGEN_BIN: wasmBindgen['wasm-bindgen'],
       WASM_OPT_BIN: bin('wasm-opt'),
+      WASM_METADCE_BIN: bin('wasm-metadce'),
       ESBUILD_BIN: bin('esbuild'),
     },
   };
