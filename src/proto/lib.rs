@@ -33,10 +33,12 @@ pub mod cluster;
 pub mod engine;
 pub mod rate;
 pub mod socket;
+mod sort;
 mod time;
 pub mod versioned;
 
-pub use time::Timestamp;
+pub use sort::{sort, sort_by_key};
+pub use time::{Timestamp, millis};
 
 #[cfg(doctest)]
 #[doc = include_str!("README.md")]

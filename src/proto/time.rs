@@ -26,12 +26,20 @@ impl Timestamp {
     }
 }
 
+/// Returns a duration in whole milliseconds, of which there are at most as many as a `u64`
+/// can hold. `Duration::as_millis` calculates with 128 bits, which wasm does not have.
+pub const fn millis(duration: Duration) -> u64 {
+    let longest = u64::MAX / 1_000 - 1;
+    let whole = duration.as_secs();
+    let whole = if whole < longest { whole } else { longest };
+    whole * 1_000 + duration.subsec_millis() as u64
+}
+
 impl core::ops::Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(millis))
+        Self(self.0.saturating_add(millis(duration)))
     }
 }
 
@@ -39,7 +47,6 @@ impl core::ops::Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_sub(millis))
+        Self(self.0.saturating_sub(millis(duration)))
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn respond(options: &Options, request: &Incoming, reply: Reply) -> Re
     }
     if let Some(wait) = reply.retry_after {
         // Whole seconds, and not too few.
-        let seconds = wait.as_millis().div_ceil(1_000);
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.set("retry-after", &seconds.to_string());
     }
     headers.add(options, request, reply.added);

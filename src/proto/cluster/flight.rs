@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Timestamp, millis};
 
 /// The number of a call that goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +90,7 @@ impl Flight {
         };
         self.failures = self.failures.saturating_add(1);
         let pause = FIRST_PAUSE * (1 << doublings);
-        let scatter = (u64::from(random) * pause.as_millis() as u64) >> 32;
+        let scatter = (u64::from(random) * millis(pause)) >> 32;
         self.state = State::Pausing(now + pause / 2 + Duration::from_millis(scatter));
     }
 

@@ -2,6 +2,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::{json, push_decimal};
+use crate::millis;
 
 /// A new session, as the server describes it to the client: the content of the
 /// [`Open`](super::ServerPacket::Open) packet.
@@ -74,8 +75,4 @@ impl Handshake<'_> {
         push_decimal(self.max_payload, out);
         out.push('}');
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use crate::Timestamp;
+use crate::{Timestamp, millis};
 
 /// The time that an idle Durable Object stays in memory before the platform puts it
 /// to sleep. An object that has to be woken more often than this never sleeps.
@@ -106,9 +106,9 @@ impl Settings {
     /// A client that pings as seldom as it has to may be sent as much between two
     /// pings, and one that pings or talks all the time no more than that.
     pub(crate) fn allowance(&self, since: Timestamp, at: Timestamp) -> usize {
-        let elapsed = u128::from(at.as_millis().saturating_sub(since.as_millis()));
-        let interval = self.ping_interval.as_millis().max(1);
-        let room = self.max_unproven as u128 * elapsed.min(interval) / interval;
+        let interval = millis(self.ping_interval).max(1);
+        let elapsed = millis(at.since(since)).min(interval);
+        let room = (self.max_unproven as u64).saturating_mul(elapsed) / interval;
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 

@@ -3,6 +3,8 @@
 
 use alloc::vec::Vec;
 
+use crate::sort;
+
 /// The values, in order and once. Inserting one moves those behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SortedSet<T>(Vec<T>);
@@ -32,7 +34,7 @@ impl<T: Ord + Copy> SortedSet<T> {
 
     /// Brings values that were pushed into order.
     pub(super) fn sort(&mut self) {
-        self.0.sort_unstable();
+        sort(&mut self.0);
         self.0.dedup();
     }
 

@@ -7,6 +7,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
+use dormouse_proto::millis;
 use serde::{Deserialize, Serialize};
 
 use super::stats::Stats;
@@ -94,7 +95,7 @@ async fn run(io: Io, admin: &Admin) {
 
 /// Asks all other objects that have sockets.
 async fn ask(io: &Io, lease: Duration) -> Answers {
-    let millis = u64::try_from(lease.as_millis()).unwrap_or(u64::MAX);
+    let lease = millis(lease);
     let application = io.application();
     let dynamic = application.has_dynamic().then_some(DYNAMIC);
     let mut answers = Answers {
@@ -105,7 +106,7 @@ async fn ask(io: &Io, lease: Duration) -> Answers {
     for namespace in application.names().chain(dynamic) {
         answers.calls += 1;
         let asked = io.of(namespace);
-        let asked = asked.server_side_emit_with_ack::<(Answer,)>(EVENT, millis);
+        let asked = asked.server_side_emit_with_ack::<(Answer,)>(EVENT, lease);
         // Who is missing is asked again.
         for (answer,) in asked
             .await

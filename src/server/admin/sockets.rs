@@ -1,5 +1,6 @@
 //! Sockets as the UI reads them.
 
+use dormouse_proto::sort;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -84,7 +85,7 @@ fn namespaces(io: &Io) -> Vec<String> {
     let named = io.application().names().map(str::to_owned);
     let here = census(io).namespaces.into_iter().map(|(name, _)| name);
     let mut all: Vec<_> = named.chain(here).collect();
-    all.sort_unstable();
+    sort(&mut all);
     all.dedup();
     all
 }

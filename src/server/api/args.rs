@@ -447,7 +447,7 @@ impl<'de, A: SeqAccess<'de>> Items<'_, A> {
             Some(value) => Ok(value),
             // An `Option` accepts a missing value.
             None => {
-                let nothing: de::value::UnitDeserializer<de::value::Error> = ().into_deserializer();
+                let nothing: de::value::UnitDeserializer<A::Error> = ().into_deserializer();
                 T::deserialize(nothing).map_err(|_| de::Error::custom("missing"))
             }
         }

@@ -5,6 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::rc::{Rc, Weak};
 
+use dormouse_proto::millis;
 use dormouse_proto::socket::ROOT;
 use serde::de::DeserializeOwned;
 use worker::Env;
@@ -421,7 +422,7 @@ impl Broadcast {
     ) -> Result<Acks<T>, EmitError> {
         let args = args.encode(Some(event))?;
         let limit = self.limit.unwrap_or(self.io.application.ack_timeout);
-        let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let timeout = millis(limit);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
         let (Reply::Acks(asked), missing) = split(asked.await?) else {
             return Err(PortError::Answer.into());

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::io;
 
 use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES, disarm, placeholders};
+use dormouse_proto::sort;
 use serde::ser::{Error as _, Impossible};
 use serde::{Serialize, Serializer};
 use serde_json::Error;
@@ -247,7 +248,7 @@ impl Writer {
         let all = placeholders(json).into_iter();
         let named = all.filter(|it| it.num.is_some_and(|num| num < count));
         self.placeholders = named.map(|it| it.range.start).collect();
-        self.placeholders.sort_unstable();
+        sort(&mut self.placeholders);
     }
 
     /// Strips what a value begins and ends with.

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use dormouse_proto::millis;
+
 use super::broadcast::split;
 use super::handler::{Handler, HandlerFn, OnServerEvent, erase};
 use super::{Acked, Acks, Application, Arguments, Broadcast, EmitError, FromArgs, Io, Server};
@@ -140,7 +142,7 @@ impl Broadcast {
         if io.application().server_events.find(name).is_none() {
             return Err(EmitError::NoHandler(name.to_owned()));
         }
-        let timeout = limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        let timeout = limit.map(millis);
         let operation = Operation::ServerEvent {
             name: name.to_owned(),
             args: args.encode(Some(name))?,

@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::rc::{Rc, Weak};
 
 use dormouse_proto::engine::Transport;
+use dormouse_proto::millis;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::Env;
@@ -294,7 +295,7 @@ impl Socket {
         limit: Duration,
     ) -> Result<T, EmitError> {
         let args = args.encode(Some(event))?;
-        let timeout = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        let timeout = millis(limit);
         let asked = self.operate(Operation::EmitWithAck { args, timeout });
         let Reply::Acks(asked) = asked.await? else {
             return Err(PortError::Answer.into());

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dormouse_proto::socket::{Args, Placeholder, json_from_msgpack, placeholders};
+use dormouse_proto::sort_by_key;
 use serde_json::value::RawValue;
 
 use super::answer::{Format, Refused};
@@ -81,7 +82,7 @@ fn own(
         return Ok((json.to_owned(), Vec::new()));
     }
     let mut all = placeholders(json);
-    all.sort_unstable_by_key(|it| it.range.start);
+    sort_by_key(&mut all, |it| it.range.start);
     let mut taken = Vec::new();
     for (index, placeholder) in all.iter_mut().enumerate() {
         let attachment = placeholder
@@ -106,7 +107,7 @@ pub(super) fn renumber(
     mut placeholders: Vec<Placeholder>,
     number: impl Fn(usize) -> usize,
 ) -> (String, Vec<usize>) {
-    placeholders.sort_unstable_by_key(|it| it.range.start);
+    sort_by_key(&mut placeholders, |it| it.range.start);
     let mut text = String::with_capacity(json.len());
     let mut places = Vec::with_capacity(placeholders.len());
     let mut copied = 0;

@@ -9,6 +9,7 @@ use core::cell::{Cell, RefCell};
 use std::rc::Weak;
 
 use dormouse_proto::engine::{LATE_POLL, Revision};
+use dormouse_proto::sort_by_key;
 use js_sys::{Array, Function, Map, Object, Reflect};
 use wasm_bindgen::prelude::*;
 use web_sys::WebSocket;
@@ -271,7 +272,7 @@ impl WebSockets {
     pub(crate) fn remember(&self, asleep: Vec<(Key, WebSocket)>) {
         let asleep = asleep.into_iter().map(|(key, socket)| (key, Some(socket)));
         let mut asleep: Vec<_> = asleep.collect();
-        asleep.sort_unstable_by_key(|(key, _)| *key);
+        sort_by_key(&mut asleep, |(key, _)| *key);
         self.asleep.replace(asleep);
     }
 

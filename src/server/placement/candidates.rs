@@ -1,6 +1,8 @@
 //! Which of many objects a new session may be put into, one after the other until one has
 //! room.
 
+use dormouse_proto::sort;
+
 /// The maximum number of objects that are asked before a client is told that all are full.
 /// With eight at random, of objects nine tenths of which are full, more than half of the
 /// clients get in at once.
@@ -25,7 +27,7 @@ pub(super) fn candidates(
         // One of those that are not chosen yet: it is as many further as are before it.
         let left = objects - chosen.len() as u32;
         let mut sorted = chosen.clone();
-        sorted.sort_unstable();
+        sort(&mut sorted);
         let next = sorted
             .into_iter()
             .fold(random(left), |next, taken| next + u32::from(next >= taken));

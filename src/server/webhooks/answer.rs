@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES, placeholders, read_json};
+use dormouse_proto::sort;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -311,7 +312,7 @@ fn arguments(json: &str, attachments: &[String]) -> Result<Args, String> {
     let decoded = decoded.map_err(|_| "attachments: they are not base64".to_owned())?;
     if !decoded.is_empty() {
         let mut named: Vec<_> = placeholders(json).into_iter().map(|it| it.num).collect();
-        named.sort_unstable();
+        sort(&mut named);
         if !named.into_iter().eq((0..decoded.len()).map(Some)) {
             return Err("attachments: not each of them is named by one placeholder".to_owned());
         }

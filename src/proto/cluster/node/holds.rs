@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::{EmitId, Rule, is_broken};
 use crate::cluster::HubIndex;
+use crate::sort;
 
 /// The emits that have not ended.
 #[derive(Debug, Default)]
@@ -88,7 +89,7 @@ impl Holds {
                 }
             }
         }
-        free.sort_unstable();
+        sort(&mut free);
         free
     }
 

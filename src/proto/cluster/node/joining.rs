@@ -7,7 +7,7 @@ use core::mem;
 use core::time::Duration;
 
 use super::{Full, JoinKey, Joining, Members, Node, Purpose, Rule, is_broken};
-use crate::Timestamp;
+use crate::{Timestamp, millis};
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, CONTROL_LIMIT, Call, Control, Controlled, HubIndex, JOIN_LIMIT, MAX_BATCH, MAX_JOINS,
@@ -119,7 +119,7 @@ impl Lingering {
     }
 
     fn insert(&mut self, room: &str, now: Timestamp, after: Duration, is_known: bool) {
-        let step = (after / VACATE_STEPS).as_millis().max(1) as u64;
+        let step = millis(after / VACATE_STEPS).max(1);
         let until = (now + after).as_millis().next_multiple_of(step);
         let until = Timestamp::from_millis(until);
         self.rooms.insert(room.into(), Since { until, is_known });

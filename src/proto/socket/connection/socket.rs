@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::decisions::Admission;
 use super::storing::Row;
 use crate::socket::{Args, Encoded, Offset, Reason};
+use crate::sort;
 
 /// The maximum number of bytes held for a socket whose client does not know yet that
 /// it is connected: a handler that sends without end must not use up the memory.
@@ -120,7 +121,7 @@ pub(super) struct RoomNames {
 
 impl RoomNames {
     pub(super) fn new(mut names: Vec<String>) -> Self {
-        names.sort_unstable();
+        sort(&mut names);
         let bytes = names.iter().map(|name| string_bytes(name)).sum();
         Self { names, bytes }
     }

@@ -2,6 +2,7 @@
 
 use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{Reason, Socket};
+use dormouse_proto::sort;
 
 use super::clients::ClientEntry;
 use super::context::Context;
@@ -108,7 +109,7 @@ pub(super) fn resume(cx: &Context, key: Key) {
 pub(super) fn census(cx: &Context) -> Census {
     cx.parts.sessions.restore_all();
     let mut names = cx.index.namespaces(cx, |_| true);
-    names.sort_unstable();
+    sort(&mut names);
     let mut census = Census {
         namespaces: names.into_iter().map(|name| (name, 0)).collect(),
         ..Census::default()

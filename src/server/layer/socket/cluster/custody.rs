@@ -11,7 +11,7 @@ use dormouse_proto::cluster::{
     self, Failed, Mark, OwnEvent, Payload, Position, Unconfirmed, next_own, own_at,
 };
 use dormouse_proto::socket::Args;
-use dormouse_proto::{Timestamp, versioned};
+use dormouse_proto::{Timestamp, sort_by_key, versioned};
 
 use super::super::context::Context;
 use super::comebacks::Comebacks;
@@ -58,7 +58,7 @@ struct Known {
 
 impl Known {
     fn new(namespace: &str, mut moved: Vec<Moved>) -> Self {
-        moved.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        sort_by_key(&mut moved, |it| it.id.clone());
         let heard = moved.iter().map(|moved| moved.heard);
         Self {
             namespace: namespace.into(),

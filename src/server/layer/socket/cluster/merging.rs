@@ -1,6 +1,7 @@
 //! One answer out of those of many objects.
 
 use dormouse_proto::cluster::Missing;
+use dormouse_proto::{sort, sort_by_key};
 
 use crate::port::{Page, Remote, Reply};
 
@@ -20,10 +21,10 @@ pub(super) fn merge(
     }
     if let Reply::Sockets(sockets) = &mut merged {
         // A client that has moved meanwhile is found where it was, and where it is.
-        sockets.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        sort_by_key(sockets, |it| it.id.clone());
         sockets.dedup_by(|a, b| a.id == b.id);
     } else if let Reply::RoomSizes(rooms) = &mut merged {
-        rooms.sort_unstable();
+        sort(rooms);
         rooms.dedup_by(|(name, count), (kept, sum)| {
             let is_same = name == kept;
             *sum += if is_same { *count } else { 0 };
