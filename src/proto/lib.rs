@@ -28,6 +28,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod base64;
 pub mod bytes;
 pub mod cluster;
 pub mod engine;
@@ -37,6 +38,7 @@ mod sort;
 mod time;
 pub mod versioned;
 
+pub use base64::Base64;
 pub use sort::{sort, sort_by_key};
 pub use time::{Timestamp, millis};
 

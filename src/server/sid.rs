@@ -2,8 +2,7 @@
 
 use core::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::Base64;
 
 /// Bytes of a Durable Object's id.
 const OBJECT: usize = 32;
@@ -60,7 +59,7 @@ impl Sid {
         if text.len() != LENGTH {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes = Base64::UrlSafe.decode(text)?;
         let (object, key) = bytes.split_first_chunk()?;
         Some(Self {
             object: *object,
@@ -104,18 +103,18 @@ impl fmt::Display for Sid {
         for (to, from) in bytes.iter_mut().zip(self.object.iter().chain(&self.key)) {
             *to = *from;
         }
-        f.write_str(&URL_SAFE_NO_PAD.encode(bytes))
+        f.write_str(&Base64::UrlSafe.encode(bytes))
     }
 }
 
 /// Returns the tag that finds a session's WebSockets in its object.
 pub(crate) fn tag(key: Key) -> String {
-    URL_SAFE_NO_PAD.encode(key)
+    Base64::UrlSafe.encode(key)
 }
 
 /// Returns the key of the session that a tag stands for.
 pub(crate) fn key_from_tag(tag: &str) -> Option<Key> {
-    URL_SAFE_NO_PAD.decode(tag).ok()?.try_into().ok()
+    Base64::UrlSafe.decode(tag)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -7,36 +7,16 @@
 //! reference server skips *any* character outside the alphabet; here those are
 //! errors, because a message with a hole in it is worse than none.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
 use super::ParseError;
-
-const ENGINE: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
-
-pub(super) fn encode(bytes: &[u8], out: &mut String) {
-    ENGINE.encode_string(bytes, out);
-}
-
-/// Returns the number of characters in the encoding of `len` bytes.
-pub(super) const fn encoded_len(len: usize) -> usize {
-    len.div_ceil(3) * 4
-}
+use crate::Base64;
 
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, ParseError> {
     // Few clients break lines, so breaks are looked for only if decoding failed.
-    ENGINE.decode(text.as_bytes()).or_else(|_| {
-        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-        let unbroken: Vec<u8> = text.bytes().filter(|byte| !is_break(byte)).collect();
-        ENGINE.decode(&*unbroken).map_err(|_| ParseError::BadBase64)
-    })
+    let decoded = Base64::Standard.decode_leniently(text).or_else(|| {
+        let unbroken = text.replace(['\r', '\n'], "");
+        Base64::Standard.decode_leniently(&unbroken)
+    });
+    decoded.ok_or(ParseError::BadBase64)
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::{Data, Frame, Handshake, ParseError, base64};
+use crate::base64::{Base64, padded_len};
 
 /// The revision of the protocol that a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -284,7 +285,7 @@ pub(super) fn push_text(revision: Revision, kind: PacketType, data: &Data<'_>, o
             if revision == Revision::V3 {
                 out.push(kind.to_char());
             }
-            base64::encode(bytes, out);
+            Base64::Standard.push(bytes, out);
         }
     }
 }
@@ -295,7 +296,7 @@ pub(super) fn text_len(revision: Revision, data: &Data<'_>) -> usize {
         Data::Text(text) => 1 + text.len(),
         Data::Binary(bytes) => {
             let prefix = if revision == Revision::V3 { 2 } else { 1 };
-            prefix + base64::encoded_len(bytes.len())
+            prefix + padded_len(bytes.len())
         }
     }
 }

@@ -3,8 +3,7 @@
 //! A session value is signed with the password and says until when it counts. So there is
 //! no row for it, and it ends with the password.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::Base64;
 use dormouse_proto::Timestamp;
 use js_sys::{Reflect, Uint8Array};
 use serde::Deserialize;
@@ -99,7 +98,7 @@ impl Session {
         let is_number = until.bytes().all(|byte| byte.is_ascii_digit());
         // 32 bytes are 43 characters.
         let is_one = is_number && until.len() <= 12 && signature.len() == 43;
-        let signature = is_one.then(|| URL_SAFE_NO_PAD.decode(signature).ok())??;
+        let signature = is_one.then(|| Base64::UrlSafe.decode(signature))??;
         Some(Self {
             until: until.parse().ok()?,
             signature,
@@ -110,7 +109,7 @@ impl Session {
     async fn sign(admin: &Admin, password: &str, now: Timestamp) -> Option<String> {
         let until = now.as_millis() / 1_000 + admin.session_duration.as_secs();
         let signature = subtle::hmac(password.as_bytes(), &content(admin, until)).await;
-        let signature = URL_SAFE_NO_PAD.encode(signature.ok()?);
+        let signature = Base64::UrlSafe.encode(signature.ok()?);
         Some(format!("{until}.{signature}"))
     }
 
@@ -156,7 +155,7 @@ mod tests {
 
     #[wasm_bindgen_test(unsupported = test)]
     fn a_session_value_has_a_time_and_32_bytes() {
-        let signature = URL_SAFE_NO_PAD.encode([7; 32]);
+        let signature = Base64::UrlSafe.encode([7; 32]);
         let read = Session::parse(&format!("1795802400.{signature}")).unwrap();
         assert_eq!((read.until, read.signature), (1_795_802_400, vec![7; 32]));
         for other in [

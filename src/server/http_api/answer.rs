@@ -1,7 +1,6 @@
 //! Answers: what has come of a request, and why one is refused.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::Base64;
 use dormouse_proto::cluster::Missing;
 use dormouse_proto::socket::{disarm, msgpack_from_json, placeholders};
 
@@ -191,7 +190,7 @@ impl Writer {
                     self.json.push_str(",\"attachments\":");
                     self.list(attachments, |writer, bytes| {
                         writer.json.push('"');
-                        STANDARD.encode_string(bytes, &mut writer.json);
+                        Base64::Standard.push(bytes, &mut writer.json);
                         writer.json.push('"');
                     });
                 }

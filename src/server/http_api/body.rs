@@ -3,8 +3,7 @@
 //! In msgpack, bytes are bytes, and reading it makes them attachments of the whole body.
 //! In JSON, each event brings its own, as base64 beside its arguments.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::Base64;
 use dormouse_proto::socket::{Args, Placeholder, json_from_msgpack, placeholders};
 use dormouse_proto::sort_by_key;
 use serde_json::value::RawValue;
@@ -136,9 +135,9 @@ pub(super) fn attachments(
     let items = fields::items(&name, raw, MAX_ATTACHMENTS)?;
     let decoded = items.into_iter().map(|(name, raw)| {
         let text = fields::text(&name, raw)?;
-        match STANDARD.decode(text) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(_) => Err(Refused::field(name, "must be base64")),
+        match Base64::Standard.decode(&text) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(Refused::field(name, "must be base64")),
         }
     });
     decoded.collect()

@@ -10,8 +10,7 @@
 //! Members that mean nothing here are not looked at, since what these packages send is
 //! theirs to change.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::Base64;
 use dormouse_proto::socket::{Args, Filter, ROOT};
 use serde_json::value::RawValue;
 
@@ -247,10 +246,10 @@ fn binary_of_python(name: String, data: &RawValue) -> Result<Args<'static>, Refu
         .ok_or_else(|| Refused::field(name, "must not be empty"))?;
     let attachments = items.map(|(name, raw)| {
         let text = fields::text(&name, raw)?;
-        let bytes = STANDARD.decode(text);
+        let bytes = Base64::Standard.decode(&text);
         bytes
             .map(Some)
-            .map_err(|_| Refused::field(name, "must be base64"))
+            .ok_or_else(|| Refused::field(name, "must be base64"))
     });
     let mut attachments = attachments.collect::<Result<Vec<_>, _>>()?;
     body::arguments(args, &mut attachments)

@@ -1,7 +1,6 @@
 //! Answers of back ends. All of one is read and checked before anything of it is done.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::Base64;
 use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES, placeholders, read_json};
 use dormouse_proto::sort;
 use serde::Deserialize;
@@ -308,8 +307,11 @@ fn arguments(json: &str, attachments: &[String]) -> Result<Args, String> {
     if !json.starts_with('[') {
         return Err("args: it is not an array".to_owned());
     }
-    let decoded: Result<Vec<_>, _> = attachments.iter().map(|it| STANDARD.decode(it)).collect();
-    let decoded = decoded.map_err(|_| "attachments: they are not base64".to_owned())?;
+    let decoded: Option<Vec<_>> = attachments
+        .iter()
+        .map(|it| Base64::Standard.decode(it))
+        .collect();
+    let decoded = decoded.ok_or_else(|| "attachments: they are not base64".to_owned())?;
     if !decoded.is_empty() {
         let mut named: Vec<_> = placeholders(json).into_iter().map(|it| it.num).collect();
         sort(&mut named);

@@ -1,7 +1,6 @@
 //! The bodies of calls, as JSON.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::Base64;
 use serde_json::value::RawValue;
 
 use super::Hook;
@@ -96,7 +95,7 @@ impl Body {
             self.name("attachments");
             self.list(args.attachments(), |text, bytes| {
                 text.push('"');
-                STANDARD.encode_string(bytes, text);
+                Base64::Standard.push(bytes, text);
                 text.push('"');
             });
         }

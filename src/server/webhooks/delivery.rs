@@ -3,8 +3,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::Base64;
 use dormouse_proto::Timestamp;
 use futures::future::{Either, select};
 use js_sys::Reflect;
@@ -281,7 +280,7 @@ impl Webhook {
 
 /// Returns the id of a call, which no other has.
 fn new_id() -> String {
-    format!("msg_{}", URL_SAFE_NO_PAD.encode(platform::random::<16>()))
+    format!("msg_{}", Base64::UrlSafe.encode(platform::random::<16>()))
 }
 
 /// Returns what a future results in, or `None` if it takes longer.

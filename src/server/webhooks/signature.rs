@@ -1,8 +1,7 @@
 //! Signatures as Standard Webhooks defines them: HMAC-SHA256 over id, time and body, in
 //! base64, one for each secret.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use dormouse_proto::Base64;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
 
@@ -24,7 +23,7 @@ impl SigningKey {
         let key = secret
             .trim()
             .strip_prefix(PREFIX)
-            .and_then(|key| STANDARD.decode(key).ok());
+            .and_then(|key| Base64::Standard.decode(key));
         let fits = key.filter(|key| KEY_LENGTH.contains(&key.len()));
         fits.map(Self).ok_or(
             "must be `whsec_` and 24 to 64 random bytes in base64: \
@@ -66,7 +65,7 @@ impl Content {
                 header.push(' ');
             }
             header.push_str("v1,");
-            STANDARD.encode_string(signature, &mut header);
+            Base64::Standard.push(&signature, &mut header);
         }
         Ok(header)
     }
@@ -85,7 +84,7 @@ mod tests {
     fn secrets_are_those_of_standard_webhooks() {
         assert_eq!(SigningKey::parse(SECRET).unwrap().0.len(), 24);
         assert!(SigningKey::parse(&format!("{SECRET}\n")).is_ok());
-        let of_length = |length| format!("whsec_{}", STANDARD.encode(vec![7; length]));
+        let of_length = |length| format!("whsec_{}", Base64::Standard.encode(vec![7; length]));
         for (length, is_right) in [(23, false), (24, true), (64, true), (65, false)] {
             assert_eq!(SigningKey::parse(&of_length(length)).is_ok(), is_right);
         }

@@ -7,12 +7,12 @@ use core::mem;
 use core::time::Duration;
 
 use super::{Full, JoinKey, Joining, Members, Node, Purpose, Rule, is_broken};
-use crate::{Timestamp, millis};
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, CONTROL_LIMIT, Call, Control, Controlled, HubIndex, JOIN_LIMIT, MAX_BATCH, MAX_JOINS,
     MAX_KNOWN_ROWS, MAX_ROOMS, Output, Stamp, VACATE_STEPS, hub_of,
 };
+use crate::{Timestamp, millis};
 
 /// Joins that are not answered.
 #[derive(Debug, Default)]

@@ -4,8 +4,7 @@ use core::cell::Cell;
 use core::future::poll_fn;
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::Base64;
 use dormouse_proto::cluster::Position;
 use dormouse_proto::engine::Reason;
 use dormouse_proto::socket::{
@@ -292,7 +291,7 @@ fn new_pid(cx: &Context, protocol: Protocol, id: &str) -> Option<String> {
     let recovers = cx.recovery.is_on() && protocol == Protocol::V5;
     recovers.then(|| match cx.returns() {
         Some(returns) => returns.new_pid(id),
-        None => URL_SAFE_NO_PAD.encode(platform::random::<24>()),
+        None => Base64::UrlSafe.encode(platform::random::<24>()),
     })
 }
 

@@ -7,8 +7,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::Base64;
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
     Comeback as Wanted, Custody as _, Kept, MAX_RETURNS, RETURN_LIMIT, ReturnKey,
@@ -114,7 +113,7 @@ impl Comebacks {
 /// Returns the secret of a new socket: its id, which says where it began, and what nobody
 /// else can know.
 pub(super) fn new_pid(id: &str) -> String {
-    let secret = URL_SAFE_NO_PAD.encode(platform::random::<SECRET>());
+    let secret = Base64::UrlSafe.encode(platform::random::<SECRET>());
     format!("{id}{secret}")
 }
 

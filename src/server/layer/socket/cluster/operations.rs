@@ -8,8 +8,7 @@
 use core::time::Duration;
 use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dormouse_proto::Base64;
 use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
     Emit, Emitted, Event, Gathering, JOIN_LIMIT, MAX_ROOMS, Missing, NodeId, Outcome, Payload,
@@ -321,7 +320,7 @@ fn emit_and_ask(
     (target, operation): (Target, Operation),
     limit: Duration,
 ) -> Called {
-    let token = URL_SAFE_NO_PAD.encode(platform::random::<12>());
+    let token = Base64::UrlSafe.encode(platform::random::<12>());
     let nobody = if matches!(operation, Operation::Join(_)) {
         Reply::Done
     } else {

@@ -1,0 +1,184 @@
+//! Base64 (RFC 4648), written to weigh little.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// One of the two alphabets of base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base64 {
+    /// That of section 4, padded.
+    Standard,
+    /// That of section 5, which is safe in URLs, without padding.
+    UrlSafe,
+}
+
+impl Base64 {
+    /// Encodes bytes.
+    ///
+    /// ```
+    /// use dormouse_proto::Base64;
+    ///
+    /// assert_eq!(Base64::Standard.encode([0xfb, 0xff]), "+/8=");
+    /// assert_eq!(Base64::UrlSafe.encode([0xfb, 0xff]), "-_8");
+    /// ```
+    pub fn encode(self, bytes: impl AsRef<[u8]>) -> String {
+        let mut out = String::new();
+        self.push(bytes.as_ref(), &mut out);
+        out
+    }
+
+    /// Appends the encoding of bytes to a text.
+    pub fn push(self, bytes: &[u8], out: &mut String) {
+        out.reserve(padded_len(bytes.len()));
+        for group in bytes.chunks(3) {
+            let mut bits = group
+                .iter()
+                .fold(0, |bits, byte| bits << 8 | u32::from(*byte));
+            bits <<= 8 * (4 - group.len());
+            for _ in 0..=group.len() {
+                out.push(self.digit(bits >> 26));
+                bits <<= 6;
+            }
+            if self == Self::Standard {
+                (group.len()..3).for_each(|_| out.push('='));
+            }
+        }
+    }
+
+    fn digit(self, value: u32) -> char {
+        let digits = match self {
+            Self::Standard => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+            Self::UrlSafe => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+        };
+        digits
+            .get(value as usize)
+            .copied()
+            .unwrap_or_default()
+            .into()
+    }
+
+    /// Decodes a text that is exactly what [`encode`](Self::encode) makes of some bytes.
+    /// Returns `None` if it is anything else.
+    ///
+    /// ```
+    /// use dormouse_proto::Base64;
+    ///
+    /// assert_eq!(Base64::Standard.decode("+/8="), Some(vec![0xfb, 0xff]));
+    /// assert_eq!(Base64::Standard.decode("+/8"), None);
+    /// assert_eq!(Base64::Standard.decode("+/9="), None);
+    /// ```
+    pub fn decode(self, text: &str) -> Option<Vec<u8>> {
+        let bytes = self.decode_leniently(text)?;
+        (self.encode(&bytes) == text).then_some(bytes)
+    }
+
+    /// Decodes a text. Some or all of its padding may be missing, and bits may be set that no
+    /// byte needs. Returns `None` for anything that is not of the alphabet.
+    ///
+    /// ```
+    /// use dormouse_proto::Base64;
+    ///
+    /// assert_eq!(Base64::Standard.decode_leniently("+/9"), Some(vec![0xfb, 0xff]));
+    /// assert_eq!(Base64::Standard.decode_leniently("-_8="), None);
+    /// ```
+    pub fn decode_leniently(self, text: &str) -> Option<Vec<u8>> {
+        let digits = text.trim_end_matches('=').as_bytes();
+        if text.len() > digits.len().next_multiple_of(4) {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 3);
+        let mut seen = 0;
+        for group in digits.chunks(4) {
+            let mut bits = 0;
+            for digit in group {
+                let value = VALUES.get(usize::from(*digit)).copied()?;
+                seen |= value;
+                bits = bits << 6 | u32::from(value & 63);
+            }
+            bits <<= 6 * (4 - group.len());
+            let [_, group_bytes @ ..] = bits.to_be_bytes();
+            // A single digit is not even one byte.
+            let count = group.len().checked_sub(1).filter(|count| *count > 0)?;
+            bytes.extend_from_slice(group_bytes.get(..count)?);
+        }
+        let others = match self {
+            Self::Standard => URL_SAFE,
+            Self::UrlSafe => STANDARD,
+        };
+        (seen & others == 0).then_some(bytes)
+    }
+}
+
+/// Returns the length of the encoding of `len` bytes with its padding.
+pub(crate) const fn padded_len(len: usize) -> usize {
+    len.div_ceil(3) * 4
+}
+
+/// Set in the values of digits that only one of the alphabets has. What is in neither has
+/// both set.
+const STANDARD: u8 = 64;
+const URL_SAFE: u8 = 128;
+
+/// The values of all bytes as digits.
+const VALUES: [u8; 256] = {
+    let mut values = [0; 256];
+    let mut rest: &mut [u8] = &mut values;
+    let mut byte = 0_u8;
+    while let Some((value, others)) = rest.split_first_mut() {
+        *value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62 | STANDARD,
+            b'/' => 63 | STANDARD,
+            b'-' => 62 | URL_SAFE,
+            b'_' => 63 | URL_SAFE,
+            _ => STANDARD | URL_SAFE,
+        };
+        rest = others;
+        byte = byte.wrapping_add(1);
+    }
+    values
+};
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use ::base64::Engine as _;
+    use ::base64::alphabet;
+    use ::base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use ::base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+    use proptest::prelude::*;
+
+    use super::{Base64, padded_len};
+
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+
+    proptest! {
+        #[test]
+        fn bytes_are_encoded_as_by_others(bytes: Vec<u8>) {
+            let standard = Base64::Standard.encode(&bytes);
+            prop_assert_eq!(standard.len(), padded_len(bytes.len()));
+            prop_assert_eq!(&standard, &STANDARD.encode(&bytes));
+            prop_assert_eq!(Base64::Standard.decode(&standard), Some(bytes.clone()));
+            let url_safe = Base64::UrlSafe.encode(&bytes);
+            prop_assert_eq!(&url_safe, &URL_SAFE_NO_PAD.encode(&bytes));
+            prop_assert_eq!(Base64::UrlSafe.decode(&url_safe), Some(bytes));
+        }
+
+        #[test]
+        fn texts_are_decoded_as_by_others(text in "[A-Za-z0-9+/_=-]{0,12}|[Aw]{0,9}={0,4}|.{0,9}") {
+            let text: String = text;
+            prop_assert_eq!(Base64::Standard.decode(&text), STANDARD.decode(&text).ok());
+            prop_assert_eq!(Base64::UrlSafe.decode(&text), URL_SAFE_NO_PAD.decode(&text).ok());
+            prop_assert_eq!(Base64::Standard.decode_leniently(&text), LENIENT.decode(&text).ok());
+        }
+    }
+}
