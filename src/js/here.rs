@@ -1,10 +1,10 @@
 //! What is numbered in the memory of one object: itself, and its sockets.
 
 use core::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use dormouse::{Io, Socket, WeakIo, WeakSocket};
+use dormouse_proto::Map;
 
 use crate::host::host;
 
@@ -16,9 +16,9 @@ const SWEEP_AT: usize = 64;
 pub(crate) struct Here {
     /// Its number. It is never 0.
     pub(crate) number: u32,
-    sockets: RefCell<BTreeMap<u32, WeakSocket>>,
+    sockets: RefCell<Map<u32, WeakSocket>>,
     /// The numbers of the sockets, by id.
-    numbers: RefCell<BTreeMap<Box<str>, u32>>,
+    numbers: RefCell<Map<Box<str>, u32>>,
     last: Cell<u32>,
     /// The number of sockets from which those are looked for that have gone unheard: their
     /// clients left while the application decided about them.
@@ -28,7 +28,7 @@ pub(crate) struct Here {
 }
 
 thread_local! {
-    static OBJECTS: RefCell<BTreeMap<u32, Weak<Here>>> = const { RefCell::new(BTreeMap::new()) };
+    static OBJECTS: RefCell<Map<u32, Weak<Here>>> = const { RefCell::new(Map::new()) };
 }
 
 impl Default for Here {

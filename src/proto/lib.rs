@@ -32,6 +32,7 @@ mod base64;
 pub mod bytes;
 pub mod cluster;
 pub mod engine;
+mod map;
 pub mod rate;
 pub mod socket;
 mod sort;
@@ -39,6 +40,7 @@ mod time;
 pub mod versioned;
 
 pub use base64::Base64;
+pub use map::{Map, Set};
 pub use sort::{sort, sort_by_key};
 pub use time::{Timestamp, millis};
 

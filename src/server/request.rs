@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 use core::fmt;
 
-use dormouse_proto::Timestamp;
+use dormouse_proto::{Timestamp, sort};
 use js_sys::{Array, Date, JSON, Reflect};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
@@ -257,15 +257,17 @@ struct Pairs(Vec<(String, String)>);
 
 impl Serialize for Pairs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut pairs: Vec<_> = self.0.iter().collect();
-        pairs.sort_by_key(|(name, _)| name);
+        // The values of a name stay as they came.
+        let pairs = self.0.iter().enumerate();
+        let mut pairs: Vec<_> = pairs.map(|(at, (name, value))| (name, at, value)).collect();
+        sort(&mut pairs);
         let mut map = serializer.serialize_map(None)?;
-        for same in pairs.chunk_by(|(one, _), (other, _)| one == other) {
+        for same in pairs.chunk_by(|(one, ..), (other, ..)| one == other) {
             match same {
-                [(name, value)] => map.serialize_entry(name, value)?,
+                [(name, _, value)] => map.serialize_entry(name, value)?,
                 several => {
-                    let name = several.first().map_or("", |(name, _)| name);
-                    let values: Vec<_> = several.iter().map(|(_, value)| value).collect();
+                    let name = several.first().map_or("", |(name, ..)| name);
+                    let values: Vec<_> = several.iter().map(|(.., value)| value).collect();
                     map.serialize_entry(name, &values)?;
                 }
             }

@@ -1,14 +1,15 @@
 //! The calls of a node or a hub that are under way, and what it asks of its driver.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 
 use super::{Address, Answer, Call, CallId, Output, Ticket};
+use crate::Map;
 
 /// `P` is what a call is about, for whoever made it.
 #[derive(Clone, Debug)]
 pub(super) struct Calls<P> {
     next: u64,
-    out: BTreeMap<CallId, P>,
+    out: Map<CallId, P>,
     outputs: VecDeque<Output>,
 }
 
@@ -16,7 +17,7 @@ impl<P> Default for Calls<P> {
     fn default() -> Self {
         Self {
             next: 0,
-            out: BTreeMap::new(),
+            out: Map::new(),
             outputs: VecDeque::new(),
         }
     }

@@ -10,7 +10,6 @@ mod keeping;
 mod relaying;
 mod returning;
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
@@ -32,7 +31,7 @@ use super::{
     Answer, Call, CallId, Failure, HubIndex, HubLife, Mark, Missing, NodeId, NodeLife, Output,
     Passed, Sender, Stamp, Ticket, hub_of,
 };
-use crate::Timestamp;
+use crate::{Map, Set, Timestamp};
 
 /// Which rooms have members in this object, which only its driver knows.
 ///
@@ -175,11 +174,11 @@ pub struct Node {
     id: NodeId,
     life: NodeLife,
     settings: Settings,
-    links: BTreeMap<HubIndex, Link>,
+    links: Map<HubIndex, Link>,
     joins: Joins,
     lingering: Lingering,
     /// Rooms that are served here alone.
-    grants: BTreeSet<String>,
+    grants: Set<String>,
     holds: Holds,
     seen: Seen,
     gatherings: Gatherings,
@@ -250,7 +249,7 @@ impl Node {
             links: links.collect(),
             joins: Joins::default(),
             lingering: Lingering::default(),
-            grants: BTreeSet::new(),
+            grants: Set::new(),
             holds: Holds::default(),
             seen: Seen::default(),
             gatherings: Gatherings::default(),

@@ -1,13 +1,13 @@
 //! The members of rooms, and the filters of broadcasts.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::sorted::SortedSet;
+use crate::Map;
 
 /// The sockets of a namespace that a broadcast is for.
 ///
@@ -76,7 +76,7 @@ pub struct Rooms<S> {
 struct Members<S> {
     /// All of them, whichever rooms they are in.
     all: SortedSet<S>,
-    rooms: BTreeMap<String, SortedSet<S>>,
+    rooms: Map<String, SortedSet<S>>,
 }
 
 impl<S> Default for Rooms<S> {
@@ -101,7 +101,7 @@ impl<S: Ord + Copy> Rooms<S> {
             Err(position) => {
                 let members = Members {
                     all: SortedSet::default(),
-                    rooms: BTreeMap::new(),
+                    rooms: Map::new(),
                 };
                 let namespace = (namespace.to_owned(), members);
                 self.namespaces.insert(position, namespace);

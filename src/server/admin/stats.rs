@@ -2,9 +2,8 @@
 
 use core::cell::RefCell;
 use core::time::Duration;
-use std::collections::BTreeMap;
 
-use dormouse_proto::Timestamp;
+use dormouse_proto::{Map, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_COUNTS, MAX_NAMESPACES, sockets};
@@ -77,7 +76,7 @@ fn seconds(duration: Duration) -> f64 {
 
 /// What was counted since it was last told.
 #[derive(Default)]
-pub(super) struct Counts(RefCell<BTreeMap<CountedIn, usize>>);
+pub(super) struct Counts(RefCell<Map<CountedIn, usize>>);
 
 /// A second, in milliseconds since 1970, and what happened in it.
 type CountedIn = (u64, &'static str, Option<&'static str>);

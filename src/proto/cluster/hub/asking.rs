@@ -1,17 +1,17 @@
 //! Questions to other hubs: which nodes may have a member of their rooms.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
 use super::publishing::{Batch, PublishId, Publishing, Stage};
 use super::{Hub, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, Ask, Call, Failure, HubIndex, Interested, MAX_ROOMS, NodeId, Store, hub_of,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The way of questions to another hub.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Hub {
     pub(super) fn send_questions(&mut self, now: Timestamp) {
         let count = self.hubs;
         let state = &mut self.publishing;
-        for (hub, asking) in &mut state.asks {
+        for (hub, asking) in state.asks.iter_mut() {
             if !asking.flight.is_idle() && !asking.flight.is_due(now) {
                 continue;
             }
@@ -77,13 +77,13 @@ impl Hub {
             if asking.current.is_empty() {
                 asking.flight.finish();
                 asking.next.retain(waits);
-                let mut rooms = BTreeSet::new();
+                let mut rooms = Set::new();
                 while let Some(id) = asking.next.front() {
                     let operations = batches.get(id).map(|batch| &*batch.operations);
                     let named = operations.unwrap_or_default().iter();
                     let named = named.flat_map(|op| &op.rooms);
                     let named = named.filter(|room| hub_of(room, count) == *hub);
-                    let named: BTreeSet<_> = named.collect();
+                    let named: Set<_> = named.collect();
                     let more = named.difference(&rooms).count();
                     if !rooms.is_empty() && rooms.len() + more > MAX_ROOMS {
                         break;
@@ -127,7 +127,7 @@ impl Hub {
         let node = |at: &u16| interested.nodes.get(usize::from(*at)).copied();
         let nodes = interested.rooms.iter();
         let nodes = nodes.map(|room| room.iter().filter_map(node).collect::<Vec<_>>());
-        let answers: BTreeMap<String, Vec<NodeId>> = rooms.into_iter().zip(nodes).collect();
+        let answers: Map<String, Vec<NodeId>> = rooms.into_iter().zip(nodes).collect();
         for id in ids {
             let batch = self.publishing.batches.get_mut(&id);
             if let Some(Batch {

@@ -1,17 +1,16 @@
 //! Which nodes may have a member of a room, and who serves one alone.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
 use super::{Hub, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, Answer, Ask, Call, Control, Controlled, Failed, Failure, Interested, MAX_CLEAN,
     MAX_ROOMS, NodeId, RECALL_PATIENCE, Recall, Stamp, Store, Ticket,
 };
+use crate::{Map, Set, Timestamp};
 
 /// What a hub remembers of its rooms besides its rows.
 #[derive(Debug, Default)]
@@ -19,15 +18,15 @@ pub(super) struct Interest {
     /// Of these rows it is known that their node does not serve the room alone. Of any
     /// other it may, by a grant of an earlier life. Two rows of one room say the same:
     /// the second was written after a recall.
-    clean: BTreeSet<(String, NodeId)>,
+    clean: Set<(String, NodeId)>,
     /// The grants of this life, for the test that shows why these do not suffice.
     #[cfg(test)]
-    granted: BTreeSet<(String, NodeId)>,
+    granted: Set<(String, NodeId)>,
     /// Controls that wait for a recall.
-    controls: BTreeMap<Ticket, Waiting>,
+    controls: Map<Ticket, Waiting>,
     /// Which of them wait for a room.
-    arriving: BTreeMap<String, BTreeSet<Ticket>>,
-    recalls: BTreeMap<NodeId, Recalling>,
+    arriving: Map<String, Set<Ticket>>,
+    recalls: Map<NodeId, Recalling>,
 }
 
 /// A control that waits.
@@ -35,7 +34,7 @@ pub(super) struct Interest {
 pub(super) struct Waiting {
     node: NodeId,
     stamp: Stamp,
-    rooms: BTreeSet<String>,
+    rooms: Set<String>,
     until: Timestamp,
 }
 
@@ -44,7 +43,7 @@ pub(super) struct Waiting {
 struct Recalling {
     flight: Flight,
     current: Vec<String>,
-    next: BTreeSet<String>,
+    next: Set<String>,
 }
 
 impl Recalling {
@@ -127,7 +126,7 @@ impl Hub {
         for room in &control.vacate {
             self.strike_out(room, node, stamp, store)?;
         }
-        let mut rooms = BTreeSet::new();
+        let mut rooms = Set::new();
         for room in &control.occupy {
             if !self.occupy(room, node, stamp, store)? {
                 rooms.insert(room.clone());
@@ -214,7 +213,7 @@ impl Hub {
 
     /// Sends recalls that wait or are due again, one call for each node.
     pub(super) fn send_recalls(&mut self, now: Timestamp) {
-        for (node, recalling) in &mut self.interest.recalls {
+        for (node, recalling) in self.interest.recalls.iter_mut() {
             if !recalling.flight.is_idle() && !recalling.flight.is_due(now) {
                 continue;
             }
@@ -346,7 +345,7 @@ impl Hub {
 
 /// Answers another hub's question.
 pub(super) fn answer(ask: &Ask, store: &dyn Store) -> Result<Interested, Failed> {
-    let mut positions = BTreeMap::new();
+    let mut positions = Map::new();
     let mut interested = Interested::default();
     for room in &ask.rooms {
         let mut found = Vec::new();

@@ -1,22 +1,22 @@
 //! The ways to the nodes: one call under way to each, and what waits goes together with
 //! the next.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::publishing::PublishId;
 use super::{Hub, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, Addressed, CLOCK_MARGIN, Call, CallId, Delivered, EMIT_LIMIT, Event, Failure,
     MAX_BATCH, MAX_CALLS, MAX_SENDERS, MAX_WAITING, MAX_WAITING_BYTES, NodeId, NodeLife, Store,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The ways to all nodes.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
-    lanes: BTreeMap<NodeId, Lane>,
+    lanes: Map<NodeId, Lane>,
     /// Those that have something to send, in the order in which they got it.
     ready: VecDeque<NodeId>,
     /// The number of calls under way.
@@ -26,11 +26,11 @@ pub(super) struct Lanes {
     number: u64,
     /// When each lane has to be looked at. A broadcast to a thousand nodes has a thousand
     /// answers, none of which may look at all lanes.
-    deadlines: BTreeSet<(Timestamp, NodeId)>,
+    deadlines: Set<(Timestamp, NodeId)>,
     /// The lives of nodes, as far as they are known. A wrong one costs a call.
-    lives: BTreeMap<NodeId, NodeLife>,
+    lives: Map<NodeId, NodeLife>,
     /// The lanes that are behind, and from which place on.
-    behind: BTreeSet<(u64, NodeId)>,
+    behind: Set<(u64, NodeId)>,
 }
 
 #[derive(Debug, Default)]
@@ -488,7 +488,7 @@ impl Hub {
             }
         }
         self.close_gap(node, store);
-        let refused: BTreeSet<u32> = delivered.refused.iter().copied().collect();
+        let refused: Set<u32> = delivered.refused.iter().copied().collect();
         for (index, queued) in (0..).zip(self.lanes.finish(node)) {
             self.end_queued(node, &queued, !refused.contains(&index), store);
         }

@@ -8,18 +8,17 @@
 //!            │                    │ have it yet             │ out yet
 //! ```
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::lanes::Queued;
 use super::replay::row;
 use super::{Hub, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::{
     ANSWER_GRACE, Answer, CLOCK_MARGIN, EMIT_LIMIT, Event, Failed, LogSettings, LogUsage, Missing,
     NewBatch, NewLogged, NodeId, Publish, Published, Shared, Store, Ticket,
 };
+use crate::{Map, Timestamp};
 
 /// The time after which a hub that has crashed is woken to pass on what it has logged.
 const RESUME_AFTER: Duration = Duration::from_secs(15);
@@ -45,7 +44,7 @@ pub(super) struct Logging {
     /// As it is put down.
     pub(super) settled: u64,
     /// Events in memory that are on their way, and to how many nodes.
-    pub(super) open: BTreeMap<u64, usize>,
+    pub(super) open: Map<u64, usize>,
     /// When to look for what an earlier life has left, if that is still to be done.
     resumes_at: Option<Timestamp>,
     settles_at: Option<Timestamp>,
@@ -65,7 +64,7 @@ impl Logging {
             last_at: ends.last_at,
             pruned: ends.pruned,
             settled: ends.settled,
-            open: BTreeMap::new(),
+            open: Map::new(),
             resumes_at: Some(Timestamp::default()),
             settles_at: None,
             alarm: None,
@@ -170,7 +169,7 @@ impl Hub {
             bytes: rows.iter().map(size).sum::<usize>() as u64,
         };
         // Rows are read before the events have places: what fails is repeated.
-        let nodes = new.iter().map(|op| self.nodes(op, &BTreeMap::new(), store));
+        let nodes = new.iter().map(|op| self.nodes(op, &Map::new(), store));
         let nodes = nodes.collect::<Result<Vec<_>, Failed>>()?;
         let batch = NewBatch {
             at: now,

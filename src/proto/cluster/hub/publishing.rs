@@ -1,6 +1,6 @@
 //! Events that have come in: to whom they go, and what has become of them.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -8,12 +8,12 @@ use core::mem;
 use super::asking::Asking;
 use super::lanes::Queued;
 use super::{Hub, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::{
     ANSWER_GRACE, ASK_LIMIT, Answer, Await, EMIT_LIMIT, Event, Failed, HubIndex, MAX_HELD_BYTES,
     MAX_SENDERS, Missing, NodeId, Operation, PUBLISH_PATIENCE, Publish, Published, Sender, Shared,
     Store, Ticket, hub_of,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The number of a publish in a life of the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,20 +25,20 @@ pub(super) struct Publishing {
     next: u64,
     /// The last place that was given.
     pub(super) place: u64,
-    pub(super) batches: BTreeMap<PublishId, Batch>,
+    pub(super) batches: Map<PublishId, Batch>,
     /// The size of those that are not answered, in bytes.
     held: usize,
     /// The last batch of each sender: of no other is a repetition expected.
-    senders: BTreeMap<Sender, Last>,
+    senders: Map<Sender, Last>,
     /// When each batch may be forgotten.
     ages: VecDeque<(Timestamp, Sender, PublishId)>,
     /// Batches whose senders wait, and until when.
-    patience: BTreeSet<(Timestamp, PublishId)>,
+    patience: Set<(Timestamp, PublishId)>,
     /// Batches whose senders have gone on, by the number of their first events.
-    open: BTreeMap<(Sender, u64), PublishId>,
-    pub(super) asks: BTreeMap<HubIndex, Asking>,
+    open: Map<(Sender, u64), PublishId>,
+    pub(super) asks: Map<HubIndex, Asking>,
     /// Until when each batch waits for other hubs.
-    pub(super) asking: BTreeSet<(Timestamp, PublishId)>,
+    pub(super) asking: Set<(Timestamp, PublishId)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +60,9 @@ pub(super) struct Batch {
     /// The number of deliveries that have not ended.
     open: usize,
     turn: Turn,
-    missing: BTreeMap<u64, Missing>,
+    missing: Map<u64, Missing>,
     /// The nodes of events whose sender has to know them.
-    nodes: BTreeMap<u64, BTreeSet<NodeId>>,
+    nodes: Map<u64, Set<NodeId>>,
     waiters: Vec<Ticket>,
 }
 
@@ -82,10 +82,10 @@ pub(super) enum Stage {
     /// Other hubs were asked.
     Asking {
         /// Those that have not answered.
-        hubs: BTreeSet<HubIndex>,
+        hubs: Set<HubIndex>,
         until: Timestamp,
         /// The nodes of each of their rooms.
-        found: BTreeMap<String, Vec<NodeId>>,
+        found: Map<String, Vec<NodeId>>,
     },
     /// The events are on their way.
     Placed,
@@ -288,14 +288,14 @@ impl Hub {
             operations: publish.operations,
             bytes,
             stage: Stage::Asking {
-                hubs: BTreeSet::new(),
+                hubs: Set::new(),
                 until: deadline.min(now + ASK_LIMIT),
-                found: BTreeMap::new(),
+                found: Map::new(),
             },
             open: 0,
             turn: Turn::Placing,
-            missing: BTreeMap::new(),
-            nodes: BTreeMap::new(),
+            missing: Map::new(),
+            nodes: Map::new(),
             waiters: Vec::from([ticket]),
         };
         if let Stage::Asking { until, .. } = batch.stage {
@@ -435,30 +435,30 @@ impl Hub {
     pub(super) fn nodes(
         &self,
         operation: &Operation,
-        found: &BTreeMap<String, Vec<NodeId>>,
+        found: &Map<String, Vec<NodeId>>,
         store: &dyn Store,
-    ) -> Result<BTreeSet<NodeId>, Failed> {
-        let mut nodes: BTreeSet<NodeId> = operation.nodes.iter().copied().collect();
+    ) -> Result<Set<NodeId>, Failed> {
+        let mut nodes: Set<NodeId> = operation.nodes.iter().copied().collect();
         for room in &operation.rooms {
             if self.is_mine(room) {
                 nodes.extend(store.nodes(room)?);
             } else {
-                nodes.extend(found.get(room).into_iter().flatten());
+                nodes.extend(found.get(room).into_iter().flatten().copied());
             }
         }
         Ok(nodes)
     }
 
     /// Notes the hubs that did not say who is interested in an event.
-    fn note_silence(&mut self, id: PublishId, operation: &Operation, silent: &BTreeSet<HubIndex>) {
+    fn note_silence(&mut self, id: PublishId, operation: &Operation, silent: &Set<HubIndex>) {
         let rooms = operation.rooms.iter();
-        let hubs: BTreeSet<_> = rooms.map(|room| hub_of(room, self.hubs)).collect();
+        let hubs: Set<_> = rooms.map(|room| hub_of(room, self.hubs)).collect();
         for hub in hubs.intersection(silent) {
             self.note(id, operation.seq, |missing| missing.hubs.push(*hub));
         }
     }
 
-    fn place_one(&mut self, id: PublishId, operation: Shared, nodes: BTreeSet<NodeId>) {
+    fn place_one(&mut self, id: PublishId, operation: Shared, nodes: Set<NodeId>) {
         let Some(batch) = self.publishing.batches.get(&id) else {
             return;
         };
@@ -505,7 +505,7 @@ impl Hub {
         let (own, rest): (Vec<_>, Vec<_>) = operations.into_iter().partition(is_mine);
         batch.operations = rest;
         for operation in own {
-            let nodes = self.nodes(&operation, &BTreeMap::new(), store);
+            let nodes = self.nodes(&operation, &Map::new(), store);
             self.place_one(id, operation, nodes.unwrap_or_default());
         }
     }
@@ -531,7 +531,7 @@ impl Hub {
         let operations = mem::take(&mut batch.operations);
         let rooms = operations.iter().flat_map(|op| &op.rooms);
         let rooms = rooms.filter(|room| hub_of(room, count) == index);
-        let rooms: BTreeSet<_> = rooms.cloned().collect();
+        let rooms: Set<_> = rooms.cloned().collect();
         let grants = match takes_grants {
             true => self.grant(rooms.into_iter().collect(), sender.node, store),
             false => Vec::new(),

@@ -3,25 +3,24 @@
 //! A lane does not know which way its batch goes. If a node says nothing by way of another
 //! one, it is called with the same batch, which it takes once.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Hub, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::{
     Address, Call, CallId, Failure, MAX_SENDERS, NodeId, Passed, RELAY_DEGREE, RELAY_FROM,
     RELAY_LEAST, RELAY_LIMIT, Relay, Store,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The calls by which nodes pass events on.
 #[derive(Debug)]
 pub(super) struct Relaying {
     /// With so many lanes that have something to send, nodes pass on.
     pub(super) from: usize,
-    open: BTreeMap<CallId, Relayed>,
+    open: Map<CallId, Relayed>,
     /// Nodes that have not answered by way of another one. They are called until they
     /// answer.
-    direct: BTreeSet<NodeId>,
+    direct: Set<NodeId>,
 }
 
 #[derive(Debug)]
@@ -34,8 +33,8 @@ impl Default for Relaying {
     fn default() -> Self {
         Self {
             from: RELAY_FROM,
-            open: BTreeMap::new(),
-            direct: BTreeSet::new(),
+            open: Map::new(),
+            direct: Set::new(),
         }
     }
 }

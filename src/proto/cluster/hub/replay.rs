@@ -1,7 +1,6 @@
 //! What is read from a hub's log: for nodes that have not taken it, and for clients that
 //! have missed it.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,7 +11,7 @@ use crate::cluster::{
     EMIT_LIMIT, Event, Failed, LogHead, LogSettings, MAX_BATCH, MAX_WAITING, Missed, MissedEvents,
     NewLogged, NodeId, Operation, Payload, Sender, Shared, Store,
 };
-use crate::{Timestamp, versioned};
+use crate::{Map, Timestamp, versioned};
 
 /// The layout of [`Head`]. Another number is another layout.
 const VERSION: u8 = 1;
@@ -96,7 +95,7 @@ impl Hub {
     /// Finds the nodes that may not have what an earlier life has logged.
     pub(super) fn try_to_resume(&mut self, store: &mut dyn Store) -> Result<(), Failed> {
         let log = self.log.as_ref().ok_or(Failed)?;
-        let (mut after, mut firsts) = (log.settled.max(log.pruned), BTreeMap::new());
+        let (mut after, mut firsts) = (log.settled.max(log.pruned), Map::new());
         let gaps = store.log().ok_or(Failed)?.gaps()?;
         loop {
             let page = store.log().ok_or(Failed)?.heads(after, PAGE)?;
@@ -109,7 +108,7 @@ impl Hub {
                     continue;
                 };
                 let operation = head.operation(Vec::new());
-                for node in self.nodes(&operation, &BTreeMap::new(), store)? {
+                for node in self.nodes(&operation, &Map::new(), store)? {
                     firsts.entry(node).or_insert(row.place);
                 }
             }
@@ -160,7 +159,7 @@ impl Hub {
         }
         let places: Vec<u64> = wanted.iter().map(|(place, _)| *place).collect();
         let contents = store.log().ok_or(Failed)?.contents(&places)?;
-        let mut contents: BTreeMap<u64, Vec<u8>> = contents.into_iter().collect();
+        let mut contents: Map<u64, Vec<u8>> = contents.into_iter().collect();
         self.lanes.catch_up(node, is_full.then_some(after + 1));
         if is_damaged {
             self.lanes.open_gap(node);

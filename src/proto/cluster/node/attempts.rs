@@ -1,24 +1,24 @@
 //! What a node knows of clients that are about to come back.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
 use super::{ReturnKey, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Ask, Attempt, Call, Claim, Confirm, Event, Failure, Held, Missed, MissedEvents, NodeId,
     OwnEvent, Position, RETURN_LIMIT, Returned, Shared,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The clients that are about to come back.
 #[derive(Debug, Default)]
 pub(super) struct Returns {
-    pub(super) open: BTreeMap<ReturnKey, Returning>,
+    pub(super) open: Map<ReturnKey, Returning>,
     /// The rooms that they want to be in, and how many of them.
-    pub(super) rooms: BTreeMap<String, usize>,
+    pub(super) rooms: Map<String, usize>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Returning {
     pub(super) has_asked_hub: bool,
     pub(super) held: Option<Held>,
     /// Rooms that the hub does not know of yet.
-    pub(super) unknown: BTreeSet<String>,
+    pub(super) unknown: Set<String>,
     pub(super) missed: MissedEvents,
     /// Events that have come since.
     pub(super) later: Vec<(u64, Shared)>,
@@ -132,7 +132,7 @@ impl Returning {
             hops: 0,
             has_asked_hub: false,
             held: None,
-            unknown: BTreeSet::new(),
+            unknown: Set::new(),
             missed: MissedEvents::default(),
             later: Vec::new(),
             bytes: 0,

@@ -1,18 +1,16 @@
 //! Events that hubs pass on: each is taken once, in order, and in time.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-
 use super::{Members, Node, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::log::life_of;
 use crate::cluster::{
     Answer, Deliver, Delivered, EMIT_LIMIT, Event, HubIndex, HubLife, MAX_SENDERS, Mark, Output,
     Sender, Stamp,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The last events of all senders.
 #[derive(Debug, Default)]
-pub(super) struct Seen(BTreeMap<(Sender, HubIndex), Last>);
+pub(super) struct Seen(Map<(Sender, HubIndex), Last>);
 
 #[derive(Clone, Copy, Debug)]
 struct Last {
@@ -119,7 +117,7 @@ impl Node {
         members: &dyn Members,
     ) -> Delivered {
         let mut delivered = Delivered::default();
-        let mut vacant = BTreeSet::new();
+        let mut vacant = Set::new();
         for (index, event) in (0_u32..).zip(deliver.events) {
             let is_logged = event.operation.is_logged;
             if event.deadline < now && !is_logged && !is_broken(Rule::KeepDeadlines) {

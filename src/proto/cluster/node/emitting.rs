@@ -1,19 +1,19 @@
 //! Emits on their way to hubs: one publish under way to each, and what waits goes
 //! together with the next.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Emit, EmitId, Emitted, Full, Members, Node, Outcome, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     ANSWER_GRACE, Address, Await, Call, EMIT_LIMIT, HubIndex, HubLife, MAX_BATCH, MAX_ROOMS,
     MAX_WAITING, MAX_WAITING_BYTES, Operation, Output, Payload, Publish, Published, Shared,
     UNSENT_LIMIT,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The way of events to a hub.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Publishing {
     /// The number of the last event.
     seq: u64,
     /// Rooms whose grant is not taken, should it be in the answer to what is under way.
-    spoiled: BTreeSet<String>,
+    spoiled: Set<String>,
 }
 
 #[derive(Debug)]
@@ -214,7 +214,7 @@ impl Node {
         let rooms = emit.rooms;
         let hub = rooms.iter().map(|room| self.hub_of(room)).min();
         let hub = hub.filter(|_| rooms.len() <= MAX_ROOMS).ok_or(Full)?;
-        let names: BTreeSet<&str> = rooms.iter().copied().collect();
+        let names: Set<&str> = rooms.iter().copied().collect();
         let rooms: Vec<String> = names.into_iter().map(String::from).collect();
         let operation = Operation {
             seq: 0,
@@ -265,7 +265,7 @@ impl Node {
         let hubs = self.settings.hubs;
         // Members here of a room that moves would miss them.
         let is_held = self.joins.are_moving() && !is_broken(Rule::MoveFirst);
-        for (hub, link) in &mut self.links {
+        for (hub, link) in self.links.iter_mut() {
             let publishing = &mut link.publishing;
             let is_due = publishing.flight.is_due(now) || publishing.flight.is_idle();
             if !is_due {
@@ -294,7 +294,7 @@ impl Node {
     /// Asks for what has become of the first batches that are on their way.
     pub(super) fn send_awaits(&mut self, now: Timestamp) {
         let sender = self.sender();
-        for (hub, link) in &mut self.links {
+        for (hub, link) in self.links.iter_mut() {
             let awaiting = &mut link.publishing.awaiting;
             let is_due = awaiting.is_due(now) || awaiting.is_idle();
             let mut open = link.publishing.open.iter().filter(|_| is_due);
@@ -372,8 +372,8 @@ impl Node {
     }
 
     fn resolve_batch(&mut self, batch: Batch, published: Published) {
-        let mut partial: BTreeMap<_, _> = published.partial.into_iter().collect();
-        let mut nodes: BTreeMap<_, _> = published.nodes.into_iter().collect();
+        let mut partial: Map<_, _> = published.partial.into_iter().collect();
+        let mut nodes: Map<_, _> = published.nodes.into_iter().collect();
         for (id, operation) in batch.emits.into_iter().zip(batch.operations) {
             let outcome = match partial.remove(&operation.seq) {
                 Some(missing) => Outcome::Partial(missing),

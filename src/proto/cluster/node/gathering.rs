@@ -1,17 +1,17 @@
 //! Questions to all objects that may have a member: sockets, counts, acknowledgements.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{Full, Node, Purpose};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     ANSWER_GRACE, ASK_LIMIT, Address, Answer, Ask, Call, Failure, Gather, HubIndex, Interested,
     MAX_CALLS, MAX_GATHERS, MAX_ROOMS, Missing, NodeId, Output, Payload, Ticket,
 };
+use crate::{Map, Set, Timestamp};
 
 /// The number of a question to many objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +33,7 @@ pub enum Gathering {
 #[derive(Debug, Default)]
 pub(super) struct Gatherings {
     next: u64,
-    open: BTreeMap<GatherId, Question>,
+    open: Map<GatherId, Question>,
     /// The number of calls to nodes that are under way.
     out: usize,
 }
@@ -42,13 +42,13 @@ pub(super) struct Gatherings {
 struct Question {
     payload: Payload,
     deadline: Timestamp,
-    hubs: BTreeMap<HubIndex, Asked>,
+    hubs: Map<HubIndex, Asked>,
     ask_until: Timestamp,
     /// All nodes that were found.
-    found: BTreeSet<NodeId>,
+    found: Set<NodeId>,
     /// Those that are still to be asked, and those that were.
     waiting: VecDeque<NodeId>,
-    nodes: BTreeMap<NodeId, Flight>,
+    nodes: Map<NodeId, Flight>,
     missing: Missing,
 }
 
@@ -126,9 +126,9 @@ impl Node {
         if rooms.len() > MAX_ROOMS || self.gatherings.open.len() >= MAX_GATHERS {
             return Err(Full);
         }
-        let mut hubs: BTreeMap<HubIndex, Asked> = BTreeMap::new();
+        let mut hubs: Map<HubIndex, Asked> = Map::new();
         let elsewhere = rooms.iter().filter(|room| !self.is_granted(room));
-        for room in elsewhere.collect::<BTreeSet<_>>() {
+        for room in elsewhere.collect::<Set<_>>() {
             let asked = hubs.entry(self.hub_of(room)).or_insert_with(|| Asked {
                 rooms: Vec::new(),
                 flight: Flight::default(),
@@ -140,9 +140,9 @@ impl Node {
             deadline: now + limit,
             hubs,
             ask_until: now + ASK_LIMIT.min(limit),
-            found: BTreeSet::from([self.id]),
+            found: Set::from_iter([self.id]),
             waiting: VecDeque::new(),
-            nodes: BTreeMap::new(),
+            nodes: Map::new(),
             missing: Missing::default(),
         };
         question.find(nodes.iter().copied());
@@ -179,8 +179,8 @@ impl Node {
             gatherings, calls, ..
         } = self;
         let mut free = MAX_CALLS.saturating_sub(gatherings.out);
-        for (id, question) in &mut gatherings.open {
-            for (hub, asked) in &mut question.hubs {
+        for (id, question) in gatherings.open.iter_mut() {
+            for (hub, asked) in question.hubs.iter_mut() {
                 if asked.flight.is_idle() || asked.flight.is_due(now) {
                     let rooms = asked.rooms.clone();
                     let call = Call::Ask(Ask { rooms });

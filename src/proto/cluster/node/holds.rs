@@ -1,19 +1,20 @@
 //! Which emits have to wait for others: those of one room go through one hub at a time,
 //! so that they arrive in the order in which they were made.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{EmitId, Rule, is_broken};
+use crate::Map;
 use crate::cluster::HubIndex;
 use crate::sort;
 
 /// The emits that have not ended.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
-    emits: BTreeMap<EmitId, Held>,
-    rooms: BTreeMap<String, Room>,
+    emits: Map<EmitId, Held>,
+    rooms: Map<String, Room>,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Rooms that gain their first member here, and those that have lost their last.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
@@ -12,16 +12,16 @@ use crate::cluster::{
     Address, CONTROL_LIMIT, Call, Control, Controlled, HubIndex, JOIN_LIMIT, MAX_BATCH, MAX_JOINS,
     MAX_KNOWN_ROWS, MAX_ROOMS, Output, Stamp, VACATE_STEPS, hub_of,
 };
-use crate::{Timestamp, millis};
+use crate::{Map, Set, Timestamp, millis};
 
 /// Joins that are not answered.
 #[derive(Debug, Default)]
 pub(super) struct Joins {
-    rooms: BTreeMap<String, BTreeSet<JoinKey>>,
-    keys: BTreeMap<JoinKey, String>,
+    rooms: Map<String, Set<JoinKey>>,
+    keys: Map<JoinKey, String>,
     deadlines: VecDeque<(Timestamp, JoinKey)>,
     /// Rooms with members that the hubs which lead them now do not know of.
-    moving: BTreeSet<String>,
+    moving: Set<String>,
 }
 
 impl Joins {
@@ -49,7 +49,7 @@ impl Joins {
         self.deadlines.push_back((now + JOIN_LIMIT, key));
     }
 
-    fn take_room(&mut self, room: &str) -> BTreeSet<JoinKey> {
+    fn take_room(&mut self, room: &str) -> Set<JoinKey> {
         let keys = self.rooms.remove(room).unwrap_or_default();
         for key in &keys {
             self.keys.remove(key);
@@ -87,8 +87,8 @@ pub(super) struct Lingering {
     /// Rooms that the hub is known to have a row for, whether somebody is in them or not:
     /// as far as there is space. Without this, whoever is said to have left a room after
     /// the hub was told that it is empty would leave the belief that the row is still there.
-    rows: BTreeSet<String>,
-    rooms: BTreeMap<String, Since>,
+    rows: Set<String>,
+    rooms: Map<String, Since>,
     deadlines: VecDeque<(Timestamp, String)>,
 }
 
@@ -175,8 +175,8 @@ impl<T> Deadlines<T> for VecDeque<(Timestamp, T)> {
 pub(super) struct Controlling {
     pub(super) flight: Flight,
     current: Option<Sent>,
-    occupy: BTreeSet<String>,
-    vacate: BTreeSet<String>,
+    occupy: Set<String>,
+    vacate: Set<String>,
     /// An era is needed, to be able to say that rooms are empty.
     greet: bool,
     /// The last place that the hub has given is needed.
@@ -229,7 +229,7 @@ impl Controlling {
     ) -> Option<Sent> {
         let mut room_left = MAX_ROOMS;
         let mut bytes_left = MAX_BATCH;
-        let mut take = |rooms: &mut BTreeSet<String>| {
+        let mut take = |rooms: &mut Set<String>| {
             let mut taken = Vec::new();
             while let Some(room) = rooms.pop_first() {
                 if room_left == 0 || (bytes_left < room.len() && room_left < MAX_ROOMS) {
@@ -401,7 +401,7 @@ impl Node {
     /// asked for again; that others are empty, the next event for them will say.
     pub(super) fn end_controls(&mut self, now: Timestamp, members: &dyn Members) {
         let mut rooms = Vec::new();
-        for (hub, link) in &mut self.links {
+        for (hub, link) in self.links.iter_mut() {
             let current = &mut link.control.current;
             if let Some(sent) = current.take_if(|sent| sent.until <= now) {
                 if let Some(id) = link.control.flight.finish() {
@@ -504,7 +504,7 @@ impl Node {
         if sent.hello {
             link.stamp = link.stamp.max(Some(controlled.stamp));
         }
-        let waiting: BTreeSet<String> = controlled.waiting.into_iter().collect();
+        let waiting: Set<String> = controlled.waiting.into_iter().collect();
         for room in sent.occupy {
             if waiting.contains(&room) {
                 self.occupy_again(hub, room, now, members);

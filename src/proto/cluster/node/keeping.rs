@@ -1,27 +1,26 @@
 //! Sockets of this object that others claim: one attempt gets each.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::mem;
 
 use super::{Members, Node, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::flight::Flight;
 use crate::cluster::{
     Address, Answer, Attempt, Call, Claim, Claimed, Confirm, Confirmed, Custody, Failed, Failure,
     Kept, MAX_CLAIMS, MAX_TOMBSTONES, NodeLife, Output, RETURN_LIMIT, TOMBSTONE_LIMIT, Ticket,
     Tombstone, Unconfirmed,
 };
+use crate::{Map, Timestamp};
 
 /// What a node remembers of sockets that are about to change hands.
 #[derive(Debug, Default)]
 pub(super) struct Keeping {
     /// The last attempt to get each socket of this object.
-    claims: BTreeMap<String, Attempt>,
+    claims: Map<String, Attempt>,
     /// The number of attempts in this life.
     attempts: u64,
     /// Sockets that are stored here, and not known to be this object's.
-    settling: BTreeMap<String, Settling>,
+    settling: Map<String, Settling>,
 }
 
 #[derive(Debug)]
@@ -189,7 +188,7 @@ impl Node {
     }
 
     pub(super) fn send_settles(&mut self, now: Timestamp) {
-        for (pid, settling) in &mut self.keeping.settling {
+        for (pid, settling) in self.keeping.settling.iter_mut() {
             if !settling.flight.is_idle() && !settling.flight.is_due(now) {
                 continue;
             }

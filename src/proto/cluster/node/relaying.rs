@@ -2,21 +2,20 @@
 //!
 //! What they say is the hub's to judge: nothing is remembered of it, nothing repeated.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{Members, Node, Purpose};
-use crate::Timestamp;
 use crate::cluster::hub::blame;
 use crate::cluster::{
     Address, Answer, Call, CallId, Failure, MAX_RELAYS, Passed, RELAY_PATIENCE, Relay, Ticket,
 };
+use crate::{Map, Timestamp};
 
 /// The calls of hubs that are being passed on.
 #[derive(Debug, Default)]
 pub(super) struct Relays {
     next: u64,
-    open: BTreeMap<u64, Relaying>,
+    open: Map<u64, Relaying>,
 }
 
 #[derive(Debug)]
@@ -26,7 +25,7 @@ struct Relaying {
     /// What was said, by the positions of the nodes.
     passed: Vec<Passed>,
     /// The calls under way, and for which of them.
-    out: BTreeMap<CallId, usize>,
+    out: Map<CallId, usize>,
 }
 
 impl Relays {
@@ -57,7 +56,7 @@ impl Node {
                 .iter()
                 .map(|_| Passed::Failed(Failure::Broken))
                 .collect(),
-            out: BTreeMap::new(),
+            out: Map::new(),
         };
         let others = relay.to.iter().enumerate();
         for (index, to) in others.filter(|(_, to)| to.node != self.id) {
@@ -101,7 +100,7 @@ impl Node {
             return;
         }
         if let Some(relaying) = self.relays.open.remove(&key) {
-            for id in relaying.out.into_keys() {
+            for (id, _) in relaying.out {
                 self.calls.end(id);
             }
             let answer = Answer::Relayed(relaying.passed);

@@ -9,18 +9,18 @@
 //!            Finding          readmit
 //! ```
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
 
 use super::attempts::{Returning, Step, last_own};
 use super::{Full, Members, Node, Purpose, Rule, is_broken};
-use crate::Timestamp;
 use crate::cluster::{
     Address, Adopted, Answer, Claimed, Comeback, Confirmed, Held, HubIndex, Interested, MAX_HOPS,
     MAX_RETURN_BYTES, MAX_RETURNS, MAX_ROOMS, MissedEvents, NodeId, NotReturned, Output, OwnEvent,
     Unconfirmed,
 };
+use crate::{Set, Timestamp};
 
 /// The only hub of a namespace whose clients can come back.
 const HUB: HubIndex = HubIndex(0);
@@ -285,7 +285,7 @@ impl Node {
         if held.rooms.len() > MAX_ROOMS {
             return self.end_return(key, NotReturned::Gone, now, members);
         }
-        let mut unknown = BTreeSet::new();
+        let mut unknown = Set::new();
         for room in &held.rooms {
             let is_known = self.lingering.remove(room) || members.is_occupied(room);
             *self.returns.rooms.entry(room.clone()).or_default() += 1;
@@ -303,7 +303,7 @@ impl Node {
             returning.bytes += own.sum::<usize>();
             returning.step = Step::Occupying;
             returning.unknown = match is_broken(Rule::OccupyFirst) {
-                true => BTreeSet::new(),
+                true => Set::new(),
                 false => unknown,
             };
             returning.held = Some(held);
@@ -413,7 +413,7 @@ impl Node {
     pub(super) fn send_returns(&mut self, now: Timestamp, members: &dyn Members) {
         let node = self.id;
         let mut large = Vec::new();
-        for (key, one) in &mut self.returns.open {
+        for (key, one) in self.returns.open.iter_mut() {
             if one.bytes > MAX_RETURN_BYTES {
                 large.push(*key);
                 continue;

@@ -3,15 +3,14 @@
 
 use core::cell::{Cell, OnceCell, RefCell};
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use dormouse_proto::Timestamp;
 use dormouse_proto::cluster::{
     self, Answer, Call, Failure, HubIndex, Mark, Node, NodeId, NodeLife, Output, Settings,
 };
 use dormouse_proto::socket::{Args, Offset, Socket};
 use dormouse_proto::versioned;
+use dormouse_proto::{Map, Timestamp};
 use futures::future::LocalBoxFuture;
 
 use super::super::context::Context;
@@ -49,7 +48,7 @@ pub(super) struct Objects {
     /// This object.
     pub(super) id: NodeId,
     /// By namespace.
-    nodes: RefCell<BTreeMap<Rc<str>, Rc<Participant>>>,
+    nodes: RefCell<Map<Rc<str>, Rc<Participant>>>,
     /// The hub that this object is, if it is one.
     pub(super) hub: OnceCell<(HubIndex, Rc<Participant>)>,
     /// Those of them for which something is due later.
