@@ -47,10 +47,10 @@ export function keepTemporaryFiles() {
 
 /**
  * Runs a program, shows its output as it comes, and resolves to its exit status
- * (128: a signal). `onText` gets the output too. Standard input is empty by default,
- * so that nothing stops to ask a question.
+ * (128: a signal). `onText` gets the output too, or if it is `quiet`, alone. Standard input
+ * is empty by default, so that nothing stops to ask a question.
  */
-export function status(program, args = [], { cwd = root, env, onText, stdin = 'ignore' } = {}) {
+export function status(program, args = [], { cwd = root, env, onText, quiet = false, stdin = 'ignore' } = {}) {
   return new Promise((resolve, reject) => {
     const output = onText ? 'pipe' : 'inherit';
     const child = spawn(program, args, {
@@ -63,7 +63,7 @@ export function status(program, args = [], { cwd = root, env, onText, stdin = 'i
       [child.stderr, process.stderr],
     ]) {
       from?.setEncoding('utf8').on('data', (text) => {
-        to.write(text);
+        if (!quiet) to.write(text);
         onText(text);
       });
     }
