@@ -67,8 +67,14 @@ export function status(program, args = [], { cwd = root, env, onText, quiet = fa
         onText(text);
       });
     }
+    // Whoever stops this process means all of it.
+    const stop = () => child.kill();
+    process.once('exit', stop);
     child.on('error', ({ code }) => reject(new Failure(`\`${program}\` cannot be started (${code})`)));
-    child.on('close', (code) => resolve(code ?? 128));
+    child.on('close', (code) => {
+      process.off('exit', stop);
+      resolve(code ?? 128);
+    });
   });
 }
 

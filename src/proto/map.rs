@@ -215,6 +215,8 @@ impl<'a, K: Ord, V> Entry<'a, K, V> {
             Ok(place) => place,
             Err(place) => map.put(place, key, value()),
         };
+        // `find` returns the place of an entry that is there, and `put` that of the new one;
+        // nothing has been inserted or removed since.
         map.at(place)
             .expect("an entry is where it was found or put")
     }

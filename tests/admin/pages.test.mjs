@@ -54,7 +54,7 @@ test('where the assets are others, the answer says what they should be', workerO
   const answer = await fetch(`${server.entryUrl}/admin-ui/`);
   assert.equal(answer.status, 404);
   const message = await answer.text();
-  assert.match(message, /no `\/dist\/index\.html` in the assets.*node_modules\/@socket\.io\/admin-ui\/ui/);
+  assert.match(message, /`\/dist\/index\.html` is not among the assets.*node_modules\/@socket\.io\/admin-ui\/ui/);
   await server.logs.waitFor({ event: 'misconfigured', message });
 });
 

@@ -94,7 +94,7 @@ pub struct Admin {
     session_duration: Duration,
     read_only: bool,
     development: bool,
-    /// How the pages of the UI are served, if they are.
+    /// How the pages of the UI are served. `None` if they are not.
     ui: Option<ServeUi>,
     /// The binding to the assets that they are among, and the folder in there.
     assets: [String; 2],

@@ -63,7 +63,7 @@ impl Pages {
     fn no_pages(&self) -> String {
         let Self { folder, path, .. } = self;
         format!(
-            "there is no `{folder}/index.html` in the assets, so there is no admin UI at `{path}/`: \
+            "`{folder}/index.html` is not among the assets, so the admin UI cannot be served at `{path}/`: \
              `directory`, below `[assets]` in wrangler.toml, is \
              \"node_modules/@socket.io/admin-ui/ui\", or has a copy of the pages in it, in the \
              folder that `Admin::assets` names"

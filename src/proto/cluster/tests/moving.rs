@@ -121,7 +121,7 @@ fn rooms_move_for_as_long_as_somebody_is_in_them() {
     }
 }
 
-/// What the first of four hubs answers, if it does so at once.
+/// Returns the answer of the first of four hubs, if it gives one at once.
 fn answer(call: Call) -> Option<Answer> {
     let mut rows = Rows::default();
     let mut hub = Hub::new(HubIndex(0), 4, &mut rows).unwrap();
@@ -155,7 +155,7 @@ fn a_hub_refuses_what_another_leads() {
     // That somebody has left it says nothing wrong.
     let vacate = Call::Control(control(NODE, &[], &[&other]));
     assert!(matches!(answer(vacate), Some(Answer::Controlled(_))));
-    // A hub that there is no more refuses all.
+    // A hub that no longer exists refuses everything.
     let mut rows = Rows::default();
     let mut hub = Hub::new(HubIndex(7), 4, &mut rows).unwrap();
     let occupy = Call::Control(control(NODE, &[&own], &[]));
