@@ -3,6 +3,8 @@
 
 use core::time::Duration;
 
+#[cfg(feature = "spread")]
+use dormouse::Admin;
 use dormouse::{Cookie, Level, Parser, RateLimit, Recovery, Server, Transport};
 use js_sys::{Array, Reflect};
 use wasm_bindgen::JsValue;
@@ -121,7 +123,37 @@ pub(crate) fn apply(mut server: Server, options: &Members) -> Server {
     if let Some(level) = options.text("log") {
         server = server.log(self::level(&level));
     }
+    #[cfg(feature = "spread")]
+    if let Some(admin) = options.members("admin") {
+        server = server.admin(self::admin(&admin));
+    }
     server
+}
+
+#[cfg(feature = "spread")]
+fn admin(options: &Members) -> Admin {
+    let mut admin = Admin::new();
+    set! { admin, options:
+        duration("sessionDuration") => session_duration;
+        flag("readOnly") => read_only;
+        flag("development") => development;
+    }
+    if let Some(name) = options.text("namespace") {
+        admin = admin.namespace(&name);
+    }
+    if let Some(name) = options.text("username") {
+        admin = admin.username(&name);
+    }
+    if let Some([name, other]) = options.texts("secrets").as_deref() {
+        admin = admin.secrets(name, other);
+    }
+    if let Some(path) = options.text("ui") {
+        admin = admin.ui(&path);
+    }
+    if let Some([binding, folder]) = options.texts("assets").as_deref() {
+        admin = admin.assets(binding, folder);
+    }
+    admin
 }
 
 fn transport(name: &str) -> Transport {

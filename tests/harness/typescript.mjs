@@ -10,6 +10,8 @@ import { create } from '../../tools/new.mjs';
 import { tarball } from '../../tools/npm-package.mjs';
 import { packages } from '../../tools/versions.mjs';
 import { root } from './root.mjs';
+import { COMPATIBILITY_FLAGS } from './runtime/built.mjs';
+import { start as startMiniflare } from './runtime/miniflare.mjs';
 import { startWorkerd } from './runtime/workerd.mjs';
 
 const npm = path.join(root, 'target/npm');
@@ -99,8 +101,10 @@ function wasmBeside(out) {
   };
 }
 
-/** Starts an application. The server offers what server.mjs lists. */
-export async function startApplication(entry, { strict, flags = [FOLLOWS], ...options } = {}) {
+/** Starts an application; `assets` is a directory that is served before it. The server offers what server.mjs lists. */
+export async function startApplication(entry, { strict, flags = [FOLLOWS], assets, variables, ...options } = {}) {
   const build = await bundle(entry, { strict });
-  return startWorkerd({ build, storage: true, flags, ...options });
+  if (!assets) return startWorkerd({ build, storage: true, flags, variables, ...options });
+  const compatibilityFlags = [...COMPATIBILITY_FLAGS, ...flags];
+  return startMiniflare({ build, assets, worker: { compatibilityFlags, bindings: variables } });
 }

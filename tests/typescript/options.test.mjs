@@ -5,11 +5,18 @@ import { after, before, test } from 'node:test';
 import { startApplication } from '../harness/typescript.mjs';
 
 let server;
-before(async () => (server = await startApplication('tests/typescript/application/options.ts')));
-after(() => server?.stop());
+let spread;
+before(async () => {
+  server = await startApplication('tests/typescript/application/options.ts');
+  spread = await startApplication('tests/typescript/application/options-spread.ts');
+});
+after(async () => {
+  await server?.stop();
+  await spread?.stop();
+});
 
-async function create(options, namespace) {
-  const answer = await fetch(server.url, { method: 'POST', body: JSON.stringify({ options, namespace }) });
+async function create(options, namespace, at = server) {
+  const answer = await fetch(at.url, { method: 'POST', body: JSON.stringify({ options, namespace }) });
   return answer.text();
 }
 
@@ -28,6 +35,12 @@ const good = [
   { connectionStateRecovery: {}, cleanupEmptyChildNamespaces: true, replay: false, anyOutgoing: true },
   { tracing: true, usage: true },
   { rateLimit: { packets: [10, 100] }, addressRateLimit: { handshakes: [1, 10] }, placement: 'one', binding: 'IO' },
+];
+
+const goodInSpread = [
+  { admin: true },
+  { admin: {}, placement: { objects: 8 } },
+  { admin: { namespace: '/watch', username: 'root', secrets: ['A', 'B'], sessionDuration: 60_000, assets: ['FILES', '/'] } },
 ];
 
 const wrong = [
@@ -50,6 +63,8 @@ const wrong = [
   [{ rateLimit: { packets: 10 } }, 'the option rateLimit has to be an object such as'],
   [{ rateLimit: { packets: [0, 1] } }, 'the option rateLimit '],
   [{ connectionStateRecovery: { maxDisconnectionDuration: 0 } }, 'the option connectionStateRecovery '],
+  [{ admin: true }, 'the option admin is not possible: the admin UI is in dormouse-io/spread: import Server from there'],
+  [{ admin: 'yes' }, 'the option admin has to be true, false, or an object'],
   [{ adapter: {} }, 'the option adapter is not possible: rooms are'],
   [{ serveClient: true }, 'the option serveClient is not possible: clients load'],
   [{ perMessageDeflate: true }, 'the option perMessageDeflate is not possible: the runtime decides'],
@@ -58,15 +73,37 @@ const wrong = [
   [{ listen: 1 }, 'new Server(httpServer) is not offered: a Worker has no HTTP server'],
 ];
 
+const wrongInSpread = [
+  [{ admin: { user: 'root' } }, 'the option admin.user is not possible: there is no such option'],
+  [{ admin: { namespace: 7 } }, 'the option admin.namespace has to be a name'],
+  [{ admin: { namespace: '/a{' } }, 'the option namespace is not possible'],
+  [{ admin: { username: '' } }, 'the option admin.username must have from 1 to 1,024 bytes'],
+  [{ admin: { secrets: ['A'] } }, 'the option admin.secrets has to be a list of the names of two variables'],
+  [{ admin: { sessionDuration: '1d' } }, 'the option admin.sessionDuration has to be a number that is not negative'],
+  [{ admin: { sessionDuration: 59_999 } }, 'the option admin.sessionDuration must be from a minute to 30 days'],
+  [{ admin: { readOnly: 1 } }, 'the option admin.readOnly has to be true or false'],
+  [{ admin: { development: 'true' } }, 'the option admin.development has to be true or false'],
+  [{ admin: { ui: true } }, 'the option admin.ui has to be a path'],
+  [{ admin: { ui: '/other' } }, 'the option admin is not possible: ui is at the path of the server, `/other/`'],
+  [{ admin: { ui: '/admin', assets: 'ASSETS' } }, "the option admin.assets has to be a list of a binding's name and a folder"],
+  [{ admin: { ui: '/admin' } }, 'the option admin is not possible: ui finds no assets in the binding `ASSETS`'],
+  [{ placement: {} }, 'the option placement.objects has to be a number over 0'],
+  [{ placement: { object: 8 } }, 'the option placement.object is not possible: there is no such option'],
+  [{ placement: { objects: 8, hub: 1 } }, 'the option placement.hub is not possible: there is no such option'],
+];
+
 test('options that can be served', async () => {
   for (const options of good) assert.equal(await create(options), '', JSON.stringify(options));
+  for (const options of [...good, ...goodInSpread]) assert.equal(await create(options, undefined, spread), '', JSON.stringify(options));
 });
 
-for (const [options, expected] of wrong) {
-  test(`${JSON.stringify(options)} cannot`, async () => {
-    const message = await create(options);
-    assert.ok(message.startsWith(`dormouse-io: ${expected}`), message || 'nothing is wrong with it');
-  });
+for (const [entry, all] of [['', wrong], [' in dormouse-io/spread', wrongInSpread]]) {
+  for (const [options, expected] of all) {
+    test(`${JSON.stringify(options)} cannot${entry}`, async () => {
+      const message = await create(options, undefined, entry ? spread : server);
+      assert.ok(message.startsWith(`dormouse-io: ${expected}`), message || 'nothing is wrong with it');
+    });
+  }
 }
 
 test('names that namespaces cannot have', async () => {

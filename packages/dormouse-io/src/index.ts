@@ -13,7 +13,7 @@ export type {
 } from "./events.js";
 export type { Handshake } from "./handshake.js";
 export { type ExtendedError, Namespace } from "./namespace.js";
-export type { HandshakeRequest, LogRecord, Rate, RateLimit, ServerOptions, Spread } from "./options.js";
+export type { Admin, HandshakeRequest, LogRecord, Rate, RateLimit, ServerOptions, Spread } from "./options.js";
 export type { Schema, SchemaIssue, SchemaResult, Schemas } from "./schema.js";
 export { Server } from "./server.js";
 export { type DisconnectReason, type Event, Socket } from "./socket.js";

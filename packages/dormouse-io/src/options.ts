@@ -86,6 +86,11 @@ export interface ServerOptions<ListenEvents = any> {
    * from `dormouse-io/spread` then. Default: one object for all.
    */
   placement?: "one" | ((handshake: HandshakeRequest) => string) | Spread;
+  /**
+   * A namespace for the stock admin UI of Socket.IO, and its pages: see docs/admin-ui.md. Import
+   * from `dormouse-io/spread` for it. `true` is all defaults. Default: none.
+   */
+  admin?: boolean | Admin;
   /** The name of the Durable Object binding. Default: `DORMOUSE`; without one, the class itself is used. */
   binding?: string;
   /** How long to wait for an acknowledgement, unless `timeout` says otherwise. Default: 10,000. */
@@ -158,9 +163,9 @@ const isFunction: Check = (value) => typeof value === "function";
 const isObject: Check = (value) => typeof value === "object" && value !== null;
 const isOneOf = (...all: unknown[]): Check => (value) => all.includes(value);
 const isListOf = (check: Check): Check => (value) => Array.isArray(value) && value.every(check);
+const isPair: Check = (value) => isListOf(isText)(value) && (value as string[]).length === 2;
 const isRates: Check = (value) => isObject(value) && Object.values(value as object).every((rate) => isListOf(isNumber)(rate) && rate.length === 2);
 
-/** Each option, what it has to be, and the check of that. */
 /** Many objects that are one server: rooms, and all else that addresses many sockets, reach all of them. */
 export interface Spread {
   /** The number of objects, at most 1,000,000. It can be changed with any deploy. */
@@ -179,10 +184,43 @@ export interface Spread {
   location?: string;
 }
 
+/** The namespace that the admin UI enters, and who may. */
+export interface Admin {
+  /** The name of the namespace. Default: `/admin`, as in the UI. */
+  namespace?: string;
+  /** The user name. Default: `admin`. */
+  username?: string;
+  /**
+   * The two variables of the Worker's environment that hold the passwords, each of at least 12
+   * bytes; either will do, so that one can be replaced. Default: `ADMIN_PASSWORD` and
+   * `ADMIN_PASSWORD_OLD`. If neither is set, everybody is refused, and the log says so.
+   */
+  secrets?: readonly [name: string, other: string];
+  /**
+   * For how long somebody who has logged in can come back without the password, from a minute to
+   * 30 days. Default: 86,400,000, which is a day.
+   */
+  sessionDuration?: number;
+  /** Whether those who watch can do nothing else. Default: `false`. */
+  readOnly?: boolean;
+  /**
+   * Whether they see each socket, and each event with its arguments, and not only numbers: what
+   * users write to each other is shown. Default: `false`.
+   */
+  development?: boolean;
+  /** The path at which the Worker serves the pages of the UI, such as `/admin`. Default: it does not. */
+  ui?: string;
+  /** The binding to the Worker's assets, and the folder in there that has the pages. Default: `ASSETS` and `/dist`. */
+  assets?: readonly [binding: string, folder: string];
+}
+
 /** Whether this is `dormouse-io/spread`. */
 declare const SPREADS: boolean;
 
-const SPREAD: Record<keyof Spread, [what: string, check: Check]> = {
+/** Each option, what it has to be, and the check of that. */
+type Checks<Options> = Record<keyof Options, [what: string, check: Check]>;
+
+const SPREAD: Checks<Spread> = {
   objects: ["a number over 0", (value) => isNumber(value) && (value as number) > 0],
   near: ["a function from the handshake to a key", isFunction],
   capacity: ["a number over 0", (value) => isNumber(value) && (value as number) > 0],
@@ -192,7 +230,18 @@ const SPREAD: Record<keyof Spread, [what: string, check: Check]> = {
   location: ["a text", isText],
 };
 
-const OPTIONS: Record<string, [what: string, check: Check]> = {
+const ADMIN: Checks<Admin> = {
+  namespace: ["a name", isText],
+  username: ["a name", isText],
+  secrets: ["a list of the names of two variables", isPair],
+  sessionDuration: ["a number that is not negative", isNumber],
+  readOnly: ["true or false", isBoolean],
+  development: ["true or false", isBoolean],
+  ui: ["a path", isText],
+  assets: ["a list of a binding's name and a folder", isPair],
+};
+
+const OPTIONS: Checks<Record<string, unknown>> = {
   path: ["a text", isText],
   transports: ['a list of "polling" and "websocket"', isListOf(isOneOf("polling", "websocket"))],
   cors: ["an object with origin and credentials", isObject],
@@ -206,6 +255,7 @@ const OPTIONS: Record<string, [what: string, check: Check]> = {
     '"one", a function from the handshake to a key, or an object with the number of objects',
     (value) => value === "one" || isFunction(value) || isObject(value),
   ],
+  admin: ["true, false, or an object", (value) => isBoolean(value) || isObject(value)],
   binding: ["a text", isText],
   rateLimit: ["an object such as { packets: [50, 200] }", isRates],
   addressRateLimit: ["an object such as { packets: [500, 2000] }", isRates],
@@ -255,24 +305,39 @@ export function readOptions(options: ServerOptions): Record<string, unknown> {
     if (!known) throw wrong(name, "there is no such option; docs/typescript.md lists them");
     if (!known[1](value)) throw wrong(name, `has to be ${known[0]}`);
   }
-  if (typeof options.placement === "object") checkSpread(options.placement);
+  checkSpread(options);
   return { ...options, origins: origins(options), credentials: options.cors?.credentials, ...written(options) };
 }
 
-function checkSpread(spread: Spread): void {
-  if (!SPREADS) throw wrong("placement", "many objects are in dormouse-io/spread: import Server from there");
-  for (const [name, value] of Object.entries({ ...spread, objects: spread.objects })) {
-    if (value === undefined && name !== "objects") continue;
-    const known = SPREAD[name as keyof Spread];
-    if (!known) throw wrong(`placement.${name}`, "there is no such option; docs/typescript.md lists them");
-    if (!known[1](value)) throw wrong(`placement.${name}`, `has to be ${known[0]}`);
+/** Checks the options that only `dormouse-io/spread` has. */
+function checkSpread({ placement, admin }: ServerOptions): void {
+  const spread = typeof placement === "object" ? placement : undefined;
+  // The bundler leaves out the other half, with all that it needs.
+  if (SPREADS) {
+    // The number of objects has to be there.
+    if (spread) checkMembers("placement", { ...spread, objects: spread.objects ?? NaN }, SPREAD);
+    if (typeof admin === "object") checkMembers("admin", admin, ADMIN);
+  } else {
+    if (spread) throw wrong("placement", "many objects are in dormouse-io/spread: import Server from there");
+    if (admin) throw wrong("admin", "the admin UI is in dormouse-io/spread: import Server from there");
+  }
+}
+
+/** Checks the members of an option. */
+function checkMembers<Options extends object>(option: string, members: Options, checks: Checks<Options>): void {
+  for (const [name, value] of Object.entries(members)) {
+    if (value === undefined) continue;
+    const known = checks[name as keyof Options];
+    if (!known) throw wrong(`${option}.${name}`, "there is no such option; docs/typescript.md lists them");
+    if (!known[1](value)) throw wrong(`${option}.${name}`, `has to be ${known[0]}`);
   }
 }
 
 /** Returns the options that wasm wants in another form. */
-function written({ cookie, httpCompression }: ServerOptions): Record<string, unknown> {
+function written({ admin, cookie, httpCompression }: ServerOptions): Record<string, unknown> {
   const threshold = typeof httpCompression === "object" ? (httpCompression.threshold ?? 1024) : httpCompression;
   return {
+    admin: admin === true ? {} : admin,
     cookie: writeCookie(cookie),
     compression: threshold === false ? -1 : threshold === true ? 1024 : threshold,
   };
@@ -317,6 +382,8 @@ const NAMES: Record<string, string> = {
   credentials: "cors.credentials",
   recovery: "connectionStateRecovery",
   max_disconnection: "maxDisconnectionDuration",
+  username: "admin.username",
+  session_duration: "admin.sessionDuration",
   compression: "httpCompression",
 };
 

@@ -66,7 +66,7 @@ impl Pages {
             "`{folder}/index.html` is not among the assets, so the admin UI cannot be served at `{path}/`: \
              `directory`, below `[assets]` in wrangler.toml, is \
              \"node_modules/@socket.io/admin-ui/ui\", or has a copy of the pages in it, in the \
-             folder that `Admin::assets` names"
+             folder that the option `assets` names"
         )
     }
 

@@ -1,0 +1,8 @@
+import { Server } from "dormouse-io/spread";
+import { creating } from "./creating.js";
+
+const io = new Server();
+
+export class Dormouse extends io.DurableObject {}
+
+export default creating(Server);
