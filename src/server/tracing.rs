@@ -32,10 +32,18 @@ pub(crate) trait Span {
 /// What happens to a client or comes from one, or from another object.
 #[derive(Clone, Copy)]
 pub(crate) enum Occasion<'a> {
+    /// A client wants to open a session.
+    Admit,
+    /// A client has asked for a namespace that a predicate may know.
+    Match,
+    /// A namespace of many has got its first socket.
+    Open,
     /// A client wants to join a namespace, or with Engine.IO alone, to connect.
     Connect,
     /// A socket or client is no longer connected, for this reason.
     Disconnect(&'a str),
+    /// The client of a socket has not come back in time.
+    Expire,
     Event {
         /// Its name, unless a client may have made that up.
         name: Option<&'a str>,
@@ -53,12 +61,15 @@ pub(crate) enum Occasion<'a> {
 pub(crate) enum Work<'a> {
     /// That of an alarm, by the name or pattern that its handler was registered with.
     Alarm(&'a str),
+    /// Being told what is billed.
+    Usage,
     /// A task, by its name if it has one.
     Task(Option<&'a str>),
 }
 
 /// Begins a span in a namespace, which has been defined by this name or pattern, if that
-/// has any. Returns `None` if it would not be traced.
+/// has any; of a handshake, the server's path is both. Returns `None` if it would not be
+/// traced.
 pub(crate) type Begin = fn(&str, Option<&str>, Occasion<'_>) -> Option<Rc<dyn Span>>;
 
 /// A task of a session's, and one of the whole object's.
@@ -240,6 +251,10 @@ fn open(
     occasion: Occasion<'_>,
 ) -> Option<Rc<dyn Span>> {
     let operation = match occasion {
+        Occasion::Admit => "admit",
+        Occasion::Match => "match",
+        Occasion::Open => "open",
+        Occasion::Expire => "expire",
         Occasion::Connect => "connect",
         Occasion::Disconnect(_) => "disconnect",
         Occasion::Event { .. } | Occasion::ServerEvent(_) | Occasion::Message => "process",
@@ -253,7 +268,11 @@ fn open(
         span.set(TEMPLATE, template);
     }
     match occasion {
-        Occasion::Connect => {}
+        Occasion::Admit
+        | Occasion::Match
+        | Occasion::Open
+        | Occasion::Connect
+        | Occasion::Expire => {}
         Occasion::Disconnect(reason) => span.set(&span.own(REASON), reason),
         Occasion::Event { name, has_ack } => {
             span.set(TYPE, operation);
@@ -278,6 +297,7 @@ pub(crate) fn work(work: Work<'_>) -> Option<Rc<dyn Span>> {
             span.set(ALARM, name);
             span
         }
+        Work::Usage => start("usage", None, "")?,
         Work::Task(name) => {
             let span = start("task", None, "")?;
             if let Some(name) = name {

@@ -37,6 +37,21 @@ describe('what is traced', workerOnly, async () => {
     for (const secret of ['their words', session.sid]) assert.ok(!told.includes(secret), secret);
   });
 
+  test('is a client that wants to open a session', async () => {
+    const admit = `admit ${path}`;
+    // Others have been let in.
+    const next = async (isIt) => {
+      for (;;) {
+        const span = await take(admit);
+        if (isIt(span)) return span;
+      }
+    };
+    assert.deepEqual((await next(() => true)).attributes, of('admit'));
+    await assert.rejects(openPolling(server, { path, query: { admission: 'no' } }), /403/);
+    const refused = await next(({ attributes }) => attributes['engineio.refused']);
+    assert.deepEqual([refused.attributes, refused.status], [of('admit', { 'engineio.refused': true }), undefined]);
+  });
+
   test('is a client that is refused', async () => {
     await assert.rejects(openPolling(server, { path, query: { refuse: 1 } }), /401/);
     assert.deepEqual((await take(connect)).attributes, of('connect', { 'engineio.refused': true }));

@@ -4,11 +4,15 @@ import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer } from '../harness/server.mjs';
 import { openClient, openMember } from '../harness/socket/client.mjs';
+import { lose } from '../harness/socket/recovery.mjs';
 import { emitToObjectsFromElsewhere } from '../harness/socket/routes.mjs';
 import { attributes, spansOf } from '../harness/spans.mjs';
 import { workerOnly } from '../harness/target.mjs';
+import { fetchRaw } from '../harness/wire/http.mjs';
 
 const PATH = '/traced/';
+/** With the handlers that are called seldom, or in the front. */
+const SELDOM = '/traced-seldom/';
 
 describe('what is traced', workerOnly, async () => {
   const server = await startServer({ observed: true });
@@ -147,6 +151,60 @@ describe('what is traced', workerOnly, async () => {
     assert.deepEqual(declined.attributes, attributes('process', namespace, more('fail', { 'socketio.refused': true })));
   });
 
+  test('is a client that wants to open a session, whatever becomes of that', async () => {
+    const admitted = async (admission) => {
+      await fetchRaw(server, { path: SELDOM, query: { EIO: 4, transport: 'polling', ...(admission && { admission }) } });
+      return take(`admit ${SELDOM}`);
+    };
+    const { attributes: allowed, status, of, parent } = await admitted();
+    assert.deepEqual([allowed, status, of, parent], [attributes('admit', SELDOM), undefined, 'fetch', '']);
+    const refused = await admitted('no');
+    assert.deepEqual([refused.attributes, refused.status], [attributes('admit', SELDOM, { 'socketio.refused': true }), undefined]);
+    for (const [admission, type] of [['fail', 'handler failed'], ['panic', 'panic']]) {
+      const failed = await admitted(admission);
+      assert.deepEqual([failed.attributes, failed.status], [attributes('admit', SELDOM, { 'error.type': type }), 'error']);
+    }
+  });
+
+  test('is a namespace that is asked for, and its first socket', async () => {
+    const client = await openClient(server, { path: PATH });
+    await client.join('/tenant/their-words', { tenant: 'their-words' });
+    assert.deepEqual((await take('match')).attributes, attributes('match', '/tenant/their-words'));
+    const opened = await take('open');
+    assert.deepEqual(opened.attributes, attributes('open', '/tenant/their-words'));
+    assert.equal(opened.parent, 'connect');
+    await take('connect');
+
+    await client.send('0/tenant/other,');
+    assert.equal((await client.packet('refusal')).type, 4);
+    // One for each definition.
+    for (const _ of [1, 2]) {
+      const no = await take('match');
+      assert.deepEqual([no.attributes, no.status], [attributes('match', '/tenant/other', { 'socketio.refused': true }), undefined]);
+    }
+
+    const more = { 'messaging.destination.template': '/dynamic-{id}' };
+    const open = async (namespace) => {
+      await client.join(namespace);
+      for (;;) {
+        const span = await take('open /dynamic-{id}');
+        if (span.attributes['messaging.destination.name'] === namespace) return span;
+      }
+    };
+    assert.deepEqual((await open('/dynamic-traced-waits')).attributes, attributes('open', '/dynamic-traced-waits', more));
+    const fails = await open('/dynamic-traced-fails');
+    assert.deepEqual(fails.attributes, attributes('open', '/dynamic-traced-fails', { ...more, 'socketio.refused': true }));
+  });
+
+  test('is a socket whose client does not come back, and what is billed', async () => {
+    const member = await openMember(server, { path: SELDOM, namespace: '/chat' });
+    await lose(server, member);
+    const expired = await take('expire /chat');
+    assert.deepEqual([expired.attributes, expired.status], [attributes('expire', '/chat'), undefined]);
+    const usage = await take('usage');
+    assert.deepEqual([usage.attributes, usage.status], [{}, undefined]);
+  });
+
   test('is nothing of a server that does not ask for it', async () => {
     const player = await openMember(server, { path: '/io/', namespace: '/plain' });
     await player.client.close();
@@ -161,7 +219,7 @@ describe('what is traced', workerOnly, async () => {
     await player.client.close();
     await take('disconnect /');
     const unended = logs.find({ observed: 'end' }).flatMap(({ unended }) => unended);
-    assert.deepEqual(unended.filter((name) => /^(process|connect|disconnect|alarm|task)/.test(name)), []);
+    assert.deepEqual(unended.filter((name) => /^(admit|match|open|connect|process|disconnect|expire|alarm|task|usage)/.test(name)), []);
   });
 });
 

@@ -60,5 +60,6 @@ test('what is counted of what is billed is told, and said to whoever asks', asyn
   assert.equal(elsewhere, null);
   await observed('span', ({ attributes }) => attributes['socketio.from_server'] && attributes['socketio.event'] === 'usage');
   assert.deepEqual([object.wakes, object.messages, object.calls], [1, 2, 1]);
+  await observed('span', ({ name, status }) => name === 'usage' && status === undefined);
   await client.close();
 });

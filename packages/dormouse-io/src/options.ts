@@ -132,9 +132,8 @@ export interface ServerOptions<ListenEvents = any> {
    */
   logger?: (record: LogRecord) => void;
   /**
-   * Whether the platform traces events of clients and of other objects, connects and
-   * disconnects: see docs/observability.md.
-   * Default: `false`.
+   * Whether the platform traces what listeners and the other functions of the application do:
+   * see docs/observability.md. Default: `false`.
    */
   tracing?: boolean;
   /**

@@ -29,8 +29,10 @@ pub use crate::usage::Usage;
 
 use crate::api::endpoint::{AdmitFn, Application, Endpoint};
 use crate::api::error::{Failure, failure};
-use crate::api::handler::{Handler, OnAdmit, OnClose, OnEngineAlarm, OnMessage, OnOpen};
-use crate::api::usage::TellFn;
+use crate::api::handler::{
+    Handler, OnAdmit, OnClose, OnEngineAlarm, OnEngineUsage, OnMessage, OnOpen,
+};
+use crate::api::usage::Tell;
 use crate::api::{AlarmHandlers, HandlerFn, States, erase};
 use crate::http;
 use crate::options::{Options, option_methods};
@@ -63,10 +65,10 @@ pub type Message = Data<'static>;
 #[derive(Default)]
 pub struct Engine {
     pub(crate) options: Options,
-    admit: Option<AdmitFn>,
+    pub(super) admit: Option<AdmitFn>,
     pub(super) handlers: EngineHandlers,
-    /// Has handlers traced, on this path, if they are to be.
-    pub(super) trace: Option<fn(&mut EngineHandlers, &str)>,
+    /// Has handlers traced, if they are to be.
+    pub(super) trace: Option<fn(&mut Engine)>,
 }
 
 /// The handlers that the application has registered.
@@ -75,7 +77,7 @@ pub(crate) struct EngineHandlers {
     pub(crate) on_connect: Option<HandlerFn<OnOpen>>,
     pub(crate) on_message: Option<HandlerFn<OnMessage>>,
     pub(crate) on_disconnect: Option<HandlerFn<OnClose>>,
-    pub(crate) on_usage: Option<TellFn<Endpoint>>,
+    pub(crate) on_usage: Option<Tell<OnEngineUsage, Endpoint>>,
     pub(crate) alarms: AlarmHandlers<OnEngineAlarm>,
     pub(crate) states: States,
     /// The method of a handler that was given twice.
@@ -221,7 +223,7 @@ impl Engine {
 impl From<Engine> for Endpoint {
     fn from(mut engine: Engine) -> Self {
         if let Some(trace) = engine.trace {
-            trace(&mut engine.handlers, &engine.options.path);
+            trace(&mut engine);
         }
         Self {
             options: engine.options.complete(),

@@ -9,13 +9,13 @@ use dormouse_proto::engine::Transport;
 use dormouse_proto::socket::{self, Parser, RESERVED_NAMES, Settings};
 use worker::Env;
 
-use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace};
+use super::handler::{Handler, OnAdmit, OnAlarm, OnJoinRequest, OnNewNamespace, OnUsage};
 use super::join_request::{self, JoinRequest};
 use super::namespace::{Namespace, NamespaceHandlers};
 use super::pattern::Pattern;
 use super::recovery::Recovery;
 use super::server_event::ServerEvents;
-use super::usage::TellFn;
+use super::usage::Tell;
 use super::{AlarmHandlers, HandlerFn, Io, States, erase};
 use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
 use crate::api::error::Failure;
@@ -43,12 +43,12 @@ use crate::placement::Placement;
 /// ```
 pub struct Server {
     pub(super) options: Options,
-    admit: Option<AdmitFn>,
+    pub(super) admit: Option<AdmitFn>,
     pub(super) application: Application,
     service: Option<Rc<dyn Service>>,
     pages: Option<Rc<dyn Service>>,
     /// Has handlers traced, if they are to be.
-    pub(super) trace: Option<fn(&mut Application)>,
+    pub(super) trace: Option<fn(&mut Server)>,
 }
 
 /// The namespaces of a server, and the settings of all of them.
@@ -62,9 +62,9 @@ pub(crate) struct Application {
     pub(crate) alarms: AlarmHandlers<OnAlarm>,
     pub(super) server_events: ServerEvents,
     pub(crate) transient: Option<Transient>,
-    definitions: Vec<Definition>,
+    pub(super) definitions: Vec<Definition>,
     pub(crate) on_new_namespace: Option<HandlerFn<OnNewNamespace>>,
-    pub(crate) on_usage: Option<TellFn<Application>>,
+    pub(crate) on_usage: Option<Tell<OnUsage, Application>>,
     /// A name or pattern that cannot be served.
     wrong: Option<String>,
     /// The method of a handler that was given twice.
@@ -94,18 +94,18 @@ pub(crate) enum LookUp {
     Ask,
 }
 
-struct Definition {
+pub(super) struct Definition {
     /// As it is written in the application; empty for a predicate.
-    name: String,
-    matcher: Matcher,
-    handlers: Rc<NamespaceHandlers>,
+    pub(super) name: String,
+    pub(super) matcher: Matcher,
+    pub(super) handlers: Rc<NamespaceHandlers>,
     /// The number that finds a predicate's namespaces again after sleep: the
     /// predicate itself cannot be asked without its client. 0 for all others, which
     /// are found by name.
     tag: u32,
 }
 
-enum Matcher {
+pub(super) enum Matcher {
     Name(String),
     Pattern(Pattern),
     Predicate(HandlerFn<OnJoinRequest>),
@@ -724,7 +724,7 @@ impl Default for Server {
 impl From<Server> for Endpoint {
     fn from(mut server: Server) -> Self {
         if let Some(trace) = server.trace {
-            trace(&mut server.application);
+            trace(&mut server);
         }
         if let Placement::Spread(spread) = &mut server.options.placement {
             let application = &server.application;

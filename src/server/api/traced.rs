@@ -1,15 +1,18 @@
-//! Spans around handlers that are registered with a server: of alarms, of events of other
-//! objects, and of Engine.IO alone. Those that sockets have are the layer's.
+//! Spans around handlers that are registered with a server: of handshakes, of namespaces, of
+//! alarms, of events of other objects, of sockets that have expired, of what is billed, and of
+//! Engine.IO alone. Those that sockets have are the layer's.
 //!
 //! Handlers are wrapped where an application asks for it, and only there: nobody else knows
 //! that they can be.
 
 use std::rc::Rc;
 
+use super::Server;
 use super::encode::Replied;
 use super::handler::{Call, Context, HandlerFn, Kind};
-use super::{Application, Server};
-use crate::api::engine::{self, Engine, EngineHandlers};
+use super::server::{Definition, Matcher};
+use super::usage::Tell;
+use crate::api::engine::{self, Engine};
 use crate::api::error::{Failure, HandlerError};
 use crate::tracing::{self, Occasion, Span, TRACING, Work};
 
@@ -19,9 +22,10 @@ impl Server {
     ///
     /// There is a [span](https://developers.cloudflare.com/workers/observability/traces/custom-spans/)
     /// for each event that reaches a handler, for each socket that connects or disconnects,
-    /// for each alarm, for each event of another object, and for each task. It lasts until
-    /// the handlers have returned, middlewares included, and what they ask of the platform is
-    /// below it. Its attributes have the names of
+    /// for each alarm, for each event of another object, for each task, and for each call of
+    /// the server's other handlers: `admit`, `namespace_if`, `on_new_namespace`, `on_expired`
+    /// and `on_usage`. It lasts until the handlers have returned, middlewares included, and
+    /// what they ask of the platform is below it. Its attributes have the names of
     /// OpenTelemetry's conventions for messaging; `docs/observability.md` lists them.
     /// Nothing that clients write is in them, but for the names of namespaces, and of
     /// events that are registered by name.
@@ -61,8 +65,8 @@ impl Engine {
     /// nothing.
     ///
     /// There is a span for each client that connects or disconnects, for each message, for
-    /// each alarm and for each task, where there is a handler. All else is as with
-    /// [`Server::tracing`], which says what that needs.
+    /// each alarm, for each task, and for each call of `admit` and `on_usage`, where there is
+    /// a handler. All else is as with [`Server::tracing`], which says what that needs.
     ///
     /// ```
     /// use dormouse::engine::{Client, Engine, Message};
@@ -79,7 +83,23 @@ impl Engine {
     }
 }
 
-fn of_server(application: &mut Application) {
+fn of_server(server: &mut Server) {
+    let path: Rc<str> = server.options.path.as_str().into();
+    replace(&mut server.admit, |handler| {
+        wrap(handler, move |_| {
+            (TRACING.begin)(&path, Some(&path), Occasion::Admit)
+        })
+    });
+    let application = &mut server.application;
+    application.definitions.iter_mut().for_each(of_definition);
+    replace(&mut application.on_new_namespace, |handler| {
+        wrap(handler, |context| {
+            let io = context.subject;
+            let template = io.application().template_of(io.namespace());
+            (TRACING.begin)(io.namespace(), template, Occasion::Open)
+        })
+    });
+    replace(&mut application.on_usage, of_usage);
     application.alarms.wrap(of_alarm);
     application.server_events.wrap(|name, handler| {
         let name: Rc<str> = name.into();
@@ -91,8 +111,35 @@ fn of_server(application: &mut Application) {
     });
 }
 
-fn of_engine(handlers: &mut EngineHandlers, path: &str) {
-    let path: Rc<str> = path.into();
+fn of_definition(definition: &mut Definition) {
+    if let Matcher::Predicate(predicate) = &mut definition.matcher {
+        // What clients ask for is not in the name.
+        let traced = wrap(predicate.clone(), |context| {
+            (TRACING.begin)(context.subject.namespace(), None, Occasion::Match)
+        });
+        *predicate = traced;
+    }
+    let name: Rc<str> = definition.name.as_str().into();
+    // Nobody else has them yet.
+    if let Some(handlers) = Rc::get_mut(&mut definition.handlers) {
+        replace(&mut handlers.on_expired, |handler| {
+            wrap(handler, move |context| {
+                // A predicate's has no name.
+                let template = Some(&*name).filter(|name| !name.is_empty());
+                (TRACING.begin)(context.subject.namespace(), template, Occasion::Expire)
+            })
+        });
+    }
+}
+
+fn of_engine(engine: &mut Engine) {
+    let path: Rc<str> = engine.options.path.as_str().into();
+    let own = path.clone();
+    replace(&mut engine.admit, |handler| {
+        wrap(handler, move |_| tracing::engine(&own, Occasion::Admit))
+    });
+    let handlers = &mut engine.handlers;
+    replace(&mut handlers.on_usage, of_usage);
     handlers.alarms.wrap(of_alarm);
     let own = path.clone();
     replace(&mut handlers.on_connect, |handler| {
@@ -119,6 +166,13 @@ fn of_alarm<K: Kind<Outcome = Result<(), HandlerError>>>(
 ) -> HandlerFn<K> {
     let name: Rc<str> = name.into();
     wrap(handler, move |_| tracing::work(Work::Alarm(&name)))
+}
+
+fn of_usage<K: Kind<Outcome = Result<(), HandlerError>>, S>(tell: Tell<K, S>) -> Tell<K, S> {
+    Tell {
+        handler: wrap(tell.handler, |_| tracing::work(Work::Usage)),
+        call: tell.call,
+    }
 }
 
 /// Has a handler run within a span.
@@ -151,6 +205,21 @@ where
 /// What a handler has returned.
 trait Judged {
     fn failure(&self) -> Option<&Failure>;
+
+    /// Returns whether it is a no, and no failure.
+    fn is_no(&self) -> bool {
+        false
+    }
+}
+
+impl Judged for Result<bool, HandlerError> {
+    fn failure(&self) -> Option<&Failure> {
+        self.as_ref().err().map(|error| &error.failure)
+    }
+
+    fn is_no(&self) -> bool {
+        matches!(self, Ok(false))
+    }
 }
 
 impl Judged for Result<(), HandlerError> {
@@ -174,6 +243,9 @@ impl Judged for Replied {
 fn judge<T: Judged>(span: &dyn Span, outcome: &T) {
     if let Some(failure) = outcome.failure() {
         note(span, failure);
+    }
+    if outcome.is_no() {
+        span.refuse();
     }
 }
 

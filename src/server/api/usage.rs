@@ -2,19 +2,31 @@
 
 use std::rc::Rc;
 
-use super::handler::{Call, Handler, OnEngineUsage, OnUsage, erase};
-use super::{Application, EngineUsageContext, Io, Server, UsageContext};
+use super::handler::{Call, Handler, HandlerFn, Kind, OnEngineUsage, OnUsage, erase};
+use super::{EngineUsageContext, Io, Server, UsageContext};
 use crate::api::client::Clients;
-use crate::api::endpoint::Endpoint;
 use crate::api::engine::Engine;
 use crate::api::error::{HandlerError, Rejection};
 use crate::platform;
 use crate::port::LocalPort;
 use crate::usage::Usage;
 
-/// Calls a handler of this server with what it is to be told, if there is anything. What
-/// that is, is found here, so that it is linked only where there is a handler.
-pub(crate) type TellFn<S> = Rc<dyn Fn(&Rc<dyn LocalPort>, &Rc<S>) -> Option<Told>>;
+/// The handler of a server that is told what is counted.
+pub(crate) struct Tell<K: Kind, S> {
+    pub(super) handler: HandlerFn<K>,
+    pub(super) call: TellFn<K, S>,
+}
+
+/// Calls a handler with what it is to be told, if there is anything. What that is, is found
+/// there, so that it is linked only where there is a handler.
+pub(super) type TellFn<K, S> = fn(&HandlerFn<K>, &Rc<dyn LocalPort>, &Rc<S>) -> Option<Told>;
+
+impl<K: Kind, S> Tell<K, S> {
+    /// Calls the handler, if there is anything to tell.
+    pub(crate) fn call(&self, port: &Rc<dyn LocalPort>, server: &Rc<S>) -> Option<Told> {
+        (self.call)(&self.handler, port, server)
+    }
+}
 
 /// What has become of it.
 pub(crate) type Told = Result<Call<Result<(), HandlerError>>, Rejection>;
@@ -55,11 +67,13 @@ impl Server {
     /// [many objects](crate::Placement::spread), it is called in each of them, also in those
     /// without sockets.
     pub fn on_usage<S>(mut self, handler: impl Handler<OnUsage, S>) -> Self {
-        let handler = erase(handler);
-        let tell: TellFn<Application> = Rc::new(move |port, application| {
-            let usage = port.meter().take_due(platform::now)?;
-            Some(handler(&mut UsageContext::new(port, application, &usage)))
-        });
+        let tell = Tell {
+            handler: erase(handler),
+            call: |handler, port, application| {
+                let usage = port.meter().take_due(platform::now)?;
+                Some(handler(&mut UsageContext::new(port, application, &usage)))
+            },
+        };
         let application = self.application_mut();
         if application.on_usage.replace(tell).is_some() {
             application.duplicate = Some("on_usage");
@@ -88,13 +102,15 @@ impl Engine {
     /// It is called when something has been counted, at most once a second, and like
     /// [`Server::on_usage`] in all else: that says what may be missing, and when.
     pub fn on_usage<S>(mut self, handler: impl Handler<OnEngineUsage, S>) -> Self {
-        let handler = erase(handler);
-        let tell: TellFn<Endpoint> = Rc::new(move |port, endpoint| {
-            let usage = port.meter().take_due(platform::now)?;
-            Some(handler(&mut EngineUsageContext::new(
-                port, endpoint, &usage,
-            )))
-        });
+        let tell = Tell {
+            handler: erase(handler),
+            call: |handler, port, endpoint| {
+                let usage = port.meter().take_due(platform::now)?;
+                Some(handler(&mut EngineUsageContext::new(
+                    port, endpoint, &usage,
+                )))
+            },
+        };
         self.handlers.set("on_usage", |it| &mut it.on_usage, tell);
         self.usage(true)
     }

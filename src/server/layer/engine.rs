@@ -318,7 +318,9 @@ impl Layer for Messages {
 
     fn tell_of_usage(&self) {
         if let Some(tell) = &self.handlers.on_usage {
-            called::tell_of_usage(&self.parts, &self.port, &|port| tell(port, &self.endpoint));
+            called::tell_of_usage(&self.parts, &self.port, &|port| {
+                tell.call(port, &self.endpoint)
+            });
         }
     }
 

@@ -241,7 +241,9 @@ impl Layer for Sockets {
     fn tell_of_usage(&self) {
         let Self(cx) = self;
         if let Some(tell) = &cx.application.on_usage {
-            called::tell_of_usage(&cx.parts, &cx.port, &|port| tell(port, &cx.application));
+            called::tell_of_usage(&cx.parts, &cx.port, &|port| {
+                tell.call(port, &cx.application)
+            });
         }
     }
 

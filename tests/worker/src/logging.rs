@@ -4,13 +4,13 @@
 use core::time::Duration;
 
 use dormouse::engine::Engine;
-use dormouse::{LogRecord, Server, Socket, loggers, sleep};
+use dormouse::{LogRecord, Recovery, Server, Socket, loggers, sleep};
 use serde_json::{Map, json};
 
 use crate::socket::{self, tell};
-use crate::{echo, tasks};
+use crate::{admit_later, echo, tasks};
 
-pub(crate) fn servers() -> [Server; 4] {
+pub(crate) fn servers() -> [Server; 5] {
     [
         logged(),
         socket::server("/observed/")
@@ -21,6 +21,11 @@ pub(crate) fn servers() -> [Server; 4] {
         socket::server("/traced/")
             .tracing(true)
             .namespace("/stored", |namespace| namespace.on("store", store)),
+        socket::server("/traced-seldom/")
+            .tracing(true)
+            .admit(admit_later)
+            .recovery(Recovery::default().max_disconnection(Duration::from_secs(1)))
+            .on_usage(|| ()),
     ]
 }
 
