@@ -10,8 +10,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Failure, atLeast, capture, isMain, main, root, run, say, status, which } from './shell.mjs';
+import { Failure, atLeast, capture, isMain, main, root, run, say, which } from './shell.mjs';
 import { withLock } from './lock.mjs';
+import { NOTE, installPrebuilt } from './prebuilt.mjs';
 import { cargoTools, disagreements, nodeForWrangler } from './versions.mjs';
 
 const cache = path.join(
@@ -127,14 +128,17 @@ async function ensureCargoTool(name, programs) {
   const directory = path.join(cache, `${programs[0]}-${version}`);
   const cached = () => {
     const files = programs.map((program) => path.join(directory, 'bin', program));
-    // Cargo writes this file last: without it, an installation was interrupted.
-    return [...files, path.join(directory, '.crates.toml')].every(existsSync) ? files : undefined;
+    // Cargo writes its file last, and the other is in what is downloaded: without either of
+    // them, an installation was interrupted.
+    const isWhole = ['.crates.toml', NOTE].some((note) => existsSync(path.join(directory, note)));
+    return isWhole && files.every(existsSync) ? files : undefined;
   };
   const files =
     cached() ??
     (await onPath(programs, version)) ??
     (await withLock(`${directory}.lock`, `installing ${name}`, async () => {
-      if (!cached()) await installCargoTool(name, version, directory, cached);
+      const has = cached() || (await installPrebuilt(name, version, programs, directory));
+      if (!has) await installCargoTool(name, version, directory);
       return cached();
     }));
   return Object.fromEntries(programs.map((program, i) => [program, files[i]]));
@@ -158,17 +162,10 @@ const COMPILATION = {
   'wasm-bindgen-cli': { optLevel: '1', args: ['--no-default-features'] },
 };
 
-async function installCargoTool(name, version, directory, cached) {
+async function installCargoTool(name, version, directory) {
   mkdirSync(cache, { recursive: true });
   // This is not in the clone, where the project's configuration of cargo would apply.
   const cwd = cache;
-  if (which('cargo-binstall')) {
-    say(`installing ${name} ${version} with cargo-binstall`);
-    const args = ['--no-confirm', '--locked', '--disable-strategies', 'compile', '--root', directory];
-    await status('cargo', ['binstall', ...args, `${name}@${version}`], { cwd });
-    if (cached()) return;
-    say('cargo-binstall has none; building it instead');
-  }
   await ensureNativeLibraries(name);
   say(`building ${name} ${version}: a few minutes, once for all clones (${directory})`);
   const target = path.join(cache, `.build-${name}`);
