@@ -1,7 +1,8 @@
-// Builds a Worker into the crate's own build/ directory, with worker-build, which
-// runs cargo, wasm-bindgen, wasm-opt and esbuild; and copies the client libraries
-// for the pages in www/ from node_modules. wrangler.toml calls this, so it does
-// not rely on anything having been prepared.
+// Builds a Worker into the crate's own build/ directory: for release with worker-build,
+// as users do, which runs cargo, wasm-bindgen, wasm-opt and esbuild; for development
+// without it (development.mjs). And copies the client libraries for the pages in www/ from
+// node_modules. wrangler.toml calls this, so it does not rely on anything having been
+// prepared.
 //
 //   node tools/build.mjs [--force] [--dev] [--names] [--speed] [the crate's directory, `.` by default]
 //
@@ -17,7 +18,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, capture, isMain, main, root, run, say } from './shell.mjs';
-import { setUpBuild } from './setup.mjs';
+import { buildForDevelopment } from './development.mjs';
+import { setUpBuild, setUpDevelopment } from './setup.mjs';
 
 export const playground = '.';
 export const testWorker = 'tests/worker';
@@ -33,7 +35,7 @@ const more = { [recipes]: ['examples/migration'] };
  * profiler.
  */
 export async function build(crate = playground, { force = false, dev = false, names = false, speed = false } = {}) {
-  const { workerBuild, env } = await setUpBuild();
+  const tools = dev ? await setUpDevelopment() : await setUpBuild();
   if (crate === playground) vendor();
 
   const out = path.join(root, crate, 'build');
@@ -48,14 +50,18 @@ export async function build(crate = playground, { force = false, dev = false, na
   }
   say(`building ${name}${dev ? ' for development' : ''}`);
   rmSync(note, { force: true });
-  await run(workerBuild, [path.join(root, crate), dev ? '--dev' : '--release'], {
+  if (dev) await buildForDevelopment(crate, out, tools);
+  else await buildForRelease(crate, out, tools, { names, speed });
+  writeFileSync(note, wanted);
+}
+
+async function buildForRelease(crate, out, { workerBuild, env }, { names, speed }) {
+  await run(workerBuild, [path.join(root, crate), '--release'], {
     // If the compiler complains, worker-build's own stack adds nothing.
     env: { ...env, RUST_BACKTRACE: '0', ...(speed && { CARGO_PROFILE_RELEASE_OPT_LEVEL: '3' }) },
-    orElse: `could not build ${name}, see above`,
+    orElse: `could not build ${crate}, see above`,
   });
-  // A development build keeps its names, for the stack of a panic.
-  if (!names && !dev) await strip(path.join(out, 'index_bg.wasm'), env);
-  writeFileSync(note, wanted);
+  if (!names) await strip(path.join(out, 'index_bg.wasm'), env);
 }
 
 /** The WebAssembly features that cargo and wasm-bindgen use, and that all current engines support. */
@@ -110,7 +116,7 @@ async function digest(crate) {
   const hash = createHash('sha256');
   hash.update(JSON.stringify([process.env.RUSTFLAGS, process.env.CARGO_ENCODED_RUSTFLAGS]));
   hash.update((await capture('rustc', ['--version', '--verbose'])) ?? '');
-  const sources = ['Cargo.toml', 'Cargo.lock', 'tools/build.mjs', 'tools/versions.mjs', 'src'];
+  const sources = ['Cargo.toml', 'Cargo.lock', 'tools/build.mjs', 'tools/development.mjs', 'tools/shim.js', 'tools/versions.mjs', 'src'];
   if (crate !== playground) sources.push(crate, ...(more[crate] ?? []));
   const files = sources.flatMap(filesIn).filter((file) => !file.startsWith(`${crate}/build/`));
   for (const file of files.sort()) {

@@ -13,6 +13,8 @@ import path from 'node:path';
 import { Failure, isMain, main, root, run, say } from './shell.mjs';
 import { setUpBuild } from './setup.mjs';
 import { strip } from './build.mjs';
+import { workerArgs } from './cargo-tools.mjs';
+import { importWasm } from './development.mjs';
 import { packages } from './versions.mjs';
 
 const out = path.join(root, 'target/npm');
@@ -95,18 +97,11 @@ async function buildWasm(env, name, dev) {
   rmSync(wasm, { recursive: true, force: true });
   // As worker-build does, whose shim is not used: its classes are proxies, and it exports
   // classes of others.
-  const bindgen = [
-    ...['--target', 'module', '--out-name', 'index', '--out-dir', wasm],
-    ...['--experimental-reset-state-function', '--force-enable-abort-handler'],
-    path.join(root, 'target/wasm32-unknown-unknown', profile, 'dormouse_js.wasm'),
-  ];
-  await run(env.WASM_BINDGEN_BIN, bindgen, { orElse: 'wasm-bindgen failed, see above' });
+  const compiled = path.join(root, 'target/wasm32-unknown-unknown', profile, 'dormouse_js.wasm');
+  await run(env.WASM_BINDGEN_BIN, [...workerArgs(wasm), compiled], { orElse: 'wasm-bindgen failed, see above' });
   if (!dev) await strip(path.join(wasm, 'index_bg.wasm'), env);
   const glue = path.join(wasm, 'index.js');
-  const text = readFileSync(glue, 'utf8');
-  // Bundlers do not know the phase `source` yet; what they import is the module all the same.
-  const imported = text.replace('import source wasmModule from "./index_bg.wasm"', `import wasmModule from "./${entries[name].wasm}"`);
-  if (imported === text) throw new Error(`${glue} does not import its wasm as it did`);
+  const imported = importWasm(readFileSync(glue, 'utf8'), entries[name].wasm);
   writeFileSync(glue, imported);
 }
 

@@ -57,7 +57,7 @@ export async function installPrebuilt(name, version, programs, directory, { from
     renameSync(unpacked, directory);
     return true;
   } catch (error) {
-    say(`${name} ${version} cannot be downloaded, so it is built: ${reason(error)}`);
+    say(`${name} ${version} cannot be downloaded: ${reason(error)}`);
     return false;
   } finally {
     rmSync(unpacked, { recursive: true, force: true });

@@ -2,38 +2,44 @@
 // step checks first and does nothing if nothing is missing, so the next time all of
 // them together take a fraction of a second.
 //
-// What belongs to this clone goes into the clone (node_modules, .venv). Cargo's
-// tools go into a cache that all clones of a user share, with one directory per
-// version, so that neither ~/.cargo/bin nor another project is affected.
+// What belongs to this clone goes into the clone (node_modules, .venv); programs of cargo's
+// go into a cache (cargo-tools.mjs).
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Failure, atLeast, capture, isMain, main, root, run, say, which } from './shell.mjs';
+import { installWithApt } from './apt.mjs';
+import { ensureBindgen, ensureCargoTool } from './cargo-tools.mjs';
 import { withLock } from './lock.mjs';
-import { NOTE, installPrebuilt } from './prebuilt.mjs';
-import { cargoTools, disagreements, nodeForWrangler } from './versions.mjs';
+import { disagreements, nodeForWrangler } from './versions.mjs';
 
-const cache = path.join(
-  process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
-  'dormouse',
-);
 // This is beside node_modules and not in it, because `npm ci` begins by removing that.
 const cloneLock = path.join(root, '.setup.lock');
 const bin = (name) => path.join(root, 'node_modules', '.bin', name);
 
-/** Installs all that a build needs. Resolves to the worker-build program and its environment. */
-export async function setUpBuild() {
+async function setUp() {
   const found = disagreements();
   if (found.length > 0) throw new Failure(found.join('; '));
   await ensureRust(['wasm32-unknown-unknown']);
   await ensureNpmPackages();
-  const workerBuild = await ensureCargoTool('worker-build', ['worker-build']);
-  const wasmBindgen = await ensureCargoTool('wasm-bindgen-cli', [
-    'wasm-bindgen',
-    'wasm-bindgen-test-runner',
-  ]);
+}
+
+/**
+ * Installs all that a development build needs. Resolves to esbuild, and to a function that has
+ * wasm-bindgen make a Worker's JavaScript and its wasm in a folder.
+ */
+export async function setUpDevelopment() {
+  await setUp();
+  return { bindgen: await ensureBindgen(), esbuild: bin('esbuild') };
+}
+
+/** Installs all that a build needs. Resolves to the worker-build program and its environment. */
+export async function setUpBuild() {
+  await setUp();
+  const workerBuild = await ensureCargoTool('worker-build');
+  const wasmBindgen = await ensureCargoTool('wasm-bindgen-cli');
   return {
     workerBuild: workerBuild['worker-build'],
     wasmBindgenTestRunner: wasmBindgen['wasm-bindgen-test-runner'],
@@ -120,83 +126,6 @@ function npmPackagesAreThere() {
     Object.keys(present).every(same) &&
     Object.keys(wanted).every((name) => name === '' || wanted[name].optional || present[name])
   );
-}
-
-/** Returns the paths of a cargo package's programs, after installing it if necessary. */
-async function ensureCargoTool(name, programs) {
-  const version = cargoTools[name];
-  const directory = path.join(cache, `${programs[0]}-${version}`);
-  const cached = () => {
-    const files = programs.map((program) => path.join(directory, 'bin', program));
-    // Cargo writes its file last, and the other is in what is downloaded: without either of
-    // them, an installation was interrupted.
-    const isWhole = ['.crates.toml', NOTE].some((note) => existsSync(path.join(directory, note)));
-    return isWhole && files.every(existsSync) ? files : undefined;
-  };
-  const files =
-    cached() ??
-    (await onPath(programs, version)) ??
-    (await withLock(`${directory}.lock`, `installing ${name}`, async () => {
-      const has = cached() || (await installPrebuilt(name, version, programs, directory));
-      if (!has) await installCargoTool(name, version, directory);
-      return cached();
-    }));
-  return Object.fromEntries(programs.map((program, i) => [program, files[i]]));
-}
-
-/** Returns the programs that the user already has in exactly this version. */
-async function onPath(programs, version) {
-  const files = programs.map((program) => which(program));
-  if (!files.every(Boolean)) return undefined;
-  const texts = await Promise.all(files.map((file) => capture(file, ['--version'])));
-  return texts.every((text) => text?.split(/\s+/).includes(version)) ? files : undefined;
-}
-
-/**
- * How the tools are compiled, since someone waits for that and each of them runs for a
- * second. worker-build only starts others; wasm-bindgen's talk to a browser on this machine,
- * which needs no TLS.
- */
-const COMPILATION = {
-  'worker-build': { optLevel: '0', args: ['--bin', 'worker-build'] },
-  'wasm-bindgen-cli': { optLevel: '1', args: ['--no-default-features'] },
-};
-
-async function installCargoTool(name, version, directory) {
-  mkdirSync(cache, { recursive: true });
-  // This is not in the clone, where the project's configuration of cargo would apply.
-  const cwd = cache;
-  await ensureNativeLibraries(name);
-  say(`building ${name} ${version}: a few minutes, once for all clones (${directory})`);
-  const target = path.join(cache, `.build-${name}`);
-  const { optLevel, args } = COMPILATION[name];
-  await run('cargo', ['install', '--locked', '--root', directory, ...args, `${name}@${version}`], {
-    cwd,
-    env: {
-      // Kept until it is done, so that an interrupted installation can be continued.
-      CARGO_TARGET_DIR: target,
-      CARGO_PROFILE_RELEASE_OPT_LEVEL: optLevel,
-      CARGO_PROFILE_RELEASE_LTO: 'off',
-      CARGO_PROFILE_RELEASE_CODEGEN_UNITS: '16',
-      // These are meant for the project and not for its tools.
-      CARGO_BUILD_TARGET: undefined,
-      RUSTFLAGS: undefined,
-      CARGO_ENCODED_RUSTFLAGS: undefined,
-    },
-    orElse: `could not build ${name} ${version}, see above`,
-  });
-  rmSync(target, { recursive: true, force: true });
-}
-
-/** Installs the system's OpenSSL, which worker-build links, and a C compiler, which Rust links with. */
-async function ensureNativeLibraries(name) {
-  if (process.platform !== 'linux') return;
-  const packages = [];
-  if (!which('cc')) packages.push('gcc', 'libc6-dev');
-  if (name === 'worker-build' && (await capture('pkg-config', ['--exists', 'openssl'])) === undefined) {
-    packages.push('pkg-config', 'libssl-dev');
-  }
-  if (packages.length > 0) await installWithApt(packages, `to build ${name}`);
 }
 
 /** Installs a C++ compiler, which builds libFuzzer. */
@@ -293,28 +222,6 @@ async function createVenv(venv) {
   // Debian has Python's venv module in a separate package.
   await installWithApt(['python3', 'python3-venv'], 'for the Python client');
   if (!(await create())) throw new Failure('`python3 -m venv .venv` fails: run it to see why');
-}
-
-async function installWithApt(packages, purpose) {
-  const command = `apt-get install ${packages.join(' ')}`;
-  const prefix = aptPrefix();
-  if (!prefix || (prefix[0] && (await capture('sudo', ['-n', 'true'])) === undefined)) {
-    throw new Failure(`${packages.join(' and ')} missing, ${purpose}: run \`sudo ${command}\` or what your system has instead`);
-  }
-  await withLock(path.join(cache, 'apt.lock'), 'installing packages', async () => {
-    say(`installing ${packages.join(' and ')} ${purpose}`);
-    const [program, ...args] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
-    const orElse = `could not install ${packages.join(' and ')}, see above: run \`sudo ${command}\``;
-    await run(program, [...args, 'update'], { orElse });
-    await run(program, [...args, 'install', '--yes', '--no-install-recommends', ...packages], { orElse });
-  });
-}
-
-/** Returns the words before `apt-get`; `undefined` if there is no apt or no right to use it. */
-function aptPrefix() {
-  if (!which('apt-get')) return undefined;
-  if (process.getuid() === 0) return [];
-  return which('sudo') ? ['sudo', '-n'] : undefined;
 }
 
 function read(file) {

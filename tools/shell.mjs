@@ -10,6 +10,9 @@ import { fileURLToPath } from 'node:url';
 /** The repository's root. Every script works from here, wherever it was started. */
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 
+/** Where programs are that all clones of a user share. */
+export const cache = path.join(process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'dormouse');
+
 /** A failure that the user can do something about; its message says what. */
 export class Failure extends Error {}
 

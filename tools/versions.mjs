@@ -74,6 +74,8 @@ function checkCargo(expect) {
     const locked = [...lock.matchAll(new RegExp(`^name = "${name}"\nversion = "([^"]+)"`, 'gm'))];
     expect('Cargo.lock', name, version, locked.map(([, version]) => version).join(' and ') || undefined);
   }
+  const bindgen = /^wasm-bindgen-cli-support = "=(.*)"/m.exec(read('tools/bindgen/Cargo.toml'));
+  expect('tools/bindgen/Cargo.toml', 'wasm-bindgen-cli-support', cargoTools['wasm-bindgen-cli'], bindgen?.[1]);
   const own = ownVersion();
   for (const [, name, version] of read('Cargo.toml').matchAll(/^(dormouse[a-z-]*) = \{ .*version = "=?([^"]+)"/gm)) {
     expect('Cargo.toml', name, own, version);
