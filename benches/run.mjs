@@ -8,6 +8,7 @@ import { broadcasts } from './scenarios/broadcasts.mjs';
 import { measureCrowds } from './scenarios/crowds.mjs';
 import { messages } from './scenarios/messages.mjs';
 import { measureObjects } from './scenarios/objects.mjs';
+import { measurePauses } from './scenarios/pauses.mjs';
 import { measureStart } from './scenarios/start.mjs';
 import { compare, measure } from './harness/measure.mjs';
 import {
@@ -53,6 +54,13 @@ export async function benchServers({ quick = false, only = '', typescript = fals
 export function benchCrowds({ quick = false, largest, onProgress = () => {} } = {}) {
   const extent = quick ? QUICK : { ...FULL, sizes: [...FULL.sizes, largest] };
   return measureCrowds(starts, { ...extent, onProgress });
+}
+
+/** How long others wait while an object is busy with all of its clients. */
+export function benchPauses({ quick = false, largest, onProgress = () => {} } = {}) {
+  const extent = quick ? { ...QUICK, sizes: [1_000], pulses: 1 } : { ...FULL, sizes: [1_000, largest], pulses: 3 };
+  // Without a disk, the runtime has no alarms.
+  return measurePauses({ ours: startOurs, limit: startLimit, withAlarms: startObjects }, { ...extent, onProgress });
 }
 
 /** What a room in many objects costs, beside several processes with Redis. */

@@ -6,6 +6,7 @@
 //   npm run bench -- --only echo     only the messages and broadcasts of that name
 //   npm run bench -- --typescript    the same application on dormouse-io, beside Rust
 //   npm run bench -- --only objects  a room in many objects, beside Redis (apt install redis-server)
+//   npm run bench -- --only pauses   how long others wait for what concerns all clients
 //   npm run bench -- --sizes         the size of the playground's wasm, by crate
 //
 // The table is printed, and written as JSON to target/bench.json.
@@ -66,21 +67,20 @@ async function here(args) {
   const quick = args.includes('--quick');
   const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
   if (args.includes('--only') && !only) throw new Failure('--only wants a part of a name');
-  const { benchCrowds, benchObjects, benchServers, benchWasm } = await import('../benches/run.mjs');
+  const { benchCrowds, benchObjects, benchPauses, benchServers, benchWasm } = await import('../benches/run.mjs');
   const { benchCodec } = await import('./bench/codec.mjs');
   const { table } = await import('../benches/harness/report.mjs');
 
   const typescript = args.includes('--typescript');
   const options = { quick, only, typescript, onProgress: say };
-  const rows = only === OBJECTS ? [] : await benchServers(options);
-  if (only === OBJECTS) {
-    // Those of the peer are open at the same time.
-    rows.push(...(await benchObjects({ ...options, largest: await clientsWithin(10_000, 1_010) })));
-  }
+  const rows = [];
+  const alone = { [OBJECTS]: benchObjects, pauses: benchPauses }[only];
+  // The sample leaves the largest crowd out. Clients of a peer may be open beside it.
+  const largest = quick ? undefined : await clientsWithin(10_000, 1_010);
+  rows.push(...(await (alone ?? benchServers)({ ...options, largest })));
   if (!only && !typescript) {
-    // The sample leaves them out.
-    const largest = quick ? undefined : await clientsWithin(10_000, 1_010);
     rows.push(...(await benchCrowds({ ...options, largest })));
+    rows.push(...(await benchPauses({ ...options, largest })));
     rows.push(...(await benchWasm({ ...options, build: path.join(root, 'build') })));
     rows.push(...(await benchCodec(options)));
   }

@@ -6,9 +6,10 @@ export function table(rows) {
     name,
     unit,
     number(ours),
-    number(peer),
-    peerName,
-    `${ratio.toFixed(2)}×`,
+    // Not everything has a peer.
+    peer === undefined ? '' : number(peer),
+    peerName ?? '',
+    ratio === undefined ? '' : `${ratio.toFixed(2)}×`,
     // What is measured only once has no spread.
     least === undefined ? '' : `${least.toFixed(2)}–${most.toFixed(2)}`,
   ]);

@@ -1,6 +1,7 @@
 // One room in many objects, beside npm's socket.io on two processes with Redis: what a
 // delivery costs, how long it takes until the last member has heard an event, how many
-// events a hub orders, and what joining costs.
+// events many speakers get through, what ordering and carrying costs without deliveries,
+// and what joining costs.
 
 import { ask, closeAll, flood, isPing, openMembers } from '../harness/client.mjs';
 import { compare, median } from '../harness/measure.mjs';
@@ -17,12 +18,15 @@ const SENDERS = [1, 10, 100];
 const LISTENERS = 100;
 /** Of all senders together, so that nothing waits for so long that it is given up. */
 const IN_FLIGHT = 64;
+/** Of each sender, where no time is spent on deliveries. */
+const UNHEARD_IN_FLIGHT = 8;
 
 /** `starts` are those of `ours`, in so many objects, and of `redis`. */
 export async function measureObjects(starts, { sizes, rounds, ms, onProgress }) {
   const rows = [];
   for (const size of sizes) rows.push(...(await casts(starts, size, { rounds, ms, onProgress })));
   rows.push(...(await throughput(starts, { rounds, ms, onProgress })));
+  rows.push(...(await unheard(starts, { rounds, ms, onProgress })));
   rows.push(...(await joins(starts, { rounds, ms, onProgress })));
   return rows;
 }
@@ -50,6 +54,24 @@ async function throughput(starts, options) {
     rows.push(...(await inEach(starts, scenario, options)));
   }
   return rows;
+}
+
+/**
+ * Events for a room whose members are all excepted: a hub orders them and each object with
+ * members gets them, but no WebSocket does. What is left is the cost of being many.
+ */
+function unheard(starts, options) {
+  const scenario = {
+    name: `events of ${LISTENERS} that reach all objects and nobody in them`,
+    unit: 'events',
+    async open(crowd) {
+      const members = await crowd.open(LISTENERS);
+      for (const member of members) await ask(member, 'join', 'deaf');
+      return members;
+    },
+    round: whisper,
+  };
+  return inEach(starts, scenario, options);
 }
 
 function joins(starts, options) {
@@ -148,6 +170,17 @@ function cast(members, ms) {
     for (const member of members) member.on('message', onMessage);
     send();
   });
+}
+
+/** All of these speak at once, and go on when their event is acknowledged: the events. */
+async function whisper(senders, ms) {
+  const isAnswer = (data) => data.toString().startsWith('431[');
+  const counts = senders.map((sender) => {
+    const send = () => sender.send('421["whisper","room","sixteen letters!"]');
+    return flood(sender, { inFlight: UNHEARD_IN_FLIGHT, ms, send, isAnswer });
+  });
+  const all = await Promise.all(counts);
+  return { count: all.reduce((sum, count) => sum + count, 0), times: [] };
 }
 
 /** All of these speak at once, and go on when they hear their own words: the events. */

@@ -25,5 +25,9 @@ io.on('connection', (socket) => {
   socket.on('cast', (room, text) => {
     io.to(room).emit('cast', text);
   });
+  socket.on('whisper', (room, text, ack) => {
+    io.to(room).except('deaf').emit('cast', text);
+    ack();
+  });
 });
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: server.address().port })));

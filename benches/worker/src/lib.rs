@@ -25,7 +25,11 @@ fn app() -> App {
             // One client joins as fast as it can.
             .max_rows(u32::MAX)
     });
-    let servers = servers.chain(spread);
+    // For those that are measured while they are pinged.
+    let pulse = server("/pulse/")
+        .ping_interval(Duration::from_secs(14))
+        .ping_timeout(Duration::from_secs(10));
+    let servers = servers.chain(spread).chain([pulse]);
     servers.fold(App::new().engine(echo()), App::server)
 }
 
@@ -69,6 +73,14 @@ fn handlers(namespace: Namespace) -> Namespace {
             "cast",
             async |socket: Socket, (room, text): (String, String)| {
                 socket.io().to(room).emit("cast", text).await?;
+                Ok::<_, EmitError>(())
+            },
+        )
+        .on(
+            "whisper",
+            async |socket: Socket, (room, text): (String, String)| {
+                let all_but = socket.io().to(room).except("deaf");
+                all_but.emit("cast", text).await?;
                 Ok::<_, EmitError>(())
             },
         )
