@@ -187,7 +187,7 @@ impl<'a> Outgoing<'a> {
 fn event(namespace: &str, ack: Option<u32>, args: &Args<'_>, parser: Parser) -> Encoded {
     let packet = socket::ServerPacket::Event {
         namespace,
-        ack,
+        ack: ack.map(u64::from),
         args,
         offset: None,
     };
