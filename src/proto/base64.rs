@@ -1,6 +1,7 @@
 //! Base64 (RFC 4648), written to weigh little.
 
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// One of the two alphabets of base64.
@@ -30,31 +31,43 @@ impl Base64 {
     /// Appends the encoding of bytes to a text.
     pub fn push(self, bytes: &[u8], out: &mut String) {
         out.reserve(padded_len(bytes.len()));
-        for group in bytes.chunks(3) {
-            let mut bits = group
-                .iter()
-                .fold(0, |bits, byte| bits << 8 | u32::from(*byte));
-            bits <<= 8 * (4 - group.len());
-            for _ in 0..=group.len() {
-                out.push(self.digit(bits >> 26));
-                bits <<= 6;
+        for chunk in bytes.chunks(BYTES) {
+            let mut digits = [0; DIGITS];
+            let (words, _) = digits.as_chunks_mut();
+            let (groups, rest) = chunk.as_chunks();
+            for (word, group) in words.iter_mut().zip(groups) {
+                *word = values_of(*group);
             }
-            if self == Self::Standard {
-                (group.len()..3).for_each(|_| out.push('='));
+            if let Some(word) = words.get_mut(groups.len()) {
+                let mut group = [0; 6];
+                for (to, from) in group.iter_mut().zip(rest) {
+                    *to = *from;
+                }
+                *word = values_of(group);
             }
+            // All of them, so that many can be looked at together.
+            for digit in &mut digits {
+                *digit = self.digit(*digit);
+            }
+            let text = digits.get(..(4 * chunk.len()).div_ceil(3));
+            let text = text.and_then(|digits| core::str::from_utf8(digits).ok());
+            out.push_str(text.unwrap_or_default());
+        }
+        if self == Self::Standard {
+            (0..2 - (bytes.len() + 2) % 3).for_each(|_| out.push('='));
         }
     }
 
-    fn digit(self, value: u32) -> char {
-        let digits = match self {
-            Self::Standard => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-            Self::UrlSafe => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-        };
-        digits
-            .get(value as usize)
-            .copied()
-            .unwrap_or_default()
-            .into()
+    fn digit(self, value: u8) -> u8 {
+        match (value, self) {
+            (0..26, _) => value + b'A',
+            (26..52, _) => value - 26 + b'a',
+            (52..62, _) => value - 52 + b'0',
+            (62, Self::Standard) => b'+',
+            (62, Self::UrlSafe) => b'-',
+            (_, Self::Standard) => b'/',
+            (_, Self::UrlSafe) => b'_',
+        }
     }
 
     /// Decodes a text that is exactly what [`encode`](Self::encode) makes of some bytes.
@@ -86,21 +99,25 @@ impl Base64 {
         if text.len() > digits.len().next_multiple_of(4) {
             return None;
         }
-        let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 3);
-        let mut seen = 0;
-        for group in digits.chunks(4) {
-            let mut bits = 0;
-            for digit in group {
-                let value = VALUES.get(usize::from(*digit)).copied()?;
-                seen |= value;
-                bits = bits << 6 | u32::from(value & 63);
-            }
-            bits <<= 6 * (4 - group.len());
-            let [_, group_bytes @ ..] = bits.to_be_bytes();
+        let (groups, rest) = digits.as_chunks::<4>();
+        if rest.len() == 1 {
             // A single digit is not even one byte.
-            let count = group.len().checked_sub(1).filter(|count| *count > 0)?;
-            bytes.extend_from_slice(group_bytes.get(..count)?);
+            return None;
         }
+        let mut last = [b'A'; 4];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        let mut bytes = vec![0; 3 * digits.len().div_ceil(4)];
+        let (threes, _) = bytes.as_chunks_mut();
+        let mut seen = 0;
+        for (three, group) in threes.iter_mut().zip(groups) {
+            *three = bytes_of(group, &mut seen);
+        }
+        if let Some(three) = threes.get_mut(groups.len()) {
+            *three = bytes_of(&last, &mut seen);
+        }
+        bytes.truncate(3 * groups.len() + rest.len().saturating_sub(1));
         let others = match self {
             Self::Standard => URL_SAFE,
             Self::UrlSafe => STANDARD,
@@ -108,6 +125,32 @@ impl Base64 {
         (seen & others == 0).then_some(bytes)
     }
 }
+
+/// Returns the values of the digits of 6 bytes: six bits of them in each.
+fn values_of([a, b, c, d, e, f]: [u8; 6]) -> [u8; 8] {
+    let bits = u64::from_be_bytes([0, a, b, c, 0, d, e, f]);
+    let bits = (bits & 0x00ff_f000_00ff_f000) << 4 | bits & 0x0000_0fff_0000_0fff;
+    let bits = (bits & 0x0fc0_0fc0_0fc0_0fc0) << 2 | bits & 0x003f_003f_003f_003f;
+    bits.to_be_bytes()
+}
+
+/// Returns the bytes of 4 digits, and adds to `seen` which alphabets they are not of.
+fn bytes_of(digits: &[u8; 4], seen: &mut u8) -> [u8; 3] {
+    let mut bits = 0;
+    for digit in digits {
+        let value = VALUES.get(usize::from(*digit)).copied();
+        let value = value.unwrap_or_default();
+        *seen |= value;
+        bits = bits << 6 | u32::from(value & 63);
+    }
+    let [_, bytes @ ..] = bits.to_be_bytes();
+    bytes
+}
+
+/// The number of bytes that are encoded together: a multiple of 6.
+const BYTES: usize = 48;
+/// The number of their digits.
+const DIGITS: usize = padded_len(BYTES);
 
 /// Returns the length of the encoding of `len` bytes with its padding.
 pub(crate) const fn padded_len(len: usize) -> usize {
