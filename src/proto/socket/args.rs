@@ -215,15 +215,17 @@ pub fn disarm<'a>(json: &'a str, placeholders: &[usize]) -> Cow<'a, str> {
 /// Calls `found` with the placeholders, one after the other.
 pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
     let mut tokens = Tokens::new(json);
-    // The objects that are open, with their positions.
-    let mut objects: Vec<(usize, Object)> = Vec::new();
+    // The innermost object that is open, with its position, and those around it: few
+    // texts have more than one.
+    let mut innermost: Option<(usize, Object)> = None;
+    let mut others = Vec::new();
     let mut key = Member::Other;
     while let Some((start, token)) = tokens.next() {
         let of = core::mem::take(&mut key);
         match token {
-            Token::OpenObject => objects.push((start, Object::default())),
+            Token::OpenObject => others.extend(innermost.replace((start, Object::default()))),
             Token::CloseObject => {
-                if let Some((start, object)) = objects.pop()
+                if let Some((start, object)) = core::mem::replace(&mut innermost, others.pop())
                     && let Some(num) = object.placeholder()
                 {
                     let range = start..tokens.position();
@@ -232,13 +234,13 @@ pub(super) fn each_placeholder(json: &str, found: &mut dyn FnMut(Placeholder)) {
             }
             Token::Key(quoted) => {
                 key = Member::of(quoted);
-                if let Some((_, object)) = objects.last_mut() {
+                if let Some((_, object)) = &mut innermost {
                     object.handle_key(key);
                 }
             }
             Token::OpenArray | Token::CloseArray => {}
             Token::String(_) | Token::Number(_) | Token::True | Token::False | Token::Null => {
-                if let Some((_, object)) = objects.last_mut() {
+                if let Some((_, object)) = &mut innermost {
                     object.handle_value(of, token);
                 }
             }

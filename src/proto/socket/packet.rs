@@ -286,17 +286,26 @@ fn read_count(text: &str, max: usize) -> Result<(usize, &str), ParseError> {
 
 /// Splits off the namespace. Its comma may be missing if nothing follows.
 fn read_namespace(text: &str) -> (&str, &str) {
-    match text.starts_with('/') {
-        true => text.split_once(',').unwrap_or((text, "")),
-        false => ("/", text),
+    if !text.starts_with('/') {
+        return ("/", text);
+    }
+    // Few names are so long that looking at several bytes together takes less.
+    let comma = text.bytes().position(|byte| byte == b',');
+    let split = comma.and_then(|comma| text.split_at_checked(comma));
+    match split {
+        Some((namespace, rest)) => (namespace, rest.strip_prefix(',').unwrap_or_default()),
+        None => (text, ""),
     }
 }
 
 /// Splits off the query of a namespace in protocol 4: `/admin?token=1`.
 pub(super) fn split_query(protocol: Protocol, namespace: &str) -> (&str, Option<&str>) {
-    match (protocol, namespace.split_once('?')) {
-        (Protocol::V4, Some((name, query))) => (name, Some(query)),
-        (Protocol::V4, None) | (Protocol::V5, _) => (namespace, None),
+    match protocol {
+        Protocol::V4 => match namespace.split_once('?') {
+            Some((name, query)) => (name, Some(query)),
+            None => (namespace, None),
+        },
+        Protocol::V5 => (namespace, None),
     }
 }
 
@@ -589,14 +598,14 @@ fn text(
         push_decimal(id, &mut frame);
     }
     // A client's own arguments may have white space behind them.
-    match (last, json.trim_end().strip_suffix(']')) {
-        (Some(last), Some(open)) => {
+    match last.and_then(|last| Some((last, json.trim_end().strip_suffix(']')?))) {
+        Some((last, open)) => {
             frame.push_str(open);
             frame.push(',');
             push_string(last, &mut frame);
             frame.push(']');
         }
-        (Some(_), None) | (None, _) => frame.push_str(json),
+        None => frame.push_str(json),
     }
     Encoded {
         first: Prepared::Text(frame),
