@@ -140,8 +140,18 @@ pub(super) enum Member {
 
 impl Member {
     /// Reads a key in its quotes.
-    pub(super) fn of(quoted: &str) -> Self {
-        match &*unquoted(quoted) {
+    fn of(quoted: &str) -> Self {
+        match quoted {
+            r#""_placeholder""# => Self::Placeholder,
+            r#""num""# => Self::Num,
+            _ if !quoted.contains('\\') => Self::Other,
+            _ => Self::named(&unquoted(quoted)),
+        }
+    }
+
+    /// Takes a key as what it stands for.
+    pub(super) fn named(key: &str) -> Self {
+        match key {
             "_placeholder" => Self::Placeholder,
             "num" => Self::Num,
             _ => Self::Other,

@@ -15,7 +15,10 @@ use alloc::vec::Vec;
 use self::reader::Reader;
 use self::writer::Writer;
 use super::decoder::{Decoder, Limits};
-use super::packet::{Encoded, decode_ack, decode_connect, decode_event, parse_id, split_query};
+use super::json::first_scalar;
+use super::packet::{
+    Encoded, decode_connect, name_of, named_event, numbered_ack, parse_id, split_query,
+};
 use super::{ClientPacket, ParseError, Protocol, ServerPacket};
 use crate::engine::{Data, Prepared};
 
@@ -58,7 +61,7 @@ pub fn json_from_msgpack(bytes: &[u8], max_attachments: usize) -> Read<(String, 
         bytes: bytes.len(),
     };
     let mut reader = Reader::new(bytes, limits);
-    let json = reader.json()?;
+    let json = reader.json(bytes.len())?;
     if !reader.bytes.is_empty() {
         return Err(ParseError::MsgPack);
     }
@@ -77,7 +80,7 @@ pub fn json_from_msgpack(bytes: &[u8], max_attachments: usize) -> Read<(String, 
 /// assert_eq!(msgpack_from_json(r#"{"a":1}"#, &[]), [0x81, 0xa1, 0x61, 1]);
 /// ```
 pub fn msgpack_from_json(json: &str, attachments: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = Writer::with_capacity(json.len());
     writer.json(json, attachments, None);
     writer.into_bytes()
 }
@@ -112,11 +115,13 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<Option<Clien
         match reader.string()? {
             // Whether it is a CONNECT must not depend on which of them is looked at.
             "type" if kind.is_some() => return Err(ParseError::MsgPack),
-            "type" => kind = Some(reader.json()?),
+            "type" => kind = Some(reader.kind()?),
             "nsp" => namespace = Some(reader.string()?),
-            "id" => id = Some(reader.json()?).filter(|id| id != "null"),
-            "data" => data = Some(reader.json()?),
-            _ => drop(reader.json()?),
+            "id" => id = Some(reader.json(0)?).filter(|id| id != "null"),
+            // Hardly any JSON takes more. Only once, as others could be in there.
+            "data" if data.is_none() => data = Some(reader.json(reader.bytes.len())?),
+            "data" => data = Some(reader.json(0)?),
+            _ => drop(reader.json(0)?),
         }
     }
     if !reader.bytes.is_empty() {
@@ -134,27 +139,30 @@ fn decode(protocol: Protocol, bytes: &[u8], limits: Limits) -> Read<Option<Clien
         // The two could not be told apart.
         return Err(ParseError::Placeholder);
     }
-    let mut packet = match kind.as_deref() {
-        Some("0") => {
+    // What has been read is valid JSON, and is not looked through again.
+    let list = |data: Option<String>| {
+        let list = data.filter(|data| data.starts_with('['));
+        list.ok_or(ParseError::Payload)
+    };
+    let mut packet = match kind.flatten() {
+        Some(0) => {
             let data = data.filter(|data| data != "null");
             let query = query.map(|query| Cow::Owned(query.to_string()));
             Some(decode_connect(namespace, query, data.as_deref())?.into_owned())
         }
-        Some("1") if data.as_ref().is_none_or(|data| data == "null") => {
+        Some(1) if data.as_ref().is_none_or(|data| data == "null") => {
             Some(ClientPacket::Disconnect { namespace })
         }
-        Some("1") => return Err(ParseError::Payload),
-        Some("2") => {
-            let list = data.filter(|data| data.starts_with('['));
-            let json = Cow::Owned(list.ok_or(ParseError::Payload)?);
+        Some(1) => return Err(ParseError::Payload),
+        Some(2) => {
+            let json = list(data)?;
+            let name = first_scalar(&json).and_then(|name| name_of(name).ok());
+            let name = name.map(|name| Cow::Owned(name.into_owned()));
             // Other servers do not look at the name.
-            decode_event(namespace, id, json).ok()
+            name.and_then(|name| named_event(namespace, id, name, Cow::Owned(json)).ok())
         }
-        Some("3") => {
-            let json = Cow::Owned(data.ok_or(ParseError::Payload)?);
-            decode_ack(namespace, id, json)?
-        }
-        Some("4") => return Err(ParseError::NotForServers),
+        Some(3) => numbered_ack(namespace, id, Cow::Owned(list(data)?)),
+        Some(4) => return Err(ParseError::NotForServers),
         Some(_) | None => return Err(ParseError::UnknownType),
     };
     if let Some(packet) = &mut packet {
@@ -189,7 +197,8 @@ fn encode(packet: &ServerPacket<'_>, protocol: Protocol) -> Vec<u8> {
     };
     let payload = packet.payload(protocol);
     let has_data = json.is_some() || payload.is_some();
-    let mut writer = Writer::default();
+    let text = json.map_or(0, |args| args.bytes()) + payload.as_ref().map_or(0, String::len);
+    let mut writer = Writer::with_capacity(text + namespace.len() + 48);
     writer.map(2 + usize::from(has_data) + usize::from(id.is_some()));
     writer.string("type");
     writer.unsigned(kind);

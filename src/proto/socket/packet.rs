@@ -348,6 +348,16 @@ pub(super) fn decode_event<'a>(
         Cow::Borrowed(json) => read_name(json)?,
         Cow::Owned(json) => Cow::Owned(read_name(json)?.into_owned()),
     };
+    named_event(namespace, ack, name, json)
+}
+
+/// Returns an event whose JSON is valid.
+pub(super) fn named_event<'a>(
+    namespace: Cow<'a, str>,
+    ack: Option<u64>,
+    name: Cow<'a, str>,
+    json: Cow<'a, str>,
+) -> Result<ClientPacket<'a>, ParseError> {
     if RESERVED_NAMES.contains(&&*name) {
         return Err(ParseError::ReservedName);
     }
@@ -359,17 +369,26 @@ pub(super) fn decode_event<'a>(
     })
 }
 
-pub(super) fn decode_ack<'a>(
+fn decode_ack<'a>(
     namespace: Cow<'a, str>,
     id: Option<u64>,
     json: Cow<'a, str>,
 ) -> Result<Option<ClientPacket<'a>>, ParseError> {
     expect_start(&json, b'[')?;
-    Ok(id.map(|id| ClientPacket::Ack {
+    Ok(numbered_ack(namespace, id, json))
+}
+
+/// Returns an acknowledgement whose JSON is valid, if it has a number.
+pub(super) fn numbered_ack<'a>(
+    namespace: Cow<'a, str>,
+    id: Option<u64>,
+    json: Cow<'a, str>,
+) -> Option<ClientPacket<'a>> {
+    id.map(|id| ClientPacket::Ack {
         namespace,
         id,
         args: Args::new(json, Vec::new()),
-    }))
+    })
 }
 
 /// Validates a JSON text, which has to begin with `start`.
@@ -388,7 +407,7 @@ fn read_name(json: &str) -> Result<Cow<'_, str>, ParseError> {
 }
 
 /// Returns an event's name: a string, or a number as it is written, integers as such.
-fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
+pub(super) fn name_of(json: &str) -> Result<Cow<'_, str>, ParseError> {
     match json.chars().next() {
         Some('"') => Ok(unquoted(json)),
         Some('-' | '0'..='9') => Ok(integer(json).map_or(Cow::Borrowed(json), Cow::Owned)),

@@ -1,10 +1,10 @@
 //! Reading msgpack, as JSON with attachments: one pass over the bytes.
 
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write as _};
 
 use super::Read;
+use crate::engine::push_decimal;
 use crate::socket::json::push_quoted;
 use crate::socket::{Limits, ParseError};
 
@@ -85,10 +85,21 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.take(length)?).map_err(|_| ParseError::MsgPack)
     }
 
-    /// Reads one value, as JSON.
-    pub(super) fn json(&mut self) -> Read<String> {
-        let mut json = String::new();
+    /// Reads a packet's type. Returns `None` if it is not the number of one.
+    pub(super) fn kind(&mut self) -> Read<Option<u8>> {
+        if let Some((kind @ 0..=0x7f, rest)) = self.bytes.split_first() {
+            self.bytes = rest;
+            return Ok(Some(*kind));
+        }
+        Ok(self.json(0)?.parse().ok())
+    }
+
+    /// Reads one value, as JSON of about so many bytes.
+    pub(super) fn json(&mut self, capacity: usize) -> Read<String> {
+        let mut json = String::with_capacity(capacity);
         self.value(&mut json, 0)?;
+        // It may be kept for long, and be much less.
+        json.shrink_to(2 * json.len());
         Ok(json)
     }
 
@@ -98,8 +109,8 @@ impl<'a> Reader<'a> {
         }
         let byte = self.byte()?;
         match byte {
-            0x00..=0x7f => push(json, byte),
-            0xe0..=0xff => push(json, i8::from_be_bytes([byte])),
+            0x00..=0x7f => push_decimal(byte.into(), json),
+            0xe0..=0xff => push(json, i8::from_be_bytes([byte]).into()),
             0x80..=0x8f => return self.map(json, usize::from(byte & 0x0f), depth),
             0xde | 0xdf => {
                 let length = self.length(if byte == 0xde { 2 } else { 4 })?;
@@ -130,13 +141,13 @@ impl<'a> Reader<'a> {
                 Ok(f64::from(f32::from_be_bytes(reader.array()?)))
             })?,
             0xcb => self.number(json, |reader| Ok(f64::from_be_bytes(reader.array()?)))?,
-            0xcc => push(json, self.byte()?),
-            0xcd => push(json, u16::from_be_bytes(self.array()?)),
-            0xce => push(json, u32::from_be_bytes(self.array()?)),
-            0xcf => push(json, u64::from_be_bytes(self.array()?)),
-            0xd0 => push(json, i8::from_be_bytes(self.array()?)),
-            0xd1 => push(json, i16::from_be_bytes(self.array()?)),
-            0xd2 => push(json, i32::from_be_bytes(self.array()?)),
+            0xcc => push_decimal(self.byte()?.into(), json),
+            0xcd => push_decimal(u16::from_be_bytes(self.array()?).into(), json),
+            0xce => push_decimal(u32::from_be_bytes(self.array()?).into(), json),
+            0xcf => push_decimal(u64::from_be_bytes(self.array()?), json),
+            0xd0 => push(json, i8::from_be_bytes(self.array()?).into()),
+            0xd1 => push(json, i16::from_be_bytes(self.array()?).into()),
+            0xd2 => push(json, i32::from_be_bytes(self.array()?).into()),
             0xd3 => push(json, i64::from_be_bytes(self.array()?)),
             0xc1 => return Err(ParseError::MsgPack),
         }
@@ -145,7 +156,7 @@ impl<'a> Reader<'a> {
 
     fn number(&mut self, json: &mut String, read: impl FnOnce(&mut Self) -> Read<f64>) -> Read<()> {
         let number = read(self)?;
-        json.push_str(&as_javascript(number));
+        push_float(json, number);
         Ok(())
     }
 
@@ -201,8 +212,9 @@ impl<'a> Reader<'a> {
         }
         let num = self.attachments.len();
         self.attachments.push(bytes);
-        // Writing to a string never fails.
-        let _ = write!(json, r#"{{"_placeholder":true,"num":{num}}}"#);
+        json.push_str(r#"{"_placeholder":true,"num":"#);
+        push_decimal(num as u64, json);
+        json.push('}');
         Ok(())
     }
 
@@ -227,19 +239,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends a number.
-fn push(json: &mut String, number: impl fmt::Display) {
-    // Writing to a string never fails.
-    let _ = write!(json, "{number}");
+/// Appends an integer.
+fn push(json: &mut String, number: i64) {
+    if number < 0 {
+        json.push('-');
+    }
+    push_decimal(number.unsigned_abs(), json);
 }
 
-/// Returns a number as JavaScript writes it: whole ones without a point.
-fn as_javascript(number: f64) -> String {
+/// Appends a number as JavaScript writes it: whole ones without a point.
+fn push_float(json: &mut String, number: f64) {
     let whole = number as i64;
     if whole as f64 == number && whole.unsigned_abs() < 1 << 53 {
-        return whole.to_string();
+        return push(json, whole);
     }
-    serde_json::to_string(&number).unwrap_or_else(|_| "null".into())
+    let text = serde_json::to_string(&number);
+    json.push_str(text.as_deref().unwrap_or("null"));
 }
 
 /// Returns a date, in milliseconds since 1970, as `Date.prototype.toJSON` writes it.

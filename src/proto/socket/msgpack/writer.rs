@@ -1,84 +1,54 @@
-//! Writing JSON with attachments as msgpack: two passes over the text.
+//! Writing JSON with attachments as msgpack: one pass over the text, which is not
+//! recursive.
 //!
-//! In msgpack the number of items comes before the items. So the first pass counts
-//! them, and the second one writes. Neither is recursive.
+//! In msgpack the number of items comes before the items. So an array or object begins
+//! with a byte that has room for up to 15; where there turn out to be more, the bytes are
+//! copied once at the end, with the longer lengths between them.
 
 use alloc::vec::Vec;
 
 use crate::socket::args::{Member, Object};
 use crate::socket::json::unquoted;
 use crate::socket::tokens::{Token, Tokens};
+use crate::sort;
 
 /// The maximum depth of what is written, far beyond what is read from clients: the
 /// application may put a client's value deep into its own. What is deeper is `null`,
 /// since the clients' library is recursive.
 const MAX_DEPTH: usize = 1_000;
 
+/// What an object begins with, and the maximum number of items in that byte.
+const MAP: (u8, usize) = (0x80, 15);
+/// The same for an array.
+const LIST: (u8, usize) = (0x90, 15);
+
 #[derive(Default)]
 pub(super) struct Writer {
     bytes: Vec<u8>,
 }
 
-/// An array or an object in a text.
-#[derive(Clone, Copy)]
-enum Container {
-    /// It has so many items.
-    Items(usize),
-    /// It is the placeholder of this attachment.
-    Attachment(usize),
-}
-
-/// An array or an object that is being counted.
+/// An array or an object that is being written.
 struct Open {
-    /// Its index among all of them.
-    index: usize,
+    /// Where its first byte is.
+    at: usize,
+    /// The number of its items.
+    count: usize,
     /// `None` if it is an array.
     object: Option<Object>,
     /// The key of the value that comes next.
     key: Member,
 }
 
-/// The arrays and objects of a text, in the order in which they begin. Those that are
-/// too deep, or within a placeholder, are left out.
+/// The arrays and objects around what comes next, and what has to be done about others.
 #[derive(Default)]
-struct Count {
-    all: Vec<Container>,
+struct Containers {
     open: Vec<Open>,
+    /// Those that have more items than go into their first byte: where it is, and the
+    /// number of items.
+    long: Vec<(usize, usize)>,
 }
 
-impl Count {
-    fn of(json: &str, attachments: usize) -> Vec<Container> {
-        let mut count = Self::default();
-        let mut tokens = Tokens::new(json);
-        while let Some((_, token)) = tokens.next() {
-            match token {
-                Token::Key(quoted) => count.key(Member::of(quoted)),
-                Token::CloseObject | Token::CloseArray => count.close(attachments),
-                Token::OpenObject | Token::OpenArray => {
-                    count.value(token);
-                    if count.open.len() > MAX_DEPTH {
-                        tokens.skip_rest(token);
-                    } else {
-                        count.begin(token == Token::OpenObject);
-                    }
-                }
-                Token::String(_) | Token::Number(_) | Token::True | Token::False | Token::Null => {
-                    count.value(token)
-                }
-            }
-        }
-        count.all
-    }
-
-    fn begin(&mut self, is_object: bool) {
-        self.open.push(Open {
-            index: self.all.len(),
-            object: is_object.then(Object::default),
-            key: Member::Other,
-        });
-        self.all.push(Container::Items(0));
-    }
-
+impl Containers {
     fn key(&mut self, name: Member) {
         if let Some(Open { object, key, .. }) = self.open.last_mut() {
             *key = name;
@@ -90,30 +60,23 @@ impl Count {
 
     /// Counts a value for whatever it is in.
     fn value(&mut self, first: Token<'_>) {
-        let Some(Open { index, object, key }) = self.open.last_mut() else {
-            return;
-        };
-        if let Some(object) = object {
-            object.handle_value(core::mem::take(key), first);
-        }
-        if let Some(Container::Items(count)) = self.all.get_mut(*index) {
-            *count += 1;
-        }
-    }
-
-    fn close(&mut self, attachments: usize) {
-        let Some(Open { index, object, .. }) = self.open.pop() else {
-            return;
-        };
-        let num = object.and_then(|object| object.placeholder()).flatten();
-        if let Some(num) = num.filter(|num| *num < attachments) {
-            self.all.truncate(index);
-            self.all.push(Container::Attachment(num));
+        if let Some(open) = self.open.last_mut() {
+            open.count += 1;
+            if let Some(object) = &mut open.object {
+                object.handle_value(core::mem::take(&mut open.key), first);
+            }
         }
     }
 }
 
 impl Writer {
+    /// Creates a writer of about so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -121,39 +84,44 @@ impl Writer {
     /// Writes a JSON value, with bytes in the places of attachments. `last` is one more
     /// item if it is an array.
     pub(super) fn json(&mut self, json: &str, attachments: &[Vec<u8>], last: Option<&str>) {
-        let mut containers = Count::of(json, attachments.len()).into_iter();
         let mut tokens = Tokens::new(json);
-        let mut depth = 0;
+        let mut containers = Containers::default();
         let last = last.filter(|_| json.trim_start().starts_with('['));
-        let more = usize::from(last.is_some());
         let start = self.bytes.len();
         while let Some((_, token)) = tokens.next() {
             match token {
-                Token::OpenObject | Token::OpenArray if depth > MAX_DEPTH => {
+                Token::Key(quoted) => {
+                    let name = unquoted(quoted);
+                    containers.key(Member::named(&name));
+                    self.string(&name);
+                    continue;
+                }
+                Token::CloseObject | Token::CloseArray => {
+                    let more = usize::from(last.is_some() && containers.open.len() == 1);
+                    self.close(&mut containers, attachments, more);
+                    continue;
+                }
+                Token::OpenObject
+                | Token::OpenArray
+                | Token::String(_)
+                | Token::Number(_)
+                | Token::True
+                | Token::False
+                | Token::Null => containers.value(token),
+            }
+            match token {
+                Token::OpenObject | Token::OpenArray if containers.open.len() > MAX_DEPTH => {
                     tokens.skip_rest(token);
                     self.bytes.push(0xc0);
                 }
-                Token::OpenObject | Token::OpenArray => match containers.next() {
-                    Some(Container::Attachment(num)) => {
-                        tokens.skip_rest(token);
-                        self.binary(attachments.get(num).map_or(&[], Vec::as_slice));
-                    }
-                    Some(Container::Items(count)) => {
-                        match token == Token::OpenObject {
-                            true => self.map(count),
-                            false if depth == 0 => self.list(count + more),
-                            false => self.list(count),
-                        }
-                        depth += 1;
-                    }
-                    None => {}
-                },
-                Token::CloseObject | Token::CloseArray => depth -= usize::from(depth > 0),
-                Token::Key(quoted) | Token::String(quoted) => self.string(&unquoted(quoted)),
+                Token::OpenObject => self.open(&mut containers, MAP, Some(Object::default())),
+                Token::OpenArray => self.open(&mut containers, LIST, None),
+                Token::String(quoted) => self.string(&unquoted(quoted)),
                 Token::Number(number) => self.number(number),
                 Token::True => self.bytes.push(0xc3),
                 Token::False => self.bytes.push(0xc2),
                 Token::Null => self.bytes.push(0xc0),
+                Token::Key(_) | Token::CloseObject | Token::CloseArray => {}
             }
         }
         if let Some(last) = last {
@@ -162,14 +130,73 @@ impl Writer {
         if self.bytes.len() == start {
             self.bytes.push(0xc0);
         }
+        self.widen(containers.long);
+    }
+
+    fn open(&mut self, containers: &mut Containers, first: (u8, usize), object: Option<Object>) {
+        containers.open.push(Open {
+            at: self.bytes.len(),
+            count: 0,
+            object,
+            key: Member::Other,
+        });
+        self.bytes.push(first.0);
+    }
+
+    /// Ends the innermost array or object, which has so many more items.
+    fn close(&mut self, containers: &mut Containers, attachments: &[Vec<u8>], more: usize) {
+        let Some(Open {
+            at, count, object, ..
+        }) = containers.open.pop()
+        else {
+            return;
+        };
+        let count = count + more;
+        let num = object.and_then(|object| object.placeholder()).flatten();
+        if let Some(attachment) = num.and_then(|num| attachments.get(num)) {
+            self.bytes.truncate(at);
+            while containers.long.pop_if(|(long, _)| *long > at).is_some() {}
+            self.binary(attachment);
+        } else if count > LIST.1 {
+            containers.long.push((at, count));
+        } else if let Some(first) = self.bytes.get_mut(at) {
+            *first |= count as u8;
+        }
+    }
+
+    /// Makes room for the lengths of the arrays and objects that have many items.
+    fn widen(&mut self, mut long: Vec<(usize, usize)>) {
+        if long.is_empty() {
+            return;
+        }
+        sort(&mut long);
+        let room = self.bytes.len() + 4 * long.len();
+        let narrow = core::mem::replace(&mut self.bytes, Vec::with_capacity(room));
+        let mut rest = &*narrow;
+        for (at, count) in long {
+            let copied = narrow.len() - rest.len();
+            let (before, behind) = rest.split_at_checked(at - copied).unwrap_or_default();
+            self.bytes.extend_from_slice(before);
+            match behind.split_first() {
+                Some((first, behind)) => {
+                    match *first == MAP.0 {
+                        true => self.map(count),
+                        false => self.list(count),
+                    }
+                    rest = behind;
+                }
+                None => rest = behind,
+            }
+        }
+        self.bytes.extend_from_slice(rest);
     }
 
     pub(super) fn map(&mut self, count: usize) {
-        self.length(count, Some((0x80, 15)), [None, Some(0xde), Some(0xdf)]);
+        self.length(count, Some(MAP), [None, Some(0xde), Some(0xdf)]);
     }
 
     fn list(&mut self, count: usize) {
-        self.length(count, Some((0x90, 15)), [None, Some(0xdc), Some(0xdd)]);
+        self.length(count, Some(LIST), [None, Some(0xdc), Some(0xdd)]);
     }
 
     fn number(&mut self, json: &str) {

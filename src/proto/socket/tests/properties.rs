@@ -33,11 +33,121 @@ fn json(depth: u32) -> impl Strategy<Value = String> {
     })
 }
 
+/// A value as JSON and as msgpack, each written in the plainest way.
+#[derive(Clone, Debug)]
+struct Both {
+    json: String,
+    msgpack: Vec<u8>,
+}
+
+/// Returns a head of msgpack: the shortest that has room for the number.
+fn head(short: Option<(u8, usize)>, long: [u8; 3], number: usize) -> Vec<u8> {
+    let [one, two, four] = long;
+    match (short, number) {
+        (Some((first, most)), _) if number <= most => vec![first | number as u8],
+        (_, 0..=0xff) if one != 0 => vec![one, number as u8],
+        (_, 0..=0xffff) => [&[two][..], &(number as u16).to_be_bytes()].concat(),
+        _ => [&[four][..], &(number as u32).to_be_bytes()].concat(),
+    }
+}
+
+fn both_text(text: &str) -> Both {
+    let head = head(Some((0xa0, 31)), [0xd9, 0xda, 0xdb], text.len());
+    Both {
+        json: serde_json::to_string(text).unwrap(),
+        msgpack: [&*head, text.as_bytes()].concat(),
+    }
+}
+
+fn both_list(items: &[Both]) -> Both {
+    let json: Vec<&str> = items.iter().map(|it| &*it.json).collect();
+    let msgpack: Vec<u8> = items.iter().flat_map(|it| it.msgpack.clone()).collect();
+    let head = head(Some((0x90, 15)), [0, 0xdc, 0xdd], items.len());
+    Both {
+        json: alloc::format!("[{}]", json.join(",")),
+        msgpack: [head, msgpack].concat(),
+    }
+}
+
+fn both_map(members: &[(Both, Both)]) -> Both {
+    let json: Vec<String> = members
+        .iter()
+        .map(|(key, value)| alloc::format!("{}:{}", key.json, value.json))
+        .collect();
+    let msgpack: Vec<u8> = members
+        .iter()
+        .flat_map(|(key, value)| [&*key.msgpack, &*value.msgpack].concat())
+        .collect();
+    let head = head(Some((0x80, 15)), [0, 0xde, 0xdf], members.len());
+    Both {
+        json: alloc::format!("{{{}}}", json.join(",")),
+        msgpack: [head, msgpack].concat(),
+    }
+}
+
+fn both_integer(number: i64) -> Both {
+    let msgpack = match number {
+        0..=0x7f => vec![number as u8],
+        0x80..=0xff => vec![0xcc, number as u8],
+        0x100..=0xffff => [&[0xcd][..], &(number as u16).to_be_bytes()].concat(),
+        0x1_0000..=0xffff_ffff => [&[0xce][..], &(number as u32).to_be_bytes()].concat(),
+        0x1_0000_0000.. => [&[0xcf][..], &number.to_be_bytes()].concat(),
+        -32..0 => vec![number as u8],
+        -0x80..-32 => vec![0xd0, number as u8],
+        -0x8000..-0x80 => [&[0xd1][..], &(number as i16).to_be_bytes()].concat(),
+        -0x8000_0000..-0x8000 => [&[0xd2][..], &(number as i32).to_be_bytes()].concat(),
+        _ => [&[0xd3][..], &number.to_be_bytes()].concat(),
+    };
+    let json = alloc::format!("{number}");
+    Both { json, msgpack }
+}
+
+fn both_float(number: f64) -> Both {
+    Both {
+        json: serde_json::to_string(&number).unwrap(),
+        msgpack: [&[0xcb][..], &number.to_be_bytes()].concat(),
+    }
+}
+
+fn both() -> impl Strategy<Value = Both> {
+    let fixed = |json: &str, msgpack| {
+        Just(Both {
+            json: json.into(),
+            msgpack: vec![msgpack],
+        })
+    };
+    let leaf = prop_oneof![
+        fixed("null", 0xc0),
+        fixed("false", 0xc2),
+        fixed("true", 0xc3),
+        (0..64_u32, any::<i64>()).prop_map(|(shift, number)| both_integer(number >> shift)),
+        any::<f64>()
+            .prop_filter("it has a point", |number| number.fract() != 0.0)
+            .prop_map(both_float),
+        "(\\PC|.|[\\x00-\\x7f]){0,70}".prop_map(|text| both_text(&text)),
+    ];
+    leaf.prop_recursive(4, 80, 20, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..20).prop_map(|items| both_list(&items)),
+            prop::collection::vec((".{0,3}".prop_map(|key| both_text(&key)), inner), 0..20)
+                .prop_map(|members| both_map(&members)),
+        ]
+    })
+}
+
 fn name() -> impl Strategy<Value = String> {
     ".{0,6}".prop_filter("not reserved", |name| !RESERVED_NAMES.contains(&&**name))
 }
 
 proptest! {
+    #[test]
+    fn msgpack_and_json_are_the_same_values(value in both(), spaces in " {0,2}") {
+        let Both { json, msgpack } = value;
+        let spaced = alloc::format!("{spaces}{json}{spaces}");
+        prop_assert_eq!(&msgpack_from_json(&spaced, &[]), &msgpack);
+        prop_assert_eq!(json_from_msgpack(&msgpack, 0), Ok((json, vec![])));
+    }
+
     #[test]
     fn an_event_arrives_as_it_was_sent(
         namespace in "(/|/[a-z]{1,5})",
