@@ -152,10 +152,17 @@ impl Reading {
     }
 }
 
-/// Returns how many bytes of attachments would be read more than once.
+/// The length of a placeholder that could not be shorter.
+const SHORTEST_PLACEHOLDER: usize = r#"{"_placeholder":true,"num":0}"#.len();
+
+/// Returns how many bytes of attachments would be read more than once, if they may be more
+/// than [`MAX_REPEATED`].
 fn repeated(args: &Raw<'_>) -> usize {
     let attachments = args.attachments();
-    if attachments.is_empty() {
+    let largest = attachments.iter().map(Vec::len).max().unwrap_or(0);
+    let most_names = args.json().len() / SHORTEST_PLACEHOLDER;
+    if most_names.saturating_mul(largest) <= MAX_REPEATED {
+        // However often they are named, so that nobody has to count.
         return 0;
     }
     let mut seen = vec![false; attachments.len()];
