@@ -184,7 +184,7 @@ fn plain_len(bytes: &[u8]) -> usize {
         for _ in 0..BLOCK / WORD {
             let rest = bytes.get(plain..).unwrap_or_default();
             let Some(word) = rest.first_chunk() else {
-                return plain + rest.iter().take_while(|byte| is_plain(**byte)).count();
+                return plain + plain_len_of_short(rest);
             };
             let found = special_bytes(word);
             if found != 0 {
@@ -197,6 +197,21 @@ fn plain_len(bytes: &[u8]) -> usize {
     }
 }
 
+/// Does the same for fewer bytes than a word has.
+fn plain_len_of_short(bytes: &[u8]) -> usize {
+    let (Some([a, b, c, d]), Some([e, f, g, h])) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return bytes.iter().take_while(|byte| is_plain(**byte)).count();
+    };
+    // Some of them twice, in which case they are found where they are first.
+    match special_bytes(&[*a, *b, *c, *d, *e, *f, *g, *h]) {
+        0 => bytes.len(),
+        found => match found.trailing_zeros() as usize / 8 {
+            at @ 0..4 => at,
+            at => at + bytes.len() - WORD,
+        },
+    }
+}
+
 fn is_plain(byte: u8) -> bool {
     byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
@@ -204,12 +219,34 @@ fn is_plain(byte: u8) -> bool {
 /// Appends a string as JSON.
 pub(super) fn push_quoted(text: &str, json: &mut String) {
     json.push('"');
+    push_escaped(text, json);
+    json.push('"');
+}
+
+/// Appends what is between the quotes of a string in JSON: the same as serde_json writes.
+///
+/// ```
+/// use dormouse_proto::socket::push_escaped;
+///
+/// let mut json = String::from("a");
+/// push_escaped("é\n\"", &mut json);
+/// assert_eq!(json, r#"aé\n\""#);
+/// ```
+pub fn push_escaped(text: &str, json: &mut String) {
+    match plain_len(text.as_bytes()) {
+        plain if plain == text.len() => json.push_str(text),
+        plain => push_with_escapes(text, plain, json),
+    }
+}
+
+/// Does the same for a text of which so many bytes stand for themselves.
+fn push_with_escapes(text: &str, mut plain: usize, json: &mut String) {
     let mut rest = text;
-    while let Some((plain, other)) = rest.split_at_checked(plain_len(rest.as_bytes())) {
-        json.push_str(plain);
+    while let Some((before, other)) = rest.split_at_checked(plain) {
+        json.push_str(before);
         let mut others = other.chars();
         match others.next() {
-            None => break,
+            None => return,
             Some('"') => json.push_str("\\\""),
             Some('\\') => json.push_str("\\\\"),
             Some('\u{8}') => json.push_str("\\b"),
@@ -221,8 +258,8 @@ pub(super) fn push_quoted(text: &str, json: &mut String) {
             Some(control) => drop(write!(json, "\\u{:04x}", u32::from(control))),
         }
         rest = others.as_str();
+        plain = plain_len(rest.as_bytes());
     }
-    json.push('"');
 }
 
 /// Returns what a string in its quotes stands for, with U+FFFD for half of a surrogate

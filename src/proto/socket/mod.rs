@@ -44,6 +44,7 @@ pub use connection::{
 };
 pub use decoder::{Decoder, Limits};
 pub use error::ParseError;
+pub use json::push_escaped;
 pub use lenient::read_json;
 pub use msgpack::{json_from_msgpack, msgpack_from_json};
 pub use packet::{ClientPacket, Encoded, Protocol, RESERVED_NAMES, ServerPacket};

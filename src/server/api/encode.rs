@@ -1,21 +1,21 @@
 //! Writing arguments: serde's values as a JSON array, bytes as attachments.
 //!
-//! serde_json does the writing. What looks like an attachment's placeholder and is none
-//! is changed, since no client could tell: see [`disarm`]. Whether a value is one argument or several is found
-//! out first, by a serializer that writes nothing ([`Shape`]).
+//! [`Json`] does the writing. What looks like an attachment's placeholder and is none is
+//! changed, since no client could tell: see [`disarm`]. Whether a value is one argument
+//! or several is found out first, by a serializer that writes nothing ([`Shape`]).
 
-use core::cell::Cell;
+mod json;
+
 use core::fmt;
 use std::borrow::Cow;
-use std::io;
 
 use dormouse_proto::socket::{Args as Raw, RESERVED_NAMES, disarm, placeholders};
 use dormouse_proto::sort;
-use serde::ser::{Error as _, Impossible};
+use serde::ser::Impossible;
 use serde::{Serialize, Serializer};
 use serde_json::Error;
-use serde_json::ser::Formatter;
 
+use self::json::Json;
 use super::{Args, Arguments as _, EmitError};
 use crate::api::error::{Failure, HandlerError};
 
@@ -29,9 +29,9 @@ pub(super) fn arguments<T: Serialize + ?Sized>(
 }
 
 fn write<T: Serialize + ?Sized>(value: &T, name: Option<&str>) -> Result<Raw<'static>, Error> {
-    let mut writer = Writer::new(name)?;
+    let mut writer = Writer::new(name);
     writer.arguments(value, Shape::of(value))?;
-    writer.finish()
+    Ok(writer.finish())
 }
 
 /// Writes arguments that are JSON already, with the placeholders of these attachments.
@@ -41,28 +41,28 @@ pub(super) fn raw(
     attachments: &[Vec<u8>],
 ) -> Result<Raw<'static>, EmitError> {
     check_name(name)?;
-    let mut writer = Writer::new(name).map_err(EmitError::Json)?;
+    let mut writer = Writer::new(name);
     for item in items {
         writer.separate();
-        writer.json.extend_from_slice(item.as_bytes());
+        writer.json.text.push_str(item);
     }
-    writer.attachments = attachments.to_vec();
+    writer.json.attachments = attachments.to_vec();
     writer.find_placeholders();
-    writer.finish().map_err(EmitError::Json)
+    Ok(writer.finish())
 }
 
 /// Writes arguments that are a JSON array already, without attachments.
 pub(super) fn array(name: Option<&str>, json: &str) -> Result<Raw<'static>, EmitError> {
     check_name(name)?;
     let items = json.trim().strip_prefix('[').unwrap_or_default();
-    let mut writer = Writer::new(name).map_err(EmitError::Json)?;
+    let mut writer = Writer::new(name);
     if !items.trim_start().starts_with(']') {
         writer.separate();
     }
-    writer.json.extend_from_slice(items.as_bytes());
+    writer.json.text.push_str(items);
     // The end of the array is written last.
-    writer.json.pop();
-    writer.finish().map_err(EmitError::Json)
+    writer.json.text.pop();
+    Ok(writer.finish())
 }
 
 /// Refuses reserved names: every client treats an event with one of them as a
@@ -98,21 +98,21 @@ impl Replied {
     pub(crate) fn with<T: Serialize + ?Sized>(value: &T) -> Self {
         let shape = Shape::of(value);
         let mut failed = None;
-        let args = Writer::new(None).and_then(|mut writer| {
-            match shape {
-                Shape::Ok(inner) => writer.arguments_of_ok(value, inner)?,
-                Shape::Err => {
-                    writer.put(value)?;
-                    // {"Err":…} → {"error":…}
-                    writer.replace(1, "{\"Err\":", "{\"error\":");
-                    failed = Some(writer.describe_error());
-                }
-                Shape::None | Shape::One | Shape::Several => writer.arguments(value, shape)?,
-            }
-            writer.finish()
-        });
-        match args {
-            Ok(args) => Self { args, failed },
+        let mut writer = Writer::new(None);
+        let written = match shape {
+            Shape::Ok(inner) => writer.arguments_of_ok(value, inner),
+            Shape::Err => writer.put(value).map(|()| {
+                // {"Err":…} → {"error":…}
+                writer.replace(1, "{\"Err\":", "{\"error\":");
+                failed = Some(writer.describe_error());
+            }),
+            Shape::None | Shape::One | Shape::Several => writer.arguments(value, shape),
+        };
+        match written {
+            Ok(()) => Self {
+                args: writer.finish(),
+                failed,
+            },
             Err(error) => Self::error(error.into()),
         }
     }
@@ -145,48 +145,37 @@ impl Replied {
 impl Failure {
     /// Returns the values that an event is acknowledged with if it was not handled.
     pub(crate) fn to_ack(&self) -> Raw<'static> {
-        let mut writer = Writer {
-            json: b"[{\"error\":".to_vec(),
-            ..Writer::default()
-        };
-        let written = writer.put(self.message()).and_then(|()| {
-            if let Some(data) = self.data() {
-                writer.json.extend_from_slice(b",\"data\":");
-                writer.json.extend_from_slice(data.as_bytes());
-            }
-            writer.json.push(b'}');
-            writer.finish()
-        });
-        // A string can always be written.
-        written.unwrap_or_else(|_| Raw::new("[{\"error\":null}]", Vec::new()))
+        let mut writer = Writer::new(None);
+        writer.json.text.push_str("{\"error\":");
+        writer.json.string(self.message());
+        if let Some(data) = self.data() {
+            writer.json.text.push_str(",\"data\":");
+            writer.json.text.push_str(data);
+        }
+        writer.json.text.push('}');
+        writer.finish()
     }
 }
 
-/// The text of an array that is being written, and the attachments found on the way.
-#[derive(Default)]
+/// An array that is being written.
 struct Writer {
-    json: Vec<u8>,
-    attachments: Vec<Vec<u8>>,
-    /// Where the placeholders of attachments are, in order.
-    placeholders: Vec<usize>,
+    json: Json,
 }
 
 impl Writer {
-    fn new(name: Option<&str>) -> Result<Self, Error> {
-        let mut json = Vec::with_capacity(128);
-        json.push(b'[');
+    fn new(name: Option<&str>) -> Self {
+        let mut json = Json::default();
+        json.text.reserve(128);
+        json.text.push('[');
         if let Some(name) = name {
-            serde_json::to_writer(&mut json, name)?;
+            json.string(name);
         }
-        Ok(Self {
-            json,
-            ..Self::default()
-        })
+        Self { json }
     }
 
     fn separate(&mut self) {
-        if self.json.len() > 1 {
-            self.json.push(b',');
+        if self.json.text.len() > 1 {
+            self.json.text.push(',');
         }
     }
 
@@ -199,7 +188,7 @@ impl Writer {
             }
             Shape::Several => {
                 self.separate();
-                let start = self.json.len();
+                let start = self.json.text.len();
                 self.put(value)?;
                 self.open(start, "[", "]");
                 Ok(())
@@ -213,11 +202,11 @@ impl Writer {
         value: &T,
         inner: Inner,
     ) -> Result<(), Error> {
-        let start = self.json.len();
+        let start = self.json.text.len();
         self.put(value)?;
         self.open(start, "{\"Ok\":", "}");
         match inner {
-            Inner::None => self.json.truncate(start),
+            Inner::None => self.json.text.truncate(start),
             Inner::One => {}
             Inner::Several => self.open(start, "[", "]"),
         }
@@ -225,45 +214,35 @@ impl Writer {
     }
 
     fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let position = Cell::new(self.json.len());
-        let text = Text {
-            json: &mut self.json,
-            position: &position,
-        };
-        let attach = Attach {
-            attachments: &mut self.attachments,
-            placeholders: &mut self.placeholders,
-            position: &position,
-        };
-        value.serialize(&mut serde_json::Serializer::with_formatter(text, attach))
+        value.serialize(&mut self.json)
     }
 
     /// Finds the placeholders in a text that has not been written here.
     fn find_placeholders(&mut self) {
-        if self.attachments.is_empty() {
+        let count = self.json.attachments.len();
+        if count == 0 {
             return;
         }
-        let json = core::str::from_utf8(&self.json).unwrap_or_default();
-        let count = self.attachments.len();
-        let all = placeholders(json).into_iter();
+        self.json.is_ambiguous = true;
+        let all = placeholders(&self.json.text).into_iter();
         let named = all.filter(|it| it.num.is_some_and(|num| num < count));
-        self.placeholders = named.map(|it| it.range.start).collect();
-        sort(&mut self.placeholders);
+        self.json.placeholders = named.map(|it| it.range.start).collect();
+        sort(&mut self.json.placeholders);
     }
 
     /// Strips what a value begins and ends with.
     fn open(&mut self, start: usize, first: &str, last: &str) {
         self.replace(start, first, "");
-        if self.json.ends_with(last.as_bytes()) {
-            self.json.truncate(self.json.len() - last.len());
+        if let Some(rest) = self.json.text.strip_suffix(last) {
+            self.json.text.truncate(rest.len());
         }
     }
 
     fn replace(&mut self, start: usize, old: &str, new: &str) {
-        let rest = self.json.get(start..).unwrap_or_default();
-        if rest.starts_with(old.as_bytes()) {
-            self.json.splice(start..start + old.len(), new.bytes());
-            for place in self.placeholders.iter_mut().filter(|it| **it > start) {
+        let rest = self.json.text.get(start..).unwrap_or_default();
+        if rest.starts_with(old) {
+            self.json.text.replace_range(start..start + old.len(), new);
+            for place in self.json.placeholders.iter_mut().filter(|it| **it > start) {
                 *place = *place + new.len() - old.len();
             }
         }
@@ -272,7 +251,7 @@ impl Writer {
     /// Returns the error in `[{"error":…}`: a string as it is, anything else as
     /// JSON.
     fn describe_error(&self) -> HandlerError {
-        let json = core::str::from_utf8(&self.json).unwrap_or_default();
+        let json = &*self.json.text;
         let error = json
             .strip_prefix("[{\"error\":")
             .and_then(|error| error.strip_suffix('}'))
@@ -283,56 +262,22 @@ impl Writer {
         }
     }
 
-    fn finish(mut self) -> Result<Raw<'static>, Error> {
-        self.json.push(b']');
-        let json = String::from_utf8(self.json).map_err(Error::custom)?;
-        if self.attachments.is_empty() {
-            return Ok(Raw::new(json, Vec::new()));
+    fn finish(self) -> Raw<'static> {
+        let Json {
+            mut text,
+            attachments,
+            placeholders,
+            is_ambiguous,
+            ..
+        } = self.json;
+        text.push(']');
+        if is_ambiguous
+            && !attachments.is_empty()
+            && let Cow::Owned(disarmed) = disarm(&text, &placeholders)
+        {
+            text = disarmed;
         }
-        let disarmed = match disarm(&json, &self.placeholders) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(disarmed) => Some(disarmed),
-        };
-        Ok(Raw::new(disarmed.unwrap_or(json), self.attachments))
-    }
-}
-
-/// A text that says how far it has come.
-struct Text<'a> {
-    json: &'a mut Vec<u8>,
-    position: &'a Cell<usize>,
-}
-
-impl io::Write for Text<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.json.extend_from_slice(bytes);
-        self.position.set(self.json.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Writes JSON with placeholders for bytes.
-struct Attach<'a> {
-    attachments: &'a mut Vec<Vec<u8>>,
-    placeholders: &'a mut Vec<usize>,
-    position: &'a Cell<usize>,
-}
-
-impl Formatter for Attach<'_> {
-    fn write_byte_array<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        bytes: &[u8],
-    ) -> io::Result<()> {
-        let num = self.attachments.len();
-        self.placeholders.push(self.position.get());
-        write!(writer, r#"{{"_placeholder":true,"num":{num}}}"#)?;
-        self.attachments.push(bytes.to_vec());
-        Ok(())
+        Raw::new(text, attachments)
     }
 }
 

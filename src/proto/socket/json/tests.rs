@@ -154,6 +154,13 @@ fn nesting_knows_no_bound() {
 
 proptest! {
     #[test]
+    fn strings_are_written_as_by_serde_json(text in "([a-zé]{0,70}|\\PC|[\\x00-\\x7f]{0,3}){0,4}") {
+        let mut json = String::new();
+        push_quoted(&text, &mut json);
+        prop_assert_eq!(json, serde_json::to_string(&text).unwrap());
+    }
+
+    #[test]
     fn any_text_is_judged_as_serde_json_does(text in "[\\[\\]{}\",:\\\\ \\ntruefalsn0-9.eE+u-]{0,24}") {
         prop_assert_eq!(outline(&text).is_some(), is_json(&text));
     }

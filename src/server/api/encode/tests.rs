@@ -1,6 +1,7 @@
 use core::fmt::Debug;
 use std::collections::BTreeMap;
 
+use serde::ser::{Error as _, SerializeMap as _};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -174,6 +175,17 @@ fn bytes_are_attachments_wherever_they_stand() {
     check(vec![1_u8, 2], "[1,2]");
 }
 
+/// A map whose only key is shown with `Display`.
+struct Displayed<'a>(&'a str);
+
+impl Serialize for Displayed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&format_args!("{}", self.0), &1)?;
+        map.end()
+    }
+}
+
 /// Values that clients would take for the placeholders of attachments.
 #[wasm_bindgen_test(unsupported = test)]
 fn what_only_looks_like_a_placeholder_is_sent_as_something_else() {
@@ -198,6 +210,35 @@ fn what_only_looks_like_a_placeholder_is_sent_as_something_else() {
     let both = BTreeMap::from([("_placeholder", bytes()), ("a", bytes())]);
     let json = both.encode(None).unwrap().json().to_owned();
     assert_eq!(json, format!(r#"[{{"_placeholder":false,"a":{SECOND}}}]"#));
+    // Wherever the name comes from.
+    #[derive(Serialize)]
+    struct Member {
+        #[serde(rename = "_placeholder")]
+        one: i32,
+    }
+    #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+    enum Variant {
+        #[serde(rename = "_placeholder")]
+        Unit,
+        #[serde(rename = "_placeholder")]
+        Newtype(i32),
+        #[serde(rename = "_placeholder")]
+        Tuple(i32, i32),
+        #[serde(rename = "_placeholder")]
+        Struct { one: i32 },
+    }
+    let name = format_args!("_placeholder").to_string();
+    for json in [
+        sent(&|| (Member { one: 1 }, bytes()).encode(None)),
+        sent(&|| (Variant::Newtype(1), bytes()).encode(None)),
+        sent(&|| (Variant::Tuple(1, 1), bytes()).encode(None)),
+        sent(&|| (Variant::Struct { one: 1 }, bytes()).encode(None)),
+        sent(&|| (BTreeMap::from([(Variant::Unit, 1)]), bytes()).encode(None)),
+        sent(&|| (BTreeMap::from([(Some(&name), 1)]), bytes()).encode(None)),
+        sent(&|| (Displayed(&name), bytes()).encode(None)),
+    ] {
+        assert_eq!(json, format!(r#"[{{"_placeholder":false}},{FIRST}]"#));
+    }
     // In acknowledgements, too, where the text has been moved.
     for replied in [
         Ok::<_, HandlerError>((lookalike(), bytes())).into_replied(),
@@ -251,6 +292,124 @@ fn what_cannot_be_json_is_an_error() {
     );
     let keys = BTreeMap::from([(Binary(vec![1]), 1)]);
     assert_eq!(error(keys.encode(None)), "key must be a string");
+}
+
+/// Checks that a value becomes the same JSON as serde_json makes of it, or the same error.
+fn check_json<T: Serialize>(value: T) {
+    let mut json = Json::default();
+    let written = value.serialize(&mut json).map(|()| json.text);
+    let expect = serde_json::to_string(&value);
+    assert_eq!(
+        written.map_err(|error| error.to_string()),
+        expect.map_err(|error| error.to_string())
+    );
+}
+
+/// A map with one entry.
+#[derive(Debug)]
+struct Entry<K>(K);
+
+impl<K: Serialize> Serialize for Entry<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&self.0, &[(), ()])?;
+        map.end()
+    }
+}
+
+/// Checks it as a value, within others, and as a key.
+fn check_anywhere<T: Serialize>(value: T) {
+    check_json(&value);
+    check_json((&value, [&value, &value], Some(&value)));
+    check_json(Entry(&value));
+    check_json(Entry(Some(&value)));
+}
+
+#[derive(Serialize)]
+struct Strange<T> {
+    #[serde(rename = "a \"key\"\n")]
+    renamed: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nothing: Option<T>,
+    #[serde(flatten)]
+    others: BTreeMap<u8, T>,
+}
+
+#[derive(Serialize)]
+struct Wrapped<T>(T);
+
+#[derive(Serialize)]
+#[serde(tag = "kind", content = "of \"it\"")]
+enum Tagged {
+    #[serde(rename = "\\")]
+    Nothing,
+    One(i32),
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn the_json_is_what_serde_json_writes() {
+    check_anywhere(());
+    check_anywhere([true, false]);
+    check_anywhere(true);
+    check_anywhere(i8::MIN);
+    check_anywhere(i16::MIN);
+    check_anywhere(i32::MIN);
+    check_anywhere(i64::MIN);
+    check_anywhere(i128::MIN);
+    check_anywhere(u8::MAX);
+    check_anywhere(u16::MAX);
+    check_anywhere(u32::MAX);
+    check_anywhere(u64::MAX);
+    check_anywhere(u128::MAX);
+    for number in [
+        0.0,
+        -0.0,
+        1.0,
+        0.1,
+        -1.5e300,
+        1e21,
+        5e-324,
+        f64::MAX,
+        f64::NAN,
+    ] {
+        check_anywhere(number);
+        check_anywhere(number as f32);
+        check_anywhere(1.0 / number);
+    }
+    check_anywhere("");
+    for character in ('\0'..='\u{100}').chain(['\u{2028}', '\u{ffff}', '😀']) {
+        check_anywhere(character);
+        // Wherever it is among those that are looked at together.
+        for before in [0, 1, 7, 8, 31, 32, 100] {
+            let text = ["é", &"a".repeat(before), &character.to_string(), "b\"c"].concat();
+            check_anywhere(&text);
+            check_anywhere(format_args!("{text}{before}"));
+        }
+    }
+    check_anywhere(None::<i32>);
+    check_anywhere(Vec::<i32>::new());
+    check_anywhere(BTreeMap::<i32, i32>::new());
+    check_anywhere(BTreeMap::from([("a", [1]), ("b\"", [2])]));
+    check_anywhere(Unit);
+    check_anywhere(Newtype((1, 2)));
+    check_anywhere(Wrapped("a"));
+    check_anywhere(Wrapped(Choice::Nothing));
+    check_anywhere(Point(1, 2));
+    check_anywhere(Named { x: 1 });
+    check_anywhere(Choice::Nothing);
+    check_anywhere(Choice::One(1));
+    check_anywhere(Choice::Two(1, 2));
+    check_anywhere(Choice::Named { x: 1 });
+    check_anywhere([Tagged::Nothing, Tagged::One(1)]);
+    check_anywhere(Perhaps::Nothing);
+    check_anywhere(Strange {
+        renamed: RawValue::from_string(r#"{"a" : [1.0, "\ud800"]}"#.to_owned()).unwrap(),
+        nothing: None,
+        others: BTreeMap::from([(7, RawValue::from_string("7e0".to_owned()).unwrap())]),
+    });
+    check_anywhere(json!({"a": [1, -1, 1.5, null, true, {"b": []}, "\u{7f}\u{1f}"], "": {}}));
+    check_anywhere(Broken);
+    check_anywhere([Broken]);
 }
 
 fn replies<N>(value: impl Reply<N> + Debug, expect: &str) {
