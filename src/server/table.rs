@@ -21,8 +21,16 @@ impl<K, V> Default for Table<K, V> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often something was looked for in any table: what a message costs.
+    pub(crate) static LOOK_UPS: Cell<usize> = const { Cell::new(0) };
+}
+
 impl<K: Ord + Copy, V> Table<K, V> {
     fn position(&self, key: K) -> Result<usize, usize> {
+        #[cfg(test)]
+        LOOK_UPS.set(LOOK_UPS.get() + 1);
         let last = self.last.get();
         if self.is_at(last, key) {
             return Ok(last);

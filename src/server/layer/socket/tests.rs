@@ -1,18 +1,22 @@
 //! A layer on the fake of the platform, and clients that have joined namespaces.
 
+use dormouse_proto::engine::Data;
 use dormouse_proto::socket::{Admission, JoinId};
+use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::WebSocket;
 
 use super::*;
-use crate::api::Server;
+use crate::api::{Server, Socket};
 use crate::in_browser::object::{FakeObject, key, object};
-use crate::in_browser::request;
+use crate::in_browser::platform::done;
+use crate::in_browser::{js, request};
 use crate::log::Log;
 use crate::options::Options;
 use crate::parts::Phase;
 use crate::platform::now;
 use crate::port::Spot;
 use crate::request::StoredHandshake;
+use crate::table::LOOK_UPS;
 
 pub(super) struct Rig {
     pub(super) object: Rc<FakeObject>,
@@ -31,6 +35,11 @@ pub(super) fn made() -> Rig {
     let server = Server::new()
         .namespace("/", |namespace| namespace)
         .namespace("/chat", |namespace| namespace);
+    made_of(server)
+}
+
+/// An object with the layer of this server.
+fn made_of(server: Server) -> Rig {
     let endpoint = Rc::new(Endpoint::from(server));
     let object = object(Options {
         log: Log::off(),
@@ -38,7 +47,9 @@ pub(super) fn made() -> Rig {
     });
     let port: Rc<dyn LocalPort> = object.clone();
     let application = endpoint.socket().unwrap();
-    let Sockets(cx) = Sockets::new(application, &endpoint, &object.parts, Rc::downgrade(&port));
+    let sockets = Sockets::new(application, &endpoint, &object.parts, Rc::downgrade(&port));
+    let cx = sockets.0.clone();
+    assert!(object.layer.set(Rc::new(sockets)).is_ok());
     Rig { object, cx }
 }
 
@@ -80,4 +91,41 @@ impl Rig {
         self.cx.run_outputs(spot.session);
         result
     }
+}
+
+/// What a client was sent since it was connected.
+pub(super) fn sent(socket: &WebSocket) -> String {
+    let done = done(socket);
+    js("x.done.length = 0;", socket);
+    done
+}
+
+/// How often a client's message has something looked for in a table.
+fn look_ups(rig: &Rig, spot: Spot, text: &str) -> usize {
+    let before = LOOK_UPS.get();
+    let turn = &rig.object.parts.turn;
+    turn.run(|| events::handle_message(&rig.cx, spot.session, Data::from(text)));
+    LOOK_UPS.get() - before
+}
+
+/// A number that falls is put down here; one that rises has a reason.
+#[wasm_bindgen_test]
+fn what_messages_look_for() {
+    let rig = made_of(Server::new().namespace("/", |namespace| {
+        namespace
+            .on("echo", async |socket: Socket, (text,): (String,)| {
+                socket.emit("echo", text).await
+            })
+            .on("ack", |(text,): (String,)| text)
+            .on("nothing", |(_,): (String,)| {})
+    }));
+    let socket = rig.add(1, Protocol::V5);
+    let spot = rig.join(1, "/", "id");
+    let all = [
+        r#"2["nothing","x"]"#,
+        r#"27["ack","x"]"#,
+        r#"2["echo","x"]"#,
+    ];
+    assert_eq!(all.map(|text| look_ups(&rig, spot, text)), [5, 7, 11]);
+    assert!(sent(&socket).ends_with(r#"42["echo","x"]"#));
 }

@@ -1,21 +1,12 @@
 use dormouse_proto::engine::Reason;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::super::tests::{Rig, made};
+use super::super::tests::{Rig, made, sent};
 use super::*;
-use crate::in_browser::js;
 use crate::in_browser::object::key;
-use crate::in_browser::platform::done;
 
 fn args() -> Args<'static> {
     Args::new(r#"["e",1]"#, Vec::new())
-}
-
-/// What a client was sent since it was connected.
-fn sent(socket: &web_sys::WebSocket) -> String {
-    let done = done(socket);
-    js("x.done.length = 0;", socket);
-    done
 }
 
 fn connected(rig: &Rig, number: u8, protocol: Protocol) -> (Spot, web_sys::WebSocket) {
