@@ -180,7 +180,8 @@ describe('panics, one after the other', workerOnly, () => {
     culprit.close();
   });
 
-  for (const path of [SHORT, engine]) {
+  // To take ten new instances takes longer than a short heartbeat, on a slow machine.
+  for (const path of ['/awake-engine/', engine]) {
     test(`what others say at ${path} meanwhile is answered, all of it and in order`, async () => {
       const peers = await Promise.all(Array.from({ length: 10 }, () => openAwake(path)));
       const culprit = await openAwake(path);

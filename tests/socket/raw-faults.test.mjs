@@ -132,7 +132,7 @@ describe('panics', workerOnly, () => {
 
 // Where objects never sleep, WebSockets are listened to by the instance that ends.
 test('a panic where objects never sleep: everybody stays, and what comes behind it is served', workerOnly, async () => {
-  const join = () => openMember(server, { path: '/socket.io/', namespace: '/chat' });
+  const join = () => openMember(server, { path: '/awake/', namespace: '/chat' });
   const [culprit, other] = [await join(), await join()];
   const numbers = Array.from({ length: 20 }, (_, index) => index);
   const messages = numbers.map((number) => `2/chat,["message",${number}]`);

@@ -227,6 +227,12 @@ impl Attempt<'_> {
 }
 
 async fn read(response: &Response, limit: usize) -> Result<Vec<u8>, Failure> {
+    // Of one that says itself that it is too large, nothing is read.
+    let announced = response.headers().get("content-length").ok().flatten();
+    let announced = announced.and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Failure::TooLarge(limit));
+    }
     match platform::read_at_most(response, limit).await {
         Ok(Some(body)) => Ok(body),
         Ok(None) => Err(Failure::TooLarge(limit)),

@@ -163,6 +163,7 @@ fn engines() -> App {
     rates::engines(App::new())
         .engine(conformance())
         .engine(echo("/sleepy/"))
+        .engine(echo("/awake-engine/").sleep(false))
         .engine(strict())
         .engine(headed().origins("*"))
         .engine(echo("/polling/").transports(&[Transport::Polling]))
