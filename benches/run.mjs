@@ -37,8 +37,7 @@ export async function benchServers({ quick = false, only = '', typescript = fals
     const chosen = Object.entries(typescript ? startsOfTypeScript : starts);
     for (const [target, start] of chosen) servers[target] = await start();
     const names = Object.fromEntries(Object.entries(servers).map(([target, { name }]) => [target, name]));
-    // There is no Engine.IO in TypeScript.
-    const isServed = ({ name }) => name.includes(only) && !(typescript && name.startsWith('Engine.IO'));
+    const isServed = ({ name, targets }) => name.includes(only) && (!typescript || targets.includes('rust'));
     for (const scenario of [...messages, ...broadcasts].filter(isServed)) {
       onProgress(scenario.name);
       const results = await measure(scenario, servers, quick ? QUICK : FULL);

@@ -19,7 +19,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import path from 'node:path';
 import { Failure, capture, isMain, main, root, run, say } from './shell.mjs';
 import { buildForDevelopment } from './development.mjs';
-import { setUpBuild, setUpDevelopment } from './setup.mjs';
+import { modernNode, setUpBuild, setUpDevelopment } from './setup.mjs';
 
 export const playground = '.';
 export const testWorker = 'tests/worker';
@@ -97,9 +97,8 @@ export async function strip(file, env) {
  * linked. JavaScript makes an instance by an export, and Rust by an import.
  */
 async function prune(file, features, { WASM_METADCE_BIN: metadce }) {
-  const module = new WebAssembly.Module(readFileSync(file));
-  const names = WebAssembly.Module.exports(module).map(({ name }) => name);
-  const makers = [...names, ...WebAssembly.Module.imports(module).map(({ name }) => name.replace('__wbg_', ''))];
+  const { exports: names, imports } = await namesIn(file);
+  const makers = [...names, ...imports.map((name) => name.replace('__wbg_', ''))];
   const classes = names.map((name) => /^__wbg_(.+)_free$/.exec(name)?.[1]).filter(Boolean);
   const unused = classes.filter((name) => !makers.includes(`${name}_new`));
   const belongs = (name) => unused.some((it) => RegExp(`^(__wbg_|__wbg_[gs]et_)?${it}_`).test(name));
@@ -109,6 +108,18 @@ async function prune(file, features, { WASM_METADCE_BIN: metadce }) {
   const told = await capture(metadce, [...features, file, '-g', '--graph-file', graph, '-o', file]);
   rmSync(graph);
   if (told === undefined) throw new Failure(`could not remove unused exports from ${file}`);
+}
+
+/** Returns the names that a module exports and imports. Node 20 cannot read all of its types. */
+async function namesIn(file) {
+  const script = `
+    const module = new WebAssembly.Module(require('node:fs').readFileSync(process.argv[1]));
+    const names = (kind) => WebAssembly.Module[kind](module).map(({ name }) => name);
+    console.log(JSON.stringify({ exports: names('exports'), imports: names('imports') }));
+  `;
+  const told = await capture(await modernNode(), ['--eval', script, file]);
+  if (told === undefined) throw new Failure(`could not read ${file}`);
+  return JSON.parse(told);
 }
 
 /** Returns the digest of every file, version and setting that the outcome depends on. */

@@ -8,7 +8,7 @@ import * as wasm from 'worker-wasm';
 Error.stackTraceLimit = 100;
 
 /** The platform's events, which are functions of `worker`. */
-const EVENTS = ['fetch', 'scheduled', 'queue', 'email', 'tail'];
+const EVENTS = ['fetch', 'scheduled', 'queue', 'email', 'connect'];
 /** Methods of wasm-bindgen's, which nobody is to call from elsewhere. */
 const OWN = ['constructor', 'free', '__destroy_into_raw'];
 

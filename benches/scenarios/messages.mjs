@@ -9,14 +9,16 @@ const SIZES = [
   ['10 KB', 10_000],
 ];
 const everybody = ['ours', 'limit', 'node', 'rust'];
+/** Beside TypeScript, Rust is a peer of its own; there, some things are not served. */
+const notTypeScript = ['ours', 'limit', 'node'];
 const text = (bytes) => 'x'.repeat(bytes);
 
 /** A scenario of one WebSocket that keeps questions in flight. */
-function oneSocket({ name, open = openMember, inFlight, unit = 'messages', of }) {
+function oneSocket({ name, open = openMember, inFlight, unit = 'messages', targets = everybody, of }) {
   return {
     name,
     unit,
-    targets: everybody,
+    targets,
     async open(server) {
       const socket = await open(server);
       const how = of(socket);
@@ -41,11 +43,23 @@ const echoes = SIZES.flatMap(([size, bytes]) =>
   ),
 );
 
+/** In objects that stay awake: their WebSockets do not hibernate. */
+const awakeEchoes = [1, 16].map((inFlight) =>
+  oneSocket({
+    name: `echo 16 B, ${inFlight} in flight, no sleep`,
+    open: (server) => openMember(server, '/awake/'),
+    inFlight,
+    targets: notTypeScript,
+    of: (socket) => ({ send: () => socket.send(`42${JSON.stringify(['echo', text(16)])}`) }),
+  }),
+);
+
 const engineEchoes = SIZES.map(([size, bytes]) =>
   oneSocket({
     name: `Engine.IO echo ${size}, 16 in flight`,
     open: openEngine,
     inFlight: 16,
+    targets: notTypeScript,
     of: (socket) => ({ send: () => socket.send(`4${text(bytes)}`) }),
   }),
 );
@@ -141,4 +155,4 @@ async function repeat(ms, atOnce, body) {
   return count;
 }
 
-export const messages = [...echoes, ...engineEchoes, binary, acknowledged, asked, rooms, polling, ...connecting];
+export const messages = [...echoes, ...awakeEchoes, ...engineEchoes, binary, acknowledged, asked, rooms, polling, ...connecting];

@@ -12,7 +12,7 @@ export class Limit extends DurableObject {
     const { pathname, searchParams } = new URL(request.url);
     if (searchParams.get('transport') === 'polling') return this.#poll(request, searchParams.get('sid'));
     const [client, server] = Object.values(new WebSocketPair());
-    this.ctx.acceptWebSocket(server);
+    this.#accept(server, pathname);
     const old = searchParams.get('sid');
     if (old) {
       this.#polling.delete(old);
@@ -24,6 +24,14 @@ export class Limit extends DurableObject {
     const open = { sid, upgrades: [], pingInterval: 85_000, pingTimeout: 60_000, maxPayload: 1_000_000 };
     server.send(`0${JSON.stringify(open)}`);
     return new Response(null, { status: 101, webSocket: client });
+  }
+
+  /** On one path, its WebSockets keep it awake. */
+  #accept(server, pathname) {
+    if (pathname !== '/awake/') return this.ctx.acceptWebSocket(server);
+    server.accept();
+    server.addEventListener('message', ({ data }) => this.webSocketMessage(server, data));
+    server.addEventListener('close', () => this.webSocketClose(server));
   }
 
   async #poll(request, sid) {

@@ -7,7 +7,7 @@ import { Server } from 'socket.io';
 const options = { pingInterval: 85_000, pingTimeout: 60_000 };
 const server = createServer();
 
-for (const path of ['/socket.io/', '/few/', '/many/', '/most/']) {
+for (const path of ['/socket.io/', '/few/', '/many/', '/most/', '/awake/']) {
   const io = new Server(server, { ...options, path, serveClient: false });
   io.on('connection', (socket) => {
     socket.on('echo', (text) => socket.emit('echo', text));

@@ -29,7 +29,8 @@ fn app() -> App {
     let pulse = server("/pulse/")
         .ping_interval(Duration::from_secs(14))
         .ping_timeout(Duration::from_secs(10));
-    let servers = servers.chain(spread).chain([pulse]);
+    let awake = server("/awake/").sleep(false);
+    let servers = servers.chain(spread).chain([pulse, awake]);
     servers.fold(App::new().engine(echo()), App::server)
 }
 
