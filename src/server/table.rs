@@ -23,7 +23,7 @@ impl<K, V> Default for Table<K, V> {
 
 #[cfg(test)]
 thread_local! {
-    /// How often something was looked for in any table: what a message costs.
+    /// The number of look-ups in all tables so far.
     pub(crate) static LOOK_UPS: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -14,8 +14,8 @@ use serde::ser::{
 use serde::{Serialize, Serializer};
 use serde_json::Error;
 
-/// What the types of serde_json begin with that contain JSON: a struct of that name, whose
-/// only field is a string, is that string as it is.
+/// The beginning of the names of serde_json's own structs that hold JSON. The only field of
+/// such a struct is a string, which is written as it is.
 const VERBATIM: &str = "$serde_json::private::";
 
 /// More than any number has digits.
@@ -287,7 +287,7 @@ impl fmt::Write for Escaped<'_> {
 pub(super) struct Items<'a> {
     json: &'a mut Json,
     is_first: bool,
-    /// What it ends with.
+    /// The text that closes it.
     last: &'static str,
 }
 

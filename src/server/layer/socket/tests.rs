@@ -100,7 +100,7 @@ pub(super) fn sent(socket: &WebSocket) -> String {
     done
 }
 
-/// How often a client's message has something looked for in a table.
+/// Counts the look-ups in tables that a client's message takes.
 fn look_ups(rig: &Rig, spot: Spot, text: &str) -> usize {
     let before = LOOK_UPS.get();
     let turn = &rig.object.parts.turn;
