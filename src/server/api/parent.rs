@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use super::broadcast::{EmitError, Io, RoomNames};
 use super::pattern::Pattern;
-use super::{Arguments, Event};
+use super::{Arguments, EmitError, Event, Io, RoomNames};
 use crate::port::{Operation, Request, Selection, Target};
 
 /// All namespaces whose names fit a pattern: see [`Io::parent`].
