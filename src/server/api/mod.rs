@@ -8,11 +8,13 @@ mod ack;
 mod acks;
 mod alarm;
 pub(crate) mod app;
+mod application;
 mod args;
 mod broadcast;
 pub(crate) mod client;
 mod context;
 mod data;
+mod definition;
 mod emit_error;
 mod encode;
 pub(crate) mod endpoint;
@@ -60,6 +62,7 @@ pub use self::socket::{Socket, Timed, WeakSocket};
 pub use self::task::SpawnError;
 
 pub(crate) use self::alarm::AlarmHandlers;
+pub(crate) use self::application::{Application, Found, LookUp};
 pub(crate) use self::args::describe;
 pub(crate) use self::context::{
     AdmitContext, AlarmContext, CheckContext, CloseContext, ConnectContext, DisconnectContext,
@@ -72,4 +75,3 @@ pub(crate) use self::extract::States;
 pub(crate) use self::handler::{Call, HandlerFn, erase};
 pub(crate) use self::namespace::{BeforeFn, DisconnectFn, EventFn, NamespaceHandlers};
 pub(crate) use self::pattern::Pattern;
-pub(crate) use self::server::{Application, Found, LookUp};

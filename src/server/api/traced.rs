@@ -8,9 +8,9 @@
 use std::rc::Rc;
 
 use super::Server;
+use super::definition::{Definition, Matcher};
 use super::encode::Replied;
 use super::handler::{Call, Context, HandlerFn, Kind};
-use super::server::{Definition, Matcher};
 use super::usage::Tell;
 use crate::api::engine::{self, Engine};
 use crate::api::error::{Failure, HandlerError};

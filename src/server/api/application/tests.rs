@@ -1,7 +1,7 @@
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use super::*;
-use crate::api::Namespace;
+use crate::api::{Namespace, Server};
 
 /// Which option is wrong, and what is to be done.
 fn wrong(server: Server) -> Option<(&'static str, String)> {
