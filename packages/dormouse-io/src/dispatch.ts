@@ -165,37 +165,38 @@ function callAll(listeners: readonly AnyListener[], args: readonly unknown[], wh
 export function handleEvent(spot: Spot, event: Event, ack: number): Promise<unknown> | undefined {
   const socket = wake(spot);
   socket._pending += 1;
-  const acknowledgement = ack < 0 ? undefined : once((values) => socket._acknowledge(ack, values));
-  if (acknowledgement) event.push((...values: unknown[]) => acknowledgement(values));
+  const acknowledge = ack < 0 ? undefined : acknowledgement(socket, ack);
+  if (acknowledge) event.push((...values: unknown[]) => acknowledge(values));
   const running = { here: spot.here, replaying: false };
-  const handle = (): unknown => run(running, () => deliver(socket, event, acknowledgement));
-  const end = (): void => {
-    socket._save();
-    spot.here.save();
-    socket._pending -= 1;
-    release(spot, socket);
-  };
+  const handle = (): unknown => run(running, () => deliver(socket, event, acknowledge));
   const handled = socket._ready ? socket._ready.then(() => socket.connected && handle()) : handle();
   if (!(handled instanceof Promise)) {
-    end();
+    end(spot, socket);
     return undefined;
   }
   // What listeners have changed before they wait.
   socket._save();
-  return handled.then(end, (error) => {
-    report(`the event "${event[0]}" failed`, error);
-    end();
-  });
+  const failed = (error: unknown): void => report(`the event "${event[0]}" failed`, error);
+  return handled.catch(failed).then(() => end(spot, socket));
+}
+
+/** Ends an event. */
+function end(spot: Spot, socket: AnySocket): void {
+  socket._save();
+  spot.here.save();
+  socket._pending -= 1;
+  release(spot, socket);
 }
 
 type Acknowledge = ((values: unknown[]) => void) | undefined;
 
-function once(body: (values: unknown[]) => void): (values: unknown[]) => void {
+/** Returns what acknowledges an event, the first time that it is called. */
+function acknowledgement(socket: AnySocket, ack: number): (values: unknown[]) => void {
   let isDone = false;
   return (values) => {
     if (isDone) return;
     isDone = true;
-    body(values);
+    socket._acknowledge(ack, values);
   };
 }
 
@@ -214,9 +215,7 @@ function deliver(socket: AnySocket, event: Event, acknowledge: Acknowledge): unk
 }
 
 function pass(socket: AnySocket, event: Event, acknowledge: Acknowledge): unknown {
-  const name = event[0];
-  const what = `a listener of "${name}" failed`;
-  const waiting = callAll(socket.listenersAny(), event, what);
+  const waiting = socket._hearsAny ? callAll(socket.listenersAny(), event, `a listener of "${event[0]}" failed`) : [];
   if (!socket._checks) return joined(waiting, callListeners(socket, event, acknowledge));
   const { promise, resolve } = Promise.withResolvers<unknown>();
   let isDone = false;
@@ -243,28 +242,43 @@ function fail(socket: AnySocket, error: Error): unknown {
 }
 
 function callListeners(socket: AnySocket, event: Event, acknowledge: Acknowledge): unknown {
-  const [name, ...args] = event;
+  const name = event[0];
+  const args = event.slice(1);
   const failed = (error: unknown): void => {
     report(`a listener of "${name}" failed`, error);
     acknowledge?.([{ error: "internal error" }]);
   };
-  const reply = (value: unknown): void => {
-    if (value !== undefined) acknowledge?.([value]);
-  };
   const waiting: Promise<unknown>[] = [];
-  const start = (listener: AnyListener, values: unknown[], then: (value: unknown) => void): void => {
+  for (const listener of socket._take(name)) {
     try {
-      const result: unknown = listener(...values);
-      if (result instanceof Promise) waiting.push(result.then(then).catch(failed));
-      else then(result);
+      const result: unknown = listener.apply(socket, args);
+      if (result instanceof Promise) waiting.push(result.catch(failed));
     } catch (error) {
       failed(error);
     }
-  };
-  for (const listener of socket._take(name)) start(listener.bind(socket), args, () => {});
+  }
   const handler = socket._source._handlers.get(name);
-  if (handler) start(handler, [socket, ...args], reply);
+  if (handler) waiting.push(...answering(() => handler(socket, ...args), acknowledge, failed));
   return joined(waiting, undefined);
+}
+
+/** Calls a handler, and acknowledges an event with what it returns. Returns its promise, if it waits. */
+function answering(
+  handler: () => unknown,
+  acknowledge: Acknowledge,
+  failed: (error: unknown) => void,
+): Promise<unknown>[] {
+  const reply = (value: unknown): void => {
+    if (value !== undefined) acknowledge?.([value]);
+  };
+  try {
+    const result = handler();
+    if (result instanceof Promise) return [result.then(reply).catch(failed)];
+    reply(result);
+  } catch (error) {
+    failed(error);
+  }
+  return [];
 }
 
 /** Tells the listeners of a socket that has gone. */

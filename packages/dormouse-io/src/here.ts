@@ -13,7 +13,7 @@ export class Here {
 
   /** Saves the data of all sockets whose data may have changed. */
   save(): void {
-    for (const socket of [...this.touched]) socket._save();
+    if (this.touched.size > 0) for (const socket of [...this.touched]) socket._save();
   }
 }
 

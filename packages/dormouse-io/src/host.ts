@@ -4,7 +4,7 @@
 import { report, run } from "./context.js";
 import { connect, disconnect, examine, handleEvent, listens, type Place, type Spot, tellSent } from "./dispatch.js";
 import { asInNode } from "./handshake.js";
-import { beginHere, forgetAll, forgetHere, here } from "./here.js";
+import { beginHere, forgetAll, forgetHere, type Here, here } from "./here.js";
 import { Namespace, ParentNamespace } from "./namespace.js";
 import type { HandshakeRequest, LogRecord, ServerOptions } from "./options.js";
 import type { Server } from "./server.js";
@@ -63,16 +63,26 @@ function spread(placement: ServerOptions["placement"]): object | undefined {
   return { ...options, isNear: near !== undefined };
 }
 
-function spot(object: number, definition: number, socket: number, name?: string): Spot {
-  return { here: here(object), number: socket, place: () => place(object, definition, socket, name) };
-}
+class DefinedSpot implements Spot {
+  readonly here: Here;
+  readonly number: number;
+  readonly #definition: number;
+  readonly #name: string | undefined;
 
-function place(object: number, definition: number, socket: number, name: string | undefined): Place {
-  const source = definitions[definition];
-  if (!source) throw new Error(`there is no namespace ${definition}`);
-  if (!(source instanceof ParentNamespace)) return { nsp: source, source };
-  const known = name ?? call((wasm) => wasm.identify(object, socket))?.[1] ?? "";
-  return { nsp: source._child(known), source };
+  constructor(object: number, definition: number, socket: number, name?: string) {
+    this.here = here(object);
+    this.number = socket;
+    this.#definition = definition;
+    this.#name = name;
+  }
+
+  place(): Place {
+    const source = definitions[this.#definition];
+    if (!source) throw new Error(`there is no namespace ${this.#definition}`);
+    if (!(source instanceof ParentNamespace)) return { nsp: source, source };
+    const name = this.#name ?? call((wasm) => wasm.identify(this.here.number, this.number))?.[1] ?? "";
+    return { nsp: source._child(name), source };
+  }
 }
 
 /** Returns what a function returns that wasm calls; if it throws, that is reported. */
@@ -221,7 +231,7 @@ const host = {
     namespace: string,
     recovered: boolean,
   ): unknown =>
-    safely("a middleware failed", () => examine(spot(object, definition, socket, namespace), { id, recovered }), [
+    safely("a middleware failed", () => examine(new DefinedSpot(object, definition, socket, namespace), { id, recovered }), [
       "internal error",
     ]),
   connect: (
@@ -234,7 +244,7 @@ const host = {
   ): void =>
     safely(
       "a `connection` listener failed",
-      () => connect(spot(object, definition, socket, namespace), { id, recovered }),
+      () => connect(new DefinedSpot(object, definition, socket, namespace), { id, recovered }),
       undefined,
     ),
   event: (
@@ -247,7 +257,7 @@ const host = {
   ): unknown =>
     safely(
       "an event failed",
-      () => handleEvent(spot(object, definition, socket), decode(json, attachments) as Event, ack),
+      () => handleEvent(new DefinedSpot(object, definition, socket), decode(json, attachments) as Event, ack),
       undefined,
     ),
   sent: (
@@ -259,11 +269,11 @@ const host = {
   ): void =>
     safely(
       "a listener of outgoing events failed",
-      () => tellSent(spot(object, definition, socket), decode(json, attachments) as Event),
+      () => tellSent(new DefinedSpot(object, definition, socket), decode(json, attachments) as Event),
       undefined,
     ),
   disconnect: (object: number, definition: number, socket: number, reason: string): unknown =>
-    safely("a `disconnect` listener failed", () => disconnect(spot(object, definition, socket), reason), undefined),
+    safely("a `disconnect` listener failed", () => disconnect(new DefinedSpot(object, definition, socket), reason), undefined),
 };
 
 setHost(host);

@@ -52,10 +52,13 @@ export type Event = [name: string, ...args: any[]];
 type Check = (event: Event, next: (error?: Error) => void) => void;
 type AnyListener = (event: string, ...args: any[]) => void;
 
+/** What has been set for the next event alone. */
 interface Flags {
-  timeout?: number;
-  volatile?: boolean;
+  readonly timeout?: number;
+  readonly volatile?: boolean;
 }
+
+const NONE: Flags = {};
 
 /**
  * One client in one namespace.
@@ -82,7 +85,7 @@ export class Socket<
   readonly #number: number;
   #id: string | undefined;
   #handshake: Handshake | undefined;
-  #flags: Flags = {};
+  #flags = NONE;
   #checks: Check[] = [];
   #any: AnyListener[] = [];
   #anyOutgoing: AnyListener[] = [];
@@ -326,7 +329,7 @@ export class Socket<
 
   /** Lets the next event get lost if the client is not ready to receive it at once. */
   get volatile(): this {
-    this.#flags.volatile = true;
+    this.#flags = { ...this.#flags, volatile: true };
     return this;
   }
 
@@ -337,13 +340,13 @@ export class Socket<
 
   /** Sets how long to wait for the acknowledgement of the next event, in milliseconds. */
   timeout(timeout: number): Socket<ListenEvents, WithTimeout<EmitEvents>, ServerSideEvents, SocketData> {
-    this.#flags.timeout = timeout;
+    this.#flags = { ...this.#flags, timeout };
     return this as never;
   }
 
   #takeFlags(): Flags {
     const flags = this.#flags;
-    this.#flags = {};
+    this.#flags = NONE;
     return flags;
   }
 
@@ -377,6 +380,11 @@ export class Socket<
   /** Returns the listeners of all events. */
   listenersAny(): AnyListener[] {
     return [...this.#any];
+  }
+
+  /** Whether there are listeners of all events. @internal */
+  get _hearsAny(): boolean {
+    return this.#any.length > 0;
   }
 
   /** Registers a listener of all events that the socket is sent. It needs the option `anyOutgoing`. */
