@@ -41,7 +41,7 @@ export async function build(crate = playground, { force = false, dev = false, na
   const out = path.join(root, crate, 'build');
   const note = path.join(out, '.digest');
   const name = crate === playground ? 'the Worker' : `the Worker in ${crate}`;
-  const wanted = [await digest(crate), dev && 'dev', names && 'names', speed && 'speed'].filter(Boolean).join(' ');
+  const wanted = [await digest(crate, tools.env), dev && 'dev', names && 'names', speed && 'speed'].filter(Boolean).join(' ');
   const outputs = ['index.js', 'index_bg.wasm'].map((file) => path.join(out, file));
   const current = [...outputs, note].every(existsSync) && readFileSync(note, 'utf8') === wanted;
   if (current && !force) {
@@ -123,9 +123,10 @@ async function namesIn(file) {
 }
 
 /** Returns the digest of every file, version and setting that the outcome depends on. */
-async function digest(crate) {
+async function digest(crate, env) {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([process.env.RUSTFLAGS, process.env.CARGO_ENCODED_RUSTFLAGS]));
+  const { RUSTFLAGS, CARGO_ENCODED_RUSTFLAGS } = { ...process.env, ...env };
+  hash.update(JSON.stringify([RUSTFLAGS, CARGO_ENCODED_RUSTFLAGS]));
   hash.update((await capture('rustc', ['--version', '--verbose'])) ?? '');
   const sources = ['Cargo.toml', 'Cargo.lock', 'tools/build.mjs', 'tools/development.mjs', 'tools/shim.js', 'tools/versions.mjs', 'src'];
   if (crate !== playground) sources.push(crate, ...(more[crate] ?? []));

@@ -93,7 +93,7 @@ async function buildWasm(env, name, dev) {
   const features = entries[name].features.flatMap((feature) => ['--features', feature]);
   const profile = dev ? 'debug' : 'release';
   const args = ['build', '--target', 'wasm32-unknown-unknown', '--package', 'dormouse-js', ...features];
-  await run('cargo', [...args, ...(dev ? [] : ['--release'])], { orElse: 'could not build src/js, see above' });
+  await run('cargo', [...args, ...(dev ? [] : ['--release'])], { env, orElse: 'could not build src/js, see above' });
   rmSync(wasm, { recursive: true, force: true });
   // As worker-build does, whose shim is not used: its classes are proxies, and it exports
   // classes of others.

@@ -35,6 +35,9 @@ export async function setUpDevelopment() {
   return { bindgen: await ensureBindgen(), esbuild: bin('esbuild') };
 }
 
+/** What cargo separates flags by in CARGO_ENCODED_RUSTFLAGS. */
+const SEPARATOR = '\x1f';
+
 /** Installs all that a build needs. Resolves to the worker-build program and its environment. */
 export async function setUpBuild() {
   await setUp();
@@ -49,8 +52,28 @@ export async function setUpBuild() {
       WASM_OPT_BIN: bin('wasm-opt'),
       WASM_METADCE_BIN: bin('wasm-metadce'),
       ESBUILD_BIN: bin('esbuild'),
+      ...(await withoutOwnPaths()),
     },
   };
+}
+
+/**
+ * Returns the variable by which the compiler names files of dependencies and of the standard
+ * library, for messages of panics, in the same way on every machine: what is published does
+ * not say where it was built.
+ */
+async function withoutOwnPaths() {
+  const [version, sysroot] = await Promise.all([
+    capture('rustc', ['--version', '--verbose']),
+    capture('rustc', ['--print', 'sysroot']),
+  ]);
+  const { 1: commit } = /^commit-hash: (.*)$/m.exec(version);
+  const cargo = process.env.CARGO_HOME ?? path.join(os.homedir(), '.cargo');
+  const names = { [path.join(cargo, 'registry/src')]: '/cargo', [path.join(sysroot, 'lib/rustlib/src/rust')]: `/rustc/${commit}` };
+  const { CARGO_ENCODED_RUSTFLAGS: encoded, RUSTFLAGS: plain = '' } = process.env;
+  const others = encoded?.split(SEPARATOR) ?? plain.split(' ');
+  const flags = Object.entries(names).map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
+  return { CARGO_ENCODED_RUSTFLAGS: [...others.filter(Boolean), ...flags].join(SEPARATOR) };
 }
 
 /** Finds a Node that wrangler and miniflare accept: this one, or the one npm installed. */

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { io } from 'socket.io-client';
@@ -33,6 +34,14 @@ test('it exports our names only', async () => {
   const exported = /export\{([^}]*)\};?\s*(?:\/\/#.*)?\s*$/.exec(text)[1];
   const names = exported.split(',').map((name) => name.split(' as ').at(-1));
   assert.deepEqual(names.sort(), ['BroadcastOperator', 'Namespace', 'RemoteSocket', 'Server', 'Socket']);
+});
+
+test('it does not say where it was built', () => {
+  const dist = path.join(folder, 'node_modules/dormouse-io/dist');
+  for (const file of readdirSync(dist)) {
+    const bytes = readFileSync(path.join(dist, file));
+    for (const place of [root, os.homedir()]) assert.ok(!bytes.includes(`${place}/`), `${file} names ${place}`);
+  }
 });
 
 for (const name of Object.keys(packages)) {
