@@ -6,15 +6,14 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use dormouse_proto::engine::Transport;
-use dormouse_proto::socket::{Parser, Settings};
+use dormouse_proto::socket::Parser;
 
 use super::application::Transient;
 use super::definition::{Definition, Matcher, tag};
 use super::handler::{Handler, OnAdmit, OnJoinRequest, OnNewNamespace};
 use super::namespace::Namespace;
 use super::recovery::Recovery;
-use super::server_event::ServerEvents;
-use super::{AlarmHandlers, Application, Io, States, erase};
+use super::{Application, Io, erase};
 use crate::api::endpoint::{self, AdmitFn, Endpoint, Service};
 use crate::log::Level;
 use crate::options::{Cookie, OnOverrun, Options, Origins, Overrun, RateLimit, option_methods};
@@ -58,21 +57,7 @@ impl Server {
         Self {
             options,
             admit: None,
-            application: Application {
-                settings: Settings::default(),
-                ack_timeout: Duration::from_secs(10),
-                keep_headers: Vec::new(),
-                recovery: None,
-                states: States::default(),
-                alarms: AlarmHandlers::default(),
-                server_events: ServerEvents::default(),
-                transient: None,
-                definitions: Vec::new(),
-                on_new_namespace: None,
-                on_usage: None,
-                wrong: None,
-                duplicate: None,
-            },
+            application: Application::default(),
             service: None,
             pages: None,
             trace: None,
