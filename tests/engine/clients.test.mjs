@@ -36,7 +36,7 @@ for (const library of libraries) {
 
   describe(`${library.name}, heartbeat`, { concurrency: true }, () => {
     for (const way of ways) {
-      test(`${way.name}: several intervals of 300 ms go by and nothing closes`, async () => {
+      test(`${way.name}: several intervals of 400 ms go by and nothing closes`, async () => {
         const options = { path: '/engine.io/', transports: way.transports };
         const client = await connect(server, library, options);
         const beats = await heartbeats(client, library, 4);

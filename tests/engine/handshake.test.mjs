@@ -11,7 +11,7 @@ const server = await startServer();
 after(() => server.stop());
 
 const KEYS = ['sid', 'upgrades', 'pingInterval', 'pingTimeout', 'maxPayload'];
-const times = { pingInterval: 300, pingTimeout: 200, maxPayload: 1_000_000 };
+const times = { pingInterval: 400, pingTimeout: 600, maxPayload: 1_000_000 };
 const defaults = { pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1_000_000 };
 
 for (const revision of [3, 4]) {

@@ -1,4 +1,4 @@
-// The heartbeat of both revisions, at 300 ms + 200 ms.
+// The heartbeat of both revisions, at 400 ms + 600 ms.
 
 import { after, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -12,8 +12,8 @@ const server = await startServer();
 after(() => server.stop());
 
 const path = '/engine.io/';
-const INTERVAL = 300;
-const TIMEOUT = 200;
+const INTERVAL = 400;
+const TIMEOUT = 600;
 const { logs } = server;
 const quiet = () => pass(INTERVAL + TIMEOUT + 20);
 
@@ -155,7 +155,7 @@ describe('revision 3', { concurrency: true }, () => {
   test('pings keep a session alive beyond the timeout', async () => {
     const peer = await websocket();
     for (let round = 0; round < 4; round += 1) {
-      await pass(INTERVAL / 2);
+      await pass((INTERVAL + TIMEOUT) / 2);
       peer.send('2');
       assert.equal(await peer.next(), '3');
     }
@@ -209,7 +209,7 @@ describe('revision 3, details', { concurrency: true }, () => {
   test('any data counts as a sign of life', differsInJs(), async () => {
     const peer = await openSession(server, { revision: 3, path });
     for (let round = 0; round < 4; round += 1) {
-      await pass(INTERVAL / 2);
+      await pass((INTERVAL + TIMEOUT) / 2);
       await assertEchoes(peer);
     }
     peer.close();

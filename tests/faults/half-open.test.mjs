@@ -16,7 +16,7 @@ const server = await startServer();
 after(() => server.stop());
 
 const { logs } = server;
-// A heartbeat of 300 ms, and 200 ms for the answer.
+// A heartbeat of 400 ms, and 600 ms for the answer.
 const path = '/engine.io/';
 // Whoever stands by has a longer one, and another object.
 const calm = '/sleepy/';

@@ -23,7 +23,7 @@ const LONG = 400;
 
 const engine = '/limited-engine/';
 const io = '/limited/';
-// A heartbeat of 300 ms, and 200 ms for the answer: its objects never sleep.
+// A heartbeat of 400 ms, and 600 ms for the answer: its objects never sleep.
 const SHORT = '/engine.io/';
 
 /** Objects of an Engine.IO server are many: one that is in that of this sid. */

@@ -44,7 +44,7 @@ const HARMLESS_CALL = 150;
 /** Clocks of two machines differ by less than a second. */
 const SKEW = 450;
 
-/** What leaves no mark on sessions whose pings are due every 300 ms. */
+/** What leaves no mark on sessions whose pings are due every 400 ms. */
 const HASTY = ['cuts', 'crashes', 'redeploys', 'panics', 'brokenWrites'];
 
 /** Which kinds a seed has: none of them, now and then. */

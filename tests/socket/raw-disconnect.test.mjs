@@ -161,7 +161,7 @@ const rules = ({ revision, transport, asleep, member }) => {
 
 eachWay(server, rules, { revisions: [3, 4] });
 
-describe('a client that goes silent, at 300 ms + 200 ms', { concurrency: true }, () => {
+describe('a client that goes silent, at 400 ms + 600 ms', { concurrency: true }, () => {
   for (const [revision, transport] of [[3, 'websocket'], [4, 'websocket'], [3, 'polling'], [4, 'polling']]) {
     test(`revision ${revision}, ${transport}: every socket goes with "ping timeout"`, async () => {
       const namespace = '/chat';

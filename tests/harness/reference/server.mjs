@@ -14,8 +14,8 @@ import { attachSocketServers } from './socket-servers.mjs';
 const common = { allowEIO3: true, allowRequest };
 const endpoints = {
   '/engine.io/': {
-    pingInterval: 300,
-    pingTimeout: 200,
+    pingInterval: 400,
+    pingTimeout: 600,
     maxHttpBufferSize: 1_000_000,
     cors: { origin: '*' },
   },

@@ -3,8 +3,7 @@
 // socket-application.mjs.
 //
 // Servers, all of which serve old clients (EIO=3) too:
-//   /socket.io/       pingInterval 300 ms, pingTimeout 200 ms, connectTimeout 1 s, CORS *:
-//                     what the published protocol suites expect
+//   /socket.io/       pingInterval 400 ms, pingTimeout 600 ms, connectTimeout 1 s, CORS *
 //   /io/              the usual options, so that objects sleep; ours has bounds that
 //                     tests can reach: 20 namespaces for a client, 50 rooms for a socket
 //   /recovery/        the usual options, connection state recovery of 2 minutes
@@ -125,8 +124,8 @@ const recovery = (maxDisconnectionDuration) => ({
 });
 const endpoints = {
   '/socket.io/': {
-    pingInterval: 300,
-    pingTimeout: 200,
+    pingInterval: 400,
+    pingTimeout: 600,
     connectTimeout: 1_000,
     maxHttpBufferSize: 1_000_000,
     cors: { origin: '*' },

@@ -25,8 +25,8 @@ pub(crate) fn servers() -> [Server; 10] {
     let short = Recovery::default().max_disconnection(Duration::from_secs(1));
     [
         server("/socket.io/")
-            .ping_interval(Duration::from_millis(300))
-            .ping_timeout(Duration::from_millis(200))
+            .ping_interval(Duration::from_millis(400))
+            .ping_timeout(Duration::from_millis(600))
             .connect_timeout(Duration::from_secs(1))
             .origins("*"),
         server("/io/").max_namespaces(20).max_rooms(50),
