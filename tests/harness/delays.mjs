@@ -16,5 +16,11 @@ export const nothingComes = () => delay(100);
 const SAVED_AFTER = 500;
 const MARGIN = 200;
 
-/** Waits until polling sessions have certainly been saved: no answer and no log line says so. */
-export const settled = () => delay(SAVED_AFTER + MARGIN);
+/**
+ * Waits until polling sessions of the server at `url` have certainly been saved: no answer and
+ * no log line says so. A server that is busy has come to its timers once it answers.
+ */
+export async function settled(url) {
+  await delay(SAVED_AFTER + MARGIN);
+  await (await fetch(url)).arrayBuffer();
+}

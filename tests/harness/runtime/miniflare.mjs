@@ -26,7 +26,7 @@ export async function start({ build, port, assets, worker } = {}) {
     ...{ url, wsUrl, entryUrl, host, port: taken, logs },
     sleep: (sid) => evict(sid, 'hibernate'),
     cut: (sid) => evict(sid, 'close'),
-    settled,
+    settled: () => settled(url),
     runtime: runtime.miniflare,
     stop: () => runtime.stop(),
   };

@@ -88,7 +88,7 @@ class Built extends Runtime {
   }
 
   settled() {
-    return settled();
+    return settled(this.url);
   }
 
   memory() {

@@ -47,8 +47,11 @@ export async function spent(server, action) {
   const sum = { wakes: 0, calls: 0, disturbed: 0, alarms: 0 };
   const woken = [];
   for (const [id, counts] of Object.entries(after)) {
-    for (const name of Object.keys(sum)) sum[name] += counts[name] - (before[id]?.[name] ?? 0);
-    if (counts.wakes > (before[id]?.wakes ?? 0)) woken.push(id);
+    const more = (name) => counts[name] - (before[id]?.[name] ?? 0);
+    for (const name of Object.keys(sum)) sum[name] += more(name);
+    // Its heartbeat may fall into this time, and is none of the action's doing.
+    const isOwn = more('alarms') > 0 && more('calls') === 0;
+    if (more('wakes') > 0 && !isOwn) woken.push(id);
   }
   return { ...sum, woken };
 }
