@@ -59,6 +59,16 @@ test('a question is not asked again, and the error says so', async (t) => {
   await server.logs.waitForLine(/ask only `if \(!socket\.replayed\)`/);
 });
 
+test('the callback of a question is not called again', async (t) => {
+  const server = await start(t, 'replay');
+  const socket = await open(t, server, '/calls');
+  const answers = () => ask(socket, 'answers');
+  while ((await answers()).length < 2);
+  assert.deepEqual(await answers(), ['Ada', ['Ada']]);
+  assert.equal(await server.sleep(socket.id), true);
+  assert.deepEqual(await answers(), ['Ada', ['Ada']]);
+});
+
 test('a socket that a listener disconnects', async (t) => {
   const server = await start(t, 'replay');
   const staying = await open(t, server, '/sync');

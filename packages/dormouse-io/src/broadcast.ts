@@ -128,6 +128,7 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
    */
   emit<Name extends EventNames<EmitEvents>>(event: Name, ...args: EventParams<EmitEvents, Name>): Sent {
     const name = checkName(event);
+    if (isReplaying()) return true as unknown as Sent;
     const values: unknown[] = args;
     const ack = values.at(-1);
     if (typeof ack === "function") {
@@ -138,7 +139,6 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
       );
       return true as unknown as Sent;
     }
-    if (isReplaying()) return true as unknown as Sent;
     const { json, attachments } = encode(values);
     return sent(`emit "${name}"`, call((wasm) => wasm.emitMany(this.#read() as never, name, json, attachments)));
   }
@@ -207,7 +207,6 @@ export class BroadcastOperator<EmitEvents extends EventsMap, SocketData> {
 
   /** Sends an event to the other objects. @internal */
   emitToObjects(name: string, args: readonly unknown[]): Sent {
-    if (isReplaying()) return true as unknown as Sent;
     const { json, attachments } = encode(args);
     const what = `serverSideEmit "${name}"`;
     return sent(what, call((wasm) => wasm.emitToObjects(this.#read() as never, name, json, attachments, false)));

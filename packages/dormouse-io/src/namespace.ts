@@ -1,7 +1,7 @@
 // Namespaces: what an application registers in them, and everybody who is in them.
 
 import { BroadcastOperator, everybody, type RemoteSocket } from "./broadcast.js";
-import { follows } from "./context.js";
+import { follows, isReplaying } from "./context.js";
 import { type AnyListener, Emitter } from "./emitter.js";
 import type {
   AckValue,
@@ -213,6 +213,7 @@ export class Namespace<
     ...args: EventParams<ToManyWithTimeout<ServerSideEvents>, Name>
   ): Sent {
     const name = checkServerEvent(event);
+    if (isReplaying()) return true as unknown as Sent;
     const values: unknown[] = args;
     const ack = values.at(-1);
     if (typeof ack === "function") {

@@ -217,6 +217,7 @@ export class Socket<
   emit<Name extends EventNames<EmitEvents>>(event: Name, ...args: EventParams<EmitEvents, Name>): boolean {
     const name = checkName(event);
     const flags = this.#takeFlags();
+    if (isReplaying()) return true;
     const values: unknown[] = args;
     const ack = values.at(-1);
     if (typeof ack === "function") {
@@ -226,7 +227,6 @@ export class Socket<
       );
       return true;
     }
-    if (isReplaying()) return true;
     const { json, attachments } = encode(values);
     call((wasm) => wasm.emit(this.#here.number, this.#number, name, json, attachments, flags.volatile === true));
     return true;

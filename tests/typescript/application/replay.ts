@@ -54,5 +54,13 @@ io.of("/sync").on("connection", (socket) => {
   socket.on("what", (ack: Ack) => ack(socket.connected));
 });
 
+const answers: unknown[] = [];
+io.of("/calls").on("connection", (socket) => {
+  const called = (error: Error | null, answer: unknown): void => void answers.push(error?.message ?? answer);
+  socket.timeout(5_000).emit("name?", called);
+  io.of("/calls").timeout(5_000).emit("name?", called);
+  socket.on("answers", (ack: Ack) => ack(answers));
+});
+
 export class Dormouse extends io.DurableObject {}
 export default { fetch: io.fetch };
