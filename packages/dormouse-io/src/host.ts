@@ -63,6 +63,7 @@ function spread(placement: ServerOptions["placement"]): object | undefined {
   return { ...options, isNear: near !== undefined };
 }
 
+/** Where a socket is, by the numbers that wasm has. Its namespace is looked up when it is needed. */
 class DefinedSpot implements Spot {
   readonly here: Here;
   readonly number: number;
