@@ -172,6 +172,19 @@ export async function ensureBrowser() {
   return { chromium, chromedriver };
 }
 
+/** Installs the stock clients that are not npm's. Resolves to the variables by which tests find them. */
+export async function ensureClients() {
+  await ensurePhp();
+  const programs = await ensureRustPrograms();
+  return {
+    DORMOUSE_PYTHON: await ensurePython(),
+    DORMOUSE_PYTHON_OLD: await ensurePython('requirements-old.txt', '.venv-old'),
+    DORMOUSE_PYTHON_API: await ensurePython('requirements-api.txt', '.venv-api'),
+    DORMOUSE_RUST_CLIENT: path.join(programs, 'dormouse-rust-client'),
+    DORMOUSE_SOCKETIOXIDE: path.join(programs, 'dormouse-socketioxide'),
+  };
+}
+
 /** Installs a Python with the clients that a file of tests/python names, in its own folder. */
 export async function ensurePython(file = 'requirements.txt', folder = '.venv') {
   const requirements = path.join(root, 'tests', 'python', file);
@@ -251,10 +264,13 @@ function read(file) {
   return readFileSync(path.join(root, file), 'utf8');
 }
 
-// `node tools/setup.mjs [target …]`: Rust targets beyond the one that a build needs.
+// `node tools/setup.mjs [--clients] [target …]`: what a build needs; other Rust targets than that
+// one; and with `--clients`, the stock clients.
 if (isMain(import.meta)) {
   await main(async () => {
+    const args = process.argv.slice(2);
     await setUpBuild();
-    await ensureRust(process.argv.slice(2));
+    await ensureRust(args.filter((arg) => !arg.startsWith('--')));
+    if (args.includes('--clients')) await ensureClients();
   });
 }

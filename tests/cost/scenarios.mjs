@@ -1,6 +1,7 @@
 // Whom we count: idle clients of each kind, alone in an object and with others; and
 // clients that talk.
 
+import { extent } from '../harness/extent.mjs';
 import { Simulation } from './simulation.mjs';
 
 const MINUTE = 60_000;
@@ -25,14 +26,16 @@ function idle(server, transport, revisions, count, time = minutes(count)) {
 
 /** A sample of all, which takes half a minute. */
 export function quickScenarios() {
+  const crowd = extent(30, 100);
+  const pollers = extent(3, 10);
   return [
-    idle('Engine.IO', 'websocket', [3], 100),
-    idle('Engine.IO', 'websocket', [4], 100, 60),
-    idle('Socket.IO', 'websocket', [3], 100),
-    idle('Socket.IO', 'websocket', [4], 100),
-    idle('Socket.IO', 'websocket', [4, 3], 10),
-    idle('Engine.IO', 'polling', [3], 10, 10),
-    idle('Engine.IO', 'polling', [4], 10, 10),
+    idle('Engine.IO', 'websocket', [3], crowd, extent(10, 20)),
+    idle('Engine.IO', 'websocket', [4], crowd, extent(20, 60)),
+    idle('Socket.IO', 'websocket', [3], crowd, extent(10, 20)),
+    idle('Socket.IO', 'websocket', [4], crowd, extent(10, 20)),
+    idle('Socket.IO', 'websocket', [4, 3], 10, extent(10, 20)),
+    idle('Engine.IO', 'polling', [3], pollers, 10),
+    idle('Engine.IO', 'polling', [4], pollers, 10),
   ];
 }
 

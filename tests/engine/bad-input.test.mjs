@@ -7,6 +7,7 @@ import { bystanders } from '../harness/engine/bystanders.mjs';
 import { assertAlive, assertClosed, assertEchoes, assertError } from '../harness/engine/expect.mjs';
 import { eachRevision } from '../harness/engine/revisions.mjs';
 import { openPolling, openSession } from '../harness/engine/session.mjs';
+import { extent } from '../harness/extent.mjs';
 import { SEED, nonsense, pick, random } from '../harness/random.mjs';
 import { startServer } from '../harness/server.mjs';
 import { differs } from '../harness/target.mjs';
@@ -46,7 +47,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
       '',
     ];
     let session = await polling();
-    for (let round = 0; round < 250; round += 1) {
+    for (let round = 0; round < extent(100, 250); round += 1) {
       const query = next() < 0.1 ? { j: pick(next, ['0', 'x', '']) } : {};
       const headers = { 'content-type': pick(next, types) };
       const answer = await session.post(nonsense(next), { headers, query });
@@ -60,7 +61,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   test(`nonsense by WebSocket (seed ${SEED}): an echo or a close`, async () => {
     const next = random(SEED * 2 + revision);
     const others = await bystanders(server, { revision, path });
-    for (let round = 0; round < 60; round += 1) {
+    for (let round = 0; round < extent(25, 60); round += 1) {
       const peer = await peerOf(websocket());
       for (let frame = 0; frame < 5; frame += 1) {
         const bytes = nonsense(next);
@@ -76,7 +77,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
   test(`nonsense while probing (seed ${SEED}): polling goes on`, async () => {
     const next = random(SEED * 3 + revision);
     const session = await polling();
-    for (let round = 0; round < 15; round += 1) {
+    for (let round = 0; round < extent(6, 15); round += 1) {
       const peer = await peerOf(session.upgrade());
       peer.send(`7${nonsense(next)}`);
       await peer.end();

@@ -62,7 +62,7 @@ test('each package goes to npm from the workflow that npm trusts, with provenanc
 });
 
 test('what is published is what was checked', () => {
-  assert.match(job('check'), /- run: \.ci\/run$[^]*path: target\/npm\/\*\.tgz$/m);
+  assert.match(job('check'), /- run: \.ci\/run --all$[^]*path: target\/npm\/\*\.tgz$/m);
   for (const name of ['crates', 'packages']) assert.match(job(name), /^ {4}needs: check$/m, name);
 });
 
