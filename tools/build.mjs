@@ -19,6 +19,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import path from 'node:path';
 import { Failure, capture, isMain, main, root, run, say } from './shell.mjs';
 import { buildForDevelopment } from './development.mjs';
+import { withLock } from './lock.mjs';
 import { modernNode, setUpBuild, setUpDevelopment } from './setup.mjs';
 
 export const playground = '.';
@@ -32,15 +33,24 @@ const more = { [recipes]: ['examples/migration'] };
 /**
  * Builds the crate in this directory for release, if anything has changed; on
  * request for development, for speed instead of size, or with functions' names for a
- * profiler.
+ * profiler. Only one process at a time builds a crate: the others wait for what it makes.
  */
-export async function build(crate = playground, { force = false, dev = false, names = false, speed = false } = {}) {
-  const tools = dev ? await setUpDevelopment() : await setUpBuild();
+export async function build(crate = playground, options = {}) {
+  const tools = options.dev ? await setUpDevelopment() : await setUpBuild();
+  const name = crate === playground ? 'the Worker' : `the Worker in ${crate}`;
+  await withLock(lockOf(crate), `building ${name}`, () => buildAlone(crate, name, tools, options));
+}
+
+/** Returns the lock that a process has while it builds a crate. */
+export function lockOf(crate) {
+  return path.join(root, 'target/locks', crate === playground ? 'playground' : crate.replaceAll('/', '-'));
+}
+
+async function buildAlone(crate, name, tools, { force = false, dev = false, names = false, speed = false }) {
   if (crate === playground) vendor();
 
   const out = path.join(root, crate, 'build');
   const note = path.join(out, '.digest');
-  const name = crate === playground ? 'the Worker' : `the Worker in ${crate}`;
   const wanted = [await digest(crate, tools.env), dev && 'dev', names && 'names', speed && 'speed'].filter(Boolean).join(' ');
   const outputs = ['index.js', 'index_bg.wasm'].map((file) => path.join(out, file));
   const current = [...outputs, note].every(existsSync) && readFileSync(note, 'utf8') === wanted;

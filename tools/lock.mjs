@@ -1,5 +1,5 @@
-// One installation at a time: two terminals, two clones and an editor may all
-// want the same tool at once. The lock is a file with its owner's process id;
+// One installation or build at a time: two terminals, two clones and an editor may all
+// want the same at once. The lock is a file with its owner's process id;
 // an owner that died without cleaning up does not block anyone.
 
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';

@@ -11,6 +11,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Failure, isMain, main, root, run, say } from './shell.mjs';
+import { withLock } from './lock.mjs';
 import { setUpBuild } from './setup.mjs';
 import { strip } from './build.mjs';
 import { workerArgs } from './cargo-tools.mjs';
@@ -40,8 +41,12 @@ const fill = {
   'dormouse-test': () => cpSync(path.join(source('dormouse-test'), 'src'), path.join(folder('dormouse-test'), 'src'), { recursive: true }),
 };
 
-/** Builds and packs packages, by default all. */
-export async function pack({ dev = false, names = Object.keys(packages) } = {}) {
+/** Builds and packs packages, by default all. Only one process at a time does. */
+export function pack(options) {
+  return withLock(path.join(root, 'target/locks/npm'), 'packing the npm packages', () => packAlone(options));
+}
+
+async function packAlone({ dev = false, names = Object.keys(packages) } = {}) {
   mkdirSync(out, { recursive: true });
   for (const name of names) {
     const into = folder(name);
