@@ -37,7 +37,7 @@ pub(super) enum Rule {
     /// If a node does not say what became of what it was to pass on, all others are called.
     CallAll,
     /// A batch is placed in one go.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     PlaceTogether,
     /// Emits that share a room do not go by two hubs at once.
     HoldShared,
@@ -46,7 +46,7 @@ pub(super) enum Rule {
     /// A second node's row waits for the recall of a grant.
     RecallFirst,
     /// A hub recalls grants that it does not remember.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     DistrustMemory,
     /// The second row is written after the recall was answered.
     WriteLast,
@@ -109,41 +109,41 @@ pub(super) enum Rule {
     /// No attempt goes on beside the question whose a stored socket is.
     SettleAlone,
     /// The driver gives out no socket that is not known to be its object's.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     SettleFirst,
     /// The driver gives a socket no event that it has had before it came here.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     SkipEarlier,
     /// The driver looks again for what it has logged for a socket that was on its way.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     ReadAgain,
     /// The driver lets a socket begin at a place that is not old.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     BeginLate,
     /// The driver sets the alarm of a hub.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     SetAlarm,
     /// The driver touches its storage, which stops an old instance.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     TouchStorage,
     /// Rows are safe before an output of the hub leaves its driver.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     GateOutputs,
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 std::thread_local! {
     static BROKEN: core::cell::Cell<Option<Rule>> = const { core::cell::Cell::new(None) };
 }
 
 /// Returns whether a test has broken this rule.
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 pub(super) fn is_broken(rule: Rule) -> bool {
     BROKEN.get() == Some(rule)
 }
 
 /// Returns `false`.
-#[cfg(not(test))]
+#[cfg(any(not(test), target_arch = "wasm32"))]
 pub(super) const fn is_broken(_: Rule) -> bool {
     false
 }

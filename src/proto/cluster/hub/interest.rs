@@ -20,7 +20,7 @@ pub(super) struct Interest {
     /// the second was written after a recall.
     clean: Set<(String, NodeId)>,
     /// The grants of this life, for the test that shows why these do not suffice.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     granted: Set<(String, NodeId)>,
     /// Controls that wait for a recall.
     controls: Map<Ticket, Waiting>,
@@ -83,7 +83,7 @@ impl Interest {
 
     fn is_clean(&self, room: &str, node: NodeId) -> bool {
         let row = (room.into(), node);
-        #[cfg(test)]
+        #[cfg(all(test, not(target_arch = "wasm32")))]
         if is_broken(Rule::DistrustMemory) {
             return !self.granted.contains(&row);
         }
@@ -100,7 +100,7 @@ impl Interest {
     fn forget_row(&mut self, room: &str, node: NodeId) {
         let row = (room.into(), node);
         self.clean.remove(&row);
-        #[cfg(test)]
+        #[cfg(all(test, not(target_arch = "wasm32")))]
         self.granted.remove(&row);
     }
 }
@@ -245,7 +245,7 @@ impl Hub {
         }
         for room in rooms {
             self.interest.note_clean(&room, node);
-            #[cfg(test)]
+            #[cfg(all(test, not(target_arch = "wasm32")))]
             self.interest.granted.remove(&(room.clone(), node));
             for ticket in self.interest.arriving.remove(&room).unwrap_or_default() {
                 self.look_again(ticket, &room, store);
@@ -336,7 +336,7 @@ impl Hub {
         for room in &granted {
             let row = (room.clone(), node);
             self.interest.clean.remove(&row);
-            #[cfg(test)]
+            #[cfg(all(test, not(target_arch = "wasm32")))]
             self.interest.granted.insert(row);
         }
         granted

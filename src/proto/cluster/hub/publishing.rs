@@ -253,7 +253,7 @@ impl Hub {
             let answer = Answer::Published(Published::default());
             self.calls.answer(ticket, answer);
         }
-        #[cfg(test)]
+        #[cfg(all(test, not(target_arch = "wasm32")))]
         if is_broken(Rule::PlaceTogether) {
             self.place_own_rooms(id, store);
         }
@@ -494,7 +494,7 @@ impl Hub {
     }
 
     /// What the rule `PlaceTogether` forbids.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     fn place_own_rooms(&mut self, id: PublishId, store: &mut dyn Store) {
         let Some(batch) = self.publishing.batches.get_mut(&id) else {
             return;

@@ -223,7 +223,7 @@ impl Socket {
     }
 
     /// Returns a socket about which the application decides.
-    #[cfg(test)]
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     pub(in crate::socket) fn new(
         join: JoinId,
         namespace: &str,

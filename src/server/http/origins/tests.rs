@@ -1,4 +1,5 @@
 use wasm_bindgen_test::wasm_bindgen_test;
+#[cfg(target_arch = "wasm32")]
 use web_sys::Request;
 
 use super::*;
