@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use worker::{Context, Env, Request, Response};
 
 use crate::api::Server;
-use crate::api::endpoint::{Application, Endpoint, Service};
+use crate::api::endpoint::{Endpoint, Handlers, Service};
 use crate::api::engine::Engine;
 use crate::options::ConfigError;
 
@@ -104,9 +104,9 @@ impl App {
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             let path = &endpoint.options.path;
             endpoint.options.check()?;
-            match &endpoint.application {
-                Application::Engine(handlers) => handlers.check(&endpoint.options)?,
-                Application::Socket(application) => application.check(&endpoint.options)?,
+            match &endpoint.handlers {
+                Handlers::Engine(handlers) => handlers.check(&endpoint.options)?,
+                Handlers::Socket(application) => application.check(&endpoint.options)?,
             }
             for service in endpoint.services() {
                 service.check(&endpoint.options)?;

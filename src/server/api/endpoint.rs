@@ -1,4 +1,4 @@
-//! A server on a path: its options, and the application behind it.
+//! A server on a path: its options, and its handlers.
 
 use core::fmt;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use crate::platform::ObjectState;
 pub(crate) struct Endpoint {
     pub(crate) options: Rc<Options>,
     pub(crate) admit: Option<AdmitFn>,
-    pub(crate) application: Application,
+    pub(crate) handlers: Handlers,
     /// What is served below its path.
     pub(crate) service: Option<Rc<dyn Service>>,
     /// Pages that are served elsewhere.
@@ -59,8 +59,8 @@ pub(crate) struct ServiceRequest {
 /// Decides whether a client may try to connect.
 pub(crate) type AdmitFn = HandlerFn<OnAdmit>;
 
-/// The application behind a server's sessions.
-pub(crate) enum Application {
+/// What a server has been given for its clients.
+pub(crate) enum Handlers {
     /// Engine.IO alone: messages.
     Engine(Rc<engine::EngineHandlers>),
     /// Socket.IO: events, in namespaces.
@@ -73,27 +73,27 @@ impl Endpoint {
         [&self.service, &self.pages].into_iter().flatten()
     }
 
-    /// Returns the Engine.IO application, if it is one.
+    /// Returns the handlers of Engine.IO, if it is that.
     pub(crate) fn engine(&self) -> Option<&Rc<engine::EngineHandlers>> {
-        match &self.application {
-            Application::Engine(handlers) => Some(handlers),
-            Application::Socket(_) => None,
+        match &self.handlers {
+            Handlers::Engine(handlers) => Some(handlers),
+            Handlers::Socket(_) => None,
         }
     }
 
-    /// Returns the Socket.IO application, if it is one.
+    /// Returns the application, if it is of Socket.IO.
     pub(crate) fn socket(&self) -> Option<&Rc<api::Application>> {
-        match &self.application {
-            Application::Engine(_) => None,
-            Application::Socket(application) => Some(application),
+        match &self.handlers {
+            Handlers::Engine(_) => None,
+            Handlers::Socket(application) => Some(application),
         }
     }
 
     /// Returns the values that its handlers can take as [`State`](crate::State).
     pub(crate) fn states(&self) -> &api::States {
-        match &self.application {
-            Application::Engine(handlers) => &handlers.states,
-            Application::Socket(application) => &application.states,
+        match &self.handlers {
+            Handlers::Engine(handlers) => &handlers.states,
+            Handlers::Socket(application) => &application.states,
         }
     }
 }

@@ -27,7 +27,7 @@ pub use crate::request::Handshake;
 pub use crate::sid::Sid;
 pub use crate::usage::Usage;
 
-use crate::api::endpoint::{AdmitFn, Application, Endpoint};
+use crate::api::endpoint::{AdmitFn, Endpoint, Handlers};
 use crate::api::error::{Failure, failure};
 use crate::api::handler::{
     Handler, OnAdmit, OnClose, OnEngineAlarm, OnEngineUsage, OnMessage, OnOpen,
@@ -228,7 +228,7 @@ impl From<Engine> for Endpoint {
         Self {
             options: engine.options.complete(),
             admit: engine.admit,
-            application: Application::Engine(Rc::new(engine.handlers)),
+            handlers: Handlers::Engine(Rc::new(engine.handlers)),
             service: None,
             pages: None,
         }

@@ -352,7 +352,7 @@ impl From<Server> for Endpoint {
             admit: server.admit,
             service: server.service,
             pages: server.pages,
-            application: endpoint::Application::Socket(Rc::new(server.application)),
+            handlers: endpoint::Handlers::Socket(Rc::new(server.application)),
         }
     }
 }

@@ -17,7 +17,7 @@ use dormouse_proto::engine::{ConnId, Data, Reason};
 use dormouse_proto::rate::Class;
 
 pub(crate) use self::ringing::Ringing;
-use crate::api::endpoint::{Application, Endpoint};
+use crate::api::endpoint::{Endpoint, Handlers};
 use crate::api::engine::Message;
 use crate::incoming::Incoming;
 use crate::parts::{Layered, Parts};
@@ -133,9 +133,9 @@ pub(crate) fn of(
     parts: &Rc<Parts>,
     port: Weak<dyn LocalPort>,
 ) -> Rc<dyn Layer> {
-    match &endpoint.application {
-        Application::Engine(handlers) => engine::Messages::new(handlers, endpoint, parts, port),
-        Application::Socket(application) => {
+    match &endpoint.handlers {
+        Handlers::Engine(handlers) => engine::Messages::new(handlers, endpoint, parts, port),
+        Handlers::Socket(application) => {
             Rc::new(socket::Sockets::new(application, endpoint, parts, port))
         }
     }
