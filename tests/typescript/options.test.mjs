@@ -110,3 +110,12 @@ test('names that namespaces cannot have', async () => {
   for (const name of ['/a,b', '/a?b', '/{a}']) assert.match(await create({}, name), /cannot be the name of a namespace/);
   assert.equal(await create({}, 'chat'), '');
 });
+
+test('names that the option admin has taken', async () => {
+  for (const [admin, name] of [[true, '/admin'], [true, 'admin'], [{}, '/admin'], [{ namespace: '/watch' }, '/watch']]) {
+    assert.match(await create({ admin }, name, spread), /^dormouse-io: "\/\w+" is the namespace of the option admin/);
+  }
+  for (const [admin, name] of [[false, '/admin'], [true, '/watch'], [{ namespace: '/watch' }, '/admin']]) {
+    assert.equal(await create({ admin }, name, spread), '');
+  }
+});

@@ -322,6 +322,12 @@ function checkSpread({ placement, admin }: ServerOptions): void {
   }
 }
 
+/** Returns the namespace that is not for the application, if there is one. */
+export function adminNamespace({ admin }: ServerOptions): string | undefined {
+  if (!admin) return undefined;
+  return (admin === true ? undefined : admin.namespace) ?? "/admin";
+}
+
 /** Checks the members of an option. */
 function checkMembers<Options extends object>(option: string, members: Options, checks: Checks<Options>): void {
   for (const [name, value] of Object.entries(members)) {

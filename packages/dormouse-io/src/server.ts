@@ -6,7 +6,7 @@ import type { DefaultEventsMap, EventsMap } from "./events.js";
 import { addServer } from "./host.js";
 import { type Matches, Namespace, ParentNamespace } from "./namespace.js";
 import { notOffered } from "./not-offered.js";
-import { readOptions, type ServerOptions, wrongInWasm } from "./options.js";
+import { adminNamespace, readOptions, type ServerOptions, wrongInWasm } from "./options.js";
 import type { Socket } from "./socket.js";
 import { isDevelopment } from "./strict.js";
 import { readUsage, type Usage } from "./usage.js";
@@ -113,6 +113,9 @@ export class Server<
       // It can be addressed, and nothing be registered in it.
       namespace._isSealed = true;
       return namespace;
+    }
+    if (path === adminNamespace(this._options)) {
+      throw new Error(`dormouse-io: "${path}" is the namespace of the option admin: give one of the two another name`);
     }
     this._named.set(path, namespace);
     return namespace;
