@@ -1,44 +1,45 @@
-// Creates a project from each template, outside of this workspace and from the crates as
-// they would be published, and builds it with the command in its own wrangler.toml: if it has
-// tests, as these have it built.
+// Creates projects from templates, outside of this workspace and from the crates as they would
+// be published, and builds each with the command in its own wrangler.toml: if it has tests, as
+// these have it built.
+//
+//   node tools/templates.mjs <folder for the projects>
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { Failure, root, run, say } from './shell.mjs';
+import { Failure, isMain, main, root, run, say } from './shell.mjs';
 import { create } from './new.mjs';
 import { tarball } from './npm-package.mjs';
 import { packCrates } from './package.mjs';
 import { modernNode, setUpBuild } from './setup.mjs';
 
-let packed;
+/** The projects by name, and their templates. */
+const projects = { 'first-chat': 'rust', 'first-gateway': 'gateway' };
 
-/** Builds a project named `name` from the template, and gives its folder to `use`. */
-export async function withProject(name, template, use) {
-  const { workerBuild, env } = await setUpBuild();
-  packed ??= packCrates();
-  const crates = await packed;
-  const parent = mkdtempSync(path.join(os.tmpdir(), 'dormouse-'));
-  try {
-    const project = path.join(parent, name);
+/** Builds the projects in a folder. */
+export async function buildProjects(folder) {
+  const tools = await setUpBuild();
+  const crates = await packCrates();
+  for (const [name, template] of Object.entries(projects)) {
+    const project = path.join(folder, name);
     create(project, { template, crates });
     say(`building a project from templates/${template}`);
-    const command = withoutInstallation(path.join(project, 'wrangler.toml'));
-    const [program, ...args] = (await installTests(project)) ?? ['sh', '-c', command];
-    await run(program, args, {
-      cwd: project,
-      env: {
-        ...env,
-        PATH: `${path.dirname(workerBuild)}${path.delimiter}${process.env.PATH}`,
-        // What both need is compiled once.
-        CARGO_TARGET_DIR: path.join(root, 'target'),
-      },
-      orElse: `a project from templates/${template} does not build, see above`,
-    });
-    return await use(project);
-  } finally {
-    rmSync(parent, { recursive: true, force: true });
+    await buildProject(project, template, tools);
   }
+}
+
+async function buildProject(project, template, { workerBuild, env }) {
+  const command = withoutInstallation(path.join(project, 'wrangler.toml'));
+  const [program, ...args] = (await installTests(project)) ?? ['sh', '-c', command];
+  await run(program, args, {
+    cwd: project,
+    env: {
+      ...env,
+      PATH: `${path.dirname(workerBuild)}${path.delimiter}${process.env.PATH}`,
+      // What both need is compiled once.
+      CARGO_TARGET_DIR: path.join(root, 'target'),
+    },
+    orElse: `a project from templates/${template} does not build, see above`,
+  });
 }
 
 /** Takes the installation of worker-build, which is here, out of how the project is built. Returns what is left. */
@@ -66,4 +67,8 @@ async function installTests(project) {
     symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name), 'dir');
   }
   return [await modernNode(), path.join(ours, 'src/cli.mjs'), 'build', '--release'];
+}
+
+if (isMain(import.meta)) {
+  await main(() => buildProjects(path.resolve(process.argv[2])));
 }

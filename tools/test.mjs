@@ -22,12 +22,13 @@
 // The templates' part gets DORMOUSE_CHAT and DORMOUSE_GATEWAY, the folders of projects that
 // have been built.
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { Failure, isMain, keepTemporaryFiles, main, root, say, status, statusWithin, which } from './shell.mjs';
 import { build, gateway, playground, recipes, testWorker } from './build.mjs';
 import { pack } from './npm-package.mjs';
-import { withProject } from './templates.mjs';
+import { buildProjects } from './templates.mjs';
 import {
   ensureBrowser,
   ensureClients,
@@ -124,8 +125,12 @@ async function prepareClients() {
 function buildAhead(done, later) {
   if (BESIDE.some((name) => later.includes(name))) packing = done.then(() => behind('npm-package.mjs'));
   const built = (packing ?? done).then(() => later.includes(APART) && behind('build.mjs', playground));
+  if (later.includes('templates')) {
+    const folder = temporaryFolder();
+    projects = built.then(() => behind('templates.mjs', folder)).then(() => folder);
+  }
   // Whoever needs them hears of their failure.
-  for (const each of [done, packing, built]) each?.catch(() => {});
+  for (const each of [done, packing, built, projects]) each?.catch(() => {});
 }
 
 function isIn(places, file) {
@@ -155,11 +160,21 @@ async function browser() {
 
 async function templates() {
   await packed();
-  return withProject('first-chat', 'rust', (chat) =>
-    withProject('first-gateway', 'gateway', (gate) =>
-      node(testFiles('tests/templates'), { DORMOUSE_CHAT: chat, DORMOUSE_GATEWAY: gate }),
-    ),
-  );
+  const folder = await (projects ?? buildProjectsNow());
+  const variables = { DORMOUSE_CHAT: path.join(folder, 'first-chat'), DORMOUSE_GATEWAY: path.join(folder, 'first-gateway') };
+  return node(testFiles('tests/templates'), variables);
+}
+
+/** The folder of the projects from templates, if they are being built ahead. */
+let projects;
+async function buildProjectsNow() {
+  const folder = temporaryFolder();
+  await buildProjects(folder);
+  return folder;
+}
+
+function temporaryFolder() {
+  return mkdtempSync(path.join(os.tmpdir(), 'dormouse-'));
 }
 
 /** Packs the npm packages, once for all parts. */
