@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { Webhook } from 'standardwebhooks';
 import { endWithParent } from './runtime/parent.mjs';
 import { startServer } from './server.mjs';
+import { atExit } from '#dormouse-test/at-exit.mjs';
 import { Queue, within } from '#dormouse-test/wait.mjs';
 
 const HOST = '127.0.0.1';
@@ -110,7 +111,7 @@ export async function startProgram(program, ...args) {
     await exited;
   };
   endWithParent(stop);
-  process.once('exit', () => child.kill('SIGKILL'));
+  exited.then(atExit(() => child.kill('SIGKILL')));
   const lines = [];
   const listening = new Promise((resolve) => {
     for (const input of [child.stdout, child.stderr]) {

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { atExit } from './at-exit.mjs';
 import { Logs } from './logs.mjs';
 import { layOut, writeSettings } from './modules.mjs';
 import { within } from './wait.mjs';
@@ -25,6 +26,7 @@ export class Runtime {
   #port;
   #onLine;
   #tidy = () => rmSync(this.#directory, { recursive: true, force: true });
+  #forget;
 
   /**
    * `engine` starts the runtime: one of `workerd.mjs` and `miniflare.mjs`, with `options` of
@@ -41,7 +43,7 @@ export class Runtime {
       if (level === 'error') onError?.(line);
     };
     this.#directory = mkdtempSync(path.join(parent, 'dormouse-test-'));
-    process.once('exit', this.#tidy);
+    this.#forget = atExit(this.#tidy);
     mkdirSync(path.join(this.#directory, 'storage'));
     this.#options = { ...options, className: worker.className, modules: layOut(this.#directory, worker) };
   }
@@ -102,7 +104,7 @@ export class Runtime {
 
   async stop() {
     await this.#end();
-    process.off('exit', this.#tidy);
+    this.#forget();
     this.#tidy();
   }
 

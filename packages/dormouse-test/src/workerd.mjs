@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { atExit } from './at-exit.mjs';
 import { CONTROL, WATCH } from './modules.mjs';
 import { workerd } from './tools.mjs';
 import { within } from './wait.mjs';
@@ -35,7 +36,7 @@ export async function startWorkerd(directory, options, onLine) {
   const env = { ...process.env, TZ: 'UTC' };
   const program = spawn(workerd(), args, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env });
   const kill = () => program.kill('SIGKILL');
-  process.once('exit', kill);
+  const forget = atExit(kill);
   const trouble = [];
   for (const stream of [program.stdout, program.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
@@ -45,7 +46,7 @@ export async function startWorkerd(directory, options, onLine) {
     });
   }
   const exited = once(program, 'exit');
-  exited.then(() => process.off('exit', kill));
+  exited.then(forget);
   const over = exited.then(([code]) => {
     throw new Error(`workerd ended with ${code}: ${trouble.join('\n')}`);
   });

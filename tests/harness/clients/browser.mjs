@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { atExit } from '#dormouse-test/at-exit.mjs';
 import { root } from '../root.mjs';
 
 const artifacts = path.join(root, 'target', 'artifacts');
@@ -15,7 +16,7 @@ export async function startBrowser() {
   // What it leaves there if it is killed.
   const folder = mkdtempSync(path.join(os.tmpdir(), 'dormouse-chromium-'));
   const tidy = () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  process.once('exit', tidy);
+  const forget = atExit(tidy);
   const browser = await chromium.launch({
     executablePath,
     env: { ...process.env, TMPDIR: folder },
@@ -31,7 +32,10 @@ export async function startBrowser() {
       '--no-first-run',
     ],
   });
-  browser.once('disconnected', tidy);
+  browser.once('disconnected', () => {
+    forget();
+    tidy();
+  });
   return browser;
 }
 

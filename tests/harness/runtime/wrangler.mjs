@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { root } from '../root.mjs';
+import { atExit } from '#dormouse-test/at-exit.mjs';
 import { within } from '#dormouse-test/wait.mjs';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, OBJECT, builtFile } from './built.mjs';
 import { endWithParent } from './parent.mjs';
@@ -43,7 +44,7 @@ export async function startWrangler({ build = 'tests/worker/build' } = {}) {
     await ended;
     rmSync(directory, { recursive: true, force: true });
   };
-  process.once('exit', kill);
+  ended.then(atExit(kill));
   endWithParent(stop);
   try {
     const url = await within(ready(wrangler, ended), '`wrangler dev`', START);
