@@ -159,7 +159,7 @@ describe('an alarm', { ...workerOnly, concurrency: true }, () => {
   test('is one of 1,000 at most', async () => {
     const player = await open();
     await ok(player, 'set-alarms', 999, HOUR);
-    await ok(player, 'set-alarm', 'say-last', 500);
+    await ok(player, 'set-alarm', 'say-last', 1_500);
     const full = [{ error: 'as many alarms are set in the object as allowed' }];
     assert.deepEqual(await player.ask('set-alarm', 'say-more', 1), full);
     await ok(player, 'set-alarm', 'say-0', HOUR);
@@ -187,9 +187,9 @@ describe('from another route', { ...workerOnly, concurrency: true }, () => {
     const player = await open();
     const { key } = player;
     await server.sleep(player.client.sid);
-    assert.equal((await route('alarm/set', { key, name: 'say-a', after: 100 })).text, 'ok');
+    assert.equal((await route('alarm/set', { key, name: 'say-a', after: 1_000 })).text, 'ok');
     assert.equal((await route('alarm/cancel', { key, name: 'say-a' })).text, 'ok');
-    assert.equal((await route('alarm/set', { key, name: 'say-b', after: 200 })).text, 'ok');
+    assert.equal((await route('alarm/set', { key, name: 'say-b', after: 1_200 })).text, 'ok');
     await player.expect('alarm', 'b', 'say-b');
   });
 
