@@ -77,7 +77,7 @@ test('it is asked once, at the handshake', async () => {
 });
 
 test('others are served meanwhile', async () => {
-  const slow = get({ delay: 400 }).then(() => 'slow');
+  const slow = get({ delay: 1_500 }).then(() => 'slow');
   const quick = get({ delay: 0 }).then(() => 'quick');
   assert.equal(await Promise.race([slow, quick]), 'quick');
   await slow;
@@ -85,11 +85,11 @@ test('others are served meanwhile', async () => {
 
 test('a client that goes meanwhile: its check is dropped, and no object hears of it', workerOnly, async () => {
   const name = freshName();
-  const waiting = send(server, handshake({ name, delay: 300 }));
+  const waiting = send(server, handshake({ name, delay: 1_000 }));
   await logs.waitFor({ event: 'admission asked', name });
   drop(waiting);
   const later = freshName();
-  assert.equal((await get({ name: later, delay: 600 })).status, 200);
+  assert.equal((await get({ name: later, delay: 1_300 })).status, 200);
   await logs.waitFor({ event: 'admission decided', name: later });
   assert.deepEqual(logs.find({ event: 'admission decided', name }), []);
 });
