@@ -245,7 +245,7 @@ describe('a handler that is cut off', { ...workerOnly, concurrency: 1 }, () => {
 describe('a task', { ...workerOnly, concurrency: 1 }, () => {
   test('runs for everybody, once for each name', async () => {
     const player = await open();
-    // At once: it is soon over.
+    // At once: it is over within 0.3 s.
     await player.client.send('21["spawn","one","count"]', '22["spawn","one","count"]');
     await player.client.expect('31[true]', '32[false]');
     for (const number of [0, 1, 2]) await player.expect('number', number);

@@ -125,7 +125,7 @@ async fn run(io: Io, what: &str) -> Result<(), HandlerError> {
         "count" => {
             for number in 0..3 {
                 io.emit("number", number).await?;
-                sleep(millis(10)).await;
+                sleep(millis(100)).await;
             }
         }
         _ => while_there(&io).await?,
