@@ -46,7 +46,7 @@ const crates = { 'dormouse-proto': 'src/proto', dormouse: 'src/server' };
 const LONGEST_TEST = 300_000;
 const LONGEST_PART = 1_800_000;
 // Before a test gives up what it waits for: longer than by hand, since the machine has more to do.
-const PATIENCE = '20000';
+const PATIENCE = '40000';
 
 // Most tests wait for something most of the time. Those of the first talk to servers that want
 // an answer within 600 ms, and have fewer beside them; the last need what is being prepared

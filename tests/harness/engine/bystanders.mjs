@@ -1,12 +1,13 @@
 // Engine.IO sessions that must not be affected by the faults beside them, and check it.
 
 import assert from 'node:assert/strict';
+import { PATIENCE } from '#dormouse-test/wait.mjs';
 import { openPolling, openSession } from './session.mjs';
 
 let asked = 0;
 
 // A poll is held for as long as nobody checks: at most until the next heartbeat.
-const patience = 20_000;
+const patience = Math.max(PATIENCE, 20_000);
 
 /** One bystander over WebSocket and one via polling, with a poll held open. */
 export async function bystanders(server, options = {}) {
