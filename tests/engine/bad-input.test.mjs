@@ -53,7 +53,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
       const answer = await session.post(nonsense(next), { headers, query });
       assertPolite(answer);
       if (answer.status === 400) session = await polling();
-      if (round % 50 === 49) await others.check();
+      if (round % 20 === 19) await others.check();
     }
     await others.leave();
   });
@@ -69,6 +69,7 @@ eachRevision(server, path, ({ revision, polling, websocket, body }) => {
       }
       peer.close();
       await peer.end();
+      if (round % 10 === 9) await others.check();
     }
     await others.check();
     await others.leave();
