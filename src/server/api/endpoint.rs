@@ -59,7 +59,7 @@ pub(crate) struct ServiceRequest {
 /// Decides whether a client may try to connect.
 pub(crate) type AdmitFn = HandlerFn<OnAdmit>;
 
-/// What a server has been given for its clients.
+/// The handlers of a server, of either protocol.
 pub(crate) enum Handlers {
     /// Engine.IO alone: messages.
     Engine(Rc<engine::EngineHandlers>),

@@ -20,7 +20,7 @@ pub(super) fn slow(namespace: Namespace) -> Namespace {
     )
 }
 
-/// What clients may say of themselves.
+/// The auth payload of a CONNECT.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Login {

@@ -15,7 +15,7 @@ pub(crate) async fn room_sizes(target: &Broadcast) -> Result<Vec<(String, usize)
     Ok(rooms.map(|room| (room.name, room.sockets)).collect())
 }
 
-/// How an event is sent to many.
+/// The broadcast operators that an event is sent with.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Operators {
@@ -197,7 +197,7 @@ fn tell_acked(Acked { id, result, .. }: Acked<(i64,)>) -> Value {
     }
 }
 
-/// What is told of sockets that were fetched.
+/// Returns the id, the rooms and the data of fetched sockets, in order.
 pub(crate) fn list(sockets: &[RemoteSocket]) -> Vec<Value> {
     let mut list: Vec<Value> = sockets
         .iter()
